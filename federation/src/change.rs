@@ -1,0 +1,119 @@
+//! What sources tell the engine. This is the one seam between the world and the mind: a cluster watched through its
+//! API server, a folder of YAML and a feed from another control plane all speak it, and the engine cannot tell them apart.
+
+use std::sync::Arc;
+
+use crate::model::{
+    ClusterId, ClusterUid, Export, Member, Namespace, NamespaceObject, Node, Policy, Region, RegionId, Service,
+    ServiceCidr, ServiceKey, Slice, SliceKey,
+};
+
+/// Changes of one kind from one origin, in the order they happened.
+#[derive(Clone, Debug)]
+pub enum Batch {
+    /// From the hub: who belongs, and by which rules.
+    Hub(HubChanges),
+    /// From one member cluster.
+    Member { cluster: ClusterId, epoch: Epoch, changes: MemberChanges },
+}
+
+/// Counts a source's connections to one member. What an older connection still says is dropped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Epoch(pub u64);
+
+#[derive(Clone, Debug)]
+pub enum HubChanges {
+    Regions(Delta<Region>),
+    Members(Delta<Member>),
+    Policies(Delta<Policy>),
+}
+
+#[derive(Clone, Debug)]
+pub enum MemberChanges {
+    Link(LinkChange),
+    Namespaces(Delta<NamespaceObject>),
+    Services(Delta<Service>),
+    Slices(Delta<Slice>),
+    Nodes(Delta<Node>),
+    ServiceCidrs(Delta<ServiceCidr>),
+    Exports(Delta<Export>),
+}
+
+/// The state of the way to a member's API. It says nothing about the member's workloads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkChange {
+    /// A new connection (a new epoch): this is who answered. Lists follow.
+    Up { uid: ClusterUid, version: Arc<str> },
+    /// The connection is lost, or could not be made.
+    Down { reason: LinkFailure, message: Arc<str> },
+}
+
+/// Why a member cannot be heard; each is a condition reason users see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LinkFailure {
+    /// The Secret, or the key in it, does not exist.
+    SecretMissing,
+    /// The kubeconfig was refused: it cannot be parsed, or it holds what must not come from a Secret.
+    KubeconfigInvalid,
+    /// The API server answered 401 or 403.
+    CredentialRefused,
+    /// Nobody answered, or not in time.
+    Unreachable,
+}
+
+/// Changes of one kind of object.
+#[derive(Clone, Debug)]
+pub enum Delta<T: Object> {
+    /// All there is: what is not here is gone, except `rejected`, whose last good state stays.
+    Full { objects: Vec<T>, rejected: Vec<T::Key> },
+    /// Only what changed.
+    Partial(Vec<Change<T>>),
+}
+
+#[derive(Clone, Debug)]
+pub enum Change<T: Object> {
+    Put(T),
+    Delete(T::Key),
+}
+
+/// A thing with a key that is unique within its kind and origin.
+pub trait Object {
+    type Key: Clone + Eq + Ord + std::hash::Hash + std::fmt::Debug;
+    fn key(&self) -> &Self::Key;
+}
+
+impl<T: Object> Delta<T> {
+    /// A complete list with nothing rejected.
+    pub fn full(objects: Vec<T>) -> Self {
+        Self::Full { objects, rejected: Vec::new() }
+    }
+
+    pub fn put(object: T) -> Self {
+        Self::Partial(vec![Change::Put(object)])
+    }
+
+    pub fn delete(key: T::Key) -> Self {
+        Self::Partial(vec![Change::Delete(key)])
+    }
+}
+
+macro_rules! object {
+    ($kind:ty, $key:ty, $field:ident) => {
+        impl Object for $kind {
+            type Key = $key;
+            fn key(&self) -> &$key {
+                &self.$field
+            }
+        }
+    };
+}
+
+object!(Region, RegionId, name);
+object!(Member, ClusterId, id);
+object!(Policy, Arc<str>, name);
+object!(NamespaceObject, Namespace, name);
+object!(Service, ServiceKey, key);
+object!(Slice, SliceKey, key);
+object!(Node, Arc<str>, name);
+object!(ServiceCidr, Arc<str>, name);
+object!(Export, ServiceKey, key);

@@ -1,0 +1,93 @@
+//! What the engine asks of the world after a batch. Every list holds only what differs from what was said before.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+
+use crate::model::{ClusterId, Merged, Namespace, Network, Protocol, RegionId, ServiceKey, ServicePort, Traffic};
+use crate::report::MemberReport;
+
+#[derive(Clone, Debug, Default)]
+pub struct Effects {
+    /// Merged services that changed; `None`: the service is gone.
+    pub services: Vec<(ServiceKey, Option<Arc<Merged>>)>,
+    /// Virtual IPs of services inside one member that changed; `None`: gone.
+    pub vips: Vec<(ClusterId, ServiceKey, Option<Arc<Vips>>)>,
+    /// The new ranking of places, if it changed.
+    pub topology: Option<Arc<Topology>>,
+    /// What should now be done about mirrored objects.
+    pub mirrors: Vec<(ClusterId, MirrorKey, MirrorAction)>,
+    /// Members whose report changed; `None`: no longer a member.
+    pub members: Vec<(ClusterId, Option<Arc<MemberReport>>)>,
+}
+
+impl Effects {
+    pub fn is_empty(&self) -> bool {
+        let Self { services, vips, topology, mirrors, members } = self;
+        services.is_empty() && vips.is_empty() && topology.is_none() && mirrors.is_empty() && members.is_empty()
+    }
+}
+
+/// How one member's own DNS and kube-proxy know a service, federated or not: this is what a transparently
+/// intercepting proxy in that member sees as the original destination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vips {
+    /// ClusterIPs, primary family first; never empty.
+    pub ips: Vec<IpAddr>,
+    /// Port numbers that the member's own Service exposes, sorted.
+    pub ports: Vec<(u16, Protocol)>,
+    /// Whether a merged service of this name exists. If not, traffic to it must pass through untouched.
+    pub federated: bool,
+}
+
+/// Where everything is, and what re-ranks endpoints without changing a merged service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Topology {
+    /// Every region's failover list, as its `Region` says.
+    pub regions: BTreeMap<RegionId, Vec<RegionId>>,
+    /// Every admitted member.
+    pub members: BTreeMap<ClusterId, Place>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub region: RegionId,
+    pub network: Network,
+    pub traffic: Traffic,
+    pub weight: Option<u32>,
+    /// Service ranges the member was admitted with: all of its VIPs are in here.
+    pub services: Vec<IpNet>,
+}
+
+/// Names one mirrored object inside one member. Namespaces sort first, so that they are written first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MirrorKey {
+    Namespace(Namespace),
+    Service(ServiceKey),
+}
+
+/// What a writer should bring about. A newer action for a key replaces an older one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MirrorAction {
+    /// Nothing (any more): it is as it should be, or it is not ours, or there is doubt.
+    Leave,
+    ApplyNamespace,
+    ApplyService(Arc<MirrorService>),
+    /// Delete exactly this object: both are preconditions.
+    Delete {
+        uid: Arc<str>,
+        resource_version: Arc<str>,
+    },
+}
+
+/// A selector-less Service as it should stand in a member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MirrorService {
+    pub headless: bool,
+    /// Names are unique and, if there is more than one port, never empty (a rule of the Service API).
+    pub ports: Vec<ServicePort>,
+    /// Clusters that back it, sorted.
+    pub sources: Vec<ClusterId>,
+}

@@ -1,0 +1,16 @@
+//! The mind of Isthmus: what several clusters look like *together*.
+//!
+//! It takes values and returns values. **It knows no IO, no clock, no async and no Kubernetes**: time comes in as an
+//! argument, objects come in as the plain types of [`model`], and what should happen leaves as [`Effects`].
+//!
+//! [`change::Batch`] → [`Engine::apply`] → [`Effects`]; inside: store → admission → merge → mirror plan, each stage
+//! stopping where its result equals what it was. [`view::assign`] ranks a merged service for one class of clients.
+
+pub mod change;
+mod effects;
+mod failover;
+pub mod model;
+pub mod report;
+pub mod view;
+
+pub use effects::{Effects, MirrorAction, MirrorKey, MirrorService, Place, Topology, Vips};

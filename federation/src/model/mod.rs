@@ -1,0 +1,20 @@
+//! The federation's own words: validated once at the edge, plain values ever after.
+//! No Kubernetes and no protobuf type comes in here.
+
+mod cluster;
+mod endpoint;
+mod ids;
+mod labels;
+mod merged;
+mod policy;
+mod service;
+mod time;
+
+pub use cluster::{Admission, ClusterUid, Member, NamespacePattern, Node, PatternError, Region, ServiceCidr, Traffic};
+pub use endpoint::{Endpoint, Health, Slice, SliceKey, SlicePort};
+pub use ids::{ClusterId, MAX_LABEL_LEN, MAX_PLACE_LEN, NameError, Namespace, Network, RegionId, ServiceKey, Zone};
+pub use labels::{Labels, Selector};
+pub use merged::{Backend, Host, Merged, MergedPort};
+pub use policy::{ClusterWeight, Failover, Federate, Policy, Tier};
+pub use service::{Affinity, AppProtocol, Export, NamespaceObject, Owner, Protocol, Service, ServiceKind, ServicePort};
+pub use time::Time;
