@@ -1,1 +1,4 @@
-//! The edge.
+//! The edge of Isthmus: the only place that knows Kubernetes, files, flags and pages.
+
+pub mod feed;
+pub mod problem;
