@@ -1,4 +1,6 @@
 //! The edge of Isthmus: the only place that knows Kubernetes, files, flags and pages.
 
 pub mod feed;
+pub mod lease;
 pub mod problem;
+pub mod shutdown;

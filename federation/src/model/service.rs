@@ -88,6 +88,15 @@ pub enum AppProtocol {
 }
 
 impl AppProtocol {
+    /// As people read it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Http2 => "http2",
+            Self::Tcp => "tcp",
+        }
+    }
+
     /// `appProtocol` decides, else the port name up to its first `-` (Istio's rule): `grpc-web`, `http`, `http2-x`, `tcp`.
     /// What is not known is TCP: it works for every protocol, and is only less capable.
     pub fn of(port: &ServicePort) -> Self {
