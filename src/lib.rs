@@ -1,5 +1,7 @@
 //! The edge of Isthmus: the only place that knows Kubernetes, files, flags and pages.
 
+pub mod api;
+pub mod convert;
 pub mod feed;
 pub mod lease;
 pub mod problem;
