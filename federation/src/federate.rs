@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::model::{Failover, Federate, Labels, Member, Namespace, Owner, Policy, Service, ServiceKind, Time};
+use crate::model::{Failover, Federate, Labels, Member, Namespace, Policy, Service, ServiceKind, Time};
 use crate::store::ClusterState;
 
 /// The label that marks a Service, or all Services of a Namespace.
@@ -44,7 +44,7 @@ impl Policies {
         let namespace = &service.key.namespace;
         let kubernetes = namespace.as_str() == "default" && &*service.key.name == "kubernetes";
         let never = NEVER.contains(&namespace.as_str()) || *namespace == self.own_namespace || kubernetes;
-        if never || service.owner != Owner::User || service.kind == ServiceKind::ExternalName {
+        if never || service.is_mirror() || service.kind == ServiceKind::ExternalName {
             return None;
         }
         if member
