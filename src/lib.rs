@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod convert;
+pub mod demo;
 pub mod feed;
 pub mod lease;
 pub mod problem;
