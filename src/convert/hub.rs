@@ -31,7 +31,7 @@ pub fn region(object: &api::Region) -> Converted<Region> {
             let field = format!("spec.failover[{index}]");
             match check.name(field.clone(), text, RegionId::new) {
                 Some(id) if failover.contains(&id) => {
-                    check.report(field, format!("{text:?} again"), "each region once")
+                    check.report(field, format!("{text:?} again"), "each region once");
                 }
                 Some(id) => failover.push(id),
                 None => {}

@@ -42,7 +42,7 @@ pub(super) fn name(meta: &ObjectMeta) -> &str {
 pub(super) fn subdomain(meta: &ObjectMeta) -> Option<Arc<str>> {
     let name = name(meta);
     let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.');
-    let edge = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_alphanumeric());
+    let edge = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
     let bytes = name.as_bytes();
     let good = name.len() <= MAX_NAME_LEN && edge(bytes.first()) && edge(bytes.last()) && name.bytes().all(legal);
     good.then(|| Arc::from(name))
