@@ -1,5 +1,6 @@
 //! The edge of Isthmus: the only place that knows Kubernetes, files, flags and pages.
 
+pub mod api;
 pub mod clusters;
 pub mod feed;
 pub mod problem;
