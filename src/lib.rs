@@ -1,6 +1,7 @@
 //! The edge of Isthmus: the only place that knows Kubernetes, files, flags and pages.
 
 pub mod api;
+pub mod clusters;
 pub mod convert;
 pub mod demo;
 pub mod feed;
