@@ -2,5 +2,6 @@
 
 pub mod api;
 pub mod clusters;
+pub mod convert;
 pub mod feed;
 pub mod problem;

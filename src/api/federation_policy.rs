@@ -21,10 +21,16 @@ use super::schema;
     status = "FederationPolicyStatus",
     derive = "PartialEq",
     doc = "What is federated and how its clients fail over. The most specific selector wins, then the oldest policy.",
-    printcolumn(name = "FEDERATE", type_ = "string", json_path = ".spec.federate"),
-    printcolumn(name = "ACCEPTED", type_ = "string", json_path = ".status.conditions[?(@.type==\"Accepted\")].status"),
-    printcolumn(name = "REASON", type_ = "string", json_path = ".status.conditions[?(@.type==\"Accepted\")].reason"),
-    printcolumn(name = "AGE", type_ = "date", json_path = ".metadata.creationTimestamp")
+    validation = Rule::new("self.metadata.name != 'default' || !has(self.spec.selects) || \
+         ((!has(self.spec.selects.namespaces) || !has(self.spec.selects.namespaces.matchLabels) || \
+         self.spec.selects.namespaces.matchLabels.size() == 0) && \
+         (!has(self.spec.selects.services) || !has(self.spec.selects.services.matchLabels) || \
+         self.spec.selects.services.matchLabels.size() == 0))")
+        .message("the policy named \"default\" is the federation's and selects everything: spec.selects must ask for no labels"),
+    printcolumn = r#"{"name":"FEDERATE","type":"string","jsonPath":".spec.federate"}"#,
+    printcolumn = r#"{"name":"ACCEPTED","type":"string","jsonPath":".status.conditions[?(@.type==\"Accepted\")].status"}"#,
+    printcolumn = r#"{"name":"REASON","type":"string","jsonPath":".status.conditions[?(@.type==\"Accepted\")].reason"}"#,
+    printcolumn = r#"{"name":"AGE","type":"date","jsonPath":".metadata.creationTimestamp"}"#
 )]
 #[serde(rename_all = "camelCase")]
 pub struct FederationPolicySpec {

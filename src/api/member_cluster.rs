@@ -21,13 +21,13 @@ use super::schema;
     doc = "A member cluster of the federation. Its name is the cluster id.",
     validation = Rule::new("self.metadata.name.size() <= 63 && !self.metadata.name.contains('.')")
         .message("metadata.name is the cluster id: it must be an RFC 1123 label of at most 63 characters"),
-    printcolumn(name = "REGION", type_ = "string", json_path = ".spec.region"),
-    printcolumn(name = "READY", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
-    printcolumn(name = "REASON", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
-    printcolumn(name = "SERVICES", type_ = "integer", json_path = ".status.counts.services"),
-    printcolumn(name = "ENDPOINTS", type_ = "integer", json_path = ".status.counts.endpoints"),
-    printcolumn(name = "SEEN", type_ = "date", json_path = ".status.lastSeen"),
-    printcolumn(name = "AGE", type_ = "date", json_path = ".metadata.creationTimestamp")
+    printcolumn = r#"{"name":"REGION","type":"string","jsonPath":".spec.region"}"#,
+    printcolumn = r#"{"name":"READY","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].status"}"#,
+    printcolumn = r#"{"name":"REASON","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].reason"}"#,
+    printcolumn = r#"{"name":"SERVICES","type":"integer","jsonPath":".status.counts.services"}"#,
+    printcolumn = r#"{"name":"ENDPOINTS","type":"integer","jsonPath":".status.counts.endpoints"}"#,
+    printcolumn = r#"{"name":"SEEN","type":"date","jsonPath":".status.lastSeen"}"#,
+    printcolumn = r#"{"name":"AGE","type":"date","jsonPath":".metadata.creationTimestamp"}"#
 )]
 #[serde(rename_all = "camelCase")]
 pub struct MemberClusterSpec {

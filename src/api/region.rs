@@ -18,8 +18,8 @@ use super::schema;
     doc = "A region of the federation, and where its clients go when it cannot serve them.",
     validation = Rule::new("self.metadata.name.size() <= 63 && !self.metadata.name.contains('.')")
         .message("metadata.name must be an RFC 1123 label of at most 63 characters"),
-    printcolumn(name = "FAILOVER", type_ = "string", json_path = ".spec.failover"),
-    printcolumn(name = "AGE", type_ = "date", json_path = ".metadata.creationTimestamp")
+    printcolumn = r#"{"name":"FAILOVER","type":"string","jsonPath":".spec.failover"}"#,
+    printcolumn = r#"{"name":"AGE","type":"date","jsonPath":".metadata.creationTimestamp"}"#
 )]
 #[serde(rename_all = "camelCase")]
 pub struct RegionSpec {

@@ -1,0 +1,79 @@
+//! From Kubernetes objects to the federation's own words. Whatever the source, cluster or folder, objects come through
+//! here, so that the same object means the same everywhere.
+//!
+//! Each object is judged alone: it is taken, it is not for us, or it is rejected with everything that is wrong with it.
+
+mod check;
+mod cidr;
+mod export;
+mod hub;
+mod meta;
+mod namespace;
+mod node;
+mod owner;
+mod service;
+mod servicecidr;
+mod slice;
+#[cfg(test)]
+mod tests;
+
+use federation::change::Object;
+use federation::model;
+use k8s_openapi::api::{core::v1 as core, discovery::v1 as discovery, networking::v1 as networking};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+pub use cidr::{CidrError, MAX_CIDRS_PER_NODE, MAX_CIDRS_PER_SERVICECIDR, parse_cidr};
+pub use export::{export, key_export};
+pub use hub::{key_member, key_policy, key_region, member, policy, region};
+pub use meta::{
+    MAX_LABEL_KEY_LEN, MAX_LABEL_VALUE_LEN, MAX_LABELS_PER_OBJECT, MAX_NAME_LEN, MAX_UID_LEN, object_name, time,
+};
+pub use namespace::{key_namespace, namespace};
+pub use node::{key_node, node};
+pub use owner::MAX_SOURCES;
+pub use service::{MAX_APP_PROTOCOL_LEN, MAX_PORTS_PER_SERVICE, key_service, service};
+pub use servicecidr::{key_service_cidr, service_cidr};
+pub use slice::{MAX_ADDRESSES_PER_ENDPOINT, MAX_ENDPOINTS_PER_SLICE, MAX_PORTS_PER_SLICE, key_slice, slice};
+
+use crate::api;
+use crate::problem::Problem;
+
+/// `Ok(Some)`: take it. `Ok(None)`: not for us, which also means gone if it was taken before.
+/// `Err`: this object is rejected alone, and its last good state stays; the problems are at most
+/// [`MAX_PROBLEMS_PER_OBJECT`](crate::problem::MAX_PROBLEMS_PER_OBJECT).
+pub type Converted<T> = Result<Option<T>, Vec<Problem>>;
+
+/// A Kubernetes type that the federation has a word for. Sources are generic over this.
+pub trait Convert: kube::Resource<DynamicType = ()> {
+    type Model: Object;
+
+    fn convert(&self) -> Converted<Self::Model>;
+
+    /// The key of an object by its metadata alone; `None` if it cannot have one, and so never had a good state.
+    fn key_of(meta: &ObjectMeta) -> Option<<Self::Model as Object>::Key>;
+}
+
+macro_rules! convert {
+    ($kubernetes:ty, $model:ty, $convert:path, $key:path) => {
+        impl Convert for $kubernetes {
+            type Model = $model;
+
+            fn convert(&self) -> Converted<$model> {
+                $convert(self)
+            }
+            fn key_of(meta: &ObjectMeta) -> Option<<$model as Object>::Key> {
+                $key(meta)
+            }
+        }
+    };
+}
+
+convert!(api::Region, model::Region, region, key_region);
+convert!(api::MemberCluster, model::Member, member, key_member);
+convert!(api::FederationPolicy, model::Policy, policy, key_policy);
+convert!(core::Namespace, model::NamespaceObject, namespace, key_namespace);
+convert!(core::Service, model::Service, service, key_service);
+convert!(core::Node, model::Node, node, key_node);
+convert!(discovery::EndpointSlice, model::Slice, slice, key_slice);
+convert!(networking::ServiceCIDR, model::ServiceCidr, service_cidr, key_service_cidr);
+convert!(api::ServiceExport, model::Export, export, key_export);

@@ -1,0 +1,28 @@
+//! Nodes: only their pod ranges matter.
+
+use std::sync::Arc;
+
+use federation::model::Node;
+use k8s_openapi::api::core::v1 as k8s;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use super::check::Check;
+use super::cidr::MAX_CIDRS_PER_NODE;
+use super::{Converted, meta};
+
+pub fn node(object: &k8s::Node) -> Converted<Node> {
+    let mut check = Check::new("Node", &object.metadata);
+    let name = meta::checked_subdomain(&mut check, &object.metadata);
+    let spec = object.spec.clone().unwrap_or_default();
+    // podCIDRs[0] repeats podCIDR; old objects have the singular only.
+    let pod_cidrs = match (spec.pod_cidrs.unwrap_or_default(), spec.pod_cidr) {
+        (list, _) if !list.is_empty() => check.cidrs("spec.podCIDRs", &list, MAX_CIDRS_PER_NODE),
+        (_, Some(one)) if !one.is_empty() => check.cidrs("spec.podCIDR", &[one], MAX_CIDRS_PER_NODE),
+        _ => Vec::new(),
+    };
+    check.finish(name.map(|name| Node { name, pod_cidrs }))
+}
+
+pub fn key_node(meta: &ObjectMeta) -> Option<Arc<str>> {
+    meta::subdomain(meta)
+}
