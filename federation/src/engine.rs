@@ -97,7 +97,7 @@ impl Engine {
         for batch in batches {
             self.stats.batches += 1;
             match batch {
-                Batch::Hub(changes) => self.store_hub(changes, &mut dirty, &mut effects),
+                Batch::Hub(changes) => self.store_hub(changes, &mut dirty),
                 Batch::Member { cluster, epoch, changes } => {
                     let admitted = self.ledger.get(&cluster).map(|admission| &admission.uid);
                     // Only members are heard: what a connection says after its member was removed is dropped.
@@ -156,7 +156,7 @@ impl Engine {
         &self.actions
     }
 
-    fn store_hub(&mut self, changes: HubChanges, dirty: &mut Dirty, effects: &mut Effects) {
+    fn store_hub(&mut self, changes: HubChanges, dirty: &mut Dirty) {
         dirty.admission = true;
         match changes {
             HubChanges::Regions(delta) => {
@@ -172,11 +172,11 @@ impl Engine {
             }
             HubChanges::Members(delta) => {
                 self.hub_listed.members |= delta.is_full();
-                for id in apply_sorted(delta, &mut self.members) {
-                    if self.members.contains_key(&id) {
+                for (id, present) in apply_sorted(delta, &mut self.members) {
+                    if present {
                         self.clusters.entry(id.clone()).or_default();
                     } else {
-                        self.forget(&id, dirty, effects);
+                        self.forget(&id, dirty);
                     }
                     dirty.all_services = true; // exports, networks: rare enough to look at everything again
                     dirty.members.insert(id);
@@ -186,19 +186,17 @@ impl Engine {
         dirty.links = true; // what is certain depends on the hub having been listed
     }
 
-    /// A member was removed: its objects go, and so does whatever was still to be written there.
-    fn forget(&mut self, id: &ClusterId, dirty: &mut Dirty, effects: &mut Effects) {
+    /// A member was removed: its objects and its admission go, and whatever was told of it is looked at again. One of
+    /// the same name that comes back, even in the same round, is a new member.
+    fn forget(&mut self, id: &ClusterId, dirty: &mut Dirty) {
         let Some(state) = self.clusters.remove(id) else { return };
-        dirty.services.extend(state.services.into_keys());
+        self.ledger.remove(id);
         self.wants.remove(id);
+        dirty.vips.extend(state.services.keys().map(|key| (id.clone(), key.clone())));
+        dirty.services.extend(state.services.into_keys());
+        let told = self.actions.get(id).into_iter().flat_map(|work| work.keys());
+        dirty.mirrors.extend(told.map(|key| (id.clone(), key.clone())));
         self.held.retain(|(cluster, _)| cluster != id);
-        let work = self.actions.remove(id).unwrap_or_default();
-        effects.mirrors.extend(work.into_keys().map(|key| (id.clone(), key, MirrorAction::Leave)));
-        let gone: Vec<_> = self.vips.keys().filter(|(cluster, _)| cluster == id).cloned().collect();
-        for key in gone {
-            self.vips.remove(&key);
-            effects.vips.push((key.0, key.1, None));
-        }
     }
 
     fn judge(&mut self, dirty: &mut Dirty, effects: &mut Effects, now: Time) {
