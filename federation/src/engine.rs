@@ -50,8 +50,9 @@ pub struct Engine {
     vips: HashMap<(ClusterId, ServiceKey), Arc<Vips>>,
     /// Actions that are not `Leave`, as last told.
     actions: BTreeMap<ClusterId, BTreeMap<MirrorKey, MirrorAction>>,
-    /// Orphans that wait for certainty.
-    held: BTreeSet<(ClusterId, MirrorKey)>,
+    /// Mirrored objects that nobody backs any more. Whether they may go depends on who is heard, so each change of that
+    /// asks again, in both directions: a delete that was told is taken back when a source falls silent.
+    orphans: BTreeSet<(ClusterId, MirrorKey)>,
     reports: BTreeMap<ClusterId, Arc<MemberReport>>,
     stats: Stats,
 }
@@ -84,7 +85,7 @@ impl Engine {
             tally: Tally::default(),
             vips: HashMap::new(),
             actions: BTreeMap::new(),
-            held: BTreeSet::new(),
+            orphans: BTreeSet::new(),
             reports: BTreeMap::new(),
             stats: Stats::default(),
         }
@@ -196,7 +197,7 @@ impl Engine {
         dirty.services.extend(state.services.into_keys());
         let told = self.actions.get(id).into_iter().flat_map(|work| work.keys());
         dirty.mirrors.extend(told.map(|key| (id.clone(), key.clone())));
-        self.held.retain(|(cluster, _)| cluster != id);
+        self.orphans.retain(|(cluster, _)| cluster != id);
     }
 
     fn judge(&mut self, dirty: &mut Dirty, effects: &mut Effects, now: Time) {
@@ -352,12 +353,12 @@ impl Engine {
         let mut certain: Option<bool> = None;
         for (id, key) in std::mem::take(&mut dirty.mirrors) {
             self.stats.planned += 1;
-            let (action, hold) = self.plan(&id, &key, &mut certain);
+            let (action, is_orphan) = self.plan(&id, &key, &mut certain);
             let slot = (id, key);
-            if hold {
-                self.held.insert(slot.clone());
+            if is_orphan {
+                self.orphans.insert(slot.clone());
             } else {
-                self.held.remove(&slot);
+                self.orphans.remove(&slot);
             }
             let (id, key) = slot;
             let work = self.actions.entry(id.clone()).or_default();
@@ -375,7 +376,7 @@ impl Engine {
 
     fn expand_mirrors(&self, dirty: &mut Dirty) {
         if dirty.links {
-            dirty.mirrors.extend(self.held.iter().cloned());
+            dirty.mirrors.extend(self.orphans.iter().cloned());
         }
         for key in &dirty.changed_faces {
             for id in self.clusters.keys() {
@@ -401,7 +402,7 @@ impl Engine {
         }
     }
 
-    /// The action for one object, and whether it waits for certainty.
+    /// The action for one object, and whether it is an orphan, so that the action depends on who is heard.
     fn plan(&self, id: &ClusterId, key: &MirrorKey, certain: &mut Option<bool>) -> (MirrorAction, bool) {
         let leave = (MirrorAction::Leave, false);
         let Some(state) = self.clusters.get(id) else { return leave };
@@ -425,7 +426,7 @@ impl Engine {
                 }
                 let everyone = *certain.get_or_insert_with(|| self.everyone_is_heard());
                 let sure = everyone && self.sources_are_heard(found) && state.fresh();
-                (plan.action(sure), !sure)
+                (plan.action(sure), true)
             }
         }
     }
