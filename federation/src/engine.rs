@@ -50,8 +50,9 @@ pub struct Engine {
     vips: HashMap<(ClusterId, ServiceKey), Arc<Vips>>,
     /// Actions that are not `Leave`, as last told.
     actions: BTreeMap<ClusterId, BTreeMap<MirrorKey, MirrorAction>>,
-    /// Orphans that wait for certainty.
-    held: BTreeSet<(ClusterId, MirrorKey)>,
+    /// Mirrored objects that nobody backs any more. Whether they may go depends on who is heard, so each change of that
+    /// asks again, in both directions: a delete that was told is taken back when a source falls silent.
+    orphans: BTreeSet<(ClusterId, MirrorKey)>,
     reports: BTreeMap<ClusterId, Arc<MemberReport>>,
     stats: Stats,
 }
@@ -84,7 +85,7 @@ impl Engine {
             tally: Tally::default(),
             vips: HashMap::new(),
             actions: BTreeMap::new(),
-            held: BTreeSet::new(),
+            orphans: BTreeSet::new(),
             reports: BTreeMap::new(),
             stats: Stats::default(),
         }
@@ -97,7 +98,7 @@ impl Engine {
         for batch in batches {
             self.stats.batches += 1;
             match batch {
-                Batch::Hub(changes) => self.store_hub(changes, &mut dirty, &mut effects),
+                Batch::Hub(changes) => self.store_hub(changes, &mut dirty),
                 Batch::Member { cluster, epoch, changes } => {
                     let admitted = self.ledger.get(&cluster).map(|admission| &admission.uid);
                     // Only members are heard: what a connection says after its member was removed is dropped.
@@ -156,7 +157,7 @@ impl Engine {
         &self.actions
     }
 
-    fn store_hub(&mut self, changes: HubChanges, dirty: &mut Dirty, effects: &mut Effects) {
+    fn store_hub(&mut self, changes: HubChanges, dirty: &mut Dirty) {
         dirty.admission = true;
         match changes {
             HubChanges::Regions(delta) => {
@@ -172,11 +173,11 @@ impl Engine {
             }
             HubChanges::Members(delta) => {
                 self.hub_listed.members |= delta.is_full();
-                for id in apply_sorted(delta, &mut self.members) {
-                    if self.members.contains_key(&id) {
+                for (id, present) in apply_sorted(delta, &mut self.members) {
+                    if present {
                         self.clusters.entry(id.clone()).or_default();
                     } else {
-                        self.forget(&id, dirty, effects);
+                        self.forget(&id, dirty);
                     }
                     dirty.all_services = true; // exports, networks: rare enough to look at everything again
                     dirty.members.insert(id);
@@ -186,19 +187,17 @@ impl Engine {
         dirty.links = true; // what is certain depends on the hub having been listed
     }
 
-    /// A member was removed: its objects go, and so does whatever was still to be written there.
-    fn forget(&mut self, id: &ClusterId, dirty: &mut Dirty, effects: &mut Effects) {
+    /// A member was removed: its objects and its admission go, and whatever was told of it is looked at again. One of
+    /// the same name that comes back, even in the same round, is a new member.
+    fn forget(&mut self, id: &ClusterId, dirty: &mut Dirty) {
         let Some(state) = self.clusters.remove(id) else { return };
-        dirty.services.extend(state.services.into_keys());
+        self.ledger.remove(id);
         self.wants.remove(id);
-        self.held.retain(|(cluster, _)| cluster != id);
-        let work = self.actions.remove(id).unwrap_or_default();
-        effects.mirrors.extend(work.into_keys().map(|key| (id.clone(), key, MirrorAction::Leave)));
-        let gone: Vec<_> = self.vips.keys().filter(|(cluster, _)| cluster == id).cloned().collect();
-        for key in gone {
-            self.vips.remove(&key);
-            effects.vips.push((key.0, key.1, None));
-        }
+        dirty.vips.extend(state.services.keys().map(|key| (id.clone(), key.clone())));
+        dirty.services.extend(state.services.into_keys());
+        let told = self.actions.get(id).into_iter().flat_map(|work| work.keys());
+        dirty.mirrors.extend(told.map(|key| (id.clone(), key.clone())));
+        self.orphans.retain(|(cluster, _)| cluster != id);
     }
 
     fn judge(&mut self, dirty: &mut Dirty, effects: &mut Effects, now: Time) {
@@ -354,12 +353,12 @@ impl Engine {
         let mut certain: Option<bool> = None;
         for (id, key) in std::mem::take(&mut dirty.mirrors) {
             self.stats.planned += 1;
-            let (action, hold) = self.plan(&id, &key, &mut certain);
+            let (action, is_orphan) = self.plan(&id, &key, &mut certain);
             let slot = (id, key);
-            if hold {
-                self.held.insert(slot.clone());
+            if is_orphan {
+                self.orphans.insert(slot.clone());
             } else {
-                self.held.remove(&slot);
+                self.orphans.remove(&slot);
             }
             let (id, key) = slot;
             let work = self.actions.entry(id.clone()).or_default();
@@ -377,7 +376,7 @@ impl Engine {
 
     fn expand_mirrors(&self, dirty: &mut Dirty) {
         if dirty.links {
-            dirty.mirrors.extend(self.held.iter().cloned());
+            dirty.mirrors.extend(self.orphans.iter().cloned());
         }
         for key in &dirty.changed_faces {
             for id in self.clusters.keys() {
@@ -403,7 +402,7 @@ impl Engine {
         }
     }
 
-    /// The action for one object, and whether it waits for certainty.
+    /// The action for one object, and whether it is an orphan, so that the action depends on who is heard.
     fn plan(&self, id: &ClusterId, key: &MirrorKey, certain: &mut Option<bool>) -> (MirrorAction, bool) {
         let leave = (MirrorAction::Leave, false);
         let Some(state) = self.clusters.get(id) else { return leave };
@@ -427,7 +426,7 @@ impl Engine {
                 }
                 let everyone = *certain.get_or_insert_with(|| self.everyone_is_heard());
                 let sure = everyone && self.sources_are_heard(found) && state.fresh();
-                (plan.action(sure), !sure)
+                (plan.action(sure), true)
             }
         }
     }

@@ -320,9 +320,13 @@ where
     }
 }
 
-/// A sorted table for kinds that the hub holds; says whether anything differs.
-pub(crate) fn apply_sorted<T: Object + PartialEq>(delta: Delta<T>, table: &mut BTreeMap<T::Key, T>) -> Vec<T::Key> {
-    let mut keys = Vec::new();
-    apply_table(delta, table, |key, _, _| keys.push(key.clone()));
-    keys
+/// A sorted table for kinds that the hub holds: what differs, step by step, and whether it is there after the step. What
+/// goes and comes back within one delta shows up twice.
+pub(crate) fn apply_sorted<T: Object + PartialEq>(
+    delta: Delta<T>,
+    table: &mut BTreeMap<T::Key, T>,
+) -> Vec<(T::Key, bool)> {
+    let mut steps = Vec::new();
+    apply_table(delta, table, |key, _, new| steps.push((key.clone(), new.is_some())));
+    steps
 }
