@@ -1,0 +1,160 @@
+//! From a kubeconfig to a client that is known to work: who answers, which version, and whether it lets us read what
+//! we must. Every call that is not a watch has a deadline; connections that died silently are noticed by TCP itself.
+
+mod failure;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use federation::change::LinkFailure;
+use federation::model::ClusterUid;
+use hyper_timeout::TimeoutConnector;
+use hyper_util::client::legacy::Client as HttpClient;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use k8s_openapi::api::core::v1::{Namespace, Node, Service};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use kube::api::{Api, ListParams};
+use kube::client::{Body, ClientBuilder, ConfigExt};
+use serde::de::DeserializeOwned;
+use tower::ServiceBuilder;
+
+use super::kubeconfig::Access;
+use super::secret::Credential;
+use super::tables::MemberClient;
+
+pub use failure::describe;
+
+/// Deadline of one request that is not a watch or a list: name lookup, connection, TLS and answer.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(4);
+/// Deadline of one page of a list.
+pub const LIST_TIMEOUT: Duration = Duration::from_secs(30);
+/// Name lookup, connection and TLS.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
+/// Silence on an idle connection before TCP asks whether the other side is still there.
+const KEEPALIVE_AFTER: Duration = Duration::from_secs(5);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(3);
+const KEEPALIVE_RETRIES: u32 = 3;
+/// How long sent bytes may stay unacknowledged before the connection counts as dead.
+const UNACKNOWLEDGED_AFTER: Duration = Duration::from_secs(10);
+/// Idle connections kept for one member besides its watches.
+const IDLE_CONNECTIONS: usize = 8;
+/// Longest version text or UID taken over from an API server, in bytes.
+const MAX_IDENTITY_LEN: usize = 64;
+
+/// Why a member cannot be used. The message is for people, bounded, and holds no secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ConnectError {
+    pub reason: LinkFailure,
+    pub message: Arc<str>,
+}
+
+impl ConnectError {
+    pub fn new(reason: LinkFailure, message: impl Into<Arc<str>>) -> Self {
+        Self { reason, message: message.into() }
+    }
+}
+
+/// A connection that was tried out.
+#[derive(Clone, Debug)]
+pub struct Link {
+    pub client: MemberClient,
+    pub version: Arc<str>,
+}
+
+/// Opens and tries a member's credential: reads the kubeconfig, asks who is there, and whether we may read there.
+pub async fn open(credential: &Credential) -> Result<Link, ConnectError> {
+    let (place, bytes) = match credential {
+        Credential::Unknown => {
+            return Err(ConnectError::new(LinkFailure::SecretMissing, "the hub's Secrets are not listed yet"));
+        }
+        Credential::Missing(message) => return Err(ConnectError::new(LinkFailure::SecretMissing, message.clone())),
+        Credential::Present { place, kubeconfig } => (place, kubeconfig),
+    };
+    let invalid = |why: &dyn std::fmt::Display| {
+        ConnectError::new(LinkFailure::KubeconfigInvalid, format!("{place}: {why}"))
+    };
+    let access = Access::parse(bytes.expose()).map_err(|error| invalid(&error))?;
+    // The library's own text is not used: it may describe key material.
+    let client = client(access.config())
+        .map_err(|_| invalid(&"its certificates and key do not fit together, or are of a kind TLS does not know"))?;
+    identify(&client, &access).await
+}
+
+/// A client without the library's own retries (they can take a quarter of an hour) and with dead-peer detection.
+pub fn client(config: kube::Config) -> Result<kube::Client, kube::Error> {
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_keepalive(Some(KEEPALIVE_AFTER));
+    tcp.set_keepalive_interval(Some(KEEPALIVE_INTERVAL));
+    tcp.set_keepalive_retries(Some(KEEPALIVE_RETRIES));
+    tcp.set_tcp_user_timeout(Some(UNACKNOWLEDGED_AFTER));
+    let mut connector = TimeoutConnector::new(config.rustls_https_connector_with_connector(tcp)?);
+    connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    let http: HttpClient<_, Body> =
+        HttpClient::builder(TokioExecutor::new()).pool_max_idle_per_host(IDLE_CONNECTIONS).build(connector);
+    // Not the library's stack: that one logs every failed probe of a lost member as an error of ours.
+    let service = ServiceBuilder::new()
+        .layer(config.base_uri_layer())
+        .option_layer(config.auth_layer()?)
+        .layer(config.extra_headers_layer()?)
+        .map_err(tower::BoxError::from)
+        .service(http);
+    Ok(ClientBuilder::new(service, config.default_namespace.clone()).build())
+}
+
+async fn identify(client: &kube::Client, access: &Access) -> Result<Link, ConnectError> {
+    let server = access.server();
+    let explain = |what: &str, error: &kube::Error| describe(server, what, error);
+    let version = call("read its version", server, client.apiserver_version()).await?.git_version;
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    let system = call("get the namespace kube-system", server, namespaces.get("kube-system")).await?;
+    let uid = system.metadata.uid.as_deref().and_then(plain).ok_or_else(|| {
+        ConnectError::new(LinkFailure::Unreachable, format!("{server} answers, but its kube-system namespace has no UID"))
+    })?;
+    may_list::<Namespace>(client, "namespaces", &explain).await?;
+    may_list::<Service>(client, "services", &explain).await?;
+    may_list::<EndpointSlice>(client, "endpointslices", &explain).await?;
+    may_list::<Node>(client, "nodes", &explain).await?;
+    let version = plain(&version).unwrap_or("unknown");
+    let client = MemberClient::new(client.clone(), ClusterUid(Arc::from(uid)), access.token().cloned());
+    Ok(Link { client, version: Arc::from(version) })
+}
+
+/// A short text of harmless characters, or nothing.
+fn plain(text: &str) -> Option<&str> {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-._+".contains(&byte);
+    (!text.is_empty() && text.len() <= MAX_IDENTITY_LEN && text.bytes().all(legal)).then_some(text)
+}
+
+/// Asks before the link is called up: a credential that may not read would otherwise connect and fail for ever.
+async fn may_list<K>(
+    client: &kube::Client,
+    kind: &str,
+    explain: &impl Fn(&str, &kube::Error) -> ConnectError,
+) -> Result<(), ConnectError>
+where
+    K: kube::Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
+{
+    let api: Api<K> = Api::all(client.clone());
+    let what = format!("list {kind}");
+    match tokio::time::timeout(CALL_TIMEOUT, api.list_metadata(&ListParams::default().limit(1))).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(explain(&what, &error)),
+        Err(_) => Err(failure::late("", &what, CALL_TIMEOUT)),
+    }
+}
+
+async fn call<T>(
+    what: &str,
+    server: &http::Uri,
+    request: impl Future<Output = Result<T, kube::Error>>,
+) -> Result<T, ConnectError> {
+    match tokio::time::timeout(CALL_TIMEOUT, request).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => Err(describe(server, what, &error)),
+        Err(_) => Err(failure::late(&server.to_string(), what, CALL_TIMEOUT)),
+    }
+}

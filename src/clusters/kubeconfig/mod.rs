@@ -1,0 +1,270 @@
+//! Kubeconfigs from Secrets are hostile input. We read the few fields that are plain data, refuse whatever could run a
+//! command, read a file of ours or act as somebody else, and never hand the document itself to a Kubernetes library
+//! (which would run an `exec` entry as soon as a client is built). **No text of the document ever leaves this module in
+//! an error**: parsers quote the lines they choke on, and those lines hold the token.
+
+mod fields;
+#[cfg(test)]
+mod tests;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use kube::config::AuthInfo;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+
+use fields::{Fields, named};
+
+/// Largest kubeconfig accepted, in bytes. Real ones have 2–10 KB; a Secret may hold 1 MiB.
+pub const MAX_KUBECONFIG_BYTES: usize = 256 * 1024;
+/// Longest bearer token accepted, in bytes: API servers refuse larger headers anyway.
+const MAX_TOKEN_BYTES: usize = 16 * 1024;
+/// Certificates accepted in one bundle.
+const MAX_CERTIFICATES: usize = 64;
+/// YAML nodes accepted: a kubeconfig of a hundred contexts has about two thousand.
+const MAX_YAML_NODES: usize = 10_000;
+/// Deepest YAML nesting accepted; kubeconfigs need four, extensions a few more.
+const MAX_YAML_DEPTH: usize = 16;
+
+/// What is needed to talk to one API server, and nothing else. `Debug` shows no secret.
+#[derive(Clone, Debug)]
+pub struct Access {
+    server: http::Uri,
+    tls_server_name: Option<String>,
+    /// DER certificates; `None`: the machine's own trust store decides.
+    roots: Option<Vec<Vec<u8>>>,
+    identity: Identity,
+}
+
+#[derive(Clone, Debug)]
+enum Identity {
+    Token(SecretString),
+    /// Base64 of PEM, as `kube` wants it; checked before.
+    Certificate {
+        certificate: String,
+        key: SecretString,
+    },
+}
+
+/// Why a kubeconfig was refused. Texts name fields and places, never content.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KubeconfigError {
+    #[error("the kubeconfig has {found} bytes; expected at most {MAX_KUBECONFIG_BYTES}")]
+    TooLarge { found: usize },
+    #[error("the kubeconfig is not UTF-8 text")]
+    NotText,
+    #[error("the kubeconfig cannot be read as YAML{}", at(.line_column))]
+    NotYaml { line_column: Option<(u64, u64)> },
+    #[error("the kubeconfig's {field} is refused: {why}")]
+    Refused { field: String, why: &'static str },
+    #[error("the kubeconfig's {field} cannot be used; expected {expected}")]
+    Invalid { field: String, expected: &'static str },
+}
+
+fn at(line_column: &Option<(u64, u64)>) -> String {
+    line_column.map_or_else(String::new, |(line, column)| format!(" (line {line}, column {column})"))
+}
+
+impl Access {
+    /// Reads a kubeconfig as it stands in a Secret.
+    pub fn parse(bytes: &[u8]) -> Result<Self, KubeconfigError> {
+        let document = read(bytes)?;
+        let root = Fields::of(&document, "document")?;
+        let contexts = root.list("contexts")?;
+        let clusters = root.list("clusters")?;
+        let users = root.list("users")?;
+        // Everything in the document is checked, not only what the current context names: an `exec` entry has no
+        // business in a Secret, and whoever edits `current-context` later must not wake it.
+        let clusters = clusters.iter().map(|entry| check_cluster(entry)).collect::<Result<Vec<_>, _>>()?;
+        let users = users.iter().map(|entry| check_user(entry)).collect::<Result<Vec<_>, _>>()?;
+
+        let context = match (root.text("current-context")?, contexts.as_slice()) {
+            (Some(name), _) => {
+                named(&contexts, name)?.ok_or_else(|| invalid("current-context", "the name of one of its contexts"))?
+            }
+            (None, [only]) => only.clone(),
+            (None, _) => return Err(invalid("current-context", "the name of one of its contexts")),
+        };
+        let context = context.object("context")?;
+        let cluster = context.text("cluster")?.unwrap_or_default();
+        let cluster = named(&clusters, cluster)?
+            .ok_or_else(|| invalid(context.path("cluster"), "the name of one of its clusters"))?;
+        let user = context.text("user")?.unwrap_or_default();
+        let user =
+            named(&users, user)?.ok_or_else(|| invalid(context.path("user"), "the name of one of its users"))?;
+        let cluster = cluster.object("cluster")?;
+        Ok(Self {
+            server: server(&cluster)?,
+            tls_server_name: tls_server_name(&cluster)?,
+            roots: roots(&cluster)?,
+            identity: identity(&user.object("user")?)?,
+        })
+    }
+
+    /// The API server's URL. It holds no credentials (those are refused).
+    pub fn server(&self) -> &http::Uri {
+        &self.server
+    }
+
+    /// Configuration for a client, built field by field.
+    pub fn config(&self) -> kube::Config {
+        let mut config = kube::Config::new(self.server.clone());
+        config.root_cert = self.roots.clone();
+        config.tls_server_name = self.tls_server_name.clone();
+        config.auth_info = match &self.identity {
+            Identity::Token(token) => AuthInfo { token: Some(token.clone()), ..AuthInfo::default() },
+            Identity::Certificate { certificate, key } => AuthInfo {
+                client_certificate_data: Some(certificate.clone()),
+                client_key_data: Some(key.clone()),
+                ..AuthInfo::default()
+            },
+        };
+        config
+    }
+
+    /// The bearer token, for taking it out of texts that a server sends back.
+    pub fn token(&self) -> Option<&SecretString> {
+        match &self.identity {
+            Identity::Token(token) => Some(token),
+            Identity::Certificate { .. } => None,
+        }
+    }
+}
+
+fn read(bytes: &[u8]) -> Result<Value, KubeconfigError> {
+    if bytes.len() > MAX_KUBECONFIG_BYTES {
+        return Err(KubeconfigError::TooLarge { found: bytes.len() });
+    }
+    let text = std::str::from_utf8(bytes).map_err(|_| KubeconfigError::NotText)?;
+    let options = serde_saphyr::options! {
+        with_snippet: false,
+        budget: serde_saphyr::budget! {
+            max_nodes: MAX_YAML_NODES,
+            max_events: 2 * MAX_YAML_NODES,
+            max_depth: MAX_YAML_DEPTH,
+            max_documents: 1,
+            // References make small documents large and let a field appear where nobody looks for it.
+            max_anchors: 0,
+            max_aliases: 0,
+            max_merge_keys: 0,
+        },
+    };
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| KubeconfigError::NotYaml {
+        line_column: error.location().map(|place| (place.line(), place.column())),
+    })
+}
+
+const FILE: &str = "a file path must not come from a Secret; put the content into the matching \"-data\" field";
+const FOREIGN: &str = "Isthmus does not know this field, and guesses nothing about credentials";
+
+fn check_cluster<'a>(entry: &Fields<'a>) -> Result<Fields<'a>, KubeconfigError> {
+    entry.object("cluster")?.allow(
+        &["server", "certificate-authority-data", "tls-server-name", "insecure-skip-tls-verify", "disable-compression", "extensions"],
+        &[
+            ("certificate-authority", FILE),
+            ("proxy-url", "a proxy named in a Secret would see all traffic to the member; give the address that Isthmus can reach"),
+        ],
+        FOREIGN,
+    )?;
+    Ok(entry.clone())
+}
+
+fn check_user<'a>(entry: &Fields<'a>) -> Result<Fields<'a>, KubeconfigError> {
+    const COMMAND: &str = "it would run a command inside Isthmus; use a token or a client certificate";
+    const ACT_AS: &str = "Isthmus does not act as somebody else; give its own ServiceAccount the rights it needs";
+    const PASSWORD: &str = "API servers have not accepted passwords since Kubernetes 1.19; use a token or a client certificate";
+    entry.object("user")?.allow(
+        &["token", "client-certificate-data", "client-key-data", "extensions"],
+        &[
+            ("exec", COMMAND),
+            ("auth-provider", COMMAND),
+            ("tokenFile", "a file path must not come from a Secret; put the token itself into \"token\""),
+            ("client-certificate", FILE),
+            ("client-key", FILE),
+            ("username", PASSWORD),
+            ("password", PASSWORD),
+            ("as", ACT_AS),
+            ("as-uid", ACT_AS),
+            ("as-groups", ACT_AS),
+            ("as-user-extra", ACT_AS),
+        ],
+        FOREIGN,
+    )?;
+    Ok(entry.clone())
+}
+
+fn server(cluster: &Fields<'_>) -> Result<http::Uri, KubeconfigError> {
+    const EXPECTED: &str = "an https:// URL without user, password or query";
+    let error = || invalid(cluster.path("server"), EXPECTED);
+    let uri: http::Uri = cluster.text("server")?.ok_or_else(error)?.parse().map_err(|_| error())?;
+    let plain = uri.authority().is_some_and(|authority| !authority.as_str().contains('@') && !authority.host().is_empty());
+    if uri.scheme_str() == Some("https") && plain && uri.query().is_none() { Ok(uri) } else { Err(error()) }
+}
+
+fn tls_server_name(cluster: &Fields<'_>) -> Result<Option<String>, KubeconfigError> {
+    // Without verification whoever answers at the address is handed the token, and is believed.
+    if cluster.flag("insecure-skip-tls-verify")? {
+        return Err(KubeconfigError::Refused {
+            field: cluster.path("insecure-skip-tls-verify"),
+            why: "the API server must prove who it is; give its certificate-authority-data",
+        });
+    }
+    let Some(name) = cluster.text("tls-server-name")? else { return Ok(None) };
+    ServerName::try_from(name)
+        .map_err(|_| invalid(cluster.path("tls-server-name"), "a DNS name or an IP address"))?;
+    Ok(Some(name.to_owned()))
+}
+
+fn roots(cluster: &Fields<'_>) -> Result<Option<Vec<Vec<u8>>>, KubeconfigError> {
+    const FIELD: &str = "certificate-authority-data";
+    let Some(data) = cluster.text(FIELD)? else { return Ok(None) };
+    let error = || invalid(cluster.path(FIELD), "base64 of PEM certificates");
+    let pem = decode(data).ok_or_else(error)?;
+    let roots = certificates(&pem).ok_or_else(error)?;
+    Ok(Some(roots.into_iter().map(|certificate| certificate.to_vec()).collect()))
+}
+
+fn identity(user: &Fields<'_>) -> Result<Identity, KubeconfigError> {
+    const EITHER: &str = "either a token, or client-certificate-data and client-key-data";
+    let certificate = user.text("client-certificate-data")?;
+    let key = user.text("client-key-data")?;
+    match (user.text("token")?, certificate, key) {
+        (Some(token), None, None) => {
+            let token = token.trim();
+            let legal = token.len() <= MAX_TOKEN_BYTES && token.bytes().all(|byte| byte.is_ascii_graphic());
+            if token.is_empty() || !legal {
+                return Err(invalid(user.path("token"), "one line of printable ASCII without spaces"));
+            }
+            Ok(Identity::Token(SecretString::from(token.to_owned())))
+        }
+        (None, Some(certificate), Some(key)) => {
+            let pem = decode(certificate);
+            pem.as_deref()
+                .and_then(certificates)
+                .ok_or_else(|| invalid(user.path("client-certificate-data"), "base64 of PEM certificates"))?;
+            let key = SecretString::from(key.to_owned());
+            decode(key.expose_secret())
+                .and_then(|pem| PrivateKeyDer::from_pem_slice(&pem).ok())
+                .ok_or_else(|| invalid(user.path("client-key-data"), "base64 of one PEM private key"))?;
+            Ok(Identity::Certificate { certificate: certificate.to_owned(), key })
+        }
+        _ => Err(invalid(user.path(""), EITHER)),
+    }
+}
+
+fn decode(base64: &str) -> Option<Vec<u8>> {
+    STANDARD.decode(base64.trim()).ok()
+}
+
+/// All certificates of a bundle; `None` if there is none, too many, or one that cannot be read.
+fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
+    let certificates: Vec<_> =
+        CertificateDer::pem_slice_iter(pem).take(MAX_CERTIFICATES + 1).collect::<Result<_, _>>().ok()?;
+    (!certificates.is_empty() && certificates.len() <= MAX_CERTIFICATES).then_some(certificates)
+}
+
+fn invalid(field: impl Into<String>, expected: &'static str) -> KubeconfigError {
+    KubeconfigError::Invalid { field: field.into(), expected }
+}

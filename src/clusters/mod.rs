@@ -1,0 +1,13 @@
+//! Clusters through their API servers: who belongs (from the hub), how each is reached, and what is watched in it.
+//!
+//! Everything leaves as [`federation::change::Batch`]es through the [`crate::feed::Feed`]. Losing an API server says so
+//! (`LinkChange::Down`) and nothing else: no object is ever withdrawn because somebody could not be heard.
+
+pub mod connect;
+pub mod kubeconfig;
+mod retry;
+pub mod secret;
+mod tables;
+
+pub use retry::Retry;
+pub use tables::{Clients, MemberClient, Note, NoteReason, Notes, SeenMark, SeenTable, now};
