@@ -335,7 +335,10 @@ impl Engine {
         }
         for (id, namespace) in &dirty.namespaces {
             dirty.mirrors.insert((id.clone(), MirrorKey::Namespace(namespace.clone())));
-            for name in self.merged_names.get(namespace).into_iter().flatten() {
+            // What should be in it, and what is: a namespace that ends, or comes back, matters to orphans as well.
+            let found = self.clusters.get(id).and_then(|state| state.service_names.get(namespace));
+            let wanted = self.merged_names.get(namespace);
+            for name in wanted.into_iter().chain(found).flatten() {
                 let key = ServiceKey { namespace: namespace.clone(), name: Arc::clone(name) };
                 dirty.mirrors.insert((id.clone(), MirrorKey::Service(key)));
             }
