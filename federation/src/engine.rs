@@ -4,16 +4,18 @@
 //! were touched → plan mirrors and VIPs where a merged service changed its face → report. Every stage stops where its
 //! result equals what it was, so the cost of a round is what changed, not what there is.
 
+mod judge;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crate::admission::{self, Authority, Candidate, Ledger, Rules};
+use crate::admission::{Authority, Ledger};
 use crate::change::{Batch, HubChanges};
 use crate::cidr::Claims;
 use crate::dirty::Dirty;
-use crate::effects::{Effects, MirrorAction, MirrorKey, Place, Topology, Vips};
+use crate::effects::{Effects, MirrorAction, MirrorKey, Topology, Vips};
 use crate::federate::Policies;
-use crate::members::{self, Tally};
+use crate::members::Tally;
 use crate::merge::{self, Contribution};
 use crate::mirror;
 use crate::model::{ClusterId, Member, Merged, Namespace, Network, Owner, Policy, Region, RegionId, ServiceKey, Time};
@@ -100,7 +102,12 @@ impl Engine {
             match batch {
                 Batch::Hub(changes) => self.store_hub(changes, &mut dirty),
                 Batch::Member { cluster, epoch, changes } => {
-                    let admitted = self.ledger.get(&cluster).map(|admission| &admission.uid);
+                    let admitted = match self.config.authority {
+                        Authority::Own => self.ledger.get(&cluster),
+                        // Not the ledger: it lags behind until this round is judged, and rounds must not matter.
+                        Authority::Recorded => self.members.get(&cluster).and_then(|member| member.recorded.as_ref()),
+                    };
+                    let admitted = admitted.map(|admission| &admission.uid);
                     // Only members are heard: what a connection says after its member was removed is dropped.
                     if let Some(state) = self.clusters.get_mut(&cluster) {
                         let touched = state.apply(epoch, changes, admitted, now);
@@ -198,64 +205,6 @@ impl Engine {
         let told = self.actions.get(id).into_iter().flat_map(|work| work.keys());
         dirty.mirrors.extend(told.map(|key| (id.clone(), key.clone())));
         self.orphans.retain(|(cluster, _)| cluster != id);
-    }
-
-    fn judge(&mut self, dirty: &mut Dirty, effects: &mut Effects, now: Time) {
-        self.stats.judged += 1;
-        for (id, member) in &self.members {
-            if let Some(state) = self.clusters.get(id) {
-                self.wants.insert(id.clone(), members::cidrs(member, state));
-            }
-        }
-        let candidates: BTreeMap<ClusterId, Candidate<'_>> = self
-            .members
-            .iter()
-            .filter_map(|(id, member)| {
-                let uid = self.clusters.get(id).and_then(|state| state.uid.as_ref());
-                Some((id.clone(), Candidate { member, uid, wants: self.wants.get(id)? }))
-            })
-            .collect();
-        let regions: BTreeSet<RegionId> = self.regions.keys().cloned().collect();
-        let reserved: Vec<_> = self.policies.values().flat_map(|policy| policy.reserved.iter().copied()).collect();
-        let rules = Rules { regions: &regions, reserved: &reserved, authority: self.config.authority };
-        let before = self.ledger.clone();
-        let decision = admission::decide(&candidates, &rules, &mut self.ledger, now);
-        drop(candidates);
-
-        if before != self.ledger {
-            // Somebody came, went or changed ranges: who contributes, and whose address is whose, has to be asked anew.
-            dirty.all_services = true;
-            dirty.links = true;
-            let ids: BTreeSet<&ClusterId> = before.keys().chain(self.ledger.keys()).collect();
-            dirty.faces.extend(ids.into_iter().filter(|id| before.get(id) != self.ledger.get(id)).cloned());
-        }
-        dirty.members.extend(self.members.keys().cloned());
-        self.verdicts = decision.verdicts;
-        self.claims = decision.claims;
-
-        let topology = self.build_topology();
-        if topology != *self.topology {
-            self.topology = Arc::new(topology);
-            effects.topology = Some(Arc::clone(&self.topology));
-        }
-    }
-
-    fn build_topology(&self) -> Topology {
-        let place = |(id, admission): (&ClusterId, &crate::model::Admission)| {
-            let member = self.members.get(id)?;
-            let place = Place {
-                region: member.region.clone(),
-                network: member.network.clone(),
-                traffic: member.traffic,
-                weight: member.weight,
-                services: admission.services.clone(),
-            };
-            Some((id.clone(), place))
-        };
-        Topology {
-            regions: self.regions.values().map(|region| (region.name.clone(), region.failover.clone())).collect(),
-            members: self.ledger.iter().filter_map(place).collect(),
-        }
     }
 
     fn merge_dirty(&mut self, dirty: &mut Dirty, effects: &mut Effects) {
@@ -386,7 +335,10 @@ impl Engine {
         }
         for (id, namespace) in &dirty.namespaces {
             dirty.mirrors.insert((id.clone(), MirrorKey::Namespace(namespace.clone())));
-            for name in self.merged_names.get(namespace).into_iter().flatten() {
+            // What should be in it, and what is: a namespace that ends, or comes back, matters to orphans as well.
+            let found = self.clusters.get(id).and_then(|state| state.service_names.get(namespace));
+            let wanted = self.merged_names.get(namespace);
+            for name in wanted.into_iter().chain(found).flatten() {
                 let key = ServiceKey { namespace: namespace.clone(), name: Arc::clone(name) };
                 dirty.mirrors.insert((id.clone(), MirrorKey::Service(key)));
             }

@@ -33,16 +33,18 @@ impl Oracle {
                 break;
             }
         }
-        self.verdicts.clear();
-        for id in self.incumbents() {
-            let verdict = self.incumbent_verdict(&id);
-            self.verdicts.insert(id, verdict);
+        let mut by_age = self.members.clone();
+        by_age.sort_by(|a, b| a.created.cmp(&b.created).then(a.id.cmp(&b.id)));
+        for member in by_age.iter().filter(|member| !self.ledger.contains_key(&member.id)).collect::<Vec<_>>() {
+            self.judge_newcomer(member, now);
         }
-        let mut newcomers: Vec<Member> =
-            self.members.iter().filter(|member| !self.ledger.contains_key(&member.id)).cloned().collect();
-        newcomers.sort_by(|a, b| a.created.cmp(&b.created).then(a.id.cmp(&b.id)));
-        for member in newcomers {
-            let verdict = self.judge_newcomer(&member, now);
+        // Only now is it known who is in whose way.
+        self.verdicts.clear();
+        for member in by_age {
+            let verdict = match self.ledger.contains_key(&member.id) {
+                true => self.incumbent_verdict(&member.id),
+                false => self.judge_newcomer(&member, now),
+            };
             self.verdicts.insert(member.id, verdict);
         }
     }

@@ -42,6 +42,13 @@ pub(super) enum One<T> {
     Delete(&'static str),
 }
 
+impl<T> Say<T> {
+    /// A complete list of nothing.
+    pub fn is_none_at_all(&self) -> bool {
+        matches!(self, Self::All { all, rejected } if all.is_empty() && rejected.is_empty())
+    }
+}
+
 impl<T: Spec> Say<T> {
     pub fn delta(&self, cluster: &str) -> Delta<T::Model> {
         match self {
@@ -64,7 +71,9 @@ impl<T: fmt::Debug> fmt::Debug for Say<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Some(changes) => changes.iter().try_for_each(|change| write!(f, "{change:?}; ")),
-            Self::All { all, rejected } => write!(f, "all {all:?} but rejected {rejected:?}"),
+            Self::All { all, rejected } if all.is_empty() && rejected.is_empty() => write!(f, "none at all"),
+            Self::All { all, rejected } if rejected.is_empty() => write!(f, "all: {all:?}"),
+            Self::All { all, rejected } => write!(f, "all: {all:?}, rejected: {rejected:?}"),
         }
     }
 }

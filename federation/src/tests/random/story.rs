@@ -124,6 +124,19 @@ impl What {
     }
 }
 
+impl What {
+    fn is_none_at_all(&self) -> bool {
+        match self {
+            Self::Namespaces(say) => say.is_none_at_all(),
+            Self::Services(say) => say.is_none_at_all(),
+            Self::Slices(say) => say.is_none_at_all(),
+            Self::Nodes(say) => say.is_none_at_all(),
+            Self::ServiceCidrs(say) => say.is_none_at_all(),
+            Self::Exports(say) => say.is_none_at_all(),
+        }
+    }
+}
+
 fn what() -> impl Strategy<Value = What> + Clone {
     prop_oneof![
         2 => say(objects::namespace(), &NAMESPACES).prop_map(What::Namespaces),
@@ -207,7 +220,9 @@ impl fmt::Debug for Move {
                 let by = if *by_old_connection { " (by the old connection)" } else { "" };
                 write!(f, "{cluster}{by}: {what:?}")
             }
-            Self::Listed { cluster, uid, contents } => write!(f, "{cluster}: up as {uid}, then {:?}", contents.0),
+            Self::Listed { cluster, uid, contents } => {
+                write!(f, "{cluster}: up as {uid}, lists of all kinds: {contents:?}")
+            }
         }
     }
 }
@@ -227,6 +242,6 @@ impl fmt::Debug for What {
 
 impl fmt::Debug for Contents {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        f.debug_list().entries(self.0.iter().filter(|what| !what.is_none_at_all())).finish()
     }
 }
