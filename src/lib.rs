@@ -4,4 +4,5 @@ pub mod api;
 pub mod clusters;
 pub mod convert;
 pub mod feed;
+pub mod mirror;
 pub mod problem;
