@@ -3,6 +3,9 @@
 pub mod api;
 pub mod clusters;
 pub mod convert;
+pub mod demo;
 pub mod feed;
 pub mod mirror;
+pub mod lease;
 pub mod problem;
+pub mod shutdown;

@@ -88,6 +88,10 @@ impl<T: Object> Delta<T> {
         Self::Full { objects, rejected: Vec::new() }
     }
 
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Full { .. })
+    }
+
     pub fn put(object: T) -> Self {
         Self::Partial(vec![Change::Put(object)])
     }

@@ -75,6 +75,8 @@ pub enum MirrorAction {
     Leave,
     ApplyNamespace,
     ApplyService(Arc<MirrorService>),
+    /// Give up our fields: somebody made the object theirs.
+    Release,
     /// Delete exactly this object: both are preconditions.
     Delete {
         uid: Arc<str>,

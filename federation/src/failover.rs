@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::effects::{Place, Topology};
-use crate::model::{Backend, ClusterId, Health, Merged, MergedPort, Tier, Traffic};
+use crate::model::{Backend, ClusterId, Health, Merged, MergedPort, RegionId, Tier, Traffic};
 use crate::view::{Assignment, ClientClass, Locality};
 
 /// Weight of a cluster that declares none while another one in the tier does.
@@ -75,7 +75,7 @@ impl<'a> RegionOrder<'a> {
         let listed = topology
             .regions
             .get(&class.region)
-            .map(|list| list.iter().map(|r| r.as_str()).collect())
+            .map(|list| list.iter().map(RegionId::as_str).collect())
             .unwrap_or_default();
         let mut all_by_name: Vec<&str> = topology.members.values().map(|place| place.region.as_str()).collect();
         all_by_name.sort_unstable();

@@ -6,11 +6,29 @@
 //! [`change::Batch`] → [`Engine::apply`] → [`Effects`]; inside: store → admission → merge → mirror plan, each stage
 //! stopping where its result equals what it was. [`view::assign`] ranks a merged service for one class of clients.
 
+mod admission;
 pub mod change;
+mod cidr;
+mod dirty;
 mod effects;
+mod engine;
 mod failover;
+mod federate;
+mod members;
+mod merge;
+mod mirror;
 pub mod model;
 pub mod report;
+mod stats;
+mod store;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+#[cfg(test)]
+mod tests;
 pub mod view;
 
+pub use admission::Authority;
 pub use effects::{Effects, MirrorAction, MirrorKey, MirrorService, Place, Topology, Vips};
+pub use engine::{Config, Engine};
+pub use federate::FEDERATE_LABEL;
+pub use stats::Stats;

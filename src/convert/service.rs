@@ -56,11 +56,14 @@ pub fn key_service(meta: &ObjectMeta) -> Option<ServiceKey> {
     meta::service_key(meta)
 }
 
-/// Our stubs have no selector and no external name. One that has got either was taken over by its user, although our
-/// labels may still be on it.
+/// Our mirrors have no selector and no external name. One that has got either was taken over by its user, although our
+/// labels are still on it.
 fn owner_of(meta: &ObjectMeta, spec: &k8s::ServiceSpec) -> Owner {
     let selects = spec.selector.as_ref().is_some_and(|selector| !selector.is_empty());
-    if selects || spec.type_.as_deref() == Some("ExternalName") { Owner::User } else { owner::owner(meta) }
+    match owner::owner(meta) {
+        Owner::Mirror { .. } if selects || spec.type_.as_deref() == Some("ExternalName") => Owner::Adopted,
+        owner => owner,
+    }
 }
 
 fn kind(check: &mut Check, spec: &k8s::ServiceSpec) -> Option<ServiceKind> {

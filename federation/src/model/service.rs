@@ -22,6 +22,12 @@ pub struct Service {
     pub owner: Owner,
 }
 
+impl Service {
+    pub fn is_mirror(&self) -> bool {
+        matches!(self.owner, Owner::Mirror { .. })
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServiceKind {
     ClusterIp,
@@ -35,8 +41,11 @@ pub enum ServiceKind {
 pub enum Owner {
     /// Somebody else's: a source, and never to be changed by us.
     User,
-    /// Our mirror of a service, made for the clusters it names. Only with our label *and* our field manager.
+    /// Our mirror of a service, made for the clusters it names (sorted). Only with our label *and* our field manager.
     Mirror { sources: Vec<ClusterId> },
+    /// Carries our label, but somebody gave it a selector: they applied their own Service over our mirror. It is theirs
+    /// now, and we should let go of our fields.
+    Adopted,
 }
 
 /// One port of a Service.
@@ -79,6 +88,15 @@ pub enum AppProtocol {
 }
 
 impl AppProtocol {
+    /// As people read it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Http2 => "http2",
+            Self::Tcp => "tcp",
+        }
+    }
+
     /// `appProtocol` decides, else the port name up to its first `-` (Istio's rule): `grpc-web`, `http`, `http2-x`, `tcp`.
     /// What is not known is TCP: it works for every protocol, and is only less capable.
     pub fn of(port: &ServicePort) -> Self {

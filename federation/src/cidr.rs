@@ -1,0 +1,89 @@
+//! Who claimed which address range, and what overlaps with what. A prefix trie: one look-up costs O(prefix length),
+//! however many ranges there are.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use prefix_trie::joint::JointPrefixMap;
+
+use crate::model::{Admission, ClusterId};
+use crate::report::{Clash, RangeUse};
+
+/// Claimed ranges of one network. Several owners of one range can stand side by side: a clash is to be shown, not hidden.
+#[derive(Default)]
+pub(crate) struct Claims {
+    trie: JointPrefixMap<IpNet, BTreeSet<(Option<ClusterId>, RangeUse)>>,
+}
+
+impl Claims {
+    pub fn add(&mut self, owner: Option<&ClusterId>, usage: RangeUse, range: IpNet) {
+        let owners = self.trie.entry(range.trunc()).or_default();
+        owners.insert((owner.cloned(), usage));
+    }
+
+    pub fn add_admission(&mut self, owner: &ClusterId, admission: &Admission) {
+        for (usage, range) in ranges(&admission.pods, &admission.services) {
+            self.add(Some(owner), usage, range);
+        }
+    }
+
+    pub fn remove_admission(&mut self, owner: &ClusterId, admission: &Admission) {
+        for (usage, range) in ranges(&admission.pods, &admission.services) {
+            let range = range.trunc();
+            if let Some(owners) = self.trie.get_mut(&range) {
+                owners.remove(&(Some(owner.clone()), usage));
+                if owners.is_empty() {
+                    self.trie.remove(&range);
+                }
+            }
+        }
+    }
+
+    /// Everything that overlaps, in both directions of containment, plus overlaps among the given ranges themselves.
+    /// Sorted, each once.
+    pub fn clashes(&self, pods: &[IpNet], services: &[IpNet]) -> Vec<Clash> {
+        let mut found = BTreeSet::new();
+        for (my_use, range) in ranges(pods, services) {
+            let mine = range.trunc();
+            let around = self.trie.cover(&mine);
+            let inside = self.trie.children(&mine).filter(|(theirs, _)| *theirs != mine);
+            for (theirs, owners) in around.chain(inside) {
+                found.extend(owners.iter().map(|(with, their_use)| Clash {
+                    mine,
+                    my_use,
+                    theirs,
+                    their_use: *their_use,
+                    with: with.clone(),
+                }));
+            }
+        }
+        found.extend(own_clashes(pods, services));
+        found.into_iter().collect()
+    }
+
+    /// The member whose range holds this address, if any: the narrowest one that is not only reserved.
+    pub fn owner(&self, ip: IpAddr) -> Option<&ClusterId> {
+        let host = IpNet::from(ip);
+        let covering: Vec<_> = self.trie.cover_values(&host).collect();
+        covering.into_iter().rev().flatten().find_map(|(owner, _)| owner.as_ref())
+    }
+}
+
+/// A cluster's pod ranges must not overlap its own service ranges. (A range listed twice within one use is harmless.)
+fn own_clashes<'a>(pods: &'a [IpNet], services: &'a [IpNet]) -> impl Iterator<Item = Clash> + 'a {
+    pods.iter().flat_map(move |mine| {
+        services.iter().filter(move |theirs| mine.contains(*theirs) || theirs.contains(mine)).map(move |theirs| Clash {
+            mine: mine.trunc(),
+            my_use: RangeUse::Pods,
+            theirs: theirs.trunc(),
+            their_use: RangeUse::Services,
+            with: None,
+        })
+    })
+}
+
+fn ranges<'a>(pods: &'a [IpNet], services: &'a [IpNet]) -> impl Iterator<Item = (RangeUse, IpNet)> + 'a {
+    let pods = pods.iter().map(|range| (RangeUse::Pods, *range));
+    pods.chain(services.iter().map(|range| (RangeUse::Services, *range)))
+}

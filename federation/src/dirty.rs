@@ -1,0 +1,45 @@
+//! What one round has to look at again.
+
+use std::collections::BTreeSet;
+
+use crate::effects::MirrorKey;
+use crate::model::{ClusterId, Namespace, ServiceKey};
+use crate::store::Touched;
+
+#[derive(Debug, Default)]
+pub(crate) struct Dirty {
+    /// To be merged again.
+    pub services: BTreeSet<ServiceKey>,
+    pub all_services: bool,
+    /// Merged services that changed in more than their endpoints.
+    pub changed_faces: BTreeSet<ServiceKey>,
+    pub vips: BTreeSet<(ClusterId, ServiceKey)>,
+    pub namespaces: BTreeSet<(ClusterId, Namespace)>,
+    pub mirrors: BTreeSet<(ClusterId, MirrorKey)>,
+    /// Members that entered, left or were listed anew: everything in them is planned again.
+    pub faces: BTreeSet<ClusterId>,
+    /// To be reported again.
+    pub members: BTreeSet<ClusterId>,
+    /// A link, a list or the hub changed: what was in doubt may be certain now, or the other way round.
+    pub links: bool,
+    pub admission: bool,
+}
+
+impl Dirty {
+    pub fn add(&mut self, cluster: ClusterId, touched: Touched) {
+        let Touched { services, namespaces, admission, link } = touched;
+        for key in services {
+            self.vips.insert((cluster.clone(), key.clone()));
+            self.mirrors.insert((cluster.clone(), MirrorKey::Service(key.clone())));
+            self.services.insert(key);
+            self.members.insert(cluster.clone());
+        }
+        self.namespaces.extend(namespaces.into_iter().map(|namespace| (cluster.clone(), namespace)));
+        self.admission |= admission;
+        if link {
+            self.links = true;
+            self.faces.insert(cluster.clone());
+            self.members.insert(cluster);
+        }
+    }
+}

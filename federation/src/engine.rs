@@ -1,0 +1,501 @@
+//! The only writer of federation state: batches in, effects out, synchronously.
+//!
+//! Each round: store what came → judge membership if a range, an identity or a rule changed → merge the services that
+//! were touched → plan mirrors and VIPs where a merged service changed its face → report. Every stage stops where its
+//! result equals what it was, so the cost of a round is what changed, not what there is.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use crate::admission::{self, Authority, Candidate, Ledger, Rules};
+use crate::change::{Batch, HubChanges};
+use crate::cidr::Claims;
+use crate::dirty::Dirty;
+use crate::effects::{Effects, MirrorAction, MirrorKey, Place, Topology, Vips};
+use crate::federate::Policies;
+use crate::members::{self, Tally};
+use crate::merge::{self, Contribution};
+use crate::mirror;
+use crate::model::{ClusterId, Member, Merged, Namespace, Network, Owner, Policy, Region, RegionId, ServiceKey, Time};
+use crate::report::{Cidrs, LinkState, MemberReport, Verdict};
+use crate::stats::Stats;
+use crate::store::{ClusterState, apply_sorted};
+
+/// What an engine is made with.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub authority: Authority,
+    /// Isthmus's own namespace, which is never federated.
+    pub own_namespace: Namespace,
+}
+
+pub struct Engine {
+    config: Config,
+    regions: BTreeMap<RegionId, Region>,
+    members: BTreeMap<ClusterId, Member>,
+    policies: BTreeMap<Arc<str>, Policy>,
+    ordered_policies: Policies,
+    hub_listed: HubListed,
+
+    clusters: BTreeMap<ClusterId, ClusterState>,
+    wants: BTreeMap<ClusterId, Cidrs>,
+    ledger: Ledger,
+    verdicts: BTreeMap<ClusterId, Verdict>,
+    claims: BTreeMap<Network, Claims>,
+    topology: Arc<Topology>,
+
+    merged: HashMap<ServiceKey, Arc<Merged>>,
+    merged_names: BTreeMap<Namespace, BTreeSet<Arc<str>>>,
+    tally: Tally,
+    vips: HashMap<(ClusterId, ServiceKey), Arc<Vips>>,
+    /// Actions that are not `Leave`, as last told.
+    actions: BTreeMap<ClusterId, BTreeMap<MirrorKey, MirrorAction>>,
+    /// Mirrored objects that nobody backs any more. Whether they may go depends on who is heard, so each change of that
+    /// asks again, in both directions: a delete that was told is taken back when a source falls silent.
+    orphans: BTreeSet<(ClusterId, MirrorKey)>,
+    reports: BTreeMap<ClusterId, Arc<MemberReport>>,
+    stats: Stats,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct HubListed {
+    regions: bool,
+    members: bool,
+    policies: bool,
+}
+
+impl Engine {
+    pub fn new(config: Config) -> Self {
+        let ordered_policies = Policies::new(&BTreeMap::new(), config.own_namespace.clone());
+        Self {
+            config,
+            regions: BTreeMap::new(),
+            members: BTreeMap::new(),
+            policies: BTreeMap::new(),
+            ordered_policies,
+            hub_listed: HubListed::default(),
+            clusters: BTreeMap::new(),
+            wants: BTreeMap::new(),
+            ledger: Ledger::new(),
+            verdicts: BTreeMap::new(),
+            claims: BTreeMap::new(),
+            topology: Arc::default(),
+            merged: HashMap::new(),
+            merged_names: BTreeMap::new(),
+            tally: Tally::default(),
+            vips: HashMap::new(),
+            actions: BTreeMap::new(),
+            orphans: BTreeSet::new(),
+            reports: BTreeMap::new(),
+            stats: Stats::default(),
+        }
+    }
+
+    /// Applies what is waiting, in order, as one round. `now` is the time of the round.
+    pub fn apply(&mut self, batches: impl IntoIterator<Item = Batch>, now: Time) -> Effects {
+        let mut dirty = Dirty::default();
+        let mut effects = Effects::default();
+        for batch in batches {
+            self.stats.batches += 1;
+            match batch {
+                Batch::Hub(changes) => self.store_hub(changes, &mut dirty),
+                Batch::Member { cluster, epoch, changes } => {
+                    let admitted = self.ledger.get(&cluster).map(|admission| &admission.uid);
+                    // Only members are heard: what a connection says after its member was removed is dropped.
+                    if let Some(state) = self.clusters.get_mut(&cluster) {
+                        let touched = state.apply(epoch, changes, admitted, now);
+                        dirty.add(cluster, touched);
+                    }
+                }
+            }
+        }
+        if dirty.admission {
+            self.judge(&mut dirty, &mut effects, now);
+        }
+        self.merge_dirty(&mut dirty, &mut effects);
+        self.refresh_vips(&dirty, &mut effects);
+        self.plan_mirrors(&mut dirty, &mut effects);
+        self.report(&dirty, &mut effects);
+        effects
+    }
+
+    /// True when it is known what there is: the hub was listed, and every member was listed or could not be reached.
+    /// Before that, nothing should be served to anyone.
+    pub fn synced(&self) -> bool {
+        let HubListed { regions, members, policies } = self.hub_listed;
+        let known = |state: &ClusterState| match state.link {
+            LinkState::Pending => false,
+            LinkState::Up { .. } => state.all_listed(),
+            LinkState::Down { .. } | LinkState::IdentityChanged { .. } => true,
+        };
+        regions && members && policies && self.clusters.values().all(known)
+    }
+
+    pub fn stats(&self) -> Stats {
+        self.stats
+    }
+
+    pub fn reports(&self) -> &BTreeMap<ClusterId, Arc<MemberReport>> {
+        &self.reports
+    }
+
+    pub fn merged(&self) -> &HashMap<ServiceKey, Arc<Merged>> {
+        &self.merged
+    }
+
+    pub fn topology(&self) -> &Arc<Topology> {
+        &self.topology
+    }
+
+    /// VIPs by member and service, as told so far.
+    pub fn vips(&self) -> &HashMap<(ClusterId, ServiceKey), Arc<Vips>> {
+        &self.vips
+    }
+
+    /// Mirror work that is not done yet, by member.
+    pub fn mirror_work(&self) -> &BTreeMap<ClusterId, BTreeMap<MirrorKey, MirrorAction>> {
+        &self.actions
+    }
+
+    fn store_hub(&mut self, changes: HubChanges, dirty: &mut Dirty) {
+        dirty.admission = true;
+        match changes {
+            HubChanges::Regions(delta) => {
+                self.hub_listed.regions |= delta.is_full();
+                apply_sorted(delta, &mut self.regions);
+            }
+            HubChanges::Policies(delta) => {
+                self.hub_listed.policies |= delta.is_full();
+                if !apply_sorted(delta, &mut self.policies).is_empty() {
+                    self.ordered_policies = Policies::new(&self.policies, self.config.own_namespace.clone());
+                    dirty.all_services = true;
+                }
+            }
+            HubChanges::Members(delta) => {
+                self.hub_listed.members |= delta.is_full();
+                for (id, present) in apply_sorted(delta, &mut self.members) {
+                    if present {
+                        self.clusters.entry(id.clone()).or_default();
+                    } else {
+                        self.forget(&id, dirty);
+                    }
+                    dirty.all_services = true; // exports, networks: rare enough to look at everything again
+                    dirty.members.insert(id);
+                }
+            }
+        }
+        dirty.links = true; // what is certain depends on the hub having been listed
+    }
+
+    /// A member was removed: its objects and its admission go, and whatever was told of it is looked at again. One of
+    /// the same name that comes back, even in the same round, is a new member.
+    fn forget(&mut self, id: &ClusterId, dirty: &mut Dirty) {
+        let Some(state) = self.clusters.remove(id) else { return };
+        self.ledger.remove(id);
+        self.wants.remove(id);
+        dirty.vips.extend(state.services.keys().map(|key| (id.clone(), key.clone())));
+        dirty.services.extend(state.services.into_keys());
+        let told = self.actions.get(id).into_iter().flat_map(|work| work.keys());
+        dirty.mirrors.extend(told.map(|key| (id.clone(), key.clone())));
+        self.orphans.retain(|(cluster, _)| cluster != id);
+    }
+
+    fn judge(&mut self, dirty: &mut Dirty, effects: &mut Effects, now: Time) {
+        self.stats.judged += 1;
+        for (id, member) in &self.members {
+            if let Some(state) = self.clusters.get(id) {
+                self.wants.insert(id.clone(), members::cidrs(member, state));
+            }
+        }
+        let candidates: BTreeMap<ClusterId, Candidate<'_>> = self
+            .members
+            .iter()
+            .filter_map(|(id, member)| {
+                let uid = self.clusters.get(id).and_then(|state| state.uid.as_ref());
+                Some((id.clone(), Candidate { member, uid, wants: self.wants.get(id)? }))
+            })
+            .collect();
+        let regions: BTreeSet<RegionId> = self.regions.keys().cloned().collect();
+        let reserved: Vec<_> = self.policies.values().flat_map(|policy| policy.reserved.iter().copied()).collect();
+        let rules = Rules { regions: &regions, reserved: &reserved, authority: self.config.authority };
+        let before = self.ledger.clone();
+        let decision = admission::decide(&candidates, &rules, &mut self.ledger, now);
+        drop(candidates);
+
+        if before != self.ledger {
+            // Somebody came, went or changed ranges: who contributes, and whose address is whose, has to be asked anew.
+            dirty.all_services = true;
+            dirty.links = true;
+            let ids: BTreeSet<&ClusterId> = before.keys().chain(self.ledger.keys()).collect();
+            dirty.faces.extend(ids.into_iter().filter(|id| before.get(id) != self.ledger.get(id)).cloned());
+        }
+        dirty.members.extend(self.members.keys().cloned());
+        self.verdicts = decision.verdicts;
+        self.claims = decision.claims;
+
+        let topology = self.build_topology();
+        if topology != *self.topology {
+            self.topology = Arc::new(topology);
+            effects.topology = Some(Arc::clone(&self.topology));
+        }
+    }
+
+    fn build_topology(&self) -> Topology {
+        let place = |(id, admission): (&ClusterId, &crate::model::Admission)| {
+            let member = self.members.get(id)?;
+            let place = Place {
+                region: member.region.clone(),
+                network: member.network.clone(),
+                traffic: member.traffic,
+                weight: member.weight,
+                services: admission.services.clone(),
+            };
+            Some((id.clone(), place))
+        };
+        Topology {
+            regions: self.regions.values().map(|region| (region.name.clone(), region.failover.clone())).collect(),
+            members: self.ledger.iter().filter_map(place).collect(),
+        }
+    }
+
+    fn merge_dirty(&mut self, dirty: &mut Dirty, effects: &mut Effects) {
+        if dirty.all_services {
+            dirty.services.extend(self.merged.keys().cloned());
+            dirty.services.extend(self.clusters.values().flat_map(|state| state.services.keys().cloned()));
+        }
+        for key in &dirty.services {
+            self.stats.merged += 1;
+            let (fresh, trespasses) = merge::merge(key, self.contributions(key));
+            dirty.members.extend(self.tally.set_trespasses(key, trespasses));
+            let old = self.merged.get(key);
+            if old.map(Arc::as_ref) == fresh.as_ref() {
+                self.stats.merged_unchanged += 1;
+                continue;
+            }
+            dirty.members.extend(self.tally.count(old.map(Arc::as_ref), fresh.as_ref()));
+            if face(old.map(Arc::as_ref)) != face(fresh.as_ref()) {
+                dirty.changed_faces.insert(key.clone());
+            }
+            let fresh = fresh.map(Arc::new);
+            match &fresh {
+                Some(merged) => {
+                    self.merged_names.entry(key.namespace.clone()).or_default().insert(Arc::clone(&key.name));
+                    self.merged.insert(key.clone(), Arc::clone(merged));
+                }
+                None => {
+                    self.merged.remove(key);
+                    if let Some(names) = self.merged_names.get_mut(&key.namespace) {
+                        names.remove(&key.name);
+                        if names.is_empty() {
+                            self.merged_names.remove(&key.namespace);
+                        }
+                    }
+                }
+            }
+            effects.services.push((key.clone(), fresh));
+        }
+    }
+
+    fn contributions<'a>(&'a self, key: &'a ServiceKey) -> Vec<Contribution<'a>> {
+        let part = |id: &'a ClusterId| {
+            let (member, state) = (self.members.get(id)?, self.clusters.get(id)?);
+            let service = state.services.get(key)?;
+            let (exported, failover) = self.ordered_policies.exported(member, state, service)?;
+            let slices = state.slices_of(key).collect();
+            Some(Contribution {
+                cluster: id,
+                service,
+                exported,
+                slices,
+                failover,
+                claims: self.claims.get(&member.network),
+            })
+        };
+        self.ledger.keys().filter_map(part).collect()
+    }
+
+    fn refresh_vips(&mut self, dirty: &Dirty, effects: &mut Effects) {
+        let mut keys: BTreeSet<(ClusterId, ServiceKey)> = dirty.vips.clone();
+        for id in &dirty.faces {
+            let services = self.clusters.get(id).into_iter().flat_map(|state| state.services.keys());
+            keys.extend(services.map(|key| (id.clone(), key.clone())));
+        }
+        for key in &dirty.changed_faces {
+            keys.extend(self.ledger.keys().map(|id| (id.clone(), key.clone())));
+        }
+        for (id, key) in keys {
+            let fresh = self.vips_of(&id, &key);
+            let slot = (id.clone(), key.clone());
+            if self.vips.get(&slot).map(Arc::as_ref) == fresh.as_ref() {
+                continue;
+            }
+            let fresh = fresh.map(Arc::new);
+            match &fresh {
+                Some(vips) => self.vips.insert(slot, Arc::clone(vips)),
+                None => self.vips.remove(&slot),
+            };
+            effects.vips.push((id, key, fresh));
+        }
+    }
+
+    fn vips_of(&self, id: &ClusterId, key: &ServiceKey) -> Option<Vips> {
+        let service = self.clusters.get(id)?.services.get(key)?;
+        if !self.ledger.contains_key(id) || service.cluster_ips.is_empty() {
+            return None;
+        }
+        let mut ports: Vec<_> = service.ports.iter().map(|port| (port.port, port.protocol)).collect();
+        ports.sort_unstable();
+        Some(Vips { ips: service.cluster_ips.clone(), ports, federated: self.merged.contains_key(key) })
+    }
+
+    fn plan_mirrors(&mut self, dirty: &mut Dirty, effects: &mut Effects) {
+        self.expand_mirrors(dirty);
+        let mut certain: Option<bool> = None;
+        for (id, key) in std::mem::take(&mut dirty.mirrors) {
+            self.stats.planned += 1;
+            let (action, is_orphan) = self.plan(&id, &key, &mut certain);
+            let slot = (id, key);
+            if is_orphan {
+                self.orphans.insert(slot.clone());
+            } else {
+                self.orphans.remove(&slot);
+            }
+            let (id, key) = slot;
+            let work = self.actions.entry(id.clone()).or_default();
+            if work.get(&key).unwrap_or(&MirrorAction::Leave) != &action {
+                match &action {
+                    MirrorAction::Leave => work.remove(&key),
+                    other => work.insert(key.clone(), other.clone()),
+                };
+                dirty.members.insert(id.clone());
+                effects.mirrors.push((id, key, action));
+            }
+        }
+        self.actions.retain(|_, work| !work.is_empty());
+    }
+
+    fn expand_mirrors(&self, dirty: &mut Dirty) {
+        if dirty.links {
+            dirty.mirrors.extend(self.orphans.iter().cloned());
+        }
+        for key in &dirty.changed_faces {
+            for id in self.clusters.keys() {
+                dirty.mirrors.insert((id.clone(), MirrorKey::Namespace(key.namespace.clone())));
+                dirty.mirrors.insert((id.clone(), MirrorKey::Service(key.clone())));
+            }
+        }
+        for (id, namespace) in &dirty.namespaces {
+            dirty.mirrors.insert((id.clone(), MirrorKey::Namespace(namespace.clone())));
+            for name in self.merged_names.get(namespace).into_iter().flatten() {
+                let key = ServiceKey { namespace: namespace.clone(), name: Arc::clone(name) };
+                dirty.mirrors.insert((id.clone(), MirrorKey::Service(key)));
+            }
+        }
+        for id in &dirty.faces {
+            let Some(state) = self.clusters.get(id) else { continue };
+            let ours =
+                state.services.values().filter(|service| service.owner != Owner::User).map(|service| &service.key);
+            let services = self.merged.keys().chain(ours).cloned().map(MirrorKey::Service);
+            let namespaces = self.merged_names.keys().cloned().map(MirrorKey::Namespace);
+            let told = self.actions.get(id).into_iter().flat_map(|work| work.keys().cloned());
+            dirty.mirrors.extend(services.chain(namespaces).chain(told).map(|key| (id.clone(), key)));
+        }
+    }
+
+    /// The action for one object, and whether it is an orphan, so that the action depends on who is heard.
+    fn plan(&self, id: &ClusterId, key: &MirrorKey, certain: &mut Option<bool>) -> (MirrorAction, bool) {
+        let leave = (MirrorAction::Leave, false);
+        let Some(state) = self.clusters.get(id) else { return leave };
+        // Without a complete list nobody knows what stands there; and who is not admitted receives nothing.
+        if !state.all_listed() || !self.ledger.contains_key(id) {
+            return leave;
+        }
+        match key {
+            MirrorKey::Namespace(namespace) => {
+                let wanted = self.merged_names.contains_key(namespace) && !state.namespaces.contains_key(namespace);
+                (if wanted { MirrorAction::ApplyNamespace } else { MirrorAction::Leave }, false)
+            }
+            MirrorKey::Service(key) => {
+                if state.namespaces.get(&key.namespace).is_some_and(|namespace| namespace.terminating) {
+                    return leave; // nothing can be created there, and all in it is going anyway
+                }
+                let found = state.services.get(key);
+                let plan = mirror::plan_service(self.merged.get(key).map(Arc::as_ref), found);
+                if !plan.is_orphan() {
+                    return (plan.action(false), false);
+                }
+                let everyone = *certain.get_or_insert_with(|| self.everyone_is_heard());
+                let sure = everyone && self.sources_are_heard(found) && state.fresh();
+                (plan.action(sure), true)
+            }
+        }
+    }
+
+    /// Every member that may contribute is connected and fully listed.
+    fn everyone_is_heard(&self) -> bool {
+        let HubListed { regions, members, policies } = self.hub_listed;
+        let fresh = |id| self.clusters.get(id).is_some_and(ClusterState::fresh);
+        regions && members && policies && self.ledger.keys().all(fresh)
+    }
+
+    /// Every cluster that the object names as its source is heard, unless it is no member any more.
+    fn sources_are_heard(&self, found: Option<&crate::model::Service>) -> bool {
+        let Some(Owner::Mirror { sources }) = found.map(|service| &service.owner) else { return true };
+        sources.iter().filter_map(|id| self.clusters.get(id)).all(ClusterState::fresh)
+    }
+
+    fn report(&mut self, dirty: &Dirty, effects: &mut Effects) {
+        for id in &dirty.members {
+            let (Some(member), Some(state)) = (self.members.get(id), self.clusters.get(id)) else {
+                if self.reports.remove(id).is_some() {
+                    effects.members.push((id.clone(), None));
+                }
+                continue;
+            };
+            self.stats.reported += 1;
+            let report = MemberReport {
+                id: id.clone(),
+                region: member.region.clone(),
+                uid: state.uid.clone(),
+                version: state.version.clone(),
+                link: state.link.clone(),
+                admission: self
+                    .verdicts
+                    .get(id)
+                    .cloned()
+                    .unwrap_or(Verdict::Pending(crate::report::PendingReason::IdentityUnknown)),
+                admitted: self.ledger.get(id).cloned(),
+                cidrs: self.wants.get(id).cloned().unwrap_or_default(),
+                listed: state.all_listed(),
+                counts: self.tally.counts(id, state.mirrored),
+                mirrors_pending: self.actions.get(id).map_or(0, BTreeMap::len),
+                trespassing: self.tally.trespassing(id),
+            };
+            if self.reports.get(id).map(Arc::as_ref) != Some(&report) {
+                let report = Arc::new(report);
+                self.reports.insert(id.clone(), Arc::clone(&report));
+                effects.members.push((id.clone(), Some(report)));
+            }
+        }
+    }
+}
+
+/// What mirrors and VIPs depend on: everything about a merged service but its endpoints.
+#[derive(PartialEq)]
+struct Face<'a> {
+    sources: &'a [ClusterId],
+    headless: bool,
+    ports: Vec<(&'a str, u16, crate::model::Protocol, Option<&'a str>)>,
+}
+
+fn face(merged: Option<&Merged>) -> Option<Face<'_>> {
+    merged.map(|merged| Face {
+        sources: &merged.sources,
+        headless: merged.headless,
+        ports: merged
+            .ports
+            .iter()
+            .map(|port| (&*port.name, port.port, port.protocol, port.app_protocol.as_deref()))
+            .collect(),
+    })
+}

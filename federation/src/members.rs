@@ -1,0 +1,96 @@
+//! What is known of a member besides its objects: the ranges it uses, and what it contributes, counted as it changes.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use ipnet::IpNet;
+
+use crate::merge::Trespasses;
+use crate::model::{ClusterId, Member, Merged, ServiceKey};
+use crate::report::{CidrSource, Cidrs, Counts, Trespass};
+use crate::store::ClusterState;
+
+/// Trespassing addresses named in one member's report; more of them tell nothing new.
+pub const MAX_TRESPASSES_REPORTED: usize = 16;
+
+/// The ranges a member uses: as declared, else as its Nodes and ServiceCIDR objects show once they are fully listed.
+pub(crate) fn cidrs(member: &Member, state: &ClusterState) -> Cidrs {
+    let discover = |ranges: Vec<IpNet>| match state.all_listed() && !ranges.is_empty() {
+        true => (IpNet::aggregate(&ranges), CidrSource::Discovered),
+        false => (Vec::new(), CidrSource::Unknown),
+    };
+    let (pods, pods_source) = match &member.pods {
+        Some(declared) => (sorted(declared), CidrSource::Declared),
+        None => discover(state.nodes.values().flat_map(|node| node.pod_cidrs.iter().copied()).collect()),
+    };
+    let (services, services_source) = match &member.services {
+        Some(declared) => (sorted(declared), CidrSource::Declared),
+        None => discover(state.service_cidrs.values().flat_map(|object| object.cidrs.iter().copied()).collect()),
+    };
+    Cidrs { pods, pods_source, services, services_source }
+}
+
+fn sorted(ranges: &[IpNet]) -> Vec<IpNet> {
+    ranges.iter().map(IpNet::trunc).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Contributions by member, kept current from each merge's before and after.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    counts: BTreeMap<ClusterId, Counts>,
+    trespasses: BTreeMap<ClusterId, BTreeSet<Trespass>>,
+    trespasses_of: HashMap<ServiceKey, Trespasses>,
+}
+
+impl Tally {
+    /// Replaces one merged service by another; returns whose counts changed.
+    pub fn count(&mut self, old: Option<&Merged>, new: Option<&Merged>) -> BTreeSet<ClusterId> {
+        let mut touched = BTreeSet::new();
+        for (merged, add) in [(old, false), (new, true)] {
+            let Some(merged) = merged else { continue };
+            let step = |counter: &mut usize, by: usize| {
+                *counter = if add { *counter + by } else { counter.saturating_sub(by) };
+            };
+            for cluster in &merged.sources {
+                step(&mut self.counts.entry(cluster.clone()).or_default().services, 1);
+                touched.insert(cluster.clone());
+            }
+            for backend in merged.ports.iter().flat_map(|port| &port.backends) {
+                step(&mut self.counts.entry(backend.cluster.clone()).or_default().endpoints, backend.hosts.len());
+            }
+        }
+        touched
+    }
+
+    /// Replaces the trespasses of one service; returns whose list changed.
+    pub fn set_trespasses(&mut self, service: &ServiceKey, fresh: Trespasses) -> BTreeSet<ClusterId> {
+        let old = self.trespasses_of.remove(service).unwrap_or_default();
+        if old == fresh {
+            if !old.is_empty() {
+                self.trespasses_of.insert(service.clone(), old);
+            }
+            return BTreeSet::new();
+        }
+        let touched = old.iter().chain(&fresh).map(|(cluster, _)| cluster.clone()).collect();
+        for (cluster, trespass) in &old {
+            if let Some(list) = self.trespasses.get_mut(cluster) {
+                list.remove(trespass);
+            }
+        }
+        for (cluster, trespass) in &fresh {
+            self.trespasses.entry(cluster.clone()).or_default().insert(trespass.clone());
+        }
+        self.trespasses.retain(|_, list| !list.is_empty());
+        if !fresh.is_empty() {
+            self.trespasses_of.insert(service.clone(), fresh);
+        }
+        touched
+    }
+
+    pub fn counts(&self, cluster: &ClusterId, mirrored: usize) -> Counts {
+        Counts { mirrored, ..self.counts.get(cluster).copied().unwrap_or_default() }
+    }
+
+    pub fn trespassing(&self, cluster: &ClusterId) -> Vec<Trespass> {
+        self.trespasses.get(cluster).into_iter().flatten().take(MAX_TRESPASSES_REPORTED).cloned().collect()
+    }
+}

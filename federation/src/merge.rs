@@ -1,0 +1,131 @@
+//! One service over all clusters (KEP-1645): the oldest export decides, ports are a union, and endpoints for a port come
+//! only from clusters that really expose it. Deterministic: the order of arrival plays no part.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::cidr::Claims;
+use crate::model::{
+    AppProtocol, Backend, ClusterId, Endpoint, Failover, Health, Host, Merged, MergedPort, Protocol, Service,
+    ServiceKey, ServiceKind, Slice, Time, Zone,
+};
+use crate::report::Trespass;
+
+/// One cluster's part in a service.
+pub(crate) struct Contribution<'a> {
+    pub cluster: &'a ClusterId,
+    pub service: &'a Service,
+    /// When it was exported: the `ServiceExport`'s creation, else the Service's own.
+    pub exported: Time,
+    pub slices: Vec<&'a Slice>,
+    pub failover: &'a Arc<Failover>,
+    /// Ranges of the contributor's network: no address in another member's range is served.
+    pub claims: Option<&'a Claims>,
+}
+
+/// Addresses that a contributor offered although they lie in another member's range: who offered them, and which.
+pub(crate) type Trespasses = Vec<(ClusterId, Trespass)>;
+
+/// Merges the contributions, or `None` if there are none. O(endpoints of this service).
+pub(crate) fn merge(key: &ServiceKey, mut parts: Vec<Contribution<'_>>) -> (Option<Merged>, Trespasses) {
+    parts.sort_by(|a, b| (a.exported, a.cluster).cmp(&(b.exported, b.cluster)));
+    let Some(oldest) = parts.first() else { return (None, Vec::new()) };
+    let (headless, affinity) = (oldest.service.kind == ServiceKind::Headless, oldest.service.affinity);
+    let failover = Arc::clone(oldest.failover);
+
+    let mut trespasses = Vec::new();
+    let mut ports = union_of_ports(&parts);
+    for part in &parts {
+        let endpoints = usable_endpoints(key, part, &mut trespasses);
+        for own in &part.service.ports {
+            let Some(merged) =
+                ports.iter_mut().find(|merged| merged.port == own.port && merged.protocol == own.protocol)
+            else {
+                continue; // it lost a conflict over the port's name, so its backends may not answer for the winner's port
+            };
+            merged.backends.extend(backends(part.cluster, &endpoints, &own.name, own.protocol));
+        }
+    }
+    for port in &mut ports {
+        port.backends.sort_by(|a, b| (&a.cluster, &a.zone).cmp(&(&b.cluster, &b.zone)));
+    }
+    ports.sort_by_key(|port| (port.port, port.protocol));
+    let sources = parts.iter().map(|part| part.cluster.clone()).collect();
+    (Some(Merged { key: key.clone(), sources, headless, affinity, ports, failover }), trespasses)
+}
+
+/// Ports by precedence: the same (number, protocol) is one port; a name that an older export gave to another number is
+/// a conflict, and the younger port is left out.
+fn union_of_ports(parts: &[Contribution<'_>]) -> Vec<MergedPort> {
+    let mut ports: Vec<MergedPort> = Vec::new();
+    for own in parts.iter().flat_map(|part| &part.service.ports) {
+        let known = ports.iter().any(|port| port.port == own.port && port.protocol == own.protocol);
+        let name_taken = ports.iter().any(|port| port.name == own.name);
+        if !known && !name_taken {
+            ports.push(MergedPort {
+                name: Arc::clone(&own.name),
+                port: own.port,
+                protocol: own.protocol,
+                app: AppProtocol::of(own),
+                app_protocol: own.app_protocol.clone(),
+                backends: Vec::new(),
+            });
+        }
+    }
+    ports
+}
+
+/// The contributor's slices without addresses that belong to somebody else and, on dual stack, of its primary family
+/// only: a pod with two addresses is one backend.
+fn usable_endpoints<'a>(
+    key: &ServiceKey,
+    part: &Contribution<'a>,
+    trespasses: &mut Trespasses,
+) -> Vec<(&'a Slice, Vec<&'a Endpoint>)> {
+    let primary_is_v4 = part.service.cluster_ips.first().map(std::net::IpAddr::is_ipv4);
+    let has_v4 = || part.slices.iter().flat_map(|slice| &slice.endpoints).any(|endpoint| endpoint.ip.is_ipv4());
+    let want_v4 = primary_is_v4.unwrap_or_else(has_v4);
+    let mut usable = Vec::with_capacity(part.slices.len());
+    for slice in &part.slices {
+        let mut endpoints = Vec::with_capacity(slice.endpoints.len());
+        for endpoint in slice.endpoints.iter().filter(|endpoint| endpoint.ip.is_ipv4() == want_v4) {
+            match part.claims.and_then(|claims| claims.owner(endpoint.ip)) {
+                Some(owner) if owner != part.cluster => {
+                    let trespass = Trespass { service: key.clone(), ip: endpoint.ip, owner: owner.clone() };
+                    trespasses.push((part.cluster.clone(), trespass));
+                }
+                _ => endpoints.push(endpoint),
+            }
+        }
+        usable.push((*slice, endpoints));
+    }
+    usable
+}
+
+/// Hosts of one port by zone. An address that two slices hold is one host, in its best state: while the EndpointSlice
+/// controller moves an endpoint from slice to slice it may stand in both.
+fn backends(
+    cluster: &ClusterId,
+    endpoints: &[(&Slice, Vec<&Endpoint>)],
+    name: &str,
+    protocol: Protocol,
+) -> Vec<Backend> {
+    let mut hosts: BTreeMap<SocketAddr, (Health, Option<&Zone>)> = BTreeMap::new();
+    for (slice, endpoints) in endpoints {
+        for port in slice.ports.iter().filter(|port| *port.name == *name && port.protocol == protocol) {
+            for endpoint in endpoints {
+                let state = (endpoint.health, endpoint.zone.as_ref());
+                let known = hosts.entry(SocketAddr::new(endpoint.ip, port.port)).or_insert(state);
+                *known = (*known).min(state);
+            }
+        }
+    }
+    let mut zones: BTreeMap<Option<&Zone>, Vec<Host>> = BTreeMap::new();
+    for (address, (health, zone)) in hosts {
+        zones.entry(zone).or_default().push(Host { address, health });
+    }
+    let backend =
+        |(zone, hosts): (Option<&Zone>, Vec<Host>)| Backend { cluster: cluster.clone(), zone: zone.cloned(), hosts };
+    zones.into_iter().map(backend).collect()
+}

@@ -1,0 +1,332 @@
+//! What one member cluster holds, as far as it was told: plain tables with the reverse indexes that the later stages need.
+//! Applying a change says which services it touches; nothing is decided here.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use crate::change::{Change, Delta, Epoch, LinkChange, MemberChanges, Object};
+use crate::model::{
+    ClusterUid, Export, Namespace, NamespaceObject, Node, Service, ServiceCidr, ServiceKey, Slice, SliceKey, Time,
+};
+use crate::report::LinkState;
+
+/// One member's objects. They stay when its API cannot be reached: not hearing of something does not make it vanish.
+#[derive(Debug)]
+pub(crate) struct ClusterState {
+    pub link: LinkState,
+    pub uid: Option<ClusterUid>,
+    pub version: Option<Arc<str>>,
+    epoch: Epoch,
+    listed: BTreeSet<Kind>,
+    pub namespaces: BTreeMap<Namespace, NamespaceObject>,
+    pub services: HashMap<ServiceKey, Service>,
+    pub service_names: BTreeMap<Namespace, BTreeSet<Arc<str>>>,
+    pub slices: HashMap<SliceKey, Slice>,
+    pub slices_of: HashMap<ServiceKey, BTreeSet<Arc<str>>>,
+    pub nodes: BTreeMap<Arc<str>, Node>,
+    pub service_cidrs: BTreeMap<Arc<str>, ServiceCidr>,
+    pub exports: HashMap<ServiceKey, Export>,
+    /// How many of the services are our mirrors.
+    pub mirrored: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Namespaces,
+    Services,
+    Slices,
+    Nodes,
+    ServiceCidrs,
+    Exports,
+}
+
+const KINDS: usize = 6;
+
+/// What a change touched.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Touched {
+    pub services: BTreeSet<ServiceKey>,
+    pub namespaces: BTreeSet<Namespace>,
+    /// Ranges or identity: admission must be judged again.
+    pub admission: bool,
+    /// The link's state, or which kinds are listed.
+    pub link: bool,
+}
+
+impl Default for ClusterState {
+    fn default() -> Self {
+        Self {
+            link: LinkState::Pending,
+            uid: None,
+            version: None,
+            epoch: Epoch(0),
+            listed: BTreeSet::new(),
+            namespaces: BTreeMap::new(),
+            services: HashMap::new(),
+            service_names: BTreeMap::new(),
+            slices: HashMap::new(),
+            slices_of: HashMap::new(),
+            nodes: BTreeMap::new(),
+            service_cidrs: BTreeMap::new(),
+            exports: HashMap::new(),
+            mirrored: 0,
+        }
+    }
+}
+
+impl ClusterState {
+    /// True when every kind was completely listed on the connection that is up now.
+    pub fn fresh(&self) -> bool {
+        matches!(self.link, LinkState::Up { .. }) && self.all_listed()
+    }
+
+    /// True when every kind was completely listed on the latest connection, up or not.
+    pub fn all_listed(&self) -> bool {
+        self.listed.len() == KINDS
+    }
+
+    /// Applies one batch. `admitted` is the identity on record: what another cluster says under this name is not heard.
+    pub fn apply(&mut self, epoch: Epoch, changes: MemberChanges, admitted: Option<&ClusterUid>, now: Time) -> Touched {
+        let mut touched = Touched::default();
+        if epoch < self.epoch {
+            return touched; // an older connection that has not noticed yet that it was replaced
+        }
+        if let MemberChanges::Link(change) = changes {
+            self.apply_link(epoch, change, admitted, now, &mut touched);
+            return touched;
+        }
+        if epoch != self.epoch || !matches!(self.link, LinkState::Up { .. }) {
+            return touched;
+        }
+        let fresh_before = self.all_listed();
+        match changes {
+            MemberChanges::Link(_) => {}
+            MemberChanges::Namespaces(delta) => self.apply_namespaces(delta, &mut touched),
+            MemberChanges::Services(delta) => self.apply_services(delta, &mut touched),
+            MemberChanges::Slices(delta) => self.apply_slices(delta, &mut touched),
+            MemberChanges::Exports(delta) => self.apply_exports(delta, &mut touched),
+            MemberChanges::Nodes(delta) => {
+                self.mark_listed(Kind::Nodes, &delta);
+                let (table, admission) = (&mut self.nodes, &mut touched.admission);
+                apply_table(delta, table, |_, old, new| {
+                    *admission |= old.map(|n| &n.pod_cidrs) != new.map(|n| &n.pod_cidrs);
+                });
+            }
+            MemberChanges::ServiceCidrs(delta) => {
+                self.mark_listed(Kind::ServiceCidrs, &delta);
+                let (table, admission) = (&mut self.service_cidrs, &mut touched.admission);
+                apply_table(delta, table, |_, old, new| {
+                    *admission |= old.map(|c| &c.cidrs) != new.map(|c| &c.cidrs);
+                });
+            }
+        }
+        if self.all_listed() != fresh_before {
+            // Discovered ranges are known only now, and deletes that waited may go.
+            touched.link = true;
+            touched.admission = true;
+        }
+        touched
+    }
+
+    fn apply_link(
+        &mut self,
+        epoch: Epoch,
+        change: LinkChange,
+        admitted: Option<&ClusterUid>,
+        now: Time,
+        touched: &mut Touched,
+    ) {
+        self.epoch = epoch;
+        touched.link = true;
+        touched.admission = true;
+        match change {
+            LinkChange::Up { uid, version } => {
+                self.listed.clear();
+                self.link = match admitted {
+                    Some(admitted) if *admitted != uid => {
+                        LinkState::IdentityChanged { found: uid, admitted: admitted.clone(), since: now }
+                    }
+                    _ => {
+                        self.uid = Some(uid);
+                        self.version = Some(version);
+                        LinkState::Up { since: now }
+                    }
+                };
+            }
+            LinkChange::Down { reason, message } => {
+                let (since, seen) = match &self.link {
+                    LinkState::Up { .. } => (now, Some(now)),
+                    LinkState::Down { since, seen, .. } => (*since, *seen),
+                    LinkState::Pending | LinkState::IdentityChanged { .. } => (now, None),
+                };
+                self.link = LinkState::Down { reason, message, since, seen };
+            }
+        }
+    }
+
+    fn mark_listed<T: Object>(&mut self, kind: Kind, delta: &Delta<T>) {
+        if matches!(delta, Delta::Full { .. }) {
+            self.listed.insert(kind);
+        }
+    }
+
+    fn apply_namespaces(&mut self, delta: Delta<NamespaceObject>, touched: &mut Touched) {
+        self.mark_listed(Kind::Namespaces, &delta);
+        let names = &self.service_names;
+        apply_table(delta, &mut self.namespaces, |namespace, old, new| {
+            touched.namespaces.insert(namespace.clone());
+            if old.map(|n| &n.labels) != new.map(|n| &n.labels) {
+                let services = names.get(namespace).into_iter().flatten();
+                touched
+                    .services
+                    .extend(services.map(|name| ServiceKey { namespace: namespace.clone(), name: name.clone() }));
+            }
+        });
+    }
+
+    fn apply_services(&mut self, delta: Delta<Service>, touched: &mut Touched) {
+        self.mark_listed(Kind::Services, &delta);
+        let (names, mirrored) = (&mut self.service_names, &mut self.mirrored);
+        let ours = |service: Option<&Service>| usize::from(service.is_some_and(Service::is_mirror));
+        apply_table(delta, &mut self.services, |key, old, new| {
+            touched.services.insert(key.clone());
+            *mirrored = *mirrored + ours(new) - ours(old);
+            index(names, key.namespace.clone(), &key.name, new.is_some());
+        });
+    }
+
+    fn apply_slices(&mut self, delta: Delta<Slice>, touched: &mut Touched) {
+        self.mark_listed(Kind::Slices, &delta);
+        let slices_of = &mut self.slices_of;
+        apply_table(delta, &mut self.slices, |key, old, new| {
+            if let Some(old) = old {
+                touched.services.insert(old.service.clone());
+                index(slices_of, old.service.clone(), &key.name, false);
+            }
+            if let Some(new) = new {
+                touched.services.insert(new.service.clone());
+                index(slices_of, new.service.clone(), &key.name, true);
+            }
+        });
+    }
+
+    fn apply_exports(&mut self, delta: Delta<Export>, touched: &mut Touched) {
+        self.mark_listed(Kind::Exports, &delta);
+        apply_table(delta, &mut self.exports, |key, _, _| {
+            touched.services.insert(key.clone());
+        });
+    }
+
+    /// The slices of a service, in the order of their names.
+    pub fn slices_of<'a>(&'a self, service: &'a ServiceKey) -> impl Iterator<Item = &'a Slice> {
+        self.slices_of.get(service).into_iter().flatten().filter_map(|name| {
+            // A slice lives in its service's namespace; the API allows nothing else.
+            self.slices.get(&SliceKey { namespace: service.namespace.clone(), name: name.clone() })
+        })
+    }
+}
+
+/// A map that can be a table: hashed where it is large, sorted where order is needed.
+trait Table<K, V> {
+    fn replace(&mut self, key: K, value: V) -> Option<V>;
+    fn take(&mut self, key: &K) -> Option<V>;
+    fn keys_vec(&self) -> Vec<K>;
+    fn peek(&self, key: &K) -> Option<&V>;
+}
+
+macro_rules! table {
+    ($map:ident, $($bound:path),+) => {
+        impl<K: Clone $(+ $bound)+, V> Table<K, V> for $map<K, V> {
+            fn replace(&mut self, key: K, value: V) -> Option<V> {
+                self.insert(key, value)
+            }
+            fn take(&mut self, key: &K) -> Option<V> {
+                self.remove(key)
+            }
+            fn keys_vec(&self) -> Vec<K> {
+                self.keys().cloned().collect()
+            }
+            fn peek(&self, key: &K) -> Option<&V> {
+                self.get(key)
+            }
+        }
+    };
+}
+table!(BTreeMap, Ord);
+table!(HashMap, Eq, std::hash::Hash);
+
+/// Applies a delta and calls `changed(key, old, new)` for every object that really differs.
+fn apply_table<T: Object + PartialEq, M: Table<T::Key, T>>(
+    delta: Delta<T>,
+    table: &mut M,
+    mut changed: impl FnMut(&T::Key, Option<&T>, Option<&T>),
+) {
+    match delta {
+        Delta::Partial(changes) => {
+            for change in changes {
+                match change {
+                    Change::Put(object) => put(table, object, &mut changed),
+                    Change::Delete(key) => {
+                        if let Some(old) = table.take(&key) {
+                            changed(&key, Some(&old), None);
+                        }
+                    }
+                }
+            }
+        }
+        Delta::Full { objects, rejected } => {
+            let mut keep: BTreeSet<T::Key> = rejected.into_iter().collect();
+            for object in objects {
+                keep.insert(object.key().clone());
+                put(table, object, &mut changed);
+            }
+            for key in table.keys_vec() {
+                if !keep.contains(&key)
+                    && let Some(old) = table.take(&key)
+                {
+                    changed(&key, Some(&old), None);
+                }
+            }
+        }
+    }
+}
+
+fn put<T: Object + PartialEq, M: Table<T::Key, T>>(
+    table: &mut M,
+    object: T,
+    changed: &mut impl FnMut(&T::Key, Option<&T>, Option<&T>),
+) {
+    let key = object.key().clone();
+    if table.peek(&key) == Some(&object) {
+        return;
+    }
+    let old = table.replace(key.clone(), object);
+    changed(&key, old.as_ref(), table.peek(&key));
+}
+
+fn index<K, M>(map: &mut M, key: K, name: &Arc<str>, present: bool)
+where
+    K: Clone,
+    M: Table<K, BTreeSet<Arc<str>>>,
+{
+    let mut names = map.take(&key).unwrap_or_default();
+    if present {
+        names.insert(name.clone());
+    } else {
+        names.remove(name);
+    }
+    if !names.is_empty() {
+        map.replace(key, names);
+    }
+}
+
+/// A sorted table for kinds that the hub holds: what differs, step by step, and whether it is there after the step. What
+/// goes and comes back within one delta shows up twice.
+pub(crate) fn apply_sorted<T: Object + PartialEq>(
+    delta: Delta<T>,
+    table: &mut BTreeMap<T::Key, T>,
+) -> Vec<(T::Key, bool)> {
+    let mut steps = Vec::new();
+    apply_table(delta, table, |key, _, new| steps.push((key.clone(), new.is_some())));
+    steps
+}

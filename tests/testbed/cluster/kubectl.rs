@@ -1,0 +1,34 @@
+//! The real `kubectl`, as people use it.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::process::Command;
+
+use super::Cluster;
+use crate::testbed::binaries::{Tool, obtain_all};
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+impl Cluster {
+    /// What `kubectl` prints, as the administrator. Panics if it fails.
+    pub async fn kubectl(&self, args: &[&str]) -> String {
+        self.try_kubectl(args).await.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// What `kubectl` prints, or the error it ends with.
+    pub async fn try_kubectl(&self, args: &[&str]) -> Result<String, String> {
+        let [kubectl] = obtain_all([Tool::Kubectl]).await;
+        let mut command = Command::new(kubectl);
+        command.args(args).env("KUBECONFIG", &self.plane.kubeconfig_path);
+        // Its discovery cache is per address, and another test may reuse this one.
+        command.env("HOME", self.folder.path()).stdin(Stdio::null()).kill_on_drop(true);
+        let said = |what: String| format!("{}: kubectl {}: {what}", self.name, args.join(" "));
+        match tokio::time::timeout(LIMIT, command.output()).await {
+            Err(_) => Err(said(format!("no end within {LIMIT:?}"))),
+            Ok(Err(error)) => Err(said(error.to_string())),
+            Ok(Ok(output)) if output.status.success() => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+            Ok(Ok(output)) => Err(said(String::from_utf8_lossy(&output.stderr).trim().to_owned())),
+        }
+    }
+}

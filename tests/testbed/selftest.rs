@@ -1,0 +1,7 @@
+//! Proof that the test bed is what it says, and what it costs.
+
+mod ads;
+mod clusters;
+mod namespaces;
+mod parts;
+mod processes;
