@@ -5,7 +5,7 @@ pub mod clusters;
 pub mod convert;
 pub mod demo;
 pub mod feed;
-pub mod mirror;
 pub mod lease;
+pub mod mirror;
 pub mod problem;
 pub mod shutdown;

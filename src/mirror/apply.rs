@@ -37,8 +37,9 @@ pub(super) async fn apply(member: &MemberClient, key: &MirrorKey, action: &Mirro
             (MirrorKey::Service(service), MirrorAction::Delete { uid, resource_version }) => {
                 delete(&services(member, service), &service.name, uid, resource_version).await
             }
+            (MirrorKey::Service(service), MirrorAction::Release) => release(member, service).await,
             // The engine pairs keys and actions of one kind.
-            (_, MirrorAction::ApplyNamespace | MirrorAction::ApplyService(_)) => Ok(()),
+            (_, MirrorAction::ApplyNamespace | MirrorAction::ApplyService(_) | MirrorAction::Release) => Ok(()),
         }
     };
     let name = name(key);
@@ -79,13 +80,7 @@ async fn put_service(member: &MemberClient, key: &ServiceKey, wish: &MirrorServi
         return taken(api.create(&post(), &wanted).await);
     };
     match objects::compare(&found, wish) {
-        Standing::Foreign | Standing::AsWished => Ok(()),
-        Standing::Replace => {
-            let uid = found.metadata.uid.unwrap_or_default();
-            let version = found.metadata.resource_version.unwrap_or_default();
-            delete(&api, &key.name, &uid, &version).await?;
-            taken(api.create(&post(), &wanted).await)
-        }
+        Standing::NotForUs | Standing::AsWished => Ok(()),
         Standing::Different => {
             let mut applied = wanted.clone();
             applied.metadata.uid = found.metadata.uid;
@@ -99,6 +94,17 @@ async fn put_service(member: &MemberClient, key: &ServiceKey, wish: &MirrorServi
             Ok(())
         }
     }
+}
+
+/// Somebody made our object theirs: our labels, our annotation and our claims on its fields go, all else stays.
+async fn release(member: &MemberClient, key: &ServiceKey) -> kube::Result<()> {
+    let api = services(member, key);
+    let Some(mut found) = api.get_opt(&key.name).await? else { return Ok(()) };
+    if objects::release(&mut found) {
+        // The resourceVersion that was read is sent back, so that nothing newer is overwritten.
+        api.replace(&key.name, &post(), &found).await?;
+    }
+    Ok(())
 }
 
 /// Somebody was faster: their object stays, and the watch will show it to the engine.

@@ -44,7 +44,8 @@ impl Folder {
         let path = self.path(cluster, key);
         match (key, action) {
             (_, MirrorAction::Leave) => Ok(()),
-            (_, MirrorAction::Delete { .. }) => remove(&path),
+            // What a user made theirs is none of ours any more.
+            (_, MirrorAction::Delete { .. } | MirrorAction::Release) => remove(&path),
             (MirrorKey::Namespace(name), MirrorAction::ApplyNamespace) => replace(&path, &objects::namespace(name)),
             (MirrorKey::Service(key), MirrorAction::ApplyService(wish)) => replace(&path, &objects::service(key, wish)),
             // The engine pairs keys and actions of one kind.

@@ -7,7 +7,7 @@ use federation::model::{ClusterId, Namespace as NamespaceName, Owner, ServiceKey
 use k8s_openapi::api::core::v1::{Namespace, Service, ServicePort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use crate::api::{ANNOTATION_SOURCES, LABEL_MANAGED_BY, LABEL_MIRROR, MANAGED_BY};
+use crate::api::{ANNOTATION_SOURCES, FIELD_MANAGER, LABEL_MANAGED_BY, LABEL_MIRROR, MANAGED_BY};
 use crate::convert::Convert;
 
 /// `spec.clusterIP` of a headless Service.
@@ -40,19 +40,18 @@ pub(super) fn service(key: &ServiceKey, wish: &MirrorService) -> Service {
 /// What an object in a member is to us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// Somebody else's, or there is doubt.
-    Foreign,
+    /// Somebody else's, or there is doubt, or it cannot be changed into what is wished (`clusterIP` is fixed when a
+    /// Service is made): the engine judges anew when its watch shows the object.
+    NotForUs,
     AsWished,
     Different,
-    /// Ours, and it cannot be changed into what is wished: `clusterIP` is fixed when a Service is made.
-    Replace,
 }
 
 pub(super) fn compare(found: &Service, wish: &MirrorService) -> Standing {
-    let Ok(Some(model)) = found.convert() else { return Standing::Foreign };
-    let Owner::Mirror { sources } = &model.owner else { return Standing::Foreign };
+    let Ok(Some(model)) = found.convert() else { return Standing::NotForUs };
+    let Owner::Mirror { sources } = &model.owner else { return Standing::NotForUs };
     if (model.kind == ServiceKind::Headless) != wish.headless {
-        return Standing::Replace;
+        return Standing::NotForUs;
     }
     let sorted = |ports: &[federation::model::ServicePort]| {
         let mut ports = ports.to_vec();
@@ -72,6 +71,28 @@ pub(super) fn overwrite(found: &mut Service, wanted: &Service) {
         spec.type_.clone_from(&wanted.type_);
         spec.ports.clone_from(&wanted.ports);
     }
+}
+
+/// Takes everything of ours off an object that its user adopted; false if there is nothing to take off, or if it still
+/// is our mirror.
+pub(super) fn release(found: &mut Service) -> bool {
+    if matches!(found.convert(), Ok(Some(model)) if model.is_mirror()) {
+        return false;
+    }
+    let meta = &mut found.metadata;
+    let labels = meta.labels.get_or_insert_default();
+    if labels.remove(LABEL_MIRROR).is_none() {
+        return false;
+    }
+    // The user's own value of the common label stays.
+    if labels.get(LABEL_MANAGED_BY).map(String::as_str) == Some(MANAGED_BY) {
+        labels.remove(LABEL_MANAGED_BY);
+    }
+    meta.annotations.get_or_insert_default().remove(ANNOTATION_SOURCES);
+    if let Some(entries) = &mut meta.managed_fields {
+        entries.retain(|entry| entry.manager.as_deref() != Some(FIELD_MANAGER));
+    }
+    true
 }
 
 fn labels() -> BTreeMap<String, String> {
