@@ -56,7 +56,8 @@ fn the_files_say_what_the_world_is() -> Result<(), Box<dyn Error>> {
     assert_eq!((kinds("Region"), kinds("MemberCluster"), kinds("Namespace")), (3, 4, 8));
     // web everywhere, cart in us-1 only.
     assert_eq!((kinds("Service"), kinds("EndpointSlice")), (5, 5));
-    let mut slices = documents.iter().filter(|value| value.pointer("/metadata/uid") == Some(&Value::from("eu-1-web-1")));
+    let mut slices =
+        documents.iter().filter(|value| value.pointer("/metadata/uid") == Some(&Value::from("eu-1-web-1")));
     let slice = slices.next().ok_or("eu-1 has a slice of web")?;
     assert_eq!(slice.pointer("/ports/0/port"), Some(&Value::from(8088)));
     let ready: Vec<&Value> =
