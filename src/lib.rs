@@ -9,3 +9,4 @@ pub mod lease;
 pub mod mirror;
 pub mod problem;
 pub mod shutdown;
+pub mod status;
