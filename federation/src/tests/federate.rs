@@ -36,20 +36,28 @@ fn some_services_never_take_part() {
         "default/kubernetes",
         "shop/external",
         "shop/mirror",
-        "shop/adopted",
     ];
     for name in never {
         let mut service = make::service(name, "http:80", "10.96.0.1");
         match name {
             "shop/external" => service.kind = crate::model::ServiceKind::ExternalName,
             "shop/mirror" => service = make::mirror(name, "http:80", "10.96.0.1", "b"),
-            "shop/adopted" => service.owner = crate::model::Owner::Adopted,
             _ => {}
         }
         world = world.service_object("a", service).export("a", name, 1);
     }
     world = world.service("a", "default/web", &[80]).service("a", "kubernetes/kubernetes", &[80]);
     assert_eq!(merged(&world), ["default/web", "kubernetes/kubernetes"]);
+}
+
+#[test]
+fn a_mirror_that_somebody_made_theirs_takes_part_as_theirs() {
+    let adopted = crate::model::Service {
+        owner: crate::model::Owner::Adopted,
+        ..make::service("shop/web", "http:80", "10.96.0.1")
+    };
+    let world = world(&[make::policy("default", Federate::All)]).service_object("a", adopted);
+    assert_eq!(merged(&world), ["shop/web"]);
 }
 
 #[test]
