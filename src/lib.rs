@@ -5,6 +5,7 @@ pub mod clusters;
 pub mod convert;
 pub mod demo;
 pub mod feed;
+pub mod files;
 pub mod lease;
 pub mod problem;
 pub mod shutdown;

@@ -72,9 +72,8 @@ pub async fn open(credential: &Credential) -> Result<Link, ConnectError> {
         Credential::Missing(message) => return Err(ConnectError::new(LinkFailure::SecretMissing, message.clone())),
         Credential::Present { place, kubeconfig } => (place, kubeconfig),
     };
-    let invalid = |why: &dyn std::fmt::Display| {
-        ConnectError::new(LinkFailure::KubeconfigInvalid, format!("{place}: {why}"))
-    };
+    let invalid =
+        |why: &dyn std::fmt::Display| ConnectError::new(LinkFailure::KubeconfigInvalid, format!("{place}: {why}"));
     let access = Access::parse(bytes.expose()).map_err(|error| invalid(&error))?;
     // The library's own text is not used: it may describe key material.
     let client = client(access.config())
@@ -112,7 +111,10 @@ async fn identify(client: &kube::Client, access: &Access) -> Result<Link, Connec
     let namespaces: Api<Namespace> = Api::all(client.clone());
     let system = call("get the namespace kube-system", server, namespaces.get("kube-system")).await?;
     let uid = system.metadata.uid.as_deref().and_then(plain).ok_or_else(|| {
-        ConnectError::new(LinkFailure::Unreachable, format!("{server} answers, but its kube-system namespace has no UID"))
+        ConnectError::new(
+            LinkFailure::Unreachable,
+            format!("{server} answers, but its kube-system namespace has no UID"),
+        )
     })?;
     may_list::<Namespace>(client, "namespaces", &explain).await?;
     may_list::<Service>(client, "services", &explain).await?;
