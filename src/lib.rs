@@ -6,5 +6,6 @@ pub mod convert;
 pub mod demo;
 pub mod feed;
 pub mod lease;
+pub mod mirror;
 pub mod problem;
 pub mod shutdown;

@@ -20,7 +20,7 @@ pub(crate) struct Dirty {
     pub faces: BTreeSet<ClusterId>,
     /// To be reported again.
     pub members: BTreeSet<ClusterId>,
-    /// A link, a list or the hub changed: what was held back may be certain now.
+    /// A link, a list or the hub changed: what was in doubt may be certain now, or the other way round.
     pub links: bool,
     pub admission: bool,
 }

@@ -147,6 +147,9 @@ impl ClusterState {
                         LinkState::IdentityChanged { found: uid, admitted: admitted.clone(), since: now }
                     }
                     _ => {
+                        if self.uid.as_ref().is_some_and(|known| *known != uid) {
+                            touched.services.extend(self.clear_objects()); // they were another cluster's
+                        }
                         self.uid = Some(uid);
                         self.version = Some(version);
                         LinkState::Up { since: now }
@@ -162,6 +165,29 @@ impl ClusterState {
                 self.link = LinkState::Down { reason, message, since, seen };
             }
         }
+    }
+
+    /// What was heard came from another cluster than the one on record. Returns the services it spoke of.
+    pub fn disown(&mut self, admitted: &ClusterUid, now: Time) -> BTreeSet<ServiceKey> {
+        self.listed.clear();
+        self.version = None;
+        if let (Some(found), LinkState::Up { .. }) = (self.uid.take(), &self.link) {
+            self.link = LinkState::IdentityChanged { found, admitted: admitted.clone(), since: now };
+        }
+        self.clear_objects()
+    }
+
+    fn clear_objects(&mut self) -> BTreeSet<ServiceKey> {
+        let services = std::mem::take(&mut self.services).into_keys().collect();
+        self.namespaces.clear();
+        self.service_names.clear();
+        self.slices.clear();
+        self.slices_of.clear();
+        self.nodes.clear();
+        self.service_cidrs.clear();
+        self.exports.clear();
+        self.mirrored = 0;
+        services
     }
 
     fn mark_listed<T: Object>(&mut self, kind: Kind, delta: &Delta<T>) {
@@ -320,9 +346,13 @@ where
     }
 }
 
-/// A sorted table for kinds that the hub holds; says whether anything differs.
-pub(crate) fn apply_sorted<T: Object + PartialEq>(delta: Delta<T>, table: &mut BTreeMap<T::Key, T>) -> Vec<T::Key> {
-    let mut keys = Vec::new();
-    apply_table(delta, table, |key, _, _| keys.push(key.clone()));
-    keys
+/// A sorted table for kinds that the hub holds: what differs, step by step, and whether it is there after the step. What
+/// goes and comes back within one delta shows up twice.
+pub(crate) fn apply_sorted<T: Object + PartialEq>(
+    delta: Delta<T>,
+    table: &mut BTreeMap<T::Key, T>,
+) -> Vec<(T::Key, bool)> {
+    let mut steps = Vec::new();
+    apply_table(delta, table, |key, _, new| steps.push((key.clone(), new.is_some())));
+    steps
 }

@@ -60,6 +60,8 @@ impl ConnectError {
 #[derive(Clone, Debug)]
 pub struct Link {
     pub client: MemberClient,
+    /// The API server's URL, for messages.
+    pub server: http::Uri,
     pub version: Arc<str>,
 }
 
@@ -72,9 +74,8 @@ pub async fn open(credential: &Credential) -> Result<Link, ConnectError> {
         Credential::Missing(message) => return Err(ConnectError::new(LinkFailure::SecretMissing, message.clone())),
         Credential::Present { place, kubeconfig } => (place, kubeconfig),
     };
-    let invalid = |why: &dyn std::fmt::Display| {
-        ConnectError::new(LinkFailure::KubeconfigInvalid, format!("{place}: {why}"))
-    };
+    let invalid =
+        |why: &dyn std::fmt::Display| ConnectError::new(LinkFailure::KubeconfigInvalid, format!("{place}: {why}"));
     let access = Access::parse(bytes.expose()).map_err(|error| invalid(&error))?;
     // The library's own text is not used: it may describe key material.
     let client = client(access.config())
@@ -112,7 +113,10 @@ async fn identify(client: &kube::Client, access: &Access) -> Result<Link, Connec
     let namespaces: Api<Namespace> = Api::all(client.clone());
     let system = call("get the namespace kube-system", server, namespaces.get("kube-system")).await?;
     let uid = system.metadata.uid.as_deref().and_then(plain).ok_or_else(|| {
-        ConnectError::new(LinkFailure::Unreachable, format!("{server} answers, but its kube-system namespace has no UID"))
+        ConnectError::new(
+            LinkFailure::Unreachable,
+            format!("{server} answers, but its kube-system namespace has no UID"),
+        )
     })?;
     may_list::<Namespace>(client, "namespaces", &explain).await?;
     may_list::<Service>(client, "services", &explain).await?;
@@ -120,7 +124,7 @@ async fn identify(client: &kube::Client, access: &Access) -> Result<Link, Connec
     may_list::<Node>(client, "nodes", &explain).await?;
     let version = plain(&version).unwrap_or("unknown");
     let client = MemberClient::new(client.clone(), ClusterUid(Arc::from(uid)), access.token().cloned());
-    Ok(Link { client, version: Arc::from(version) })
+    Ok(Link { client, server: server.clone(), version: Arc::from(version) })
 }
 
 /// A short text of harmless characters, or nothing.

@@ -28,23 +28,23 @@ fn refused(server: &http::Uri, what: &str, code: u16) -> ConnectError {
     match code {
         401 => ConnectError::new(
             LinkFailure::CredentialRefused,
-            format!("{server} does not accept the credential (401): it is wrong, expired or revoked; put a new one into the Secret"),
+            format!(
+                "{server} does not accept the credential (401): it is wrong, expired or revoked; put a new one into the Secret"
+            ),
         ),
         403 => ConnectError::new(
             LinkFailure::CredentialRefused,
             format!("{server} accepts the credential, but it may not {what} (403); grant what `isthmus join` prints"),
         ),
-        code => ConnectError::new(
-            LinkFailure::Unreachable,
-            format!("{server} answered {code} when asked to {what}"),
-        ),
+        code => ConnectError::new(LinkFailure::Unreachable, format!("{server} answered {code} when asked to {what}")),
     }
 }
 
 /// No answer in time.
 pub(super) fn late(server: &str, what: &str, limit: Duration) -> ConnectError {
     let mut message = String::new();
-    let _ = write!(message, "{server}{}no answer within {} s", if server.is_empty() { "" } else { ": " }, limit.as_secs());
+    let _ =
+        write!(message, "{server}{}no answer within {} s", if server.is_empty() { "" } else { ": " }, limit.as_secs());
     let _ = write!(message, " (could not {what})");
     ConnectError::new(LinkFailure::Unreachable, message)
 }
@@ -97,7 +97,9 @@ fn certificate(error: &rustls::Error) -> String {
             }
             _ => "its certificate cannot be trusted".to_owned(),
         },
-        rustls::Error::AlertReceived(_) => "it ended the TLS handshake; a client certificate may be wrong or expired".to_owned(),
+        rustls::Error::AlertReceived(_) => {
+            "it ended the TLS handshake; a client certificate may be wrong or expired".to_owned()
+        }
         _ => "it does not speak TLS as expected".to_owned(),
     }
 }

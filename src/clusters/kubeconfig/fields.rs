@@ -74,9 +74,8 @@ impl<'a> Fields<'a> {
                 return Err(KubeconfigError::Refused { field: self.path(field), why });
             }
         }
-        let foreign = |field: &String| {
-            !allowed.contains(&field.as_str()) && !refused.iter().any(|(known, _)| known == field)
-        };
+        let foreign =
+            |field: &String| !allowed.contains(&field.as_str()) && !refused.iter().any(|(known, _)| known == field);
         if self.map.keys().any(foreign) {
             let field = format!("{} (a field in it)", self.path(""));
             return Err(KubeconfigError::Refused { field, why: otherwise });

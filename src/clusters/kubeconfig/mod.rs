@@ -92,8 +92,7 @@ impl Access {
         let cluster = named(&clusters, cluster)?
             .ok_or_else(|| invalid(context.path("cluster"), "the name of one of its clusters"))?;
         let user = context.text("user")?.unwrap_or_default();
-        let user =
-            named(&users, user)?.ok_or_else(|| invalid(context.path("user"), "the name of one of its users"))?;
+        let user = named(&users, user)?.ok_or_else(|| invalid(context.path("user"), "the name of one of its users"))?;
         let cluster = cluster.object("cluster")?;
         Ok(Self {
             server: server(&cluster)?,
@@ -174,7 +173,8 @@ fn check_cluster<'a>(entry: &Fields<'a>) -> Result<Fields<'a>, KubeconfigError> 
 fn check_user<'a>(entry: &Fields<'a>) -> Result<Fields<'a>, KubeconfigError> {
     const COMMAND: &str = "it would run a command inside Isthmus; use a token or a client certificate";
     const ACT_AS: &str = "Isthmus does not act as somebody else; give its own ServiceAccount the rights it needs";
-    const PASSWORD: &str = "API servers have not accepted passwords since Kubernetes 1.19; use a token or a client certificate";
+    const PASSWORD: &str =
+        "API servers have not accepted passwords since Kubernetes 1.19; use a token or a client certificate";
     entry.object("user")?.allow(
         &["token", "client-certificate-data", "client-key-data", "extensions"],
         &[
@@ -199,7 +199,8 @@ fn server(cluster: &Fields<'_>) -> Result<http::Uri, KubeconfigError> {
     const EXPECTED: &str = "an https:// URL without user, password or query";
     let error = || invalid(cluster.path("server"), EXPECTED);
     let uri: http::Uri = cluster.text("server")?.ok_or_else(error)?.parse().map_err(|_| error())?;
-    let plain = uri.authority().is_some_and(|authority| !authority.as_str().contains('@') && !authority.host().is_empty());
+    let plain =
+        uri.authority().is_some_and(|authority| !authority.as_str().contains('@') && !authority.host().is_empty());
     if uri.scheme_str() == Some("https") && plain && uri.query().is_none() { Ok(uri) } else { Err(error()) }
 }
 
@@ -212,8 +213,7 @@ fn tls_server_name(cluster: &Fields<'_>) -> Result<Option<String>, KubeconfigErr
         });
     }
     let Some(name) = cluster.text("tls-server-name")? else { return Ok(None) };
-    ServerName::try_from(name)
-        .map_err(|_| invalid(cluster.path("tls-server-name"), "a DNS name or an IP address"))?;
+    ServerName::try_from(name).map_err(|_| invalid(cluster.path("tls-server-name"), "a DNS name or an IP address"))?;
     Ok(Some(name.to_owned()))
 }
 

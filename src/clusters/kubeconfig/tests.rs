@@ -11,10 +11,7 @@ struct Pem {
 
 fn pem() -> Pem {
     let made = rcgen::generate_simple_self_signed(vec!["api.example".to_owned()]).unwrap();
-    Pem {
-        certificate: STANDARD.encode(made.cert.pem()),
-        key: STANDARD.encode(made.signing_key.serialize_pem()),
-    }
+    Pem { certificate: STANDARD.encode(made.cert.pem()), key: STANDARD.encode(made.signing_key.serialize_pem()) }
 }
 
 /// A kubeconfig with these lines in its cluster and user.
@@ -53,7 +50,8 @@ async fn plain_data_is_accepted() {
     let token = token_line();
     let ca = format!("certificate-authority-data: {}", pem.certificate);
     let access = Access::parse(
-        kubeconfig(&[SERVER, &ca, "tls-server-name: api.example", "insecure-skip-tls-verify: false"], &[&token]).as_bytes(),
+        kubeconfig(&[SERVER, &ca, "tls-server-name: api.example", "insecure-skip-tls-verify: false"], &[&token])
+            .as_bytes(),
     )
     .unwrap();
     let config = access.config();
@@ -125,16 +123,28 @@ fn what_cannot_be_used_is_named_with_what_is_expected() {
         (&["server: https://10.0.0.1?x=1"], &[token], "clusters[0].cluster.server"),
         (&["server: /relative"], &[token], "clusters[0].cluster.server"),
         (&["server: ''"], &[token], "clusters[0].cluster.server"),
-        (&[SERVER, "certificate-authority-data: '%%%'"], &[token], "certificate-authority-data cannot be used; expected base64 of PEM"),
+        (
+            &[SERVER, "certificate-authority-data: '%%%'"],
+            &[token],
+            "certificate-authority-data cannot be used; expected base64 of PEM",
+        ),
         (&[SERVER, "certificate-authority-data: aGVsbG8="], &[token], "certificate-authority-data"),
         (&[SERVER, "tls-server-name: 'a b'"], &[token], "tls-server-name cannot be used; expected a DNS name"),
-        (&[SERVER, "insecure-skip-tls-verify: maybe"], &[token], "insecure-skip-tls-verify cannot be used; expected true or false"),
+        (
+            &[SERVER, "insecure-skip-tls-verify: maybe"],
+            &[token],
+            "insecure-skip-tls-verify cannot be used; expected true or false",
+        ),
         (&[SERVER], &["token: 12345"], "users[0].user.token cannot be used; expected text"),
         (&[SERVER], &["token: 'two words'"], "users[0].user.token cannot be used; expected one line"),
         (&[SERVER], &["token: ''"], "users[0].user cannot be used; expected either a token"),
         (&[SERVER], &[token, "client-certificate-data: aGk=", "client-key-data: aGk="], "expected either a token"),
         (&[SERVER], &["client-certificate-data: aGk="], "expected either a token"),
-        (&[SERVER], &["client-certificate-data: aGk=", "client-key-data: aGk="], "client-certificate-data cannot be used"),
+        (
+            &[SERVER],
+            &["client-certificate-data: aGk=", "client-key-data: aGk="],
+            "client-certificate-data cannot be used",
+        ),
     ];
     for (cluster, user, expected) in table {
         let text = refusal(&kubeconfig(cluster, user));

@@ -1,0 +1,4 @@
+//! What the engine promises, checked from outside.
+
+mod property;
+mod random;

@@ -1,0 +1,171 @@
+use federation::model::{Health, Protocol};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+
+use super::{convert, reject};
+use crate::convert::{Convert as _, MAX_ENDPOINTS_PER_SLICE, MAX_PORTS_PER_SLICE};
+
+const GOOD: &str = r#"
+metadata:
+  namespace: shop
+  name: web-x7k2p
+  labels: {kubernetes.io/service-name: web}
+addressType: IPv4
+ports:
+- {name: http, port: 8080}
+- {name: any}
+- {name: sctp, port: 9, protocol: SCTP}
+endpoints:
+- {addresses: [10.8.0.1, 10.8.0.2], zone: eu-a, conditions: {ready: true}}
+- {addresses: [10.8.0.3]}
+"#;
+
+#[test]
+fn a_good_one() {
+    let slice = convert::<EndpointSlice>(GOOD).unwrap().unwrap();
+    assert_eq!((slice.key.namespace.as_str(), &*slice.key.name), ("shop", "web-x7k2p"));
+    assert_eq!(slice.service.to_string(), "shop/web");
+    let ports: Vec<_> = slice.ports.iter().map(|p| (&*p.name, p.port, p.protocol)).collect();
+    assert_eq!(ports, [("http", 8080, Protocol::Tcp), ("sctp", 9, Protocol::Sctp)], "a port without a number is none");
+    let endpoints: Vec<_> = slice
+        .endpoints
+        .iter()
+        .map(|e| (e.ip.to_string(), e.zone.as_ref().map(ToString::to_string), e.health))
+        .collect();
+    let expected = [("10.8.0.1".into(), Some("eu-a".into()), Health::Ready), ("10.8.0.3".into(), None, Health::Ready)];
+    assert_eq!(endpoints, expected, "only the first address counts");
+}
+
+#[test]
+fn health() {
+    for (conditions, health) in [
+        ("{}", Health::Ready),
+        ("{ready: true}", Health::Ready),
+        ("{ready: false}", Health::NotReady),
+        ("{ready: false, serving: true, terminating: false}", Health::NotReady),
+        ("{ready: false, serving: true, terminating: true}", Health::Draining),
+        ("{ready: false, serving: false, terminating: true}", Health::Draining),
+        ("{terminating: true}", Health::Draining),
+        ("{ready: true, terminating: true}", Health::Ready),
+    ] {
+        let slice = convert::<EndpointSlice>(&GOOD.replace("{ready: true}", conditions)).unwrap().unwrap();
+        assert_eq!(slice.endpoints[0].health, health, "{conditions}");
+    }
+}
+
+#[test]
+fn those_not_for_us_are_passed_over_without_a_word() {
+    for (from, to) in [
+        ("kubernetes.io/service-name: web", "app: web"),
+        ("{kubernetes.io/", "{endpointslice.kubernetes.io/managed-by: isthmus, kubernetes.io/"),
+        ("{kubernetes.io/", "{isthmus.dev/mirror: \"true\", kubernetes.io/"),
+        ("{kubernetes.io/", "{multicluster.kubernetes.io/source-cluster: us-1, kubernetes.io/"),
+        ("{kubernetes.io/", "{multicluster.kubernetes.io/service-name: web, kubernetes.io/"),
+        ("addressType: IPv4", "addressType: FQDN"),
+    ] {
+        assert!(GOOD.contains(from));
+        let nonsense = GOOD.replace(from, to).replace("8080", "0");
+        assert_eq!(convert::<EndpointSlice>(&nonsense), Ok(None), "{from} -> {to}");
+    }
+    let others = GOOD.replace("{kubernetes.io/", "{endpointslice.kubernetes.io/managed-by: by-hand, kubernetes.io/");
+    assert!(convert::<EndpointSlice>(&others).unwrap().is_some());
+}
+
+#[test]
+fn bad_ones() {
+    let zone_64 = format!("zone: {}", "z".repeat(64));
+    let zone_63 = format!("zone: {}", "z".repeat(63));
+    let name_254 = "n".repeat(254);
+    let unicast = "expected a unicast address that other hosts can reach: not unspecified, loopback, link-local, \
+                   multicast, broadcast or IPv4-mapped";
+    let unusable = |ip: &str| format!("EndpointSlice shop/web-x7k2p: endpoints[1].addresses[0]: found {ip}; {unicast}");
+    reject::<EndpointSlice>(
+        GOOD,
+        &[
+            ("10.8.0.3", "0.0.0.0", &unusable("0.0.0.0")),
+            ("10.8.0.3", "127.0.0.9", &unusable("127.0.0.9")),
+            ("10.8.0.3", "169.254.169.254", &unusable("169.254.169.254")),
+            ("10.8.0.3", "224.0.0.1", &unusable("224.0.0.1")),
+            ("10.8.0.3", "\"::ffff:10.8.0.3\"", &unusable("::ffff:10.8.0.3")),
+            (
+                "10.8.0.3",
+                "\"fd00::1\"",
+                "EndpointSlice shop/web-x7k2p: endpoints[1].addresses[0]: found fd00::1; expected an IPv4 address, as addressType says",
+            ),
+            (
+                "10.8.0.3",
+                "010.8.0.3",
+                "EndpointSlice shop/web-x7k2p: endpoints[1].addresses[0]: found \"010.8.0.3\"; expected an IP address such as 10.8.0.1 or fd00::1",
+            ),
+            (
+                "[10.8.0.3]",
+                "[]",
+                "EndpointSlice shop/web-x7k2p: endpoints[1].addresses: found no address; expected at least one address",
+            ),
+            ("IPv4", "IPv5", "EndpointSlice shop/web-x7k2p: addressType: found \"IPv5\"; expected IPv4, IPv6 or FQDN"),
+            (
+                "port: 8080",
+                "port: 70000",
+                "EndpointSlice shop/web-x7k2p: ports[0].port: found 70000; expected a number from 1 to 65535",
+            ),
+            (
+                "port: 8080",
+                "port: -1",
+                "EndpointSlice shop/web-x7k2p: ports[0].port: found -1; expected a number from 1 to 65535",
+            ),
+            (
+                "SCTP",
+                "QUIC",
+                "EndpointSlice shop/web-x7k2p: ports[2].protocol: found \"QUIC\"; expected TCP, UDP or SCTP",
+            ),
+            ("zone: eu-a", &zone_63, "accepted"),
+            (
+                "zone: eu-a",
+                &zone_64,
+                "EndpointSlice shop/web-x7k2p: endpoints[0].zone: found 64 bytes; expected at most 63 bytes",
+            ),
+            ("zone: eu-a", "zone: \"\"", "accepted"),
+            (
+                "service-name: web",
+                "service-name: Web",
+                "EndpointSlice shop/web-x7k2p: metadata.labels[\"kubernetes.io/service-name\"]: found \"Web\"; expected an RFC 1123 label: lower-case letters, digits and '-', starting and ending with a letter or digit",
+            ),
+            ("name: web-x7k2p", &format!("name: {}", "n".repeat(253)), "accepted"),
+            (
+                "name: web-x7k2p",
+                &format!("name: {name_254}"),
+                &format!("EndpointSlice shop/{name_254}: metadata.name: found 254 bytes; expected at most 253 bytes"),
+            ),
+        ],
+    );
+}
+
+#[test]
+fn lists_are_bounded() {
+    let with = |endpoints: usize, ports: usize| {
+        let endpoints: Vec<_> =
+            (0..endpoints).map(|n| format!("{{addresses: [10.9.{}.{}]}}", n / 250, n % 250 + 1)).collect();
+        let ports: Vec<_> = (1..=ports).map(|n| format!("{{name: p{n}, port: {n}}}")).collect();
+        convert::<EndpointSlice>(&format!(
+            "{{metadata: {{namespace: a, name: b, labels: {{kubernetes.io/service-name: b}}}}, addressType: IPv4, \
+             endpoints: [{}], ports: [{}]}}",
+            endpoints.join(", "),
+            ports.join(", ")
+        ))
+    };
+    let slice = with(MAX_ENDPOINTS_PER_SLICE, MAX_PORTS_PER_SLICE).unwrap().unwrap();
+    assert_eq!((slice.endpoints.len(), slice.ports.len()), (MAX_ENDPOINTS_PER_SLICE, MAX_PORTS_PER_SLICE));
+    let told = |problems: Vec<crate::problem::Problem>| problems[0].to_string();
+    assert_eq!(
+        told(with(10_000, 1).unwrap_err()),
+        "EndpointSlice a/b: endpoints: found 10000 endpoints; expected at most 1000"
+    );
+    assert_eq!(told(with(1, 1_001).unwrap_err()), "EndpointSlice a/b: ports: found 1001 ports; expected at most 1000");
+}
+
+#[test]
+fn a_rejected_slice_still_has_its_key() {
+    let object: EndpointSlice = super::read(&GOOD.replace("IPv4", "IPv5"));
+    assert!(object.convert().is_err());
+    let key = EndpointSlice::key_of(&object.metadata).unwrap();
+    assert_eq!((key.namespace.as_str(), &*key.name), ("shop", "web-x7k2p"));
+}
