@@ -61,7 +61,8 @@ pub fn slice_name(service: &str) -> String {
 pub fn slice(namespace: &str, service: &str, pods: &[String], zone: &str) -> String {
     let endpoint = |ip: &String| format!("- {{addresses: ['{ip}'], zone: {zone}, conditions: {{ready: true}}}}\n");
     let endpoints: String = pods.iter().map(endpoint).collect();
-    let endpoints = if endpoints.is_empty() { "endpoints: []\n".to_owned() } else { format!("endpoints:\n{endpoints}") };
+    let endpoints =
+        if endpoints.is_empty() { "endpoints: []\n".to_owned() } else { format!("endpoints:\n{endpoints}") };
     format!(
         "---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata:\n  name: {name}\n  namespace: {namespace}\n  \
          labels: {{kubernetes.io/service-name: {service}}}\naddressType: IPv4\nports: [{{name: http, port: 8080}}]\n\

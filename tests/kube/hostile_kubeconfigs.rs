@@ -62,7 +62,10 @@ fn cases(eu: &Member, marker: &str) -> Vec<Case> {
         ),
         case(
             "authority-path",
-            Some(("kubeconfig", config(&server, ", certificate-authority: /etc/ssl/certs/ca.crt", &format!("token: {TOKEN}")))),
+            Some((
+                "kubeconfig",
+                config(&server, ", certificate-authority: /etc/ssl/certs/ca.crt", &format!("token: {TOKEN}")),
+            )),
             invalid,
             &["certificate-authority"],
         ),
@@ -165,12 +168,16 @@ async fn nobody_tells(federation: &Federation, controller: &Isthmus, region: &Is
     for what in ["mc", "regions.isthmus.dev", "events", "events.v1.events.k8s.io", "leases"] {
         shown.push((format!("kubectl get {what}"), federation.hub.kubectl(&["get", what, "-A", "-o", "yaml"]).await));
     }
-    for args in [["status", &hub[0], "-o", "yaml"], ["status", &hub[0], "-o", "wide"], ["check", &hub[0], "-o", "json"]] {
+    for args in [["status", &hub[0], "-o", "yaml"], ["status", &hub[0], "-o", "wide"], ["check", &hub[0], "-o", "json"]]
+    {
         let output = run(&args).await;
         let both = [output.stdout, output.stderr].concat();
         shown.push((args.join(" "), String::from_utf8_lossy(&both).into_owned()));
     }
-    assert!(shown.iter().any(|(name, text)| name == "log of controller" && text.contains("exec")), "the log says nothing");
+    assert!(
+        shown.iter().any(|(name, text)| name == "log of controller" && text.contains("exec")),
+        "the log says nothing"
+    );
 
     let token_of = |kubeconfig: &str| {
         let line = kubeconfig.lines().find_map(|line| line.trim().strip_prefix("token: ")).expect("a token");

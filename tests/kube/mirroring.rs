@@ -81,7 +81,8 @@ async fn shapes(eu: &Member, us: &Member) {
     eu.cluster.apply(&objects::service("shop", "ports", mark, "ports: [{name: web, port: 443}]")).await;
     us.until_service("shop", "ports", "has one port", |service| objects::ports(service) == [("web", 443, "TCP")]).await;
 
-    let headless = |service: &Service| service.spec.as_ref().and_then(|spec| spec.cluster_ip.as_deref()) == Some("None");
+    let headless =
+        |service: &Service| service.spec.as_ref().and_then(|spec| spec.cluster_ip.as_deref()) == Some("None");
     let spec = "clusterIP: None, ports: [{name: peers, port: 7000}]";
     eu.cluster.apply(&objects::service("shop", "peers", mark, spec)).await;
     us.until_mirror("shop", "peers", &["eu-1"]).await;
@@ -129,7 +130,7 @@ async fn mirroring_touches_nothing_foreign() {
     before.assert_same(&foreign().await, "objects that are not ours were written to");
 
     put_back(us).await;
-    let_go(eu, us).await;
+    let_go(&federation, eu, us).await;
 
     for name in ["own", "forged", "web"] {
         eu.withdraw("shop", name).await;
@@ -153,8 +154,20 @@ async fn put_back(us: &Member) {
         let edited = |service: &Service| service.metadata.resource_version != version && whole(service);
         us.until_service("shop", "web", &format!("is put back after {what}"), edited).await;
     };
-    edit("a port was changed", &["patch", "service", "web", "--type=json", "-p", r#"[{"op":"replace","path":"/spec/ports/0/port","value":81}]"#]).await;
-    edit("a port was added", &["patch", "service", "web", "-p", r#"{"spec":{"ports":[{"name":"more","port":90}]}}"#]).await;
+    edit(
+        "a port was changed",
+        &[
+            "patch",
+            "service",
+            "web",
+            "--type=json",
+            "-p",
+            r#"[{"op":"replace","path":"/spec/ports/0/port","value":81}]"#,
+        ],
+    )
+    .await;
+    edit("a port was added", &["patch", "service", "web", "-p", r#"{"spec":{"ports":[{"name":"more","port":90}]}}"#])
+        .await;
     edit("its sources were edited", &["annotate", "--overwrite", "service", "web", "isthmus.dev/sources=mars"]).await;
     // Its own label is what makes it ours: without it, it is somebody else's from then on. The managed-by label alone is not.
     us.cluster.kubectl(&["-n", "shop", "delete", "service", "web"]).await;
@@ -168,10 +181,14 @@ async fn put_back(us: &Member) {
 }
 
 /// A user applies a real Service over a mirror.
-async fn let_go(eu: &Member, us: &Member) {
+async fn let_go(federation: &Federation, eu: &Member, us: &Member) {
     eu.serve("shop", "moved", 1).await;
     let mirror = us.until_mirror("shop", "moved", &["eu-1"]).await;
-    us.cluster.apply(&objects::service("shop", "moved", "app: moved", "selector: {app: moved}, ports: [{name: http, port: 80}]")).await;
+    // The way most people do it: a plain `kubectl apply`, which knows nothing of field managers.
+    let real =
+        objects::service("shop", "moved", "app: moved", "selector: {app: moved}, ports: [{name: http, port: 80}]");
+    let file = federation.file("moved.yaml", &real);
+    us.cluster.kubectl(&["apply", "-f", &file.display().to_string()]).await;
     let free = us
         .until_service("shop", "moved", "is the user's alone", |service| {
             objects::sources(service).is_none()

@@ -69,7 +69,8 @@ async fn statuses_tell(federation: &Federation) {
     assert_eq!((cidrs.pods_source, cidrs.services_source), (CidrSourceName::Discovered, CidrSourceName::Discovered));
     assert_eq!(ap.admission.expect("an admission on record").pods, ["10.3.0.0/22"]);
 
-    let eu = federation.until_status("eu-1", "counts", |status| status.counts.is_some_and(|counts| counts.services == 1));
+    let eu =
+        federation.until_status("eu-1", "counts", |status| status.counts.is_some_and(|counts| counts.services == 1));
     let eu = eu.await;
     let cidrs = eu.cidrs.expect("observed ranges");
     assert_eq!((cidrs.pods_source, cidrs.services_source), (CidrSourceName::Declared, CidrSourceName::Declared));
@@ -182,7 +183,10 @@ async fn rotate(federation: &Federation, us: &Member) {
     federation.hub.apply(&objects::secret("us-1", "kubeconfig", &new)).await;
     federation
         .until_status("us-1", "nothing is wrong with the credential any more", |status| {
-            status.conditions.iter().all(|condition| condition.status == "True" && !condition.message.contains("refuse"))
+            status
+                .conditions
+                .iter()
+                .all(|condition| condition.status == "True" && !condition.message.contains("refuse"))
         })
         .await;
 }
@@ -194,7 +198,9 @@ async fn records(federation: &Federation, ids: &[&str]) -> Vec<String> {
         let status = federation.status(id).await;
         lines.push(format!("{id} {:?}", status.admission.expect("an admission on record")));
         let conditions = status.conditions.into_iter();
-        lines.extend(conditions.map(|found| format!("{id} {} {} {:?}", found.type_, found.status, found.last_transition_time)));
+        lines.extend(
+            conditions.map(|found| format!("{id} {} {} {:?}", found.type_, found.status, found.last_transition_time)),
+        );
     }
     lines
 }
