@@ -1,7 +1,11 @@
 //! Kubeconfigs are written by whoever may write Secrets. What they must not do does not happen, and what is wrong with
 //! each is told without telling what it holds.
 
+mod echo;
+
 use std::time::Duration;
+
+use echo::EchoServer;
 
 use crate::harness::{Federation, Isthmus, Member, SOON, Source, objects, run};
 use crate::testbed::{eventually, ports};
@@ -136,12 +140,33 @@ async fn hostile_kubeconfigs_are_refused_one_by_one() {
         "hostile neighbours disturbed a member",
     );
 
+    server_that_echoes(&federation).await;
+
     nobody_tells(&federation, &controller, &region).await;
 
     // Repaired, a refused one joins like any other: only its own range is still in the way of nothing.
     federation.hub.kubectl(&["delete", "mc", "eu-1", "eu-1-again", "--wait=false"]).await;
     federation.hub.apply(&objects::secret("exec", "kubeconfig", &eu.kubeconfig)).await;
     federation.until_ready("exec").await;
+}
+
+/// Whatever a server sends back, the token it was sent is not shown.
+async fn server_that_echoes(federation: &Federation) {
+    let server = EchoServer::start();
+    let kubeconfig = format!(
+        "apiVersion: v1\nkind: Config\ncurrent-context: c\n\
+         clusters: [{{name: c, cluster: {{server: '{}', certificate-authority-data: {}}}}}]\n\
+         users: [{{name: u, user: {{token: {TOKEN}}}}}]\ncontexts: [{{name: c, context: {{cluster: c, user: u}}}}]\n",
+        server.url(),
+        server.authority()
+    );
+    federation.hub.apply(&objects::secret("echo", "kubeconfig", &kubeconfig)).await;
+    federation.hub.apply(&objects::member_cluster("echo", "eu", &["10.61.0.0/16"], &["10.161.0.0/16"])).await;
+    // It was listened to: its kube-system has this UID, and its one Service was read and rejected.
+    let told = |status: &isthmus::api::MemberClusterStatus| {
+        status.cluster_uid.as_deref() == Some("echo") && status.problems.iter().any(|text| text.contains("shop/web"))
+    };
+    federation.until_status("echo", "its words were taken in", told).await;
 }
 
 /// One cluster under two names: whoever came first stays.
