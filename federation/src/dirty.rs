@@ -27,12 +27,14 @@ pub(crate) struct Dirty {
 
 impl Dirty {
     pub fn add(&mut self, cluster: ClusterId, touched: Touched) {
-        let Touched { services, namespaces, admission, link } = touched;
-        for key in services {
+        let Touched { services, objects, namespaces, admission, link } = touched;
+        self.services.extend(services);
+        if !objects.is_empty() {
+            self.members.insert(cluster.clone()); // how many mirrors stand in it
+        }
+        for key in objects {
             self.vips.insert((cluster.clone(), key.clone()));
-            self.mirrors.insert((cluster.clone(), MirrorKey::Service(key.clone())));
-            self.services.insert(key);
-            self.members.insert(cluster.clone());
+            self.mirrors.insert((cluster.clone(), MirrorKey::Service(key)));
         }
         self.namespaces.extend(namespaces.into_iter().map(|namespace| (cluster.clone(), namespace)));
         self.admission |= admission;

@@ -21,7 +21,7 @@ use crate::mirror;
 use crate::model::{ClusterId, Member, Merged, Namespace, Network, Owner, Policy, Region, RegionId, ServiceKey, Time};
 use crate::report::{Cidrs, LinkState, MemberReport, Verdict};
 use crate::stats::Stats;
-use crate::store::{ClusterState, apply_sorted};
+use crate::store::{ClusterState, apply_table};
 
 /// What an engine is made with.
 #[derive(Clone, Debug)]
@@ -169,24 +169,35 @@ impl Engine {
         match changes {
             HubChanges::Regions(delta) => {
                 self.hub_listed.regions |= delta.is_full();
-                apply_sorted(delta, &mut self.regions);
+                apply_table(delta, &mut self.regions, |_, _, _| {});
             }
             HubChanges::Policies(delta) => {
                 self.hub_listed.policies |= delta.is_full();
-                if !apply_sorted(delta, &mut self.policies).is_empty() {
+                let mut changed = false;
+                apply_table(delta, &mut self.policies, |_, _, _| changed = true);
+                if changed {
                     self.ordered_policies = Policies::new(&self.policies, self.config.own_namespace.clone());
                     dirty.all_services = true;
                 }
             }
             HubChanges::Members(delta) => {
                 self.hub_listed.members |= delta.is_full();
-                for (id, present) in apply_sorted(delta, &mut self.members) {
+                // What a service looks like depends on a member's export list and network. Its region, drain and weight
+                // only re-rank endpoints, and the admission on record comes back to us after each of our own decisions.
+                let merges = |member: Option<&Member>| {
+                    member.map(|Member { exports, network, .. }| (exports.clone(), network.clone()))
+                };
+                let mut steps = Vec::new();
+                apply_table(delta, &mut self.members, |id, old, new| {
+                    dirty.all_services |= merges(old) != merges(new);
+                    steps.push((id.clone(), new.is_some()));
+                });
+                for (id, present) in steps {
                     if present {
                         self.clusters.entry(id.clone()).or_default();
                     } else {
                         self.forget(&id, dirty);
                     }
-                    dirty.all_services = true; // exports, networks: rare enough to look at everything again
                     dirty.members.insert(id);
                 }
             }

@@ -133,7 +133,7 @@ impl Director<'_> {
             self.tell(ask, &heard);
         }
         measured.reasons.extend(unreached);
-        self.screen.outcome(&event, &traffic.homes, &measured);
+        self.screen.outcome(&traffic.homes, &measured);
         // A request that is under way now belongs to the next event.
         traffic.records.retain(|record| record.ended > end);
         traffic.judged = end;
@@ -199,6 +199,9 @@ impl Director<'_> {
                     reasons.insert(proxy.identity.region, format!("{}: {reason}", proxy.identity.region));
                 }
             }
+        }
+        if reasons.is_empty() {
+            self.screen.note(&format!("{}, which only us-1 has, answers every region", timetable::REMOTE_SERVICE));
         }
         reasons.into_values().collect()
     }

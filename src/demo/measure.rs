@@ -143,7 +143,7 @@ fn count(
             Outcome::Failed(failure) => {
                 *measured.kinds.entry(*failure).or_default() += 1;
                 let before = record.ended > window.zero && moved.is_none_or(|moved| record.ended <= moved);
-                if !(window.kills && goal.concerned() && before) {
+                if !(window.kills && goal.concerned() && before && failure.of_backend()) {
                     measured.failed.other += 1;
                     *others.entry((goal.region, failure.to_string())).or_default() += 1;
                 } else if record.started <= window.zero {
@@ -207,7 +207,7 @@ fn wrong_shares(goal: &Goal, shares: &[(Spot, f64)], sample: usize) -> Option<St
         if (low..=high).contains(&found) {
             return None;
         }
-        let expected = if low < high { format!("{low:.0} to {high:.0} %") } else { format!("{low:.0} %") };
-        Some(format!("{}: {found:.0} % served by {}; expected {expected}", goal.region, share.spot))
+        let expected = if low < high { format!("{low:.0} to {high:.0}%") } else { format!("{low:.0}%") };
+        Some(format!("{}: {found:.0}% served by {}; expected {expected}", goal.region, share.spot))
     })
 }

@@ -54,6 +54,11 @@ pub struct Answer {
 }
 
 impl Failure {
+    /// True if a pod that has just been killed can be the cause.
+    pub fn of_backend(self) -> bool {
+        matches!(self, Self::BackendGone | Self::BackendRefused)
+    }
+
     /// Reads Envoy's own words in the body of an answer that it made itself.
     pub fn of(status: u16, body: &[u8]) -> Self {
         let text = String::from_utf8_lossy(body);

@@ -6,6 +6,7 @@ mod paint;
 use std::path::Path;
 use std::time::Duration;
 
+use anstyle::Style;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use paint::{BAD, DIM, GOOD, HEAD, paint};
@@ -89,12 +90,13 @@ impl Screen {
     }
 
     /// Who serves whom now, and what the change cost.
-    pub fn outcome(&self, event: &Event, homes: &[Home], measured: &Measured) {
+    pub fn outcome(&self, homes: &[Home], measured: &Measured) {
         for home in homes {
             let served = measured.served.get(home.region).map(Vec::as_slice).unwrap_or_default();
-            let concerned = event.goals.iter().any(|goal| goal.region == home.region && goal.concerned());
-            let moved = if concerned { moved(measured) } else { String::new() };
-            self.note(&format!("{}  {}  {}{moved}", paint(HEAD, home.region), bar(home, served), shares(served)));
+            self.note(&format!("{}  {}  {}", paint(HEAD, home.region), bar(home, served), shares(served)));
+        }
+        if let Some((style, text)) = moved(measured) {
+            self.note(&paint(style, &text));
         }
         if measured.failed.all() > 0 {
             let all = measured.failed.all();
@@ -146,11 +148,16 @@ impl Screen {
     }
 }
 
-fn moved(measured: &Measured) -> String {
+/// How soon those who had to move were served where they should be; `None` if nobody had to.
+fn moved(measured: &Measured) -> Option<(Style, String)> {
     match (measured.first, measured.last) {
-        (Some(first), Some(last)) => paint(GOOD, &format!("  ← first {}, last {}", time(first), time(last))),
-        (Some(first), None) => paint(BAD, &format!("  ← first {}, then not for good", time(first))),
-        _ => paint(BAD, "  ← nobody"),
+        (Some(first), Some(last)) => {
+            Some((GOOD, format!("first client served there after {}, the last after {}", time(first), time(last))))
+        }
+        (Some(first), None) => {
+            Some((BAD, format!("first client served there after {}, but not all of them", time(first))))
+        }
+        _ => None,
     }
 }
 

@@ -61,12 +61,12 @@ pub fn legend() -> String {
         let (glyph, style) = distance.look();
         format!("{} {meaning}", paint(style, glyph))
     };
-    [
-        cell(Distance::SameZone, "served in the own zone"),
-        cell(Distance::SameRegion, "in the own region"),
-        cell(Distance::OtherRegion, "in another region"),
-    ]
-    .join("   ")
+    format!(
+        "each region's clients and who answers them:  {}  {}  {}",
+        cell(Distance::SameZone, "own zone"),
+        cell(Distance::SameRegion, "own region"),
+        cell(Distance::OtherRegion, "another region"),
+    )
 }
 
 /// The shares as a bar of fixed width, nearest first.
@@ -96,13 +96,13 @@ fn cell_edge(cell: usize) -> f64 {
     (f64::from(cells) - 0.5) / f64::from(width)
 }
 
-/// `eu-1/eu-a 70 %, eu-1/eu-b 15 %`.
+/// `eu-1/eu-a 70%, eu-1/eu-b 15%`.
 pub fn shares(shares: &[(Spot, f64)]) -> String {
     if shares.is_empty() {
         return paint(BAD, "nobody");
     }
     let mut parts: Vec<String> =
-        shares.iter().take(MAX_PLACES).map(|(spot, share)| format!("{spot} {:.0} %", share * 100.0)).collect();
+        shares.iter().take(MAX_PLACES).map(|(spot, share)| format!("{spot} {:.0}%", share * 100.0)).collect();
     if shares.len() > MAX_PLACES {
         parts.push(format!("{} more", shares.len() - MAX_PLACES));
     }
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn shares_and_times_are_short() {
-        assert_eq!(shares(&[(spot("eu-1/eu-a"), 0.702), (spot("eu-1/eu-b"), 0.298)]), "eu-1/eu-a 70 %, eu-1/eu-b 30 %");
+        assert_eq!(shares(&[(spot("eu-1/eu-a"), 0.702), (spot("eu-1/eu-b"), 0.298)]), "eu-1/eu-a 70%, eu-1/eu-b 30%");
         assert_eq!(plain(&shares(&[])), "nobody");
         assert_eq!(time(Duration::from_micros(31_700)), "31 ms");
         assert_eq!(time(Duration::from_millis(1_239)), "1.24 s");

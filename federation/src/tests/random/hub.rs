@@ -182,6 +182,26 @@ pub(super) fn region() -> impl Strategy<Value = RegionSpec> + Clone {
     (of(&REGIONS), failover).prop_map(|(name, failover)| RegionSpec { name, failover })
 }
 
+/// Every region once.
+pub(super) fn all_regions() -> impl Strategy<Value = Vec<RegionSpec>> {
+    let called = |name| region().prop_map(move |spec| RegionSpec { name, ..spec });
+    (called("ap"), called("eu"), called("us")).prop_map(|(a, b, c)| vec![a, b, c])
+}
+
+/// Mostly one by which everything takes part, and a few others.
+pub(super) fn some_policies() -> impl Strategy<Value = Vec<PolicySpec>> {
+    let open = policy().prop_map(|spec| PolicySpec {
+        name: "default",
+        namespaces: "",
+        services: "",
+        federate: Federate::All,
+        reserved: "",
+        ..spec
+    });
+    let others = proptest::collection::vec(policy(), 0..2);
+    (proptest::option::weighted(0.8, open), others).prop_map(|(open, others)| others.into_iter().chain(open).collect())
+}
+
 pub(super) fn member_called(
     id: impl Strategy<Value = &'static str> + Clone,
 ) -> impl Strategy<Value = MemberSpec> + Clone {
@@ -210,6 +230,12 @@ pub(super) fn member_called(
 
 pub(super) fn member() -> impl Strategy<Value = MemberSpec> + Clone {
     member_called(of(&CLUSTERS))
+}
+
+/// A member that nothing speaks against, and whose admission is on record.
+pub(super) fn recorded_member(id: &'static str) -> impl Strategy<Value = MemberSpec> + Clone {
+    let admitted = |member| MemberSpec { recorded: Some(("own", "own", 1)), ..member };
+    good_member(id).prop_map(admitted)
 }
 
 /// A member that nothing speaks against.

@@ -5,7 +5,7 @@ mod hub;
 mod objects;
 mod story;
 
-pub(super) use story::{Round, Teller, rounds};
+pub(super) use story::{Move, Round, Teller, arrivals, rounds};
 
 use std::fmt;
 

@@ -95,7 +95,10 @@ const SLICE_PORTS: [&str; 8] = [
 ];
 /// `+`: an address of the cluster's own ranges.
 const CLUSTER_IPS: [&str; 6] = ["+9", "+9", "+10", "", "+9 fd00:98::9", "fd00:98::9 +9"];
-const ENDPOINTS: [&str; 16] = [
+const ENDPOINTS: [&str; 19] = [
+    "fd00:ee::5@z1",
+    "fd00:ee::6@z2",
+    "fd00:ee::7",
     "+5@z1",
     "+5@z1",
     "+5@z2!",
@@ -114,7 +117,30 @@ const ENDPOINTS: [&str; 16] = [
     "fd00:2::5@z1",
 ];
 const NODES: [&str; 2] = ["n1", "n2"];
-const SLICES: [&str; 6] = ["shop/web/1", "shop/web/2", "shop/api/1", "dev/web/1", "dev/db/1", "kube-system/dns/1"];
+/// The same few names in every cluster, and now and then another one.
+const MOSTLY: [&str; 10] = [
+    "shop/web",
+    "shop/web",
+    "shop/web",
+    "shop/web",
+    "shop/api",
+    "shop/api",
+    "dev/web",
+    "dev/db",
+    "kube-system/dns",
+    "default/kubernetes",
+];
+const SLICES: [&str; 9] = [
+    "shop/web/1",
+    "shop/web/1",
+    "shop/web/1",
+    "shop/web/2",
+    "shop/web/2",
+    "shop/api/1",
+    "dev/web/1",
+    "dev/db/1",
+    "kube-system/dns/1",
+];
 
 /// `+7@z1` → `10.2.0.7@z1` in a cluster whose range is `10.2.0.0/16 fd00:2::/64`.
 fn in_own(text: &str, ranges: &str) -> String {
@@ -253,13 +279,13 @@ pub(super) fn namespace() -> impl Strategy<Value = NamespaceSpec> + Clone {
 pub(super) fn service() -> impl Strategy<Value = ServiceSpec> + Clone {
     let sources = of(&["a1", "a2", "a1 a2", "b1 c1", "gone", ""]);
     let owner = prop_oneof![
-        8 => Just(OwnerSpec::User),
+        12 => Just(OwnerSpec::User),
         1 => Just(OwnerSpec::External),
         1 => Just(OwnerSpec::Adopted),
         4 => sources.clone().prop_map(OwnerSpec::Ours),
         1 => sources.prop_map(OwnerSpec::OursExternal),
     ];
-    let what = (of(&SERVICES), of(&PORTS), of(&CLUSTER_IPS), labels());
+    let what = (of(&MOSTLY), of(&PORTS), of(&CLUSTER_IPS), labels());
     (what, sometimes(10), TIMES, 1..3_u8, owner).prop_map(
         |((key, ports, ips, labels), sticky, created, version, owner)| ServiceSpec {
             key,

@@ -187,11 +187,38 @@ fn start() -> impl Strategy<Value = Vec<Move>> {
     let member = |id| prop_oneof![4 => hub::good_member(id).boxed(), 3 => hub::member_called(Just(id)).boxed()];
     let members = (member("a1"), member("a2"), member("b1"), member("c1"))
         .prop_map(|(a, b, c, d)| Move::Members(Say::All { all: vec![a, b, c, d], rejected: Vec::new() }));
-    let regions = vec(hub::region(), 4..8).prop_map(|all| Move::Regions(Say::All { all, rejected: Vec::new() }));
-    let policies = vec(hub::policy(), 0..3).prop_map(|all| Move::Policies(Say::All { all, rejected: Vec::new() }));
-    let listed = |cluster| contents().prop_map(move |contents| Move::Listed { cluster, uid: "own", contents });
+    let regions = hub::all_regions().prop_map(|all| Move::Regions(Say::All { all, rejected: Vec::new() }));
+    let policies = hub::some_policies().prop_map(|all| Move::Policies(Say::All { all, rejected: Vec::new() }));
+    let uid = || of(&["own", "own", "own", "own", "own", "own", "own", "own", "own", "uid-x"]);
+    let listed = |cluster| (uid(), contents()).prop_map(move |(uid, contents)| Move::Listed { cluster, uid, contents });
     (regions, policies, members, listed("a1"), listed("a2"), listed("b1"), listed("c1"))
         .prop_map(|(a, b, c, d, e, f, g)| vec![a, b, c, d, e, f, g])
+}
+
+/// What the hub says first (all members are on record), and then what each source says, in its own order: the hub, and
+/// every member on its connections.
+pub(in crate::tests) fn arrivals() -> impl Strategy<Value = (Vec<Move>, Vec<Vec<Move>>)> {
+    let member = hub::recorded_member;
+    let members = (member("a1"), member("a2"), member("b1"), member("c1"))
+        .prop_map(|(a, b, c, d)| Move::Members(Say::All { all: vec![a, b, c, d], rejected: Vec::new() }));
+    let regions = hub::all_regions().prop_map(|all| Move::Regions(Say::All { all, rejected: Vec::new() }));
+    let policies = hub::some_policies().prop_map(|all| Move::Policies(Say::All { all, rejected: Vec::new() }));
+    let from_hub = prop_oneof![
+        say(hub::region(), &REGIONS).prop_map(Move::Regions),
+        say(hub::policy(), &hub::POLICIES).prop_map(Move::Policies),
+    ];
+    let from = |cluster: &'static str| {
+        let listed = contents().prop_map(move |contents| Move::Listed { cluster, uid: "own", contents });
+        let after = prop_oneof![
+            1 => sometimes(30).prop_map(move |new_try| Move::Down { cluster, new_try }),
+            1 => listed.clone(),
+            6 => what().prop_map(move |what| Move::Said { cluster, by_old_connection: false, what }),
+        ];
+        (listed, vec(after, 0..6)).prop_map(|(first, rest)| std::iter::once(first).chain(rest).collect::<Vec<Move>>())
+    };
+    let start = (regions, policies, members).prop_map(|(a, b, c)| vec![a, b, c]);
+    let sources = (vec(from_hub, 0..4), from("a1"), from("a2"), from("b1"), from("c1"));
+    (start, sources.prop_map(|(hub, a, b, c, d)| vec![hub, a, b, c, d]))
 }
 
 /// A history: mostly a proper start, then anything.
