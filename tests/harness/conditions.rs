@@ -23,22 +23,46 @@ impl Federation {
         self.status(id).await.conditions.into_iter().find(|condition| condition.type_ == kind)
     }
 
-    /// Waits until a condition, written for the object as it is now, is like this. An empty `reason` fits all.
+    /// Waits until a condition is like this. An empty `reason` fits all.
     pub async fn until(&self, id: &str, kind: &str, status: &str, reason: &str) -> Condition {
         self.until_within(id, kind, status, reason, SOON).await
     }
 
     pub async fn until_within(&self, id: &str, kind: &str, status: &str, reason: &str, limit: Duration) -> Condition {
+        self.until_fits(id, kind, limit, &format!("{status} {reason}"), |found| {
+            found.status == status && (reason.is_empty() || found.reason == reason)
+        })
+        .await
+    }
+
+    /// Waits until a condition is like this and its message fits as well.
+    pub async fn until_told(
+        &self,
+        id: &str,
+        kind: &str,
+        status: &str,
+        reason: &str,
+        what: &str,
+        fits: impl Fn(&Condition) -> bool,
+    ) -> Condition {
+        self.until_fits(id, kind, SOON, what, |found| found.status == status && found.reason == reason && fits(found))
+            .await
+    }
+
+    async fn until_fits(
+        &self,
+        id: &str,
+        kind: &str,
+        limit: Duration,
+        what: &str,
+        fits: impl Fn(&Condition) -> bool,
+    ) -> Condition {
         let api = Api::<MemberCluster>::all(self.hub.client());
-        eventually(&format!("{id}: {kind}={status} {reason}"), limit, async || {
+        eventually(&format!("{id}: {kind}: {what}"), limit, async || {
             let object = api.get(id).await.map_err(|error| error.to_string())?;
             let all = object.status.unwrap_or_default().conditions;
-            let Some(found) = all.into_iter().find(|condition| condition.type_ == kind) else {
-                return Err("no such condition".to_owned());
-            };
-            let current = found.observed_generation.is_none_or(|seen| Some(seen) == object.metadata.generation);
-            let fits = current && found.status == status && (reason.is_empty() || found.reason == reason);
-            if fits { Ok(found) } else { Err(format!("{found:?}")) }
+            let found = all.into_iter().find(|condition| condition.type_ == kind).ok_or("no such condition")?;
+            if fits(&found) { Ok(found) } else { Err(format!("{found:?}")) }
         })
         .await
     }

@@ -1,7 +1,7 @@
 //! An API server that says the caller's token wherever it may say anything, to have it shown to others: in refusals, as
 //! its version, in the objects it serves.
 
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
