@@ -42,7 +42,8 @@ pub fn namespace(name: &str) -> String {
 
 /// A marked Service with one port, `http` on 80.
 pub fn federated(namespace: &str, name: &str) -> String {
-    service(namespace, name, "isthmus.dev/federate: 'true'", "ports: [{name: http, port: 80, targetPort: 8080}]")
+    let spec = format!("selector: {{app: {name}}}, ports: [{{name: http, port: 80, targetPort: 8080}}]");
+    service(namespace, name, "isthmus.dev/federate: 'true'", &spec)
 }
 
 /// A Service with these labels and this spec, both in YAML flow style, without the braces.
