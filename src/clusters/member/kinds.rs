@@ -6,7 +6,6 @@ use std::sync::atomic::AtomicBool;
 use federation::change::{Batch, Delta, Epoch, MemberChanges};
 use federation::model::ClusterId;
 use k8s_openapi::api::core::v1::{Namespace, Node, Service};
-use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::ServiceCIDR;
 use kube::Api;
 use tokio::sync::mpsc;
@@ -15,7 +14,7 @@ use tokio::task::JoinSet;
 use crate::api::ServiceExport;
 use crate::clusters::connect::{ConnectError, Link, describe};
 use crate::clusters::tables::SeenMark;
-use crate::clusters::watch::{Follow, Guarded, Listener, Plain, Reading, ToFeed, Trouble, follow};
+use crate::clusters::watch::{Follow, Guarded, Listener, Plain, Reading, RemoteSlices, ToFeed, Trouble, follow};
 use crate::feed::{Feed, FeedClosed};
 use crate::problem::{ProblemBook, ProblemOrigin};
 
@@ -63,7 +62,7 @@ impl Watches {
         let set = &mut tasks;
         self.add::<Plain<Namespace>>(set, client, listener(), MemberChanges::Namespaces, None, false);
         self.add::<Plain<Service>>(set, client, listener(), MemberChanges::Services, None, false);
-        self.add::<Plain<EndpointSlice>>(set, client, listener(), MemberChanges::Slices, None, false);
+        self.add::<RemoteSlices>(set, client, listener(), MemberChanges::Slices, None, false);
         // Nodes change all the time, their ranges never.
         self.add::<Plain<Node>>(set, client, listener(), MemberChanges::Nodes, None, true);
         let cidrs = Some(self.optional.service_cidrs.clone());
