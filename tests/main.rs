@@ -1,3 +1,4 @@
 //! Whole-system tests.
 
+mod edge;
 mod testbed;
