@@ -84,12 +84,15 @@ impl Scene {
     }
 
     /// All six kinds listed, in any order.
-    async fn all_listed(&mut self) {
+    async fn all_listed(&mut self) -> Vec<(Epoch, String)> {
         let mut missing: Vec<_> = KINDS.iter().map(|kind| format!("{kind}: all")).collect();
+        let mut came = Vec::new();
         while !missing.is_empty() {
-            let (_, text) = self.until("").await;
+            let (epoch, text) = self.until("").await;
             missing.retain(|begin| !text.starts_with(begin.as_str()));
+            came.push((epoch, text));
         }
+        came
     }
 
     /// Nothing but small changes for a while.
@@ -142,6 +145,24 @@ metadata: {name: eu-1}
 spec: {region: eu, kubeconfigSecretRef: {name: eu-1}}
 ";
 
+/// The definition of an MCS implementation that was installed years ago.
+const OLD_EXPORTS: &str = "
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata:
+  name: serviceexports.multicluster.x-k8s.io
+  annotations: {api-approved.kubernetes.io: 'https://github.com/kubernetes/enhancements/tree/master/keps/sig-multicluster/1645-multi-cluster-services-api'}
+spec:
+  group: multicluster.x-k8s.io
+  scope: Namespaced
+  names: {plural: serviceexports, singular: serviceexport, kind: ServiceExport}
+  versions: [{name: v1alpha1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]
+---
+apiVersion: multicluster.x-k8s.io/v1alpha1
+kind: ServiceExport
+metadata: {name: web, namespace: default}
+";
+
 async fn clusters() -> (Scene, Cluster) {
     let (hub, member) = (ClusterSpec::named("hub"), ClusterSpec::named("eu-1"));
     let [hub, member] = Cluster::start_all([hub.without_controllers(), member.without_controllers()]).await;
@@ -156,10 +177,12 @@ async fn a_member_is_followed_lost_and_found() {
     let (_, text) = scene.until("down").await;
     assert!(text.starts_with("down SecretMissing: Secret isthmus-system/eu-1 does not exist"), "{text}");
 
+    member.apply(OLD_EXPORTS).await;
     scene.secret(&member.kubeconfig()).await;
     let (first, text) = scene.until("up").await;
     assert_eq!(text, format!("up {}", member.uid().await));
-    scene.all_listed().await;
+    let (_, exports) = scene.all_listed().await.into_iter().find(|(_, text)| text.starts_with(KINDS[5])).unwrap();
+    assert_eq!(exports, "exports: all 1", "although only the old version is served");
     assert!(scene.tables.clients.get(&eu_1()).is_some(), "writers may write");
     assert!(scene.tables.seen.get(&eu_1()).is_some());
 
