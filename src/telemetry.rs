@@ -39,11 +39,11 @@ pub fn init(args: &LogArgs, quiet: bool) -> anyhow::Result<()> {
     .context("cannot start logging")
 }
 
-/// The Kubernetes libraries repeat in their logs what API servers answer, a refused watch even as a warning, and a
-/// hostile server answers with the token that it was sent. What goes wrong is told by us; who asks for one of these
-/// logs by name gets it.
+/// The Kubernetes libraries repeat in their logs what API servers answer (a refused watch, or what is no JSON, even as a
+/// warning), and a hostile server answers with the token that it was sent. What goes wrong is told by us; who asks for
+/// one of these logs by name gets it.
 fn with_quiet_libraries(filter: &str) -> String {
-    let quiet = [("kube_client", "info"), ("kube_runtime", "error")];
+    let quiet = [("kube_client", "error"), ("kube_runtime", "error")];
     let unasked = quiet.into_iter().filter(|(library, _)| !filter.contains(library));
     // First, so that what was asked for wins.
     unasked.map(|(library, level)| format!("{library}={level},")).chain([filter.to_owned()]).collect()
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn libraries_talk_only_when_asked_by_name() {
-        assert_eq!(with_quiet_libraries("trace"), "kube_client=info,kube_runtime=error,trace");
+        assert_eq!(with_quiet_libraries("trace"), "kube_client=error,kube_runtime=error,trace");
         assert_eq!(with_quiet_libraries("kube_client=debug"), "kube_runtime=error,kube_client=debug");
     }
 }

@@ -102,6 +102,8 @@ fn answer(path: &str, token: &str) -> (u16, String) {
         "/api/v1/namespaces/kube-system" => {
             (200, r#"{"kind":"Namespace","apiVersion":"v1","metadata":{"name":"kube-system","uid":"echo"}}"#.to_owned())
         }
+        // Not JSON at all.
+        "/apis/networking.k8s.io/v1/servicecidrs" => (200, token.to_owned()),
         "/livez" => (200, "ok".to_owned()),
         "/api/v1/services" if !query.contains("watch") => (200, list(service)),
         _ if !query.contains("watch") && query.contains("limit") => (200, list("")),
