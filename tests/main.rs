@@ -1,3 +1,5 @@
 //! Whole-system tests.
 
+mod harness;
+mod kube;
 mod testbed;

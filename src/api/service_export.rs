@@ -1,17 +1,18 @@
 //! `ServiceExport` of the Multi-Cluster Services API (KEP-1645): "this service takes part".
-//! Written by hand, for it is not ours to define; no schema is generated from it.
+//! Written by hand, for it is not ours to define; its schema serves to spot unknown fields in files, no more.
 
 use std::borrow::Cow;
 
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub const MCS_GROUP: &str = "multicluster.x-k8s.io";
 /// Versions that are understood, the one we ask for first.
 pub const MCS_VERSIONS: [&str; 2] = ["v1beta1", "v1alpha1"];
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ServiceExport {
     #[serde(default)]
@@ -23,7 +24,7 @@ pub struct ServiceExport {
 }
 
 /// Labels and annotations that the ServiceImport should carry.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ServiceExportSpec {
     #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
@@ -32,7 +33,7 @@ pub struct ServiceExportSpec {
     pub exported_annotations: std::collections::BTreeMap<String, String>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ServiceExportStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,

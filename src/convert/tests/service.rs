@@ -205,11 +205,14 @@ fn only_what_is_surely_ours_is_ours() {
         ("isthmus.dev/mirror: \"true\", ", ""),
         ("managed-by: isthmus", "managed-by: helm"),
         ("manager: isthmus,", "manager: helm,"),
-        ("spec: {", "spec: {selector: {app: web}, "),
-        ("spec: {", "spec: {type: ExternalName, externalName: example.org, "),
     ] {
         assert!(MIRROR.contains(from));
         assert_eq!(owner(&MIRROR.replace(from, to)), Owner::User, "{from} -> {to}");
+    }
+    for taken in ["spec: {selector: {app: web}, ", "spec: {type: ExternalName, externalName: example.org, "] {
+        assert_eq!(owner(&MIRROR.replace("spec: {", taken)), Owner::Adopted, "{taken}");
+        let never_ours = MIRROR.replace("spec: {", taken).replace("manager: isthmus,", "manager: helm,");
+        assert_eq!(owner(&never_ours), Owner::User, "{taken}");
     }
     let by_hand = MIRROR.lines().filter(|line| !line.contains("managedFields")).collect::<Vec<_>>().join("\n");
     assert!(matches!(owner(&by_hand), Owner::Mirror { .. }), "a file has no managedFields");

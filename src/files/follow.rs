@@ -1,0 +1,311 @@
+//! When to believe the folder. Files are written in steps, renamed, emptied and filled again; what stands there between
+//! two steps is not what its author means. This decides what is read now and what is left alone for a moment.
+//!
+//! It reads files but does not wait: the time comes in, and the time to come back goes out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hasher as _};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use federation::change::Batch;
+
+use super::parse::MAX_FILE_BYTES;
+use super::read::{self, Origin};
+use super::scan::{self, Listing, Seen, Stamp};
+use super::settle::Folders;
+use super::world::World;
+use crate::problem::{Place, Problem};
+
+/// How long an unfinished state may last before it is taken for what is meant: a file that is gone, or empty, or still
+/// open for writing, and a cluster's folder that has just appeared.
+pub const GRACE: Duration = Duration::from_millis(250);
+/// A file changed this shortly before it was read may change again without a trace: clocks of file systems tick.
+const TICK: Duration = Duration::from_millis(50);
+
+/// What is known of changes before anybody looks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Hints {
+    /// Files whose writer has finished, or that came or went by renaming.
+    pub(super) ready: BTreeSet<PathBuf>,
+    /// Files that somebody is writing.
+    pub(super) writing: BTreeSet<PathBuf>,
+    /// Look at everything.
+    pub(super) all: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Follower {
+    root: PathBuf,
+    world: World,
+    read: BTreeMap<PathBuf, LastRead>,
+    /// Files that somebody is writing.
+    writing: BTreeMap<PathBuf, Writing>,
+    /// Since when a file is gone, or empty.
+    gone: BTreeMap<PathBuf, Instant>,
+    emptied: BTreeMap<PathBuf, Instant>,
+    folders: Folders,
+    watch: BTreeMap<PathBuf, (u64, u64)>,
+    folder_problems: Vec<Problem>,
+    started: bool,
+    counters: Counters,
+}
+
+/// Work done since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Times the whole folder was listed.
+    pub scans: u64,
+    /// Files whose bytes were read.
+    pub reads: u64,
+    /// Files whose text had changed, and was understood anew or found broken.
+    pub parses: u64,
+}
+
+#[derive(Debug)]
+struct LastRead {
+    stamp: Stamp,
+    hash: u64,
+    /// The stamp cannot be trusted: the file was too young.
+    young: bool,
+}
+
+#[derive(Debug)]
+struct Writing {
+    since: Instant,
+    /// What was seen then, where nobody told us of the writing.
+    stamp: Option<Stamp>,
+}
+
+impl Follower {
+    pub(super) fn new(root: &Path) -> Self {
+        Self {
+            root: root.to_owned(),
+            world: World::new(root),
+            read: BTreeMap::new(),
+            writing: BTreeMap::new(),
+            gone: BTreeMap::new(),
+            emptied: BTreeMap::new(),
+            folders: Folders::default(),
+            watch: BTreeMap::new(),
+            folder_problems: Vec::new(),
+            started: false,
+            counters: Counters::default(),
+        }
+    }
+
+    /// Looks where the hints point, and returns what the engine should hear. The first step believes all it sees.
+    /// After an error (the folder itself cannot be listed) the ways to all members are lost, and nothing else is.
+    pub(super) fn step(&mut self, hints: &Hints, now: Instant) -> (Vec<Batch>, io::Result<()>) {
+        for file in &hints.writing {
+            self.writing.insert(file.clone(), Writing { since: now, stamp: None });
+        }
+        for file in &hints.ready {
+            self.writing.remove(file);
+        }
+        // Before anything is taken as gone, the folder around it must be seen to be there.
+        let gone = self.gone.values().any(|since| now.saturating_duration_since(*since) >= GRACE);
+        let result = if hints.all || !self.started || gone || self.folders.settling() {
+            self.scan(&hints.ready, now)
+        } else {
+            self.glance(&hints.ready, now);
+            Ok(())
+        };
+        self.started |= result.is_ok();
+        (self.world.tell(), result)
+    }
+
+    /// When to step again without a hint.
+    pub(super) fn wake_at(&self) -> Option<Instant> {
+        let files = self.gone.values().chain(self.emptied.values()).copied();
+        let writing = self.writing.values().map(|writing| writing.since);
+        files.chain(writing).chain(self.folders.next()).min().map(|since| since + GRACE)
+    }
+
+    /// Folders to watch for changes, as of the last listing, with their inodes.
+    pub(super) fn to_watch(&self) -> &BTreeMap<PathBuf, (u64, u64)> {
+        &self.watch
+    }
+
+    pub(super) fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// All that is wrong now, by whose objects it concerns.
+    pub(super) fn problems(&self) -> BTreeMap<Origin, Vec<Problem>> {
+        let mut problems = self.world.problems();
+        if !self.folder_problems.is_empty() {
+            problems.entry(Origin::Hub).or_default().extend(self.folder_problems.iter().cloned());
+        }
+        problems
+    }
+
+    /// Looks at the files that were named, and at those that are waited for.
+    fn glance(&mut self, ready: &BTreeSet<PathBuf>, now: Instant) {
+        let waiting = self.writing.keys().chain(self.gone.keys()).chain(self.emptied.keys());
+        let named: BTreeSet<PathBuf> = ready.iter().chain(waiting).cloned().collect();
+        for file in named {
+            if let Some(origin) = scan::origin_of(&file) {
+                let seen = scan::look(&self.root, &file);
+                self.file(&file, &origin, seen.as_ref(), ready.contains(&file), now);
+            }
+        }
+    }
+
+    fn scan(&mut self, ready: &BTreeSet<PathBuf>, now: Instant) -> io::Result<()> {
+        self.counters.scans += 1;
+        let Listing { files, folders, watch, problems } = match scan::list(&self.root) {
+            Ok(listing) => listing,
+            Err(error) => {
+                self.folders = Folders::default();
+                self.world.set_folders(BTreeMap::new());
+                self.writing.clear();
+                self.gone.clear();
+                self.emptied.clear();
+                return Err(error);
+            }
+        };
+        self.watch = watch;
+        self.folder_problems = problems;
+        let settled = self.folders.update(folders, &files, self.started, now);
+        let missing: Vec<(PathBuf, Origin)> = self
+            .world
+            .files()
+            .filter(|(file, _)| !files.contains_key(*file))
+            .map(|(file, origin)| (file.clone(), origin.clone()))
+            .collect();
+        for (file, origin) in &missing {
+            if matches!(origin, Origin::Member(id) if settled.contains(id)) {
+                // The folder came back as a whole, without this file.
+                self.forget(file);
+                self.world.remove(file);
+            } else {
+                self.file(file, origin, None, false, now);
+            }
+        }
+        for (file, seen) in &files {
+            self.file(file, &seen.origin, Some(seen), ready.contains(file), now);
+        }
+        self.writing.retain(|file, _| files.contains_key(file));
+        self.world.set_folders(self.folders.present());
+        Ok(())
+    }
+
+    fn file(&mut self, file: &Path, origin: &Origin, seen: Option<&Seen>, ready: bool, now: Instant) {
+        let Some(seen) = seen else {
+            self.missing(file, origin, now);
+            return;
+        };
+        if self.gone.remove(file).is_some() {
+            self.world.unfade(file);
+        }
+        match &seen.stamp {
+            Ok(stamp) if self.should_read(file, *stamp, ready, now) => self.read(file, origin, *stamp, now),
+            Ok(_) => {}
+            Err(error) => self.unreadable(file, origin, error, "a file that can be read"),
+        }
+    }
+
+    fn missing(&mut self, file: &Path, origin: &Origin, now: Instant) {
+        let since = self.gone.get(file).copied();
+        self.forget(file);
+        if !self.world.knows(file) || matches!(origin, Origin::Member(id) if !self.folders.listed(id)) {
+            // If the whole folder is gone, it is the way to the cluster that is lost, not its objects.
+            return;
+        }
+        let since = since.unwrap_or(now);
+        if now.saturating_duration_since(since) >= GRACE {
+            self.world.remove(file);
+        } else {
+            self.world.fade(file);
+            self.gone.insert(file.to_owned(), since);
+        }
+    }
+
+    fn forget(&mut self, file: &Path) {
+        self.read.remove(file);
+        self.writing.remove(file);
+        self.gone.remove(file);
+        self.emptied.remove(file);
+    }
+
+    fn should_read(&mut self, file: &Path, stamp: Stamp, ready: bool, now: Instant) -> bool {
+        if let Some(writing) = self.writing.get_mut(file) {
+            if writing.stamp.is_some_and(|before| before != stamp) {
+                *writing = Writing { since: now, stamp: Some(stamp) };
+            }
+            let quiet = now.saturating_duration_since(writing.since) >= GRACE;
+            if quiet {
+                self.writing.remove(file);
+            }
+            return quiet;
+        }
+        let last = self.read.get(file);
+        let changed = last.is_none_or(|last| last.stamp != stamp);
+        if changed && self.started && !ready && !self.emptied.contains_key(file) {
+            // Nobody told us, so nobody will tell us when it is finished: wait until it is left alone.
+            self.writing.insert(file.to_owned(), Writing { since: now, stamp: Some(stamp) });
+            return false;
+        }
+        ready || changed || last.is_some_and(|last| last.young)
+    }
+
+    fn read(&mut self, file: &Path, origin: &Origin, stamp: Stamp, now: Instant) {
+        if stamp.len > MAX_FILE_BYTES {
+            let expected = format!("at most {MAX_FILE_BYTES} bytes");
+            self.unreadable(file, origin, &format!("{} bytes", stamp.len), &expected);
+            return;
+        }
+        let young = stamp.quiet_for(SystemTime::now()) < TICK;
+        self.counters.reads += 1;
+        let bytes = match read_bounded(&self.root.join(file)) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                self.unreadable(file, origin, &error.to_string(), "a file that can be read");
+                return;
+            }
+        };
+        let mut hasher = DefaultHasher::new();
+        hasher.write(&bytes);
+        let last = LastRead { stamp, hash: hasher.finish(), young };
+        if self.read.get(file).is_some_and(|before| before.hash == last.hash) {
+            self.read.insert(file.to_owned(), last);
+            self.emptied.remove(file);
+            return;
+        }
+        self.counters.parses += 1;
+        let shown = self.root.join(file);
+        match read::read(&bytes, origin, &Arc::from(file), &shown) {
+            Ok(contents) => {
+                let empty = contents.entries.is_empty() && !contents.unclear;
+                if empty && self.started && self.world.had_objects(file) {
+                    let since = *self.emptied.entry(file.to_owned()).or_insert(now);
+                    if now.saturating_duration_since(since) < GRACE {
+                        return;
+                    }
+                }
+                self.world.put(file, origin, contents);
+            }
+            Err(problem) => self.world.broken(file, origin, *problem),
+        }
+        self.emptied.remove(file);
+        self.read.insert(file.to_owned(), last);
+    }
+
+    fn unreadable(&mut self, file: &Path, origin: &Origin, found: &str, expected: &str) {
+        self.forget(file);
+        let expected = format!("{expected}; what it said before stays");
+        let place = Place { file: self.root.join(file), line: 1 };
+        let problem = Problem::new(&read::file_name(file), "", found, expected).at(place);
+        self.world.broken(file, origin, problem);
+    }
+}
+
+/// The file may have grown since it was measured.
+fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = std::fs::File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
+    if read as u64 > MAX_FILE_BYTES { Err(io::Error::other("it grows while it is read")) } else { Ok(bytes) }
+}

@@ -1,0 +1,259 @@
+//! What all files together say, and which batches bring the engine from what it was told to what is so now.
+//! It does no IO and knows no clock.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use federation::change::{Batch, Epoch, LinkChange, LinkFailure, MemberChanges};
+use federation::model::{ClusterId, ClusterUid};
+
+use super::objects::{self, Kind, Model, Told};
+use super::read::{Contents, Entry, Origin};
+use super::table::Table;
+use crate::problem::{ObjectName, Place, Problem};
+
+/// What a folder says of the version of Kubernetes.
+const FOLDER_VERSION: &str = "folder";
+/// Identity of a cluster: the UID of this namespace (KEP-2149).
+const IDENTITY_NAMESPACE: &str = "kube-system";
+
+#[derive(Debug)]
+pub(super) struct World {
+    root: PathBuf,
+    files: BTreeMap<PathBuf, File>,
+    tables: BTreeMap<Origin, Table>,
+    /// Files that are gone, but may be on their way under another name or being written anew.
+    fading: BTreeSet<PathBuf>,
+    /// Folders of clusters that can be listed, and what is wrong with those that cannot.
+    folders: BTreeMap<ClusterId, Result<(), String>>,
+    links: BTreeMap<ClusterId, Link>,
+    epochs: BTreeMap<ClusterId, u64>,
+    /// Identities that were found. One stays until another one is found: a file less makes no other cluster.
+    uids: BTreeMap<ClusterId, ClusterUid>,
+    told_hub: bool,
+}
+
+#[derive(Debug)]
+struct File {
+    origin: Origin,
+    entries: Vec<Arc<Entry>>,
+    problems: Vec<Problem>,
+    /// What is wrong with the file as a whole; its entries are those of before.
+    broken: Option<Problem>,
+}
+
+/// What the engine was told last about the way to a member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Link {
+    Up(ClusterUid),
+    Down(String),
+}
+
+impl World {
+    pub(super) fn new(root: &Path) -> Self {
+        Self {
+            root: root.to_owned(),
+            files: BTreeMap::new(),
+            tables: BTreeMap::new(),
+            fading: BTreeSet::new(),
+            folders: BTreeMap::new(),
+            links: BTreeMap::new(),
+            epochs: BTreeMap::new(),
+            uids: BTreeMap::new(),
+            told_hub: false,
+        }
+    }
+
+    pub(super) fn files(&self) -> impl Iterator<Item = (&PathBuf, &Origin)> {
+        self.files.iter().map(|(path, file)| (path, &file.origin))
+    }
+
+    pub(super) fn knows(&self, file: &Path) -> bool {
+        self.files.contains_key(file)
+    }
+
+    /// Whether a file held objects when it was last understood.
+    pub(super) fn had_objects(&self, file: &Path) -> bool {
+        self.files.get(file).is_some_and(|file| !file.entries.is_empty())
+    }
+
+    /// A file says something new.
+    pub(super) fn put(&mut self, file: &Path, origin: &Origin, contents: Contents) {
+        let old = self.files.remove(file).map(|file| file.entries).unwrap_or_default();
+        let mut entries = contents.entries;
+        if contents.unclear {
+            // What cannot be told apart from an object that was here before keeps that object.
+            let named: BTreeSet<&ObjectName> = entries.iter().map(|entry| &entry.name).collect();
+            let kept: Vec<_> = old.iter().filter(|entry| !named.contains(&entry.name)).cloned().collect();
+            entries.extend(kept);
+        }
+        let table = self.tables.entry(origin.clone()).or_default();
+        old.iter().for_each(|entry| table.remove(entry));
+        entries.iter().for_each(|entry| table.add(entry));
+        self.fading.remove(file);
+        let state = File { origin: origin.clone(), entries, problems: contents.problems, broken: None };
+        self.files.insert(file.to_owned(), state);
+    }
+
+    /// A file cannot be read or understood: what it said before stays.
+    pub(super) fn broken(&mut self, file: &Path, origin: &Origin, problem: Problem) {
+        let state = self.files.entry(file.to_owned()).or_insert_with(|| File {
+            origin: origin.clone(),
+            entries: Vec::new(),
+            problems: Vec::new(),
+            broken: None,
+        });
+        state.broken = Some(problem);
+    }
+
+    /// A file is not there, for the moment.
+    pub(super) fn fade(&mut self, file: &Path) {
+        if self.files.contains_key(file) && self.fading.insert(file.to_owned()) {
+            self.touch(file);
+        }
+    }
+
+    /// A file is there again, as it was.
+    pub(super) fn unfade(&mut self, file: &Path) {
+        if self.fading.remove(file) {
+            self.touch(file);
+        }
+    }
+
+    /// A file is gone for good.
+    pub(super) fn remove(&mut self, file: &Path) {
+        self.fading.remove(file);
+        let Some(state) = self.files.remove(file) else { return };
+        if let Some(table) = self.tables.get_mut(&state.origin) {
+            state.entries.iter().for_each(|entry| table.remove(entry));
+        }
+    }
+
+    fn touch(&mut self, file: &Path) {
+        let Some(state) = self.files.get(file) else { return };
+        if let Some(table) = self.tables.get_mut(&state.origin) {
+            state.entries.iter().for_each(|entry| table.touch(entry));
+        }
+    }
+
+    /// Which clusters have a folder now.
+    pub(super) fn set_folders(&mut self, folders: BTreeMap<ClusterId, Result<(), String>>) {
+        self.folders = folders;
+    }
+
+    /// What the engine has not heard yet, in the order in which it should.
+    pub(super) fn tell(&mut self) -> Vec<Batch> {
+        let mut batches = Vec::new();
+        let mut changes: BTreeMap<Origin, BTreeMap<Kind, Told>> = BTreeMap::new();
+        for (origin, table) in &mut self.tables {
+            changes.insert(origin.clone(), table.settle(&self.fading));
+        }
+        let mut hub = changes.remove(&Origin::Hub).unwrap_or_default();
+        for kind in Kind::of(true) {
+            let told = if self.told_hub { hub.remove(&kind) } else { Some(self.all(&Origin::Hub, kind)) };
+            batches.extend(told.filter(|told| !told.is_empty()).and_then(|told| objects::batch(kind, told, None)));
+        }
+        self.told_hub = true;
+        let members = self.members();
+        self.links.retain(|id, _| members.contains(id));
+        for id in members {
+            let changed = changes.remove(&Origin::Member(id.clone())).unwrap_or_default();
+            self.tell_member(&id, changed, &mut batches);
+        }
+        batches
+    }
+
+    fn tell_member(&mut self, id: &ClusterId, mut changed: BTreeMap<Kind, Told>, batches: &mut Vec<Batch>) {
+        let origin = Origin::Member(id.clone());
+        let wanted = self.link(id);
+        let fresh = self.links.get(id) != Some(&wanted);
+        let epoch = self.epochs.entry(id.clone()).or_insert(0);
+        if fresh {
+            let change = match &wanted {
+                Link::Up(uid) => {
+                    *epoch += 1;
+                    LinkChange::Up { uid: uid.clone(), version: FOLDER_VERSION.into() }
+                }
+                Link::Down(message) => {
+                    LinkChange::Down { reason: LinkFailure::Unreachable, message: message.as_str().into() }
+                }
+            };
+            let changes = MemberChanges::Link(change);
+            batches.push(Batch::Member { cluster: id.clone(), epoch: Epoch(*epoch), changes });
+        }
+        let epoch = Epoch(*epoch);
+        if matches!(wanted, Link::Up(_)) {
+            for kind in Kind::of(false) {
+                let told = if fresh { Some(self.all(&origin, kind)) } else { changed.remove(&kind) };
+                let told = told.filter(|told| !told.is_empty());
+                batches.extend(told.and_then(|told| objects::batch(kind, told, Some((id, epoch)))));
+            }
+        }
+        self.links.insert(id.clone(), wanted);
+    }
+
+    fn all(&self, origin: &Origin, kind: Kind) -> Told {
+        let nothing = Told::All { objects: Vec::new(), rejected: BTreeSet::new() };
+        self.tables.get(origin).map_or(nothing, |table| table.all(kind, &self.fading))
+    }
+
+    fn members(&self) -> BTreeSet<ClusterId> {
+        let members = self.tables.get(&Origin::Hub).into_iter().flat_map(|table| table.objects(Kind::Member));
+        members
+            .filter_map(|model| if let Model::Member(member) = &**model { Some(member.id.clone()) } else { None })
+            .collect()
+    }
+
+    fn link(&mut self, id: &ClusterId) -> Link {
+        let folder = self.root.join(super::scan::CLUSTERS).join(id.as_str());
+        match self.folders.get(id) {
+            None => Link::Down(format!("there is no folder {}", folder.display())),
+            Some(Err(error)) => Link::Down(format!("the folder {} cannot be listed: {error}", folder.display())),
+            Some(Ok(())) => Link::Up(self.uid(id)),
+        }
+    }
+
+    fn uid(&mut self, id: &ClusterId) -> ClusterUid {
+        let name = ObjectName { kind: "Namespace".into(), namespace: None, name: IDENTITY_NAMESPACE.into() };
+        let table = self.tables.get(&Origin::Member(id.clone()));
+        let found = table.and_then(|table| table.object(Kind::Namespace, &name)).and_then(|model| match &**model {
+            Model::Namespace(namespace) if !namespace.uid.is_empty() => Some(ClusterUid(namespace.uid.clone())),
+            _ => None,
+        });
+        if let Some(uid) = found {
+            self.uids.insert(id.clone(), uid);
+        }
+        self.uids.get(id).cloned().unwrap_or_else(|| ClusterUid(format!("folder:{id}").into()))
+    }
+
+    /// All that is wrong now, by whose objects it concerns, in the order of the files.
+    pub(super) fn problems(&self) -> BTreeMap<Origin, Vec<Problem>> {
+        let mut problems: BTreeMap<Origin, Vec<Problem>> = BTreeMap::new();
+        // The files of a folder that is gone are remembered, but nobody can put them right.
+        let gone = |origin: &Origin| matches!(origin, Origin::Member(id) if !self.folders.contains_key(id));
+        for file in self.files.values().filter(|file| !gone(&file.origin)) {
+            let list = problems.entry(file.origin.clone()).or_default();
+            list.extend(file.broken.iter().cloned());
+            list.extend(file.problems.iter().cloned());
+        }
+        for (origin, table) in self.tables.iter().filter(|(origin, _)| !gone(origin)) {
+            let doubles = table.double_problems(|entry| self.root.join(&entry.file));
+            problems.entry(origin.clone()).or_default().extend(doubles);
+        }
+        let members = self.members();
+        for id in self.folders.keys().filter(|id| !members.contains(id)) {
+            let folder = Path::new(super::scan::CLUSTERS).join(id.as_str());
+            let object = ObjectName { kind: "Folder".into(), namespace: None, name: folder.display().to_string() };
+            let found = format!("no MemberCluster named \"{id}\"");
+            let problem = Problem::new(&object, "", found, "one at the top of the folder; until then this is not used");
+            let place = Place { file: self.root.join(folder), line: 1 };
+            problems.entry(Origin::Hub).or_default().push(problem.at(place));
+        }
+        for list in problems.values_mut() {
+            list.sort_by(|a, b| (&a.place, a).cmp(&(&b.place, b)));
+        }
+        problems.retain(|_, list| !list.is_empty());
+        problems
+    }
+}
