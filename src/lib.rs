@@ -1,11 +1,23 @@
 //! The edge of Isthmus: the only place that knows Kubernetes, files, flags and pages.
 
+pub mod admin;
 pub mod api;
+pub mod cli;
 pub mod clusters;
 pub mod convert;
 pub mod demo;
 pub mod feed;
 pub mod files;
+pub mod http;
+pub mod hub;
 pub mod lease;
+pub mod manifests;
+pub mod mirror;
+pub mod offline;
+pub mod plane;
 pub mod problem;
+pub mod runtime;
 pub mod shutdown;
+pub mod status;
+pub mod telemetry;
+pub mod view;

@@ -39,26 +39,48 @@ pub(crate) struct Rules<'a> {
     pub authority: Authority,
 }
 
-pub(crate) struct Decision {
-    pub verdicts: BTreeMap<ClusterId, Verdict>,
-    pub claims: BTreeMap<Network, Claims>,
+/// Verdicts by member, as far as they were reached.
+pub(crate) type Verdicts = BTreeMap<ClusterId, Verdict>;
+
+/// Brings the ledger in line with who is a member and with what is on record, oldest admission first.
+pub(crate) fn honour_records(members: &BTreeMap<ClusterId, Member>, rules: &Rules<'_>, ledger: &mut Ledger) {
+    let own = rules.authority == Authority::Own;
+    // Whoever follows keeps nothing of its own: what is not on record is not admitted.
+    ledger.retain(|id, _| own && members.contains_key(id));
+    let mut claims = claims(members, rules, ledger);
+    let mut records: Vec<(&ClusterId, &Member, &Admission)> = members
+        .iter()
+        .filter(|(id, _)| !ledger.contains_key(id))
+        .filter_map(|(id, member)| Some((id, member, member.recorded.as_ref()?)))
+        .collect();
+    records.sort_by_key(|(id, member, admission)| (admission.at, member.created, (*id).clone()));
+    for (id, member, admission) in records {
+        let network = claims.entry(member.network.clone()).or_insert_with(|| reserved_claims(rules.reserved));
+        // A record that contradicts an older one was not written by us; its member is judged like a newcomer.
+        let twice = ledger.values().any(|other| other.uid == admission.uid);
+        let clash = network.clashes(&admission.pods, &admission.services).iter().any(|clash| clash.with.is_some());
+        if !own || !(twice || clash) {
+            network.add_admission(id, admission);
+            ledger.insert(id.clone(), admission.clone());
+        }
+    }
 }
 
-/// Judges every member and brings the ledger up to date. O(members · ranges); runs only when a range, an identity, a
-/// region or a rule changed, never for endpoints.
-pub(crate) fn decide(
+/// Lets those who are admitted move to the ranges they want now, where nothing speaks against it. One member's new ranges
+/// may be in the way of, or make way for, an older one's: to be repeated until the ledger stays as it is.
+pub(crate) fn judge_incumbents(
     candidates: &BTreeMap<ClusterId, Candidate<'_>>,
     rules: &Rules<'_>,
     ledger: &mut Ledger,
-    now: Time,
-) -> Decision {
-    let mut verdicts = BTreeMap::new();
-    let mut claims = honour_records(candidates, rules, ledger);
-    let order = |id: &&ClusterId, at: Time| (at, candidates.get(*id).map(|c| c.member.created), (*id).clone());
-
-    let mut incumbents: Vec<ClusterId> = ledger.keys().cloned().collect();
-    incumbents.sort_by_key(|id| order(&id, ledger.get(id).map(|admission| admission.at).unwrap_or_default()));
-    for id in incumbents {
+) -> Verdicts {
+    let mut claims = claims(candidates.iter().map(|(id, candidate)| (id, candidate.member)), rules, ledger);
+    let mut incumbents: Vec<(Time, Time, ClusterId)> = ledger
+        .iter()
+        .filter_map(|(id, admission)| Some((admission.at, candidates.get(id)?.member.created, id.clone())))
+        .collect();
+    incumbents.sort();
+    let mut verdicts = Verdicts::new();
+    for (_, _, id) in incumbents {
         let (Some(candidate), Some(admission)) = (candidates.get(&id), ledger.get_mut(&id)) else { continue };
         let claims = claims.entry(candidate.member.network.clone()).or_insert_with(|| reserved_claims(rules.reserved));
         let verdict = match rules.authority {
@@ -67,11 +89,22 @@ pub(crate) fn decide(
         };
         verdicts.insert(id, verdict);
     }
+    verdicts
+}
 
-    let mut newcomers: Vec<&ClusterId> = candidates.keys().filter(|id| !ledger.contains_key(id)).collect();
-    newcomers.sort_by_key(|id| order(id, Time::default()));
-    for id in newcomers {
-        let Some(candidate) = candidates.get(id) else { continue };
+/// Judges all who are not in the ledger, in the order of their creation, and enters those who are admitted.
+pub(crate) fn judge_newcomers(
+    candidates: &BTreeMap<ClusterId, Candidate<'_>>,
+    rules: &Rules<'_>,
+    ledger: &mut Ledger,
+    now: Time,
+) -> Verdicts {
+    let mut claims = claims(candidates.iter().map(|(id, candidate)| (id, candidate.member)), rules, ledger);
+    let mut newcomers: Vec<(&ClusterId, &Candidate<'_>)> =
+        candidates.iter().filter(|(id, _)| !ledger.contains_key(id)).collect();
+    newcomers.sort_by_key(|(id, candidate)| (candidate.member.created, *id));
+    let mut verdicts = Verdicts::new();
+    for (id, candidate) in newcomers {
         let claims = claims.entry(candidate.member.network.clone()).or_insert_with(|| reserved_claims(rules.reserved));
         let verdict = match (rules.authority, judge_newcomer(candidate, rules, ledger, claims)) {
             (Authority::Recorded, Ok(_)) => Verdict::Pending(PendingReason::AwaitingDecision),
@@ -86,40 +119,20 @@ pub(crate) fn decide(
         };
         verdicts.insert(id.clone(), verdict);
     }
-    Decision { verdicts, claims }
+    verdicts
 }
 
-/// Brings the ledger in line with who is a member and with what is on record, oldest admission first.
-fn honour_records(
-    candidates: &BTreeMap<ClusterId, Candidate<'_>>,
+/// What is claimed in each network by those who are admitted, and by reservation.
+pub(crate) fn claims<'a>(
+    members: impl IntoIterator<Item = (&'a ClusterId, &'a Member)>,
     rules: &Rules<'_>,
-    ledger: &mut Ledger,
+    ledger: &Ledger,
 ) -> BTreeMap<Network, Claims> {
-    let own = rules.authority == Authority::Own;
-    // Whoever follows keeps nothing of its own: what is not on record is not admitted.
-    ledger.retain(|id, _| own && candidates.contains_key(id));
-    let mut claims: BTreeMap<Network, Claims> = BTreeMap::new();
-    for (id, admission) in ledger.iter() {
-        if let Some(candidate) = candidates.get(id) {
-            let network =
-                claims.entry(candidate.member.network.clone()).or_insert_with(|| reserved_claims(rules.reserved));
+    let mut claims = BTreeMap::new();
+    for (id, member) in members {
+        if let Some(admission) = ledger.get(id) {
+            let network = claims.entry(member.network.clone()).or_insert_with(|| reserved_claims(rules.reserved));
             network.add_admission(id, admission);
-        }
-    }
-    let mut records: Vec<(&ClusterId, &Member, &Admission)> = candidates
-        .iter()
-        .filter(|(id, _)| !ledger.contains_key(id))
-        .filter_map(|(id, candidate)| Some((id, candidate.member, candidate.member.recorded.as_ref()?)))
-        .collect();
-    records.sort_by_key(|(id, member, admission)| (admission.at, member.created, (*id).clone()));
-    for (id, member, admission) in records {
-        let network = claims.entry(member.network.clone()).or_insert_with(|| reserved_claims(rules.reserved));
-        // A record that contradicts an older one was not written by us; its member is judged like a newcomer.
-        let twice = ledger.values().any(|other| other.uid == admission.uid);
-        let clash = network.clashes(&admission.pods, &admission.services).iter().any(|clash| clash.with.is_some());
-        if !own || !(twice || clash) {
-            network.add_admission(id, admission);
-            ledger.insert(id.clone(), admission.clone());
         }
     }
     claims

@@ -62,11 +62,15 @@ impl Claims {
         found.into_iter().collect()
     }
 
-    /// The member whose range holds this address, if any: the narrowest one that is not only reserved.
-    pub fn owner(&self, ip: IpAddr) -> Option<&ClusterId> {
+    /// The other member whose range holds this address, if any: the narrowest one that is not only reserved. Nobody
+    /// trespasses in a range of his own, even while records contradict each other: a follower may hear of a range's new
+    /// holder before it hears that the old one left.
+    pub fn trespassed(&self, ip: IpAddr, by: &ClusterId) -> Option<&ClusterId> {
         let host = IpNet::from(ip);
         let covering: Vec<_> = self.trie.cover_values(&host).collect();
-        covering.into_iter().rev().flatten().find_map(|(owner, _)| owner.as_ref())
+        let mut owners = covering.into_iter().rev().flatten().filter_map(|(owner, _)| owner.as_ref());
+        let narrowest = owners.next().filter(|owner| *owner != by)?;
+        owners.all(|owner| owner != by).then_some(narrowest)
     }
 }
 

@@ -20,19 +20,21 @@ pub(crate) struct Dirty {
     pub faces: BTreeSet<ClusterId>,
     /// To be reported again.
     pub members: BTreeSet<ClusterId>,
-    /// A link, a list or the hub changed: what was held back may be certain now.
+    /// A link, a list or the hub changed: what was in doubt may be certain now, or the other way round.
     pub links: bool,
     pub admission: bool,
 }
 
 impl Dirty {
     pub fn add(&mut self, cluster: ClusterId, touched: Touched) {
-        let Touched { services, namespaces, admission, link } = touched;
-        for key in services {
+        let Touched { services, objects, namespaces, admission, link } = touched;
+        self.services.extend(services);
+        if !objects.is_empty() {
+            self.members.insert(cluster.clone()); // how many mirrors stand in it
+        }
+        for key in objects {
             self.vips.insert((cluster.clone(), key.clone()));
-            self.mirrors.insert((cluster.clone(), MirrorKey::Service(key.clone())));
-            self.services.insert(key);
-            self.members.insert(cluster.clone());
+            self.mirrors.insert((cluster.clone(), MirrorKey::Service(key)));
         }
         self.namespaces.extend(namespaces.into_iter().map(|namespace| (cluster.clone(), namespace)));
         self.admission |= admission;

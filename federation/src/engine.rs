@@ -4,22 +4,24 @@
 //! were touched → plan mirrors and VIPs where a merged service changed its face → report. Every stage stops where its
 //! result equals what it was, so the cost of a round is what changed, not what there is.
 
+mod judge;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crate::admission::{self, Authority, Candidate, Ledger, Rules};
+use crate::admission::{Authority, Ledger};
 use crate::change::{Batch, HubChanges};
 use crate::cidr::Claims;
 use crate::dirty::Dirty;
-use crate::effects::{Effects, MirrorAction, MirrorKey, Place, Topology, Vips};
+use crate::effects::{Effects, MirrorAction, MirrorKey, Topology, Vips};
 use crate::federate::Policies;
-use crate::members::{self, Tally};
+use crate::members::Tally;
 use crate::merge::{self, Contribution};
 use crate::mirror;
 use crate::model::{ClusterId, Member, Merged, Namespace, Network, Owner, Policy, Region, RegionId, ServiceKey, Time};
 use crate::report::{Cidrs, LinkState, MemberReport, Verdict};
 use crate::stats::Stats;
-use crate::store::{ClusterState, apply_sorted};
+use crate::store::{ClusterState, apply_table};
 
 /// What an engine is made with.
 #[derive(Clone, Debug)]
@@ -50,8 +52,9 @@ pub struct Engine {
     vips: HashMap<(ClusterId, ServiceKey), Arc<Vips>>,
     /// Actions that are not `Leave`, as last told.
     actions: BTreeMap<ClusterId, BTreeMap<MirrorKey, MirrorAction>>,
-    /// Orphans that wait for certainty.
-    held: BTreeSet<(ClusterId, MirrorKey)>,
+    /// Mirrored objects that nobody backs any more. Whether they may go depends on who is heard, so each change of that
+    /// asks again, in both directions: a delete that was told is taken back when a source falls silent.
+    orphans: BTreeSet<(ClusterId, MirrorKey)>,
     reports: BTreeMap<ClusterId, Arc<MemberReport>>,
     stats: Stats,
 }
@@ -84,7 +87,7 @@ impl Engine {
             tally: Tally::default(),
             vips: HashMap::new(),
             actions: BTreeMap::new(),
-            held: BTreeSet::new(),
+            orphans: BTreeSet::new(),
             reports: BTreeMap::new(),
             stats: Stats::default(),
         }
@@ -97,9 +100,14 @@ impl Engine {
         for batch in batches {
             self.stats.batches += 1;
             match batch {
-                Batch::Hub(changes) => self.store_hub(changes, &mut dirty, &mut effects),
+                Batch::Hub(changes) => self.store_hub(changes, &mut dirty),
                 Batch::Member { cluster, epoch, changes } => {
-                    let admitted = self.ledger.get(&cluster).map(|admission| &admission.uid);
+                    let admitted = match self.config.authority {
+                        Authority::Own => self.ledger.get(&cluster),
+                        // Not the ledger: it lags behind until this round is judged, and rounds must not matter.
+                        Authority::Recorded => self.members.get(&cluster).and_then(|member| member.recorded.as_ref()),
+                    };
+                    let admitted = admitted.map(|admission| &admission.uid);
                     // Only members are heard: what a connection says after its member was removed is dropped.
                     if let Some(state) = self.clusters.get_mut(&cluster) {
                         let touched = state.apply(epoch, changes, admitted, now);
@@ -156,29 +164,40 @@ impl Engine {
         &self.actions
     }
 
-    fn store_hub(&mut self, changes: HubChanges, dirty: &mut Dirty, effects: &mut Effects) {
+    fn store_hub(&mut self, changes: HubChanges, dirty: &mut Dirty) {
         dirty.admission = true;
         match changes {
             HubChanges::Regions(delta) => {
                 self.hub_listed.regions |= delta.is_full();
-                apply_sorted(delta, &mut self.regions);
+                apply_table(delta, &mut self.regions, |_, _, _| {});
             }
             HubChanges::Policies(delta) => {
                 self.hub_listed.policies |= delta.is_full();
-                if !apply_sorted(delta, &mut self.policies).is_empty() {
+                let mut changed = false;
+                apply_table(delta, &mut self.policies, |_, _, _| changed = true);
+                if changed {
                     self.ordered_policies = Policies::new(&self.policies, self.config.own_namespace.clone());
                     dirty.all_services = true;
                 }
             }
             HubChanges::Members(delta) => {
                 self.hub_listed.members |= delta.is_full();
-                for id in apply_sorted(delta, &mut self.members) {
-                    if self.members.contains_key(&id) {
+                // What a service looks like depends on a member's export list and network. Its region, drain and weight
+                // only re-rank endpoints, and the admission on record comes back to us after each of our own decisions.
+                let merges = |member: Option<&Member>| {
+                    member.map(|Member { exports, network, .. }| (exports.clone(), network.clone()))
+                };
+                let mut steps = Vec::new();
+                apply_table(delta, &mut self.members, |id, old, new| {
+                    dirty.all_services |= merges(old) != merges(new);
+                    steps.push((id.clone(), new.is_some()));
+                });
+                for (id, present) in steps {
+                    if present {
                         self.clusters.entry(id.clone()).or_default();
                     } else {
-                        self.forget(&id, dirty, effects);
+                        self.forget(&id, dirty);
                     }
-                    dirty.all_services = true; // exports, networks: rare enough to look at everything again
                     dirty.members.insert(id);
                 }
             }
@@ -186,77 +205,17 @@ impl Engine {
         dirty.links = true; // what is certain depends on the hub having been listed
     }
 
-    /// A member was removed: its objects go, and so does whatever was still to be written there.
-    fn forget(&mut self, id: &ClusterId, dirty: &mut Dirty, effects: &mut Effects) {
+    /// A member was removed: its objects and its admission go, and whatever was told of it is looked at again. One of
+    /// the same name that comes back, even in the same round, is a new member.
+    fn forget(&mut self, id: &ClusterId, dirty: &mut Dirty) {
         let Some(state) = self.clusters.remove(id) else { return };
-        dirty.services.extend(state.services.into_keys());
+        self.ledger.remove(id);
         self.wants.remove(id);
-        self.held.retain(|(cluster, _)| cluster != id);
-        let work = self.actions.remove(id).unwrap_or_default();
-        effects.mirrors.extend(work.into_keys().map(|key| (id.clone(), key, MirrorAction::Leave)));
-        let gone: Vec<_> = self.vips.keys().filter(|(cluster, _)| cluster == id).cloned().collect();
-        for key in gone {
-            self.vips.remove(&key);
-            effects.vips.push((key.0, key.1, None));
-        }
-    }
-
-    fn judge(&mut self, dirty: &mut Dirty, effects: &mut Effects, now: Time) {
-        self.stats.judged += 1;
-        for (id, member) in &self.members {
-            if let Some(state) = self.clusters.get(id) {
-                self.wants.insert(id.clone(), members::cidrs(member, state));
-            }
-        }
-        let candidates: BTreeMap<ClusterId, Candidate<'_>> = self
-            .members
-            .iter()
-            .filter_map(|(id, member)| {
-                let uid = self.clusters.get(id).and_then(|state| state.uid.as_ref());
-                Some((id.clone(), Candidate { member, uid, wants: self.wants.get(id)? }))
-            })
-            .collect();
-        let regions: BTreeSet<RegionId> = self.regions.keys().cloned().collect();
-        let reserved: Vec<_> = self.policies.values().flat_map(|policy| policy.reserved.iter().copied()).collect();
-        let rules = Rules { regions: &regions, reserved: &reserved, authority: self.config.authority };
-        let before = self.ledger.clone();
-        let decision = admission::decide(&candidates, &rules, &mut self.ledger, now);
-        drop(candidates);
-
-        if before != self.ledger {
-            // Somebody came, went or changed ranges: who contributes, and whose address is whose, has to be asked anew.
-            dirty.all_services = true;
-            dirty.links = true;
-            let ids: BTreeSet<&ClusterId> = before.keys().chain(self.ledger.keys()).collect();
-            dirty.faces.extend(ids.into_iter().filter(|id| before.get(id) != self.ledger.get(id)).cloned());
-        }
-        dirty.members.extend(self.members.keys().cloned());
-        self.verdicts = decision.verdicts;
-        self.claims = decision.claims;
-
-        let topology = self.build_topology();
-        if topology != *self.topology {
-            self.topology = Arc::new(topology);
-            effects.topology = Some(Arc::clone(&self.topology));
-        }
-    }
-
-    fn build_topology(&self) -> Topology {
-        let place = |(id, admission): (&ClusterId, &crate::model::Admission)| {
-            let member = self.members.get(id)?;
-            let place = Place {
-                region: member.region.clone(),
-                network: member.network.clone(),
-                traffic: member.traffic,
-                weight: member.weight,
-                services: admission.services.clone(),
-            };
-            Some((id.clone(), place))
-        };
-        Topology {
-            regions: self.regions.values().map(|region| (region.name.clone(), region.failover.clone())).collect(),
-            members: self.ledger.iter().filter_map(place).collect(),
-        }
+        dirty.vips.extend(state.services.keys().map(|key| (id.clone(), key.clone())));
+        dirty.services.extend(state.services.into_keys());
+        let told = self.actions.get(id).into_iter().flat_map(|work| work.keys());
+        dirty.mirrors.extend(told.map(|key| (id.clone(), key.clone())));
+        self.orphans.retain(|(cluster, _)| cluster != id);
     }
 
     fn merge_dirty(&mut self, dirty: &mut Dirty, effects: &mut Effects) {
@@ -354,12 +313,12 @@ impl Engine {
         let mut certain: Option<bool> = None;
         for (id, key) in std::mem::take(&mut dirty.mirrors) {
             self.stats.planned += 1;
-            let (action, hold) = self.plan(&id, &key, &mut certain);
+            let (action, is_orphan) = self.plan(&id, &key, &mut certain);
             let slot = (id, key);
-            if hold {
-                self.held.insert(slot.clone());
+            if is_orphan {
+                self.orphans.insert(slot.clone());
             } else {
-                self.held.remove(&slot);
+                self.orphans.remove(&slot);
             }
             let (id, key) = slot;
             let work = self.actions.entry(id.clone()).or_default();
@@ -377,7 +336,7 @@ impl Engine {
 
     fn expand_mirrors(&self, dirty: &mut Dirty) {
         if dirty.links {
-            dirty.mirrors.extend(self.held.iter().cloned());
+            dirty.mirrors.extend(self.orphans.iter().cloned());
         }
         for key in &dirty.changed_faces {
             for id in self.clusters.keys() {
@@ -387,7 +346,10 @@ impl Engine {
         }
         for (id, namespace) in &dirty.namespaces {
             dirty.mirrors.insert((id.clone(), MirrorKey::Namespace(namespace.clone())));
-            for name in self.merged_names.get(namespace).into_iter().flatten() {
+            // What should be in it, and what is: a namespace that ends, or comes back, matters to orphans as well.
+            let found = self.clusters.get(id).and_then(|state| state.service_names.get(namespace));
+            let wanted = self.merged_names.get(namespace);
+            for name in wanted.into_iter().chain(found).flatten() {
                 let key = ServiceKey { namespace: namespace.clone(), name: Arc::clone(name) };
                 dirty.mirrors.insert((id.clone(), MirrorKey::Service(key)));
             }
@@ -403,7 +365,7 @@ impl Engine {
         }
     }
 
-    /// The action for one object, and whether it waits for certainty.
+    /// The action for one object, and whether it is an orphan, so that the action depends on who is heard.
     fn plan(&self, id: &ClusterId, key: &MirrorKey, certain: &mut Option<bool>) -> (MirrorAction, bool) {
         let leave = (MirrorAction::Leave, false);
         let Some(state) = self.clusters.get(id) else { return leave };
@@ -427,7 +389,7 @@ impl Engine {
                 }
                 let everyone = *certain.get_or_insert_with(|| self.everyone_is_heard());
                 let sure = everyone && self.sources_are_heard(found) && state.fresh();
-                (plan.action(sure), !sure)
+                (plan.action(sure), true)
             }
         }
     }

@@ -21,6 +21,10 @@ pub mod model;
 pub mod report;
 mod stats;
 mod store;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+#[cfg(test)]
+mod tests;
 pub mod view;
 
 pub use admission::Authority;

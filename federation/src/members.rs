@@ -33,6 +33,19 @@ fn sorted(ranges: &[IpNet]) -> Vec<IpNet> {
     ranges.iter().map(IpNet::trunc).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
+/// What each source contributes to one merged service.
+fn contributions(merged: Option<&Merged>) -> BTreeMap<&ClusterId, Counts> {
+    let mut by_source: BTreeMap<&ClusterId, Counts> = BTreeMap::new();
+    let Some(merged) = merged else { return by_source };
+    for cluster in &merged.sources {
+        by_source.entry(cluster).or_default().services = 1;
+    }
+    for backend in merged.ports.iter().flat_map(|port| &port.backends) {
+        by_source.entry(&backend.cluster).or_default().endpoints += backend.hosts.len();
+    }
+    by_source
+}
+
 /// Contributions by member, kept current from each merge's before and after.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
@@ -42,20 +55,22 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Replaces one merged service by another; returns whose counts changed.
+    /// Replaces one merged service by another; returns whose counts changed. A host that only changes its health, or
+    /// moves, changes nobody's.
     pub fn count(&mut self, old: Option<&Merged>, new: Option<&Merged>) -> BTreeSet<ClusterId> {
+        let (old, new) = (contributions(old), contributions(new));
         let mut touched = BTreeSet::new();
-        for (merged, add) in [(old, false), (new, true)] {
-            let Some(merged) = merged else { continue };
-            let step = |counter: &mut usize, by: usize| {
-                *counter = if add { *counter + by } else { counter.saturating_sub(by) };
-            };
-            for cluster in &merged.sources {
-                step(&mut self.counts.entry(cluster.clone()).or_default().services, 1);
-                touched.insert(cluster.clone());
+        for cluster in old.keys().chain(new.keys()) {
+            let (was, is) = (old.get(cluster).copied(), new.get(cluster).copied());
+            if was == is || !touched.insert((*cluster).clone()) {
+                continue;
             }
-            for backend in merged.ports.iter().flat_map(|port| &port.backends) {
-                step(&mut self.counts.entry(backend.cluster.clone()).or_default().endpoints, backend.hosts.len());
+            let (was, is) = (was.unwrap_or_default(), is.unwrap_or_default());
+            let counts = self.counts.entry((*cluster).clone()).or_default();
+            counts.services = (counts.services + is.services).saturating_sub(was.services);
+            counts.endpoints = (counts.endpoints + is.endpoints).saturating_sub(was.endpoints);
+            if *counts == Counts::default() {
+                self.counts.remove(*cluster);
             }
         }
         touched

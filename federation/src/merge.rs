@@ -90,12 +90,12 @@ fn usable_endpoints<'a>(
     for slice in &part.slices {
         let mut endpoints = Vec::with_capacity(slice.endpoints.len());
         for endpoint in slice.endpoints.iter().filter(|endpoint| endpoint.ip.is_ipv4() == want_v4) {
-            match part.claims.and_then(|claims| claims.owner(endpoint.ip)) {
-                Some(owner) if owner != part.cluster => {
+            match part.claims.and_then(|claims| claims.trespassed(endpoint.ip, part.cluster)) {
+                Some(owner) => {
                     let trespass = Trespass { service: key.clone(), ip: endpoint.ip, owner: owner.clone() };
                     trespasses.push((part.cluster.clone(), trespass));
                 }
-                _ => endpoints.push(endpoint),
+                None => endpoints.push(endpoint),
             }
         }
         usable.push((*slice, endpoints));

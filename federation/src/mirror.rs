@@ -67,7 +67,9 @@ fn wanted(merged: &Merged) -> MirrorService {
 /// Whether the object is as it should be.
 fn stands(wanted: &MirrorService, found: &Service) -> bool {
     let Owner::Mirror { sources } = &found.owner else { return true };
-    *sources == wanted.sources && sorted(&found.ports) == wanted.ports
+    // Somebody may have edited the type: the name would then lead elsewhere while everything else looks right.
+    let answers = found.kind != ServiceKind::ExternalName;
+    answers && *sources == wanted.sources && sorted(&found.ports) == wanted.ports
 }
 
 fn sorted(ports: &[ServicePort]) -> Vec<ServicePort> {
@@ -76,20 +78,24 @@ fn sorted(ports: &[ServicePort]) -> Vec<ServicePort> {
     ports
 }
 
-/// The Service API wants unique names, and no empty one as soon as there are two ports.
+/// The Service API wants unique names, and no empty one as soon as there are two ports. Merged ports have unique names
+/// already, so at most one is empty; the name made for it must not be another port's.
 fn port_names(ports: &[MergedPort]) -> Vec<ServicePort> {
-    let mut taken: BTreeSet<Arc<str>> = BTreeSet::new();
-    ports
-        .iter()
-        .map(|port| {
-            let usable = !taken.contains(&port.name) && (!port.name.is_empty() || ports.len() == 1);
-            let name = if usable {
-                Arc::clone(&port.name)
-            } else {
-                Arc::from(format!("{}-{}", port.protocol.as_str().to_ascii_lowercase(), port.port))
-            };
-            taken.insert(Arc::clone(&name));
-            ServicePort { name, port: port.port, protocol: port.protocol, app_protocol: port.app_protocol.clone() }
-        })
-        .collect()
+    let taken: BTreeSet<&str> = ports.iter().map(|port| &*port.name).collect();
+    let named = |port: &MergedPort| {
+        if !port.name.is_empty() || ports.len() == 1 {
+            return Arc::clone(&port.name);
+        }
+        let plain = format!("{}-{}", port.protocol.as_str().to_ascii_lowercase(), port.port);
+        let numbered = (2..).map(|number| format!("{plain}-{number}"));
+        let mut made = std::iter::once(plain.clone()).chain(numbered);
+        made.find(|name| !taken.contains(name.as_str())).map_or_else(|| Arc::clone(&port.name), Arc::from)
+    };
+    let port = |port: &MergedPort| ServicePort {
+        name: named(port),
+        port: port.port,
+        protocol: port.protocol,
+        app_protocol: port.app_protocol.clone(),
+    };
+    ports.iter().map(port).collect()
 }

@@ -45,7 +45,10 @@ const KINDS: usize = 6;
 /// What a change touched.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Touched {
+    /// Services that may merge to something else now.
     pub services: BTreeSet<ServiceKey>,
+    /// Of these, the ones whose Service object itself changed: VIPs and mirrors depend on it, but not on endpoints.
+    pub objects: BTreeSet<ServiceKey>,
     pub namespaces: BTreeSet<Namespace>,
     /// Ranges or identity: admission must be judged again.
     pub admission: bool,
@@ -147,6 +150,10 @@ impl ClusterState {
                         LinkState::IdentityChanged { found: uid, admitted: admitted.clone(), since: now }
                     }
                     _ => {
+                        if self.uid.as_ref().is_some_and(|known| *known != uid) {
+                            touched.objects = self.clear_objects(); // they were another cluster's
+                            touched.services.extend(touched.objects.iter().cloned());
+                        }
                         self.uid = Some(uid);
                         self.version = Some(version);
                         LinkState::Up { since: now }
@@ -162,6 +169,29 @@ impl ClusterState {
                 self.link = LinkState::Down { reason, message, since, seen };
             }
         }
+    }
+
+    /// What was heard came from another cluster than the one on record. Returns the services it spoke of.
+    pub fn disown(&mut self, admitted: &ClusterUid, now: Time) -> BTreeSet<ServiceKey> {
+        self.listed.clear();
+        self.version = None;
+        if let (Some(found), LinkState::Up { .. }) = (self.uid.take(), &self.link) {
+            self.link = LinkState::IdentityChanged { found, admitted: admitted.clone(), since: now };
+        }
+        self.clear_objects()
+    }
+
+    fn clear_objects(&mut self) -> BTreeSet<ServiceKey> {
+        let services = std::mem::take(&mut self.services).into_keys().collect();
+        self.namespaces.clear();
+        self.service_names.clear();
+        self.slices.clear();
+        self.slices_of.clear();
+        self.nodes.clear();
+        self.service_cidrs.clear();
+        self.exports.clear();
+        self.mirrored = 0;
+        services
     }
 
     fn mark_listed<T: Object>(&mut self, kind: Kind, delta: &Delta<T>) {
@@ -190,6 +220,7 @@ impl ClusterState {
         let ours = |service: Option<&Service>| usize::from(service.is_some_and(Service::is_mirror));
         apply_table(delta, &mut self.services, |key, old, new| {
             touched.services.insert(key.clone());
+            touched.objects.insert(key.clone());
             *mirrored = *mirrored + ours(new) - ours(old);
             index(names, key.namespace.clone(), &key.name, new.is_some());
         });
@@ -227,7 +258,7 @@ impl ClusterState {
 }
 
 /// A map that can be a table: hashed where it is large, sorted where order is needed.
-trait Table<K, V> {
+pub(crate) trait Table<K, V> {
     fn replace(&mut self, key: K, value: V) -> Option<V>;
     fn take(&mut self, key: &K) -> Option<V>;
     fn keys_vec(&self) -> Vec<K>;
@@ -255,8 +286,9 @@ macro_rules! table {
 table!(BTreeMap, Ord);
 table!(HashMap, Eq, std::hash::Hash);
 
-/// Applies a delta and calls `changed(key, old, new)` for every object that really differs.
-fn apply_table<T: Object + PartialEq, M: Table<T::Key, T>>(
+/// Applies a delta and calls `changed(key, old, new)` for every step in which an object really differs. What goes and
+/// comes back within one delta shows up twice.
+pub(crate) fn apply_table<T: Object + PartialEq, M: Table<T::Key, T>>(
     delta: Delta<T>,
     table: &mut M,
     mut changed: impl FnMut(&T::Key, Option<&T>, Option<&T>),
@@ -318,11 +350,4 @@ where
     if !names.is_empty() {
         map.replace(key, names);
     }
-}
-
-/// A sorted table for kinds that the hub holds; says whether anything differs.
-pub(crate) fn apply_sorted<T: Object + PartialEq>(delta: Delta<T>, table: &mut BTreeMap<T::Key, T>) -> Vec<T::Key> {
-    let mut keys = Vec::new();
-    apply_table(delta, table, |key, _, _| keys.push(key.clone()));
-    keys
 }

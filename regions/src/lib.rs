@@ -1,1 +1,16 @@
-//! One region.
+//! The voice of Isthmus: one region's xDS control plane.
+//!
+//! [`federation::Effects`] → [`catalog::Catalog`] → [`snapshot::Snapshot`] → [`session::Session`] → gRPC streams.
+//! It knows Envoy and gRPC; **it does not know Kubernetes.** Each stage stops where its result equals what it was:
+//! a resource whose bytes did not change is sent to nobody.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+pub mod catalog;
+pub mod class;
+pub mod resource;
+pub mod server;
+pub mod session;
+pub mod snapshot;
+pub mod stats;
+pub mod translate;

@@ -60,6 +60,8 @@ impl ConnectError {
 #[derive(Clone, Debug)]
 pub struct Link {
     pub client: MemberClient,
+    /// The API server's URL, for messages.
+    pub server: http::Uri,
     pub version: Arc<str>,
 }
 
@@ -122,7 +124,7 @@ async fn identify(client: &kube::Client, access: &Access) -> Result<Link, Connec
     may_list::<Node>(client, "nodes", &explain).await?;
     let version = plain(&version).unwrap_or("unknown");
     let client = MemberClient::new(client.clone(), ClusterUid(Arc::from(uid)), access.token().cloned());
-    Ok(Link { client, version: Arc::from(version) })
+    Ok(Link { client, server: server.clone(), version: Arc::from(version) })
 }
 
 /// A short text of harmless characters, or nothing.

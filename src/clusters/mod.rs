@@ -5,9 +5,13 @@
 
 pub mod connect;
 pub mod kubeconfig;
+pub mod member;
+pub mod registry;
 mod retry;
 pub mod secret;
 mod tables;
+pub mod watch;
 
+pub use registry::{HubOptions, Tables, run_hub};
 pub use retry::Retry;
 pub use tables::{Clients, MemberClient, Note, NoteReason, Notes, SeenMark, SeenTable, now};

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use federation::change::{Batch, Epoch, LinkChange, LinkFailure, MemberChanges};
 use federation::model::{ClusterId, ClusterUid};
 
+use super::decode::Outcome;
 use super::objects::{self, Kind, Model, Told};
 use super::read::{Contents, Entry, Origin};
 use super::table::Table;
@@ -94,6 +95,14 @@ impl World {
         self.fading.remove(file);
         let state = File { origin: origin.clone(), entries, problems: contents.problems, broken: None };
         self.files.insert(file.to_owned(), state);
+    }
+
+    /// A file from elsewhere is laid over the hub's: its good objects count, whatever the folder says of them.
+    pub(super) fn put_over(&mut self, file: &Path, mut contents: Contents) {
+        contents.entries.retain(|entry| matches!(entry.outcome, Outcome::Taken(_)));
+        let table = self.tables.entry(Origin::Hub).or_default();
+        contents.entries.iter().for_each(|entry| table.clear(&entry.name));
+        self.put(file, &Origin::Hub, contents);
     }
 
     /// A file cannot be read or understood: what it said before stays.

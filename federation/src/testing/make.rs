@@ -1,0 +1,219 @@
+//! Model values from short texts. What cannot be read is a mistake of the test that wrote it, and stops that test.
+#![allow(clippy::expect_used, reason = "only tests come here: a text that cannot be read must stop them at once")]
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+
+use crate::model::{
+    Admission, Affinity, ClusterId, ClusterUid, Endpoint, Export, Failover, Federate, Health, Labels, Member,
+    Namespace, NamespaceObject, NamespacePattern, Network, Node, Owner, Policy, Protocol, Region, RegionId, Selector,
+    Service, ServiceCidr, ServiceKey, ServiceKind, ServicePort, Slice, SliceKey, SlicePort, Time, Traffic, Zone,
+};
+
+/// Seconds since the epoch.
+pub fn at(seconds: i64) -> Time {
+    Time::from_unix_ms(seconds * 1_000)
+}
+
+pub fn cluster(text: &str) -> ClusterId {
+    ClusterId::new(text).expect("a cluster id")
+}
+
+/// `"a b"`: several clusters, in this order.
+pub fn clusters(text: &str) -> Vec<ClusterId> {
+    text.split_whitespace().map(cluster).collect()
+}
+
+pub fn region_id(text: &str) -> RegionId {
+    RegionId::new(text).expect("a region id")
+}
+
+pub fn ns(text: &str) -> Namespace {
+    Namespace::new(text).expect("a namespace")
+}
+
+pub fn network(text: &str) -> Network {
+    Network::new(text).expect("a network")
+}
+
+pub fn zone(text: &str) -> Zone {
+    Zone::new(text).expect("a zone")
+}
+
+pub fn uid(text: &str) -> ClusterUid {
+    ClusterUid(Arc::from(text))
+}
+
+/// `"namespace/name"`.
+pub fn key(text: &str) -> ServiceKey {
+    let (namespace, name) = text.split_once('/').expect("namespace/name");
+    ServiceKey::new(namespace, name).expect("a service key")
+}
+
+pub fn ip(text: &str) -> IpAddr {
+    text.parse().expect("an address")
+}
+
+/// `"10.0.0.1 fd00::1"`.
+pub fn ips(text: &str) -> Vec<IpAddr> {
+    text.split_whitespace().map(ip).collect()
+}
+
+pub fn net(text: &str) -> IpNet {
+    text.parse().expect("a range")
+}
+
+/// `"10.0.0.0/16 fd00::/48"`.
+pub fn nets(text: &str) -> Vec<IpNet> {
+    text.split_whitespace().map(net).collect()
+}
+
+/// `"team=a tier=front"`.
+pub fn labels(text: &str) -> Labels {
+    text.split_whitespace().map(|pair| pair.split_once('=').expect("key=value")).collect()
+}
+
+pub fn selector(text: &str) -> Selector {
+    Selector { match_labels: labels(text) }
+}
+
+/// `"team-a shop-*"`.
+pub fn patterns(text: &str) -> Vec<NamespacePattern> {
+    text.split_whitespace().map(|pattern| NamespacePattern::new(pattern).expect("a pattern")).collect()
+}
+
+fn protocol(text: &str) -> Protocol {
+    match text {
+        "" | "TCP" => Protocol::Tcp,
+        "UDP" => Protocol::Udp,
+        other => [Protocol::Sctp].into_iter().find(|known| known.as_str() == other).expect("TCP, UDP or SCTP"),
+    }
+}
+
+/// `"http:80 dns:53/UDP :9000=grpc"`: name, number, protocol (TCP if left out), `appProtocol` (none if left out).
+pub fn ports(text: &str) -> Vec<ServicePort> {
+    let port = |text: &str| {
+        let (text, app) = text.split_once('=').map_or((text, None), |(text, app)| (text, Some(Arc::from(app))));
+        let (text, wire) = text.split_once('/').unwrap_or((text, ""));
+        let (name, number) = text.split_once(':').expect("name:number");
+        ServicePort {
+            name: Arc::from(name),
+            port: number.parse().expect("a port number"),
+            protocol: protocol(wire),
+            app_protocol: app,
+        }
+    };
+    text.split_whitespace().map(port).collect()
+}
+
+/// As [`ports`], for the backends' own numbers.
+pub fn slice_ports(text: &str) -> Vec<SlicePort> {
+    let port = |ServicePort { name, port, protocol, .. }| SlicePort { name, port, protocol };
+    ports(text).into_iter().map(port).collect()
+}
+
+/// `"10.0.0.1@z1"`: address and zone. A `!` at the end means not ready, a `~` draining; else it is ready.
+pub fn endpoint(text: &str) -> Endpoint {
+    let (text, health) = match (text.strip_suffix('!'), text.strip_suffix('~')) {
+        (Some(text), _) => (text, Health::NotReady),
+        (_, Some(text)) => (text, Health::Draining),
+        _ => (text, Health::Ready),
+    };
+    let (address, in_zone) = text.split_once('@').map_or((text, None), |(address, name)| (address, Some(zone(name))));
+    Endpoint { ip: ip(address), zone: in_zone, health }
+}
+
+pub fn region(name: &str, failover: &[&str]) -> Region {
+    Region { name: region_id(name), failover: failover.iter().map(|name| region_id(name)).collect() }
+}
+
+/// A member with declared ranges; an empty text means "to be discovered".
+pub fn member(id: &str, region: &str, pods: &str, services: &str) -> Member {
+    let declared = |text: &str| (!text.is_empty()).then(|| nets(text));
+    Member {
+        id: cluster(id),
+        region: region_id(region),
+        network: Network::default_network(),
+        pods: declared(pods),
+        services: declared(services),
+        exports: None,
+        traffic: Traffic::Active,
+        weight: None,
+        created: at(0),
+        recorded: None,
+    }
+}
+
+pub fn admission(seconds: i64, uid: &str, pods: &str, services: &str) -> Admission {
+    Admission { at: at(seconds), uid: self::uid(uid), pods: nets(pods), services: nets(services) }
+}
+
+/// A policy that selects everything.
+pub fn policy(name: &str, federate: Federate) -> Policy {
+    Policy {
+        name: Arc::from(name),
+        created: at(0),
+        namespaces: Selector::default(),
+        services: Selector::default(),
+        federate,
+        reserved: Vec::new(),
+        failover: Failover::default(),
+    }
+}
+
+/// A user's Service with ports as in [`ports`] and ClusterIPs as in [`ips`]; none makes it headless.
+pub fn service(name: &str, port_text: &str, ip_text: &str) -> Service {
+    Service {
+        key: key(name),
+        uid: Arc::from(format!("uid-{name}")),
+        resource_version: Arc::from("1"),
+        created: at(0),
+        labels: Labels::default(),
+        kind: if ip_text.is_empty() { ServiceKind::Headless } else { ServiceKind::ClusterIp },
+        cluster_ips: ips(ip_text),
+        ports: ports(port_text),
+        affinity: Affinity::None,
+        owner: Owner::User,
+    }
+}
+
+/// A Service that we made for these clusters.
+pub fn mirror(name: &str, port_text: &str, ip_text: &str, sources: &str) -> Service {
+    Service { owner: Owner::Mirror { sources: clusters(sources) }, ..service(name, port_text, ip_text) }
+}
+
+pub fn namespace(name: &str, label_text: &str) -> NamespaceObject {
+    NamespaceObject {
+        name: ns(name),
+        uid: Arc::from(format!("uid-{name}")),
+        resource_version: Arc::from("1"),
+        labels: labels(label_text),
+        terminating: false,
+        owner: Owner::User,
+    }
+}
+
+/// A slice of `namespace/name`, itself called `namespace/slice`.
+pub fn slice(service: &str, slice: &str, port_text: &str, endpoints: &[&str]) -> Slice {
+    let service = key(service);
+    Slice {
+        key: SliceKey { namespace: service.namespace.clone(), name: Arc::from(slice) },
+        service,
+        ports: slice_ports(port_text),
+        endpoints: endpoints.iter().map(|text| endpoint(text)).collect(),
+    }
+}
+
+pub fn export(name: &str, seconds: i64) -> Export {
+    Export { key: key(name), created: at(seconds) }
+}
+
+pub fn node(name: &str, pod_cidrs: &str) -> Node {
+    Node { name: Arc::from(name), pod_cidrs: nets(pod_cidrs) }
+}
+
+pub fn service_cidr(name: &str, cidrs: &str) -> ServiceCidr {
+    ServiceCidr { name: Arc::from(name), cidrs: nets(cidrs) }
+}

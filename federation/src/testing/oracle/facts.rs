@@ -1,0 +1,145 @@
+//! What one member said, as last told. Lists and linear searches, nothing else.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::change::{Change, Delta, Epoch, LinkChange, MemberChanges, Object};
+use crate::model::{ClusterUid, Export, NamespaceObject, Node, Service, ServiceCidr, Slice, Time};
+use crate::report::LinkState;
+
+#[derive(Clone, Debug)]
+pub(super) struct Told {
+    pub epoch: Epoch,
+    pub link: LinkState,
+    pub uid: Option<ClusterUid>,
+    pub version: Option<Arc<str>>,
+    pub listed: BTreeSet<&'static str>,
+    pub objects: Objects,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Objects {
+    pub namespaces: Vec<NamespaceObject>,
+    pub services: Vec<Service>,
+    pub slices: Vec<Slice>,
+    pub nodes: Vec<Node>,
+    pub service_cidrs: Vec<ServiceCidr>,
+    pub exports: Vec<Export>,
+}
+
+impl Default for Told {
+    fn default() -> Self {
+        Self {
+            epoch: Epoch(0),
+            link: LinkState::Pending,
+            uid: None,
+            version: None,
+            listed: BTreeSet::new(),
+            objects: Objects::default(),
+        }
+    }
+}
+
+impl Told {
+    pub fn is_up(&self) -> bool {
+        matches!(self.link, LinkState::Up { .. })
+    }
+
+    pub fn is_listed(&self) -> bool {
+        self.listed.len() == 6
+    }
+
+    pub fn hear(&mut self, epoch: Epoch, changes: &MemberChanges, admitted: Option<&ClusterUid>, now: Time) {
+        if epoch < self.epoch {
+            return;
+        }
+        if let MemberChanges::Link(link) = changes {
+            self.epoch = epoch;
+            self.hear_link(link, admitted, now);
+        } else if epoch == self.epoch && self.is_up() {
+            self.hear_objects(changes);
+        }
+    }
+
+    fn hear_link(&mut self, link: &LinkChange, admitted: Option<&ClusterUid>, now: Time) {
+        match link {
+            LinkChange::Up { uid, version } => {
+                self.listed.clear();
+                if let Some(admitted) = admitted
+                    && admitted != uid
+                {
+                    let (found, admitted) = (uid.clone(), admitted.clone());
+                    self.link = LinkState::IdentityChanged { found, admitted, since: now };
+                    return;
+                }
+                if self.uid.as_ref().is_some_and(|known| known != uid) {
+                    self.objects = Objects::default(); // they were another cluster's
+                }
+                self.uid = Some(uid.clone());
+                self.version = Some(version.clone());
+                self.link = LinkState::Up { since: now };
+            }
+            LinkChange::Down { reason, message } => {
+                let (since, seen) = match self.link {
+                    LinkState::Up { .. } => (now, Some(now)),
+                    LinkState::Down { since, seen, .. } => (since, seen),
+                    LinkState::Pending | LinkState::IdentityChanged { .. } => (now, None),
+                };
+                self.link = LinkState::Down { reason: *reason, message: message.clone(), since, seen };
+            }
+        }
+    }
+
+    fn hear_objects(&mut self, changes: &MemberChanges) {
+        let Objects { namespaces, services, slices, nodes, service_cidrs, exports } = &mut self.objects;
+        let (kind, is_full) = match changes {
+            MemberChanges::Link(_) => return,
+            MemberChanges::Namespaces(delta) => ("namespaces", tell(namespaces, delta)),
+            MemberChanges::Services(delta) => ("services", tell(services, delta)),
+            MemberChanges::Slices(delta) => ("slices", tell(slices, delta)),
+            MemberChanges::Nodes(delta) => ("nodes", tell(nodes, delta)),
+            MemberChanges::ServiceCidrs(delta) => ("service cidrs", tell(service_cidrs, delta)),
+            MemberChanges::Exports(delta) => ("exports", tell(exports, delta)),
+        };
+        if is_full {
+            self.listed.insert(kind);
+        }
+    }
+
+    /// Its words were another cluster's than the one on record: they never counted.
+    pub fn disown(&mut self, admitted: &ClusterUid, now: Time) {
+        let Some(found) = self.uid.take() else { return };
+        self.objects = Objects::default();
+        self.listed.clear();
+        self.version = None;
+        if self.is_up() {
+            self.link = LinkState::IdentityChanged { found, admitted: admitted.clone(), since: now };
+        }
+    }
+}
+
+/// Applies a delta to a list; says whether it was a complete one.
+pub(super) fn tell<T: Object + Clone>(held: &mut Vec<T>, delta: &Delta<T>) -> bool {
+    let put = |held: &mut Vec<T>, object: &T| {
+        held.retain(|known| known.key() != object.key());
+        held.push(object.clone());
+    };
+    match delta {
+        Delta::Full { objects, rejected } => {
+            held.retain(|known| rejected.contains(known.key()));
+            for object in objects {
+                put(held, object);
+            }
+            true
+        }
+        Delta::Partial(changes) => {
+            for change in changes {
+                match change {
+                    Change::Put(object) => put(held, object),
+                    Change::Delete(key) => held.retain(|known| known.key() != key),
+                }
+            }
+            false
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! What is said about each member, where it stands, and whether enough is known to serve.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ipnet::IpNet;
+
+use super::Oracle;
+use crate::model::{ClusterId, Member, Merged, Owner, ServiceKey};
+use crate::report::{CidrSource, Cidrs, Counts, LinkState, MemberReport, PendingReason, Trespass, Verdict};
+use crate::{MirrorAction, MirrorKey, Place, Topology};
+
+/// As documented: a report names at most this many.
+const NAMED_TRESPASSES: usize = 16;
+
+impl Oracle {
+    pub(super) fn wants(&self, member: &Member) -> Cidrs {
+        let objects = self.told.get(&member.id).filter(|told| told.is_listed()).map(|told| &told.objects);
+        let nodes = objects.into_iter().flat_map(|objects| &objects.nodes).flat_map(|node| node.pod_cidrs.clone());
+        let cidrs = objects.into_iter().flat_map(|objects| &objects.service_cidrs).flat_map(|c| c.cidrs.clone());
+        let (pods, pods_source) = ranges(member.pods.as_deref(), nodes.collect());
+        let (services, services_source) = ranges(member.services.as_deref(), cidrs.collect());
+        Cidrs { pods, pods_source, services, services_source }
+    }
+
+    pub(super) fn topology(&self) -> Topology {
+        let mut members = BTreeMap::new();
+        for member in &self.members {
+            if let Some((admission, _)) = self.ledger.get(&member.id) {
+                let place = Place {
+                    region: member.region.clone(),
+                    network: member.network.clone(),
+                    traffic: member.traffic,
+                    weight: member.weight,
+                    services: admission.services.clone(),
+                };
+                members.insert(member.id.clone(), place);
+            }
+        }
+        let regions = self.regions.iter().map(|region| (region.name.clone(), region.failover.clone())).collect();
+        Topology { regions, members }
+    }
+
+    pub(super) fn synced(&self) -> bool {
+        let is_known = |id: &ClusterId| match self.told.get(id).map(|told| &told.link) {
+            None | Some(LinkState::Pending) => false,
+            Some(LinkState::Up { .. }) => self.is_fresh(id),
+            Some(LinkState::Down { .. } | LinkState::IdentityChanged { .. }) => true,
+        };
+        self.hub_is_listed() && self.members.iter().all(|member| is_known(&member.id))
+    }
+
+    pub(super) fn reports(
+        &self,
+        merged: &BTreeMap<ServiceKey, Merged>,
+        work: &BTreeMap<(ClusterId, MirrorKey), MirrorAction>,
+        trespasses: &BTreeSet<(ClusterId, Trespass)>,
+    ) -> BTreeMap<ClusterId, MemberReport> {
+        let mut reports = BTreeMap::new();
+        for member in &self.members {
+            let Some(told) = self.told.get(&member.id) else { continue };
+            let id = &member.id;
+            let named = trespasses.iter().filter(|(by, _)| by == id).map(|(_, trespass)| trespass.clone());
+            let unknown = Verdict::Pending(PendingReason::IdentityUnknown);
+            let report = MemberReport {
+                id: id.clone(),
+                region: member.region.clone(),
+                uid: told.uid.clone(),
+                version: told.version.clone(),
+                link: told.link.clone(),
+                admission: self.verdicts.get(id).cloned().unwrap_or(unknown),
+                admitted: self.ledger.get(id).map(|(admission, _)| admission.clone()),
+                cidrs: self.wants(member),
+                listed: told.is_listed(),
+                counts: self.counts(id, merged),
+                mirrors_pending: work.keys().filter(|(in_cluster, _)| in_cluster == id).count(),
+                trespassing: named.take(NAMED_TRESPASSES).collect(),
+            };
+            reports.insert(id.clone(), report);
+        }
+        reports
+    }
+
+    fn counts(&self, id: &ClusterId, merged: &BTreeMap<ServiceKey, Merged>) -> Counts {
+        let mirrors = self.told.get(id).into_iter().flat_map(|told| &told.objects.services);
+        let backends = merged.values().flat_map(|service| &service.ports).flat_map(|port| &port.backends);
+        Counts {
+            services: merged.values().filter(|service| service.sources.contains(id)).count(),
+            endpoints: backends.filter(|backend| backend.cluster == *id).map(|backend| backend.hosts.len()).sum(),
+            mirrored: mirrors.filter(|service| matches!(service.owner, Owner::Mirror { .. })).count(),
+        }
+    }
+}
+
+/// Declared ranges as they are, discovered ones joined where they touch.
+fn ranges(declared: Option<&[IpNet]>, discovered: Vec<IpNet>) -> (Vec<IpNet>, CidrSource) {
+    if let Some(declared) = declared {
+        let unique: BTreeSet<IpNet> = declared.iter().map(IpNet::trunc).collect();
+        return (unique.into_iter().collect(), CidrSource::Declared);
+    }
+    if discovered.is_empty() {
+        (Vec::new(), CidrSource::Unknown)
+    } else {
+        (IpNet::aggregate(&discovered), CidrSource::Discovered)
+    }
+}

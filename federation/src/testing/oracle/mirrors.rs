@@ -1,0 +1,120 @@
+//! What each member's DNS knows, and what is still to be written there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::Oracle;
+use super::facts::Told;
+use crate::model::{ClusterId, Merged, Owner, Service, ServiceKey, ServiceKind, ServicePort};
+use crate::{MirrorAction, MirrorKey, MirrorService, Vips};
+
+impl Oracle {
+    pub(super) fn vips(&self, merged: &BTreeMap<ServiceKey, Merged>) -> BTreeMap<(ClusterId, ServiceKey), Vips> {
+        let mut all = BTreeMap::new();
+        for id in self.ledger.keys() {
+            let Some(told) = self.told.get(id) else { continue };
+            for service in told.objects.services.iter().filter(|service| !service.cluster_ips.is_empty()) {
+                let mut ports: Vec<_> = service.ports.iter().map(|port| (port.port, port.protocol)).collect();
+                ports.sort_unstable();
+                let vips =
+                    Vips { ips: service.cluster_ips.clone(), ports, federated: merged.contains_key(&service.key) };
+                all.insert((id.clone(), service.key.clone()), vips);
+            }
+        }
+        all
+    }
+
+    pub(super) fn mirror_work(
+        &self,
+        merged: &BTreeMap<ServiceKey, Merged>,
+    ) -> BTreeMap<(ClusterId, MirrorKey), MirrorAction> {
+        let mut work = BTreeMap::new();
+        for (id, told) in &self.told {
+            if !self.ledger.contains_key(id) || !told.is_listed() {
+                continue;
+            }
+            for namespace in merged.keys().map(|key| &key.namespace) {
+                if !told.objects.namespaces.iter().any(|object| object.name == *namespace) {
+                    let key = MirrorKey::Namespace(namespace.clone());
+                    work.insert((id.clone(), key), MirrorAction::ApplyNamespace);
+                }
+            }
+            let found = told.objects.services.iter().map(|service| &service.key);
+            for key in merged.keys().chain(found).collect::<BTreeSet<_>>() {
+                if let Some(action) = self.service_action(id, told, key, merged.get(key)) {
+                    work.insert((id.clone(), MirrorKey::Service(key.clone())), action);
+                }
+            }
+        }
+        work
+    }
+
+    fn service_action(
+        &self,
+        id: &ClusterId,
+        told: &Told,
+        key: &ServiceKey,
+        merged: Option<&Merged>,
+    ) -> Option<MirrorAction> {
+        let mut namespaces = told.objects.namespaces.iter();
+        if namespaces.any(|object| object.name == key.namespace && object.terminating) {
+            return None;
+        }
+        let found = told.objects.services.iter().find(|service| service.key == *key);
+        let apply = || merged.map(|merged| MirrorAction::ApplyService(Arc::new(wanted(merged))));
+        let Some(found) = found else { return apply() };
+        let sources = match &found.owner {
+            Owner::User => return None,
+            Owner::Adopted => return Some(MirrorAction::Release),
+            Owner::Mirror { sources } => sources,
+        };
+        let is_headless = found.kind == ServiceKind::Headless;
+        if let Some(merged) = merged.filter(|merged| merged.headless == is_headless) {
+            let wanted = wanted(merged);
+            let mut ports = found.ports.clone();
+            ports.sort_by_key(|port| (port.port, port.protocol));
+            let is_right =
+                found.kind != ServiceKind::ExternalName && *sources == wanted.sources && ports == wanted.ports;
+            return if is_right { None } else { apply() };
+        }
+        self.is_certain(id, sources).then(|| delete(found))
+    }
+
+    /// Nobody who could still back the object is unheard.
+    fn is_certain(&self, id: &ClusterId, sources: &[ClusterId]) -> bool {
+        let still_members = sources.iter().filter(|source| self.told.contains_key(source));
+        self.hub_is_listed()
+            && self.is_fresh(id)
+            && self.ledger.keys().all(|id| self.is_fresh(id))
+            && still_members.into_iter().all(|source| self.is_fresh(source))
+    }
+}
+
+fn delete(found: &Service) -> MirrorAction {
+    MirrorAction::Delete { uid: found.uid.clone(), resource_version: found.resource_version.clone() }
+}
+
+fn wanted(merged: &Merged) -> MirrorService {
+    let mut sources = merged.sources.clone();
+    sources.sort();
+    let single = merged.ports.len() == 1;
+    let mut ports: Vec<ServicePort> = Vec::new();
+    for port in &merged.ports {
+        let mut name = port.name.clone();
+        if name.is_empty() && !single {
+            let plain = format!("{}-{}", port.protocol.as_str().to_lowercase(), port.port);
+            let numbered = (2..).map(|n| format!("{plain}-{n}"));
+            let is_free = |name: &String| merged.ports.iter().all(|other| *other.name != **name);
+            if let Some(free) = std::iter::once(plain.clone()).chain(numbered).find(is_free) {
+                name = Oracle::text(&free);
+            }
+        }
+        ports.push(ServicePort {
+            name,
+            port: port.port,
+            protocol: port.protocol,
+            app_protocol: port.app_protocol.clone(),
+        });
+    }
+    MirrorService { headless: merged.headless, ports, sources }
+}

@@ -1,0 +1,152 @@
+//! The same decisions a second time, from nothing, the slow way. The oracle keeps what it was told in plain lists and
+//! works everything out anew whenever it is asked: no index, no trie, no dirty set, no stage that stops early. It
+//! shares the model's types with the engine, and no code. One thing depends on history and is therefore kept: the ledger
+//! of admissions.
+
+mod admission;
+mod facts;
+mod members;
+mod mirrors;
+mod ranges;
+mod services;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::Picture;
+use crate::change::{Batch, Change, Delta, HubChanges};
+use crate::model::{Admission, ClusterId, Member, Namespace, Network, Policy, Region, Time};
+use crate::report::Verdict;
+use crate::{Authority, Config};
+use facts::{Told, tell};
+
+/// What was told, and who was admitted.
+#[derive(Clone, Debug)]
+pub struct Oracle {
+    authority: Authority,
+    own_namespace: Namespace,
+    regions: Vec<Region>,
+    members: Vec<Member>,
+    policies: Vec<Policy>,
+    hub_listed: BTreeSet<&'static str>,
+    told: BTreeMap<ClusterId, Told>,
+    /// Each admission with the network it was granted for.
+    ledger: BTreeMap<ClusterId, (Admission, Network)>,
+    verdicts: BTreeMap<ClusterId, Verdict>,
+}
+
+impl Oracle {
+    pub fn new(config: Config) -> Self {
+        Self {
+            authority: config.authority,
+            own_namespace: config.own_namespace,
+            regions: Vec::new(),
+            members: Vec::new(),
+            policies: Vec::new(),
+            hub_listed: BTreeSet::new(),
+            told: BTreeMap::new(),
+            ledger: BTreeMap::new(),
+            verdicts: BTreeMap::new(),
+        }
+    }
+
+    /// One round: what the batches say, then judgement.
+    pub fn round(&mut self, batches: &[Batch], now: Time) {
+        for batch in batches {
+            self.apply(batch, now);
+        }
+        self.judge(now);
+    }
+
+    /// Everything that should be visible now.
+    pub fn expected(&self) -> Picture {
+        let services = self.merged();
+        let merged = services.iter().map(|(key, (merged, _))| (key.clone(), merged.clone())).collect();
+        let mirror_work = self.mirror_work(&merged);
+        let trespasses = services.into_values().flat_map(|(_, trespasses)| trespasses).collect();
+        let reports = self.reports(&merged, &mirror_work, &trespasses);
+        Picture {
+            vips: self.vips(&merged),
+            topology: self.topology(),
+            synced: self.synced(),
+            merged,
+            mirror_work,
+            reports,
+        }
+    }
+
+    /// A member as it is, with the admission that holds put on record, as the hub does after each round.
+    pub fn on_record(&self, id: &ClusterId) -> Option<Member> {
+        let member = self.member(id)?.clone();
+        Some(Member { recorded: self.ledger.get(id).map(|(admission, _)| admission.clone()), ..member })
+    }
+
+    fn apply(&mut self, batch: &Batch, now: Time) {
+        match batch {
+            Batch::Hub(HubChanges::Regions(delta)) => {
+                self.list("regions", delta.is_full());
+                tell(&mut self.regions, delta);
+            }
+            Batch::Hub(HubChanges::Policies(delta)) => {
+                self.list("policies", delta.is_full());
+                tell(&mut self.policies, delta);
+            }
+            Batch::Hub(HubChanges::Members(delta)) => {
+                self.list("members", delta.is_full());
+                self.tell_members(delta);
+            }
+            Batch::Member { cluster, epoch, changes } => {
+                let admitted = match self.authority {
+                    Authority::Own => self.ledger.get(cluster).map(|(admission, _)| admission.uid.clone()),
+                    Authority::Recorded => {
+                        self.member(cluster).and_then(|member| Some(member.recorded.as_ref()?.uid.clone()))
+                    }
+                };
+                if let Some(told) = self.told.get_mut(cluster) {
+                    told.hear(*epoch, changes, admitted.as_ref(), now);
+                }
+            }
+        }
+    }
+
+    fn list(&mut self, what: &'static str, is_full: bool) {
+        if is_full {
+            self.hub_listed.insert(what);
+        }
+    }
+
+    /// One change after the other: a member that goes and comes back is a new member, of whom nothing is known.
+    fn tell_members(&mut self, delta: &Delta<Member>) {
+        let steps = match delta {
+            Delta::Full { .. } => vec![delta.clone()],
+            Delta::Partial(changes) => {
+                changes.iter().map(|change: &Change<Member>| Delta::Partial(vec![change.clone()])).collect()
+            }
+        };
+        for step in steps {
+            tell(&mut self.members, &step);
+            let members: BTreeSet<ClusterId> = self.members.iter().map(|member| member.id.clone()).collect();
+            self.told.retain(|id, _| members.contains(id));
+            self.ledger.retain(|id, _| members.contains(id));
+            for id in members {
+                self.told.entry(id).or_default();
+            }
+        }
+    }
+
+    fn member(&self, id: &ClusterId) -> Option<&Member> {
+        self.members.iter().find(|member| member.id == *id)
+    }
+
+    fn hub_is_listed(&self) -> bool {
+        self.hub_listed.len() == 3
+    }
+
+    fn is_fresh(&self, id: &ClusterId) -> bool {
+        self.told.get(id).is_some_and(|told| told.is_up() && told.is_listed())
+    }
+
+    fn text(text: &str) -> Arc<str> {
+        Arc::from(text)
+    }
+}

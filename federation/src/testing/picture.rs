@@ -1,0 +1,69 @@
+//! Everything the engine says, as plain sorted values that can be compared.
+
+use std::collections::BTreeMap;
+use std::fmt::{Debug, Write as _};
+
+use crate::model::{ClusterId, Merged, ServiceKey};
+use crate::report::MemberReport;
+use crate::{Engine, MirrorAction, MirrorKey, Topology, Vips};
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Picture {
+    pub merged: BTreeMap<ServiceKey, Merged>,
+    pub topology: Topology,
+    pub vips: BTreeMap<(ClusterId, ServiceKey), Vips>,
+    /// Without `Leave`: that is what the absence of work means.
+    pub mirror_work: BTreeMap<(ClusterId, MirrorKey), MirrorAction>,
+    /// Verdicts, counts, links: all that is said about a member.
+    pub reports: BTreeMap<ClusterId, MemberReport>,
+    pub synced: bool,
+}
+
+impl Picture {
+    /// What an engine shows to whoever asks it.
+    pub fn of(engine: &Engine) -> Self {
+        let work = engine
+            .mirror_work()
+            .iter()
+            .flat_map(|(id, work)| work.iter().map(move |(key, action)| ((id.clone(), key.clone()), action.clone())));
+        Self {
+            merged: engine.merged().iter().map(|(key, merged)| (key.clone(), (**merged).clone())).collect(),
+            topology: (**engine.topology()).clone(),
+            vips: engine.vips().iter().map(|(key, vips)| (key.clone(), (**vips).clone())).collect(),
+            mirror_work: work.collect(),
+            reports: engine.reports().iter().map(|(id, report)| (id.clone(), (**report).clone())).collect(),
+            synced: engine.synced(),
+        }
+    }
+
+    /// Where another picture differs from this one, in words; `None` if nowhere.
+    pub fn difference(&self, found: &Self) -> Option<String> {
+        let Self { merged, topology, vips, mirror_work, reports, synced } = self;
+        let mut text = String::new();
+        differing("merged", merged, &found.merged, &mut text);
+        differing("topology region", &topology.regions, &found.topology.regions, &mut text);
+        differing("topology member", &topology.members, &found.topology.members, &mut text);
+        differing("vips", vips, &found.vips, &mut text);
+        differing("mirror work", mirror_work, &found.mirror_work, &mut text);
+        differing("report", reports, &found.reports, &mut text);
+        if *synced != found.synced {
+            let _ = writeln!(text, "synced: expected {synced}, found {}", found.synced);
+        }
+        (!text.is_empty()).then_some(text)
+    }
+}
+
+fn differing<K: Ord + Debug, V: PartialEq + Debug>(
+    what: &str,
+    expected: &BTreeMap<K, V>,
+    found: &BTreeMap<K, V>,
+    text: &mut String,
+) {
+    let more = found.keys().filter(|key| !expected.contains_key(key));
+    for key in expected.keys().chain(more) {
+        let (want, have) = (expected.get(key), found.get(key));
+        if want != have {
+            let _ = writeln!(text, "{what} {key:?}:\n  expected {want:?}\n  found    {have:?}");
+        }
+    }
+}

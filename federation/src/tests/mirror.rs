@@ -1,0 +1,189 @@
+//! What each member's DNS needs: applied where it is missing, never over what is a user's, deleted only without doubt.
+
+use super::{down, said, up, work};
+use crate::Engine;
+use crate::change::{Change, Delta, MemberChanges};
+use crate::model::{NamespaceObject, Owner, Service, ServiceKind};
+use crate::testing::{World, make};
+
+/// `a` has shop/web; what `b` has is up to the test.
+fn world() -> World {
+    World::new()
+        .region("eu", &[])
+        .member("a", "eu", "10.0.0.0/16", "10.96.0.0/16")
+        .member("b", "eu", "10.1.0.0/16", "10.97.0.0/16")
+        .member("c", "eu", "10.2.0.0/16", "10.98.0.0/16")
+        .service_object("a", make::service("shop/web", "http:80", "10.96.0.1"))
+}
+
+/// Our mirror of shop/web as it should stand in `b`.
+fn right() -> Service {
+    make::mirror("shop/web", "http:80", "10.97.0.9", "a")
+}
+
+const APPLY: &str = "apply shop/web http:80/TCP for a";
+const DELETE: &str = "delete shop/web (uid-shop/web, 1)";
+
+/// What is to be done in `b` if this stands there.
+fn check(found: Service, expected: &[&str]) {
+    let engine = world().service_object("b", found.clone()).engine(make::at(1));
+    assert_eq!(work(&engine, "b"), expected, "{found:?}");
+}
+
+fn put(cluster: &str, service: Service) -> crate::change::Batch {
+    said(cluster, 1, MemberChanges::Services(Delta::put(service)))
+}
+
+fn gone(cluster: &str) -> crate::change::Batch {
+    said(cluster, 1, MemberChanges::Services(Delta::delete(make::key("shop/web"))))
+}
+
+#[test]
+fn a_missing_namespace_and_service_are_both_applied() {
+    let mut engine = world().engine(make::at(1));
+    assert_eq!(work(&engine, "a"), [""; 0], "the exporter has the real one");
+    assert_eq!(work(&engine, "b"), ["apply namespace shop", APPLY]);
+    let namespace = MemberChanges::Namespaces(Delta::put(make::namespace("shop", "")));
+    engine.apply([said("b", 1, namespace), put("b", right())], make::at(2));
+    assert_eq!(work(&engine, "b"), [""; 0]);
+}
+
+#[test]
+fn a_users_own_service_is_left_alone() {
+    check(make::service("shop/web", "other:9", "10.97.0.1"), &[]);
+    check(Service { kind: ServiceKind::ExternalName, ..make::service("shop/web", "", "") }, &[]);
+}
+
+#[test]
+fn what_is_ours_is_put_right() {
+    check(right(), &[]);
+    check(make::mirror("shop/web", "http:81", "10.97.0.9", "a"), &[APPLY]);
+    check(make::mirror("shop/web", "http:80 x:81", "10.97.0.9", "a"), &[APPLY]);
+    check(make::mirror("shop/web", "http:80=grpc", "10.97.0.9", "a"), &[APPLY]);
+    check(make::mirror("shop/web", "http:80", "10.97.0.9", "a c"), &[APPLY]);
+    // Somebody made a pointer to elsewhere of it.
+    check(Service { kind: ServiceKind::ExternalName, ..right() }, &[APPLY]);
+}
+
+#[test]
+fn what_somebody_took_over_is_released() {
+    check(Service { owner: Owner::Adopted, ..right() }, &["release shop/web"]);
+    let orphaned = Service { owner: Owner::Adopted, ..make::service("shop/old", "http:80", "10.97.0.9") };
+    let engine = world().service_object("b", orphaned).engine(make::at(1));
+    assert_eq!(work(&engine, "b"), ["release shop/old", APPLY].map(str::to_owned).as_slice());
+}
+
+#[test]
+fn a_users_service_over_our_mirror_and_back() {
+    let mut engine = world().service_object("b", right()).engine(make::at(1));
+    engine.apply([put("b", make::service("shop/web", "http:80", "10.97.0.9"))], make::at(2));
+    assert_eq!(work(&engine, "b"), [""; 0]);
+    assert_eq!(super::merged(&engine, "shop/web").sources, make::clusters("a b"));
+    engine.apply([gone("b")], make::at(3));
+    assert_eq!(work(&engine, "b"), [APPLY], "the mirror returns");
+}
+
+#[test]
+fn an_orphan_is_deleted_only_while_all_who_could_back_it_are_heard() {
+    let world = world().service_object("b", right());
+    let mut engine = world.engine(make::at(1));
+    engine.apply([down("c", 1)], make::at(2));
+    engine.apply([gone("a")], make::at(3));
+    assert_eq!(work(&engine, "b"), [""; 0], "c is down, and it might export shop/web by now");
+    engine.apply([up("c", 2, "uid-c")], make::at(4));
+    assert_eq!(work(&engine, "b"), [""; 0], "c is up, but not listed");
+    engine.apply(world.listing("c", 2), make::at(5));
+    assert_eq!(work(&engine, "b"), [DELETE]);
+
+    // Doubt that comes before the writer did takes the delete back, and certainty brings it again.
+    let effects = engine.apply([down("a", 1)], make::at(6));
+    assert_eq!(work(&engine, "b"), [""; 0]);
+    assert_eq!(effects.mirrors.len(), 1);
+    let mut empty = world.clone();
+    empty.contents("a").services.clear();
+    engine.apply(empty.listing("a", 2), make::at(7));
+    assert_eq!(work(&engine, "b"), [DELETE]);
+    engine.apply([gone("b")], make::at(8));
+    assert_eq!(work(&engine, "b"), [""; 0]);
+}
+
+#[test]
+fn an_orphan_waits_for_every_member_that_it_names() {
+    // `d` is refused and was never reached; it is named as a source, so it may know better.
+    let mut refused = world().service_object("b", make::mirror("shop/old", "http:80", "10.97.0.8", "d"));
+    refused.contents("b").services.push(right());
+    refused = refused.member("d", "nowhere", "10.3.0.0/16", "10.99.0.0/16");
+    let mut engine = Engine::new(World::config(crate::Authority::Own));
+    engine.apply(refused.hub(), make::at(1));
+    for id in ["a", "b", "c"] {
+        engine.apply(refused.listing(id, 1), make::at(2));
+    }
+    assert_eq!(work(&engine, "b"), [""; 0]);
+    engine.apply(refused.listing("d", 1), make::at(3));
+    assert_eq!(work(&engine, "b"), ["delete shop/old (uid-shop/old, 1)"]);
+}
+
+#[test]
+fn nothing_is_deleted_before_the_hub_was_listed() {
+    let world = world().service_object("b", make::mirror("shop/old", "http:80", "10.97.0.8", "gone"));
+    let mut engine = Engine::new(World::config(crate::Authority::Own));
+    let [regions, policies, members] = <[_; 3]>::try_from(world.hub()).expect("three lists");
+    engine.apply([regions, members], make::at(1));
+    for id in ["a", "b", "c"] {
+        engine.apply(world.listing(id, 1), make::at(2));
+    }
+    assert!(!work(&engine, "b").iter().any(|text| text.starts_with("delete")));
+    engine.apply([policies], make::at(3));
+    assert!(work(&engine, "b").contains(&"delete shop/old (uid-shop/old, 1)".to_owned()));
+}
+
+#[test]
+fn a_terminating_namespace_is_left_until_it_is_gone() {
+    let ending = NamespaceObject { terminating: true, ..make::namespace("shop", "") };
+    let orphan = make::mirror("shop/old", "http:80", "10.97.0.8", "a");
+    let mut engine = world().service_object("b", orphan).engine(make::at(1));
+    let delete = "delete shop/old (uid-shop/old, 1)";
+    assert_eq!(work(&engine, "b"), [delete, APPLY]);
+    let namespace = |change| said("b", 1, MemberChanges::Namespaces(Delta::Partial(vec![change])));
+    engine.apply([namespace(Change::Put(ending))], make::at(2));
+    assert_eq!(work(&engine, "b"), [""; 0], "nothing can be created there, and the orphan is going anyway");
+    engine.apply([namespace(Change::Put(make::namespace("shop", "")))], make::at(3));
+    assert_eq!(work(&engine, "b"), [delete, APPLY]);
+    let all_gone = MemberChanges::Services(Delta::full(Vec::new()));
+    engine.apply([namespace(Change::Delete(make::ns("shop"))), said("b", 1, all_gone)], make::at(4));
+    assert_eq!(work(&engine, "b"), ["apply namespace shop", APPLY]);
+}
+
+#[test]
+fn a_headless_flip_needs_a_new_object() {
+    let mut engine = world().service_object("b", right()).engine(make::at(1));
+    engine.apply([put("a", make::service("shop/web", "http:80", ""))], make::at(2));
+    assert_eq!(work(&engine, "b"), [DELETE], "a ClusterIP cannot be changed in place");
+    engine.apply([gone("b")], make::at(3));
+    assert_eq!(work(&engine, "b"), ["apply shop/web headless http:80/TCP for a"]);
+}
+
+#[test]
+fn ports_get_names_that_the_api_takes() {
+    let check = |oldest: &str, next: &str, expected: &str| {
+        let first = Service { created: make::at(1), ..make::service("shop/web", oldest, "10.96.0.1") };
+        let second = Service { created: make::at(2), ..make::service("shop/web", next, "10.98.0.1") };
+        let mut world = world();
+        world.contents("a").services = vec![first];
+        let engine = world.service_object("c", second).engine(make::at(3));
+        let expected = format!("apply shop/web {expected} for a c");
+        assert_eq!(work(&engine, "b"), ["apply namespace shop".to_owned(), expected]);
+    };
+    check(":80", ":80", ":80/TCP");
+    check(":80", "tls:443", "tcp-80:80/TCP tls:443/TCP");
+    check("dns:53 dns-udp:53/UDP", ":80/SCTP", "dns:53/TCP dns-udp:53/UDP sctp-80:80/SCTP");
+    check(":81", "tcp-81:80", "tcp-81:80/TCP tcp-81-2:81/TCP");
+}
+
+#[test]
+fn who_is_not_admitted_receives_nothing() {
+    let world = world().member("d", "eu", "10.0.0.0/16", "10.99.0.0/16");
+    let engine = world.engine(make::at(1));
+    assert!(super::verdict(&engine, "d").starts_with("refused"));
+    assert_eq!(work(&engine, "d"), [""; 0]);
+}

@@ -1,0 +1,201 @@
+//! Invariant 3: after any sequence of batches, relisted, duplicated, cut by the loss of a cluster, grouped into rounds in
+//! any way, the engine's state equals a naive rebuild. And its effects alone are enough to follow it.
+//!
+//! A thorough run: `PROPTEST_CASES=10000 cargo test --profile nightly -p federation incremental`.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+
+use super::random::{Move, Round, Teller, arrivals, rounds};
+use crate::change::Batch;
+use crate::report::{LinkState, Refusal, Verdict};
+use crate::testing::{Oracle, Picture, Replica, World, make};
+use crate::{Authority, Engine, MirrorAction};
+
+/// Enough to find most mistakes within seconds in a debug build.
+const ORDINARY_CASES: u32 = 500;
+/// Histories in which everything that matters should have happened at least once.
+const COVERING_CASES: usize = 400;
+
+fn config() -> ProptestConfig {
+    let mut config = ProptestConfig { max_shrink_iters: 20_000, ..ProptestConfig::default() };
+    if std::env::var_os("PROPTEST_CASES").is_none() {
+        config.cases = ORDINARY_CASES;
+    }
+    config
+}
+
+/// Tells a history to the engine and to the oracle; after each round both must show the same picture, and the effects
+/// must lead to it. `look` sees every picture.
+fn retell(authority: Authority, rounds: &[Round], mut look: impl FnMut(&Picture)) -> Result<(), TestCaseError> {
+    let mut engine = Engine::new(World::config(authority));
+    let mut oracle = Oracle::new(World::config(authority));
+    let (mut replica, mut teller) = (Replica::default(), Teller::default());
+    for (number, round) in rounds.iter().enumerate() {
+        let now = make::at(100 + i64::try_from(number).unwrap_or(0));
+        let batches: Vec<_> = round.iter().flat_map(|step| teller.tell(step, &oracle)).collect();
+        oracle.round(&batches, now);
+        let effects = engine.apply(batches, now);
+
+        let mut expected = oracle.expected();
+        look(&expected);
+        let told = |what: String| TestCaseError::fail(format!("after round {number} {round:?}\n{what}"));
+        if let Some(difference) = expected.difference(&Picture::of(&engine)) {
+            return Err(told(format!("the engine differs from the oracle:\n{difference}")));
+        }
+        replica.follow(&effects).map_err(|what| told(format!("effects are not minimal: {what}")))?;
+        expected.synced = false; // not a part of the effects
+        if let Some(difference) = expected.difference(&replica.picture) {
+            return Err(told(format!("effects are not complete:\n{difference}")));
+        }
+    }
+    Ok(())
+}
+
+/// Batches of several sources in one order of arrival: each source's own order stays. `turns` says whose turn it is and
+/// where a round ends.
+fn interleave(sources: &[Vec<Batch>], turns: &[(usize, bool)]) -> Vec<Vec<Batch>> {
+    let mut waiting: Vec<_> = sources.iter().map(|source| source.iter().cloned().peekable()).collect();
+    let mut rounds = vec![Vec::new()];
+    for (source, ends) in turns {
+        let source = source % waiting.len();
+        rounds.last_mut().into_iter().for_each(|round| round.extend(waiting[source].next()));
+        if *ends {
+            rounds.push(Vec::new());
+        }
+    }
+    rounds.extend(waiting.into_iter().map(Iterator::collect));
+    rounds
+}
+
+/// What an engine ends up with. Members' reports hold times of arrival; of them, what does not.
+fn outcome(sources: &[Vec<Batch>], turns: &[(usize, bool)], start: &[Batch]) -> Picture {
+    let mut engine = Engine::new(World::config(Authority::Recorded));
+    engine.apply(start.to_vec(), make::at(1));
+    for (number, round) in (2..).zip(interleave(sources, turns)) {
+        engine.apply(round, make::at(number));
+    }
+    let mut picture = Picture::of(&engine);
+    for report in picture.reports.values_mut() {
+        report.link = LinkState::Pending;
+    }
+    picture
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn incremental_equals_from_scratch(
+        authority in prop_oneof![Just(Authority::Own), Just(Authority::Recorded)],
+        rounds in rounds(),
+    ) {
+        retell(authority, &rounds, |_| {})?;
+    }
+
+    #[test]
+    fn order_of_arrival_does_not_matter(
+        (start, sources) in arrivals(),
+        one in proptest::collection::vec((0..5_usize, any::<bool>()), 0..60),
+        other in proptest::collection::vec((0..5_usize, any::<bool>()), 0..60),
+    ) {
+        let oracle = Oracle::new(World::config(Authority::Recorded));
+        let mut teller = Teller::default();
+        let mut batches = |moves: &[Move]| moves.iter().flat_map(|step| teller.tell(step, &oracle)).collect::<Vec<_>>();
+        let start = batches(&start);
+        let sources: Vec<Vec<Batch>> = sources.iter().map(|moves| batches(moves)).collect();
+        let (one, other) = (outcome(&sources, &one, &start), outcome(&sources, &other, &start));
+        prop_assert_eq!(one.difference(&other), None);
+    }
+}
+
+/// The random worlds are worth something only if things happen in them.
+#[test]
+fn random_histories_cover_what_matters() {
+    let mut runner = TestRunner::deterministic();
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    for case in 0..COVERING_CASES {
+        let rounds = rounds().new_tree(&mut runner).expect("a history").current();
+        let authority = if case % 2 == 0 { Authority::Own } else { Authority::Recorded };
+        let look =
+            |picture: &Picture| what_happens(picture).into_iter().for_each(|what| *seen.entry(what).or_default() += 1);
+        retell(authority, &rounds, look).expect("engine and oracle agree");
+    }
+    let never: Vec<_> = ALL_THAT_MATTERS.iter().filter(|what| seen.get(*what).is_none_or(|times| *times < 3)).collect();
+    assert!(never.is_empty(), "hardly ever: {never:?} of {seen:?}");
+}
+
+const ALL_THAT_MATTERS: [&str; 22] = [
+    "admitted",
+    "apply",
+    "apply headless",
+    "apply namespace",
+    "conflicting ports",
+    "delete",
+    "down",
+    "drift",
+    "duplicate",
+    "federated vips",
+    "identity changed",
+    "merged of three",
+    "overlap",
+    "pending",
+    "release",
+    "synced",
+    "trespass",
+    "two families",
+    "two zones",
+    "unknown region",
+    "up, not listed",
+    "v6 vips",
+];
+
+fn what_happens(picture: &Picture) -> Vec<&'static str> {
+    let mut seen = Vec::new();
+    let mut note = |what: &'static str, happened: bool| {
+        if happened {
+            seen.push(what)
+        }
+    };
+    note("synced", picture.synced);
+    for action in picture.mirror_work.values() {
+        match action {
+            MirrorAction::Leave => {}
+            MirrorAction::ApplyNamespace => note("apply namespace", true),
+            MirrorAction::ApplyService(service) if service.headless => note("apply headless", true),
+            MirrorAction::ApplyService(_) => note("apply", true),
+            MirrorAction::Release => note("release", true),
+            MirrorAction::Delete { .. } => note("delete", true),
+        }
+    }
+    for report in picture.reports.values() {
+        note("trespass", !report.trespassing.is_empty());
+        note("down", matches!(report.link, LinkState::Down { .. }));
+        note("identity changed", matches!(report.link, LinkState::IdentityChanged { .. }));
+        note("up, not listed", matches!(report.link, LinkState::Up { .. }) && !report.listed);
+        match &report.admission {
+            Verdict::Pending(_) => note("pending", true),
+            Verdict::Admitted => note("admitted", true),
+            Verdict::AdmittedWithDrift(_) => note("drift", true),
+            Verdict::Refused(Refusal::CidrOverlap(_)) => note("overlap", true),
+            Verdict::Refused(Refusal::DuplicateCluster { .. }) => note("duplicate", true),
+            Verdict::Refused(Refusal::UnknownRegion) => note("unknown region", true),
+        }
+    }
+    for merged in picture.merged.values() {
+        let backends = || merged.ports.iter().flat_map(|port| &port.backends);
+        let hosts = || backends().flat_map(|backend| &backend.hosts);
+        note("merged of three", merged.sources.len() >= 3);
+        note("conflicting ports", merged.ports.len() == 1 && merged.sources.len() > 1);
+        note("two zones", backends().any(|b| b.zone.is_some()) && backends().any(|b| b.zone.is_none()));
+        note("two families", hosts().any(|h| h.address.is_ipv4()) && hosts().any(|h| h.address.is_ipv6()));
+    }
+    for vips in picture.vips.values() {
+        note("federated vips", vips.federated);
+        note("v6 vips", vips.ips.first().is_some_and(std::net::IpAddr::is_ipv6));
+    }
+    seen
+}

@@ -1,0 +1,331 @@
+//! What stands in a member.
+
+use std::fmt;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::hub::{labels, own_pods, own_services};
+use super::{CLUSTERS, NAMESPACES, SERVICES, Spec, TIMES, of, sometimes};
+use crate::model::{
+    Affinity, Export, Namespace, NamespaceObject, Node, Owner, Service, ServiceCidr, ServiceKey, ServiceKind, Slice,
+    SliceKey,
+};
+use crate::testing::make;
+
+#[derive(Clone)]
+pub(in crate::tests) struct NamespaceSpec {
+    name: &'static str,
+    labels: &'static str,
+    terminating: bool,
+}
+
+#[derive(Clone)]
+pub(in crate::tests) struct ServiceSpec {
+    key: &'static str,
+    ports: &'static str,
+    ips: &'static str,
+    labels: &'static str,
+    sticky: bool,
+    created: i64,
+    version: u8,
+    owner: OwnerSpec,
+}
+
+#[derive(Clone, Debug)]
+enum OwnerSpec {
+    User,
+    /// An ExternalName service of a user.
+    External,
+    Adopted,
+    Ours(&'static str),
+    /// Ours, but somebody changed its type to ExternalName.
+    OursExternal(&'static str),
+}
+
+#[derive(Clone)]
+pub(in crate::tests) struct SliceSpec {
+    key: &'static str,
+    name: &'static str,
+    ports: &'static str,
+    endpoints: Vec<&'static str>,
+}
+
+#[derive(Clone)]
+pub(in crate::tests) struct NodeSpec {
+    name: &'static str,
+    cidrs: &'static str,
+}
+
+#[derive(Clone)]
+pub(in crate::tests) struct CidrSpec {
+    name: &'static str,
+    cidrs: &'static str,
+}
+
+#[derive(Clone)]
+pub(in crate::tests) struct ExportSpec {
+    key: &'static str,
+    created: i64,
+}
+
+const PORTS: [&str; 12] = [
+    "http:80",
+    "http:80",
+    "http:80",
+    "http:8080",
+    "alt:8080",
+    ":80",
+    ":81",
+    "http:80 dns:53/UDP dns-tcp:53",
+    "tcp-81:80",
+    "http:80=grpc",
+    "dns:53/SCTP",
+    "a:81 http:80",
+];
+const SLICE_PORTS: [&str; 8] = [
+    "http:8080",
+    "http:8080",
+    "http:9090",
+    ":8080",
+    "dns:5353/UDP dns-tcp:5353 http:8080",
+    "alt:1",
+    "tcp-81:2",
+    "a:3 http:8080",
+];
+/// `+`: an address of the cluster's own ranges.
+const CLUSTER_IPS: [&str; 6] = ["+9", "+9", "+10", "", "+9 fd00:98::9", "fd00:98::9 +9"];
+const ENDPOINTS: [&str; 19] = [
+    "fd00:ee::5@z1",
+    "fd00:ee::6@z2",
+    "fd00:ee::7",
+    "+5@z1",
+    "+5@z1",
+    "+5@z2!",
+    "+5",
+    "+6@z1~",
+    "+6@z2",
+    "+7",
+    "+7@z2!",
+    "+8@z2~",
+    "10.0.0.5@z1",
+    "10.1.0.5",
+    "10.2.0.5@z1",
+    "10.96.0.9",
+    "172.16.0.1@z1",
+    "fd00:1:0:8000::5",
+    "fd00:2::5@z1",
+];
+const NODES: [&str; 2] = ["n1", "n2"];
+/// The same few names in every cluster, and now and then another one.
+const MOSTLY: [&str; 10] = [
+    "shop/web",
+    "shop/web",
+    "shop/web",
+    "shop/web",
+    "shop/api",
+    "shop/api",
+    "dev/web",
+    "dev/db",
+    "kube-system/dns",
+    "default/kubernetes",
+];
+const SLICES: [&str; 9] = [
+    "shop/web/1",
+    "shop/web/1",
+    "shop/web/1",
+    "shop/web/2",
+    "shop/web/2",
+    "shop/api/1",
+    "dev/web/1",
+    "dev/db/1",
+    "kube-system/dns/1",
+];
+
+/// `+7@z1` → `10.2.0.7@z1` in a cluster whose range is `10.2.0.0/16 fd00:2::/64`.
+fn in_own(text: &str, ranges: &str) -> String {
+    let base = ranges.split_once("0/").map_or("", |(base, _)| base);
+    text.replace('+', base)
+}
+
+impl Spec for NamespaceSpec {
+    type Model = NamespaceObject;
+    fn build(&self, _: &str) -> NamespaceObject {
+        NamespaceObject { terminating: self.terminating, ..make::namespace(self.name, self.labels) }
+    }
+    fn key(text: &'static str) -> Namespace {
+        make::ns(text)
+    }
+}
+
+impl fmt::Debug for NamespaceSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "namespace {} {:?} terminating={}", self.name, self.labels, self.terminating)
+    }
+}
+
+impl Spec for ServiceSpec {
+    type Model = Service;
+    fn build(&self, cluster: &str) -> Service {
+        let mut service = make::service(self.key, self.ports, &in_own(self.ips, own_services(cluster)));
+        service.labels = make::labels(self.labels);
+        service.created = make::at(self.created);
+        service.resource_version = Arc::from(self.version.to_string());
+        if self.sticky {
+            service.affinity = Affinity::ClientIp { timeout_s: 30 };
+        }
+        service.owner = match self.owner {
+            OwnerSpec::User | OwnerSpec::External => Owner::User,
+            OwnerSpec::Adopted => Owner::Adopted,
+            OwnerSpec::Ours(sources) | OwnerSpec::OursExternal(sources) => {
+                Owner::Mirror { sources: make::clusters(sources) }
+            }
+        };
+        if matches!(self.owner, OwnerSpec::External | OwnerSpec::OursExternal(_)) {
+            service.kind = ServiceKind::ExternalName;
+            service.cluster_ips.clear();
+        }
+        service
+    }
+    fn key(text: &'static str) -> ServiceKey {
+        make::key(text)
+    }
+}
+
+impl fmt::Debug for ServiceSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, ports, ips, labels, sticky, created, version, owner } = self;
+        write!(f, "service {key} [{ports}] ips={ips:?} {labels:?} {owner:?} created={created} v{version}")?;
+        if *sticky { write!(f, " sticky") } else { Ok(()) }
+    }
+}
+
+impl Spec for SliceSpec {
+    type Model = Slice;
+    fn build(&self, cluster: &str) -> Slice {
+        let endpoints: Vec<String> = self.endpoints.iter().map(|text| in_own(text, own_pods(cluster))).collect();
+        let endpoints: Vec<&str> = endpoints.iter().map(String::as_str).collect();
+        make::slice(self.key, self.name, self.ports, &endpoints)
+    }
+    /// `namespace/service/number`; a slice that changes hands keeps its name.
+    fn key(text: &'static str) -> SliceKey {
+        let (namespace, name) = text.split_once('/').unwrap_or_default();
+        SliceKey { namespace: make::ns(namespace), name: Arc::from(name) }
+    }
+}
+
+impl fmt::Debug for SliceSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "slice {} of {} [{}] {:?}", self.name, self.key, self.ports, self.endpoints)
+    }
+}
+
+impl Spec for NodeSpec {
+    type Model = Node;
+    fn build(&self, cluster: &str) -> Node {
+        make::node(self.name, if self.cidrs == "own" { own_pods(cluster) } else { self.cidrs })
+    }
+    fn key(text: &'static str) -> Arc<str> {
+        Arc::from(text)
+    }
+}
+
+impl fmt::Debug for NodeSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "node {} {}", self.name, self.cidrs)
+    }
+}
+
+impl Spec for CidrSpec {
+    type Model = ServiceCidr;
+    fn build(&self, cluster: &str) -> ServiceCidr {
+        make::service_cidr(self.name, if self.cidrs == "own" { own_services(cluster) } else { self.cidrs })
+    }
+    fn key(text: &'static str) -> Arc<str> {
+        Arc::from(text)
+    }
+}
+
+impl fmt::Debug for CidrSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "service cidr {} {}", self.name, self.cidrs)
+    }
+}
+
+impl Spec for ExportSpec {
+    type Model = Export;
+    fn build(&self, _: &str) -> Export {
+        make::export(self.key, self.created)
+    }
+    fn key(text: &'static str) -> ServiceKey {
+        make::key(text)
+    }
+}
+
+impl fmt::Debug for ExportSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "export {} created={}", self.key, self.created)
+    }
+}
+
+pub(super) fn namespace() -> impl Strategy<Value = NamespaceSpec> + Clone {
+    (of(&NAMESPACES), labels(), sometimes(15)).prop_map(|(name, labels, terminating)| NamespaceSpec {
+        name,
+        labels,
+        terminating,
+    })
+}
+
+pub(super) fn service() -> impl Strategy<Value = ServiceSpec> + Clone {
+    let sources = of(&["a1", "a2", "a1 a2", "b1 c1", "gone", ""]);
+    let owner = prop_oneof![
+        12 => Just(OwnerSpec::User),
+        1 => Just(OwnerSpec::External),
+        1 => Just(OwnerSpec::Adopted),
+        4 => sources.clone().prop_map(OwnerSpec::Ours),
+        1 => sources.prop_map(OwnerSpec::OursExternal),
+    ];
+    let what = (of(&MOSTLY), of(&PORTS), of(&CLUSTER_IPS), labels());
+    (what, sometimes(10), TIMES, 1..3_u8, owner).prop_map(
+        |((key, ports, ips, labels), sticky, created, version, owner)| ServiceSpec {
+            key,
+            ports,
+            ips,
+            labels,
+            sticky,
+            created,
+            version,
+            owner,
+        },
+    )
+}
+
+pub(super) fn slice() -> impl Strategy<Value = SliceSpec> + Clone {
+    let endpoints = proptest::collection::vec(of(&ENDPOINTS), 0..5);
+    (of(&SLICES), of(&SERVICES), sometimes(10), of(&SLICE_PORTS), endpoints).prop_map(
+        |(slice, other, moved, ports, endpoints)| {
+            let (namespace, name) = slice.split_once('/').unwrap_or_default();
+            let (service, _) = slice.rsplit_once('/').unwrap_or_default();
+            // A slice may be relabelled to another service, but only of its own namespace.
+            let stays_inside = other.split_once('/').is_some_and(|(inside, _)| inside == namespace);
+            SliceSpec { key: if moved && stays_inside { other } else { service }, name, ports, endpoints }
+        },
+    )
+}
+
+pub(super) fn node() -> impl Strategy<Value = NodeSpec> + Clone {
+    (of(&NODES), of(&["own", "own", "own", "10.0.1.0/24", "10.2.128.0/17", ""]))
+        .prop_map(|(name, cidrs)| NodeSpec { name, cidrs })
+}
+
+pub(super) fn service_cidr() -> impl Strategy<Value = CidrSpec> + Clone {
+    (of(&NODES), of(&["own", "own", "own", "10.97.0.0/16", ""])).prop_map(|(name, cidrs)| CidrSpec { name, cidrs })
+}
+
+pub(super) fn export() -> impl Strategy<Value = ExportSpec> + Clone {
+    (of(&SERVICES), TIMES).prop_map(|(key, created)| ExportSpec { key, created })
+}
+
+pub(super) const SLICE_KEYS: &[&str] = &SLICES;
+pub(super) const NODE_KEYS: &[&str] = &NODES;
+pub(super) const CLUSTER_KEYS: &[&str] = &CLUSTERS;

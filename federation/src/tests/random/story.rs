@@ -1,0 +1,274 @@
+//! Moves, rounds, and the teller who turns them into batches.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::hub::{self, MemberSpec, PolicySpec, RegionSpec, uid_text};
+use super::objects::{self, CidrSpec, ExportSpec, NamespaceSpec, NodeSpec, ServiceSpec, SliceSpec};
+use super::{CLUSTERS, NAMESPACES, REGIONS, SERVICES, Say, of, say, sometimes};
+use crate::change::{Batch, Delta, Epoch, HubChanges, LinkChange, LinkFailure, MemberChanges};
+use crate::testing::{Oracle, make};
+
+/// What is told together and judged once.
+pub(in crate::tests) type Round = Vec<Move>;
+
+#[derive(Clone)]
+pub(in crate::tests) enum Move {
+    Regions(Say<RegionSpec>),
+    Members(Say<MemberSpec>),
+    Policies(Say<PolicySpec>),
+    /// The hub writes the admission that holds into a member's status, and hears of it.
+    PutOnRecord(&'static str),
+    Up {
+        cluster: &'static str,
+        uid: &'static str,
+        again: bool,
+    },
+    Down {
+        cluster: &'static str,
+        new_try: bool,
+    },
+    Said {
+        cluster: &'static str,
+        by_old_connection: bool,
+        what: What,
+    },
+    /// A new connection and everything on it, at once.
+    Listed {
+        cluster: &'static str,
+        uid: &'static str,
+        contents: Contents,
+    },
+}
+
+#[derive(Clone)]
+pub(in crate::tests) enum What {
+    Namespaces(Say<NamespaceSpec>),
+    Services(Say<ServiceSpec>),
+    Slices(Say<SliceSpec>),
+    Nodes(Say<NodeSpec>),
+    ServiceCidrs(Say<CidrSpec>),
+    Exports(Say<ExportSpec>),
+}
+
+/// One list of each kind.
+#[derive(Clone)]
+pub(in crate::tests) struct Contents(pub Vec<What>);
+
+/// Knows which connection each member is on.
+#[derive(Default)]
+pub(in crate::tests) struct Teller {
+    epochs: BTreeMap<&'static str, u64>,
+}
+
+impl Teller {
+    /// The batches of one move. The oracle is asked what should be on record.
+    pub fn tell(&mut self, step: &Move, oracle: &Oracle) -> Vec<Batch> {
+        match step {
+            Move::Regions(say) => vec![Batch::Hub(HubChanges::Regions(say.delta("")))],
+            Move::Members(say) => vec![Batch::Hub(HubChanges::Members(say.delta("")))],
+            Move::Policies(say) => vec![Batch::Hub(HubChanges::Policies(say.delta("")))],
+            Move::PutOnRecord(id) => {
+                let member = oracle.on_record(&make::cluster(id));
+                member.map(|member| Batch::Hub(HubChanges::Members(Delta::put(member)))).into_iter().collect()
+            }
+            Move::Up { cluster, uid, again } => vec![self.up(cluster, uid, !again)],
+            Move::Down { cluster, new_try } => {
+                let epoch = self.epoch(cluster, *new_try);
+                let down = LinkChange::Down { reason: LinkFailure::Unreachable, message: "no answer".into() };
+                vec![batch(cluster, epoch, MemberChanges::Link(down))]
+            }
+            Move::Said { cluster, by_old_connection, what } => {
+                let epoch = self.epoch(cluster, false).saturating_sub(u64::from(*by_old_connection));
+                vec![batch(cluster, epoch, what.changes(cluster))]
+            }
+            Move::Listed { cluster, uid, contents } => {
+                let up = self.up(cluster, uid, true);
+                let epoch = self.epoch(cluster, false);
+                let lists = contents.0.iter().map(|what| batch(cluster, epoch, what.changes(cluster)));
+                std::iter::once(up).chain(lists).collect()
+            }
+        }
+    }
+
+    fn up(&mut self, cluster: &'static str, uid: &str, new: bool) -> Batch {
+        let uid = make::uid(&uid_text(uid, cluster));
+        let epoch = self.epoch(cluster, new);
+        batch(cluster, epoch, MemberChanges::Link(LinkChange::Up { uid, version: "v1.36.0".into() }))
+    }
+
+    fn epoch(&mut self, cluster: &'static str, new: bool) -> u64 {
+        let epoch = self.epochs.entry(cluster).or_insert(1);
+        *epoch += u64::from(new);
+        *epoch
+    }
+}
+
+fn batch(cluster: &str, epoch: u64, changes: MemberChanges) -> Batch {
+    Batch::Member { cluster: make::cluster(cluster), epoch: Epoch(epoch), changes }
+}
+
+impl What {
+    fn changes(&self, cluster: &str) -> MemberChanges {
+        match self {
+            Self::Namespaces(say) => MemberChanges::Namespaces(say.delta(cluster)),
+            Self::Services(say) => MemberChanges::Services(say.delta(cluster)),
+            Self::Slices(say) => MemberChanges::Slices(say.delta(cluster)),
+            Self::Nodes(say) => MemberChanges::Nodes(say.delta(cluster)),
+            Self::ServiceCidrs(say) => MemberChanges::ServiceCidrs(say.delta(cluster)),
+            Self::Exports(say) => MemberChanges::Exports(say.delta(cluster)),
+        }
+    }
+}
+
+impl What {
+    fn is_none_at_all(&self) -> bool {
+        match self {
+            Self::Namespaces(say) => say.is_none_at_all(),
+            Self::Services(say) => say.is_none_at_all(),
+            Self::Slices(say) => say.is_none_at_all(),
+            Self::Nodes(say) => say.is_none_at_all(),
+            Self::ServiceCidrs(say) => say.is_none_at_all(),
+            Self::Exports(say) => say.is_none_at_all(),
+        }
+    }
+}
+
+fn what() -> impl Strategy<Value = What> + Clone {
+    prop_oneof![
+        2 => say(objects::namespace(), &NAMESPACES).prop_map(What::Namespaces),
+        4 => say(objects::service(), &SERVICES).prop_map(What::Services),
+        4 => say(objects::slice(), objects::SLICE_KEYS).prop_map(What::Slices),
+        1 => say(objects::node(), objects::NODE_KEYS).prop_map(What::Nodes),
+        1 => say(objects::service_cidr(), objects::NODE_KEYS).prop_map(What::ServiceCidrs),
+        2 => say(objects::export(), &SERVICES).prop_map(What::Exports),
+    ]
+}
+
+/// Complete lists of all kinds, in any order.
+pub(in crate::tests) fn contents() -> impl Strategy<Value = Contents> + Clone {
+    fn all<T>(all: Vec<T>) -> Say<T> {
+        Say::All { all, rejected: Vec::new() }
+    }
+    let lists = (
+        vec(objects::namespace(), 0..4).prop_map(|list| What::Namespaces(all(list))),
+        vec(objects::service(), 0..6).prop_map(|list| What::Services(all(list))),
+        vec(objects::slice(), 0..5).prop_map(|list| What::Slices(all(list))),
+        vec(objects::node(), 0..3).prop_map(|list| What::Nodes(all(list))),
+        vec(objects::service_cidr(), 0..3).prop_map(|list| What::ServiceCidrs(all(list))),
+        vec(objects::export(), 0..3).prop_map(|list| What::Exports(all(list))),
+    );
+    lists.prop_map(|(a, b, c, d, e, f)| vec![a, b, c, d, e, f]).prop_shuffle().prop_map(Contents)
+}
+
+fn any_move() -> impl Strategy<Value = Move> {
+    let cluster = || of(objects::CLUSTER_KEYS);
+    let uid = of(&["own", "own", "own", "own", "own", "own", "own", "uid-x"]);
+    prop_oneof![
+        1 => say(hub::region(), &REGIONS).prop_map(Move::Regions),
+        4 => say(hub::member(), &CLUSTERS).prop_map(Move::Members),
+        2 => say(hub::policy(), &hub::POLICIES).prop_map(Move::Policies),
+        2 => cluster().prop_map(Move::PutOnRecord),
+        1 => (cluster(), uid.clone(), sometimes(20))
+            .prop_map(|(cluster, uid, again)| Move::Up { cluster, uid, again }),
+        2 => (cluster(), sometimes(30)).prop_map(|(cluster, new_try)| Move::Down { cluster, new_try }),
+        14 => (cluster(), sometimes(8), what())
+            .prop_map(|(cluster, by_old_connection, what)| Move::Said { cluster, by_old_connection, what }),
+        3 => (cluster(), uid, contents())
+            .prop_map(|(cluster, uid, contents)| Move::Listed { cluster, uid, contents }),
+    ]
+}
+
+/// The hub's lists, and a first list of every cluster; mostly of members that nothing speaks against.
+fn start() -> impl Strategy<Value = Vec<Move>> {
+    let member = |id| prop_oneof![4 => hub::good_member(id).boxed(), 3 => hub::member_called(Just(id)).boxed()];
+    let members = (member("a1"), member("a2"), member("b1"), member("c1"))
+        .prop_map(|(a, b, c, d)| Move::Members(Say::All { all: vec![a, b, c, d], rejected: Vec::new() }));
+    let regions = hub::all_regions().prop_map(|all| Move::Regions(Say::All { all, rejected: Vec::new() }));
+    let policies = hub::some_policies().prop_map(|all| Move::Policies(Say::All { all, rejected: Vec::new() }));
+    let uid = || of(&["own", "own", "own", "own", "own", "own", "own", "own", "own", "uid-x"]);
+    let listed = |cluster| (uid(), contents()).prop_map(move |(uid, contents)| Move::Listed { cluster, uid, contents });
+    (regions, policies, members, listed("a1"), listed("a2"), listed("b1"), listed("c1"))
+        .prop_map(|(a, b, c, d, e, f, g)| vec![a, b, c, d, e, f, g])
+}
+
+/// What the hub says first (all members are on record), and then what each source says, in its own order: the hub, and
+/// every member on its connections.
+pub(in crate::tests) fn arrivals() -> impl Strategy<Value = (Vec<Move>, Vec<Vec<Move>>)> {
+    let member = hub::recorded_member;
+    let members = (member("a1"), member("a2"), member("b1"), member("c1"))
+        .prop_map(|(a, b, c, d)| Move::Members(Say::All { all: vec![a, b, c, d], rejected: Vec::new() }));
+    let regions = hub::all_regions().prop_map(|all| Move::Regions(Say::All { all, rejected: Vec::new() }));
+    let policies = hub::some_policies().prop_map(|all| Move::Policies(Say::All { all, rejected: Vec::new() }));
+    let from_hub = prop_oneof![
+        say(hub::region(), &REGIONS).prop_map(Move::Regions),
+        say(hub::policy(), &hub::POLICIES).prop_map(Move::Policies),
+    ];
+    let from = |cluster: &'static str| {
+        let listed = contents().prop_map(move |contents| Move::Listed { cluster, uid: "own", contents });
+        let after = prop_oneof![
+            1 => sometimes(30).prop_map(move |new_try| Move::Down { cluster, new_try }),
+            1 => listed.clone(),
+            6 => what().prop_map(move |what| Move::Said { cluster, by_old_connection: false, what }),
+        ];
+        (listed, vec(after, 0..6)).prop_map(|(first, rest)| std::iter::once(first).chain(rest).collect::<Vec<Move>>())
+    };
+    let start = (regions, policies, members).prop_map(|(a, b, c)| vec![a, b, c]);
+    let sources = (vec(from_hub, 0..4), from("a1"), from("a2"), from("b1"), from("c1"));
+    (start, sources.prop_map(|(hub, a, b, c, d)| vec![hub, a, b, c, d]))
+}
+
+/// A history: mostly a proper start, then anything.
+pub(in crate::tests) fn rounds() -> impl Strategy<Value = Vec<Round>> {
+    let tail = vec(vec(any_move(), 1..4), 0..8);
+    let from_nothing = vec(vec(any_move(), 1..4), 1..12);
+    let one_by_one = |moves: Vec<Move>| moves.into_iter().map(|step| vec![step]).collect::<Vec<Round>>();
+    let start = (start(), any::<bool>())
+        .prop_map(move |(moves, at_once)| if at_once { vec![moves] } else { one_by_one(moves) });
+    prop_oneof![
+        6 => (start, tail).prop_map(|(start, tail)| [start, tail].concat()),
+        1 => from_nothing,
+    ]
+}
+
+impl fmt::Debug for Move {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Regions(say) => write!(f, "hub: {say:?}"),
+            Self::Members(say) => write!(f, "hub: {say:?}"),
+            Self::Policies(say) => write!(f, "hub: {say:?}"),
+            Self::PutOnRecord(cluster) => write!(f, "hub: {cluster}'s admission is put on record"),
+            Self::Up { cluster, uid, again } => write!(f, "{cluster}: up as {uid}, again={again}"),
+            Self::Down { cluster, new_try } => write!(f, "{cluster}: down, new_try={new_try}"),
+            Self::Said { cluster, by_old_connection, what } => {
+                let by = if *by_old_connection { " (by the old connection)" } else { "" };
+                write!(f, "{cluster}{by}: {what:?}")
+            }
+            Self::Listed { cluster, uid, contents } => {
+                write!(f, "{cluster}: up as {uid}, lists of all kinds: {contents:?}")
+            }
+        }
+    }
+}
+
+impl fmt::Debug for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Namespaces(say) => write!(f, "namespaces {say:?}"),
+            Self::Services(say) => write!(f, "services {say:?}"),
+            Self::Slices(say) => write!(f, "slices {say:?}"),
+            Self::Nodes(say) => write!(f, "nodes {say:?}"),
+            Self::ServiceCidrs(say) => write!(f, "service cidrs {say:?}"),
+            Self::Exports(say) => write!(f, "exports {say:?}"),
+        }
+    }
+}
+
+impl fmt::Debug for Contents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().filter(|what| !what.is_none_at_all())).finish()
+    }
+}

@@ -1,0 +1,41 @@
+//! How streams, which are asynchronous, talk to the catalog, which is not.
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::{ClassSubscription, OpenError};
+use crate::class::Class;
+
+/// Commands that may wait. Each stream sends one and waits for its answer.
+pub const COMMAND_CAPACITY: usize = 1_024;
+
+/// What a stream asks of the catalog.
+#[derive(Debug)]
+pub enum CatalogCommand {
+    Open { class: Class, reply: oneshot::Sender<Result<ClassSubscription, OpenError>> },
+}
+
+/// The streams' end. The owner of the catalog reads the other end and calls [`super::Catalog::handle_command`].
+#[derive(Clone, Debug)]
+pub struct CatalogHandle {
+    sender: mpsc::Sender<CatalogCommand>,
+}
+
+/// The catalog's owner has ended: the process is shutting down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the control plane is shutting down")]
+pub struct CatalogClosed;
+
+/// A handle for streams, and what they will ask.
+pub fn channel() -> (CatalogHandle, mpsc::Receiver<CatalogCommand>) {
+    let (sender, receiver) = mpsc::channel(COMMAND_CAPACITY);
+    (CatalogHandle { sender }, receiver)
+}
+
+impl CatalogHandle {
+    /// Opens a class. Dropping the subscription releases it.
+    pub async fn open(&self, class: Class) -> Result<Result<ClassSubscription, OpenError>, CatalogClosed> {
+        let (reply, answer) = oneshot::channel();
+        self.sender.send(CatalogCommand::Open { class, reply }).await.map_err(|_| CatalogClosed)?;
+        answer.await.map_err(|_| CatalogClosed)
+    }
+}

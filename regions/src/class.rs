@@ -1,0 +1,133 @@
+//! Who is asking: a client's node, checked and reduced to what its answer depends on.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use envoy_types::pb::envoy::config::core::v3::Node;
+use envoy_types::pb::google::protobuf::value::Kind;
+use federation::model::{ClusterId, NameError, Namespace, Network, RegionId, Zone};
+use federation::view::ClientClass;
+
+/// Longest node id that is kept, in bytes; it is shown to people and used as a key.
+pub const MAX_NODE_ID_LEN: usize = 253;
+/// The beginning of a value that an error shows, in bytes.
+const SHOWN_LEN: usize = 80;
+
+/// Clients that are sent the same bytes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Class {
+    pub client: ClientClass,
+    /// False if the node named no network: then that of the member it runs in is used, once that member is known.
+    pub network_named: bool,
+    pub profile: Profile,
+}
+
+/// What kind of client it is, and so how resources are spelled for it.
+///
+/// Known gap: proxyless gRPC wants a profile of its own (`api_listener`s, load assignments without spill-over). Until
+/// there is one, such a client is not told apart and will reject what it cannot use.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Profile {
+    /// An Envoy whose listeners bind to this address.
+    Envoy { listen: IpAddr },
+}
+
+/// A client that may be served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Client {
+    /// `node.id`, as given.
+    pub node_id: String,
+    /// `node.metadata.NAMESPACE`: shown to people, decides nothing.
+    pub namespace: Option<Namespace>,
+    pub class: Class,
+}
+
+/// Why a node cannot be served. Each text names the field, what was found and what would be right.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NodeError {
+    #[error("the first request of a stream carries no `node`; expected a node with an `id`")]
+    NoNode,
+    #[error("`node.id` is empty; expected a name that is unique to this proxy, such as \"web-7d4b9.shop\"")]
+    NoId,
+    #[error("`node.id` has {found} bytes; expected at most {MAX_NODE_ID_LEN}")]
+    IdTooLong { found: usize },
+    #[error("`{field}` {reason}")]
+    BadName { field: &'static str, reason: NameError },
+    #[error("`{field}` is {found}; expected {expected}")]
+    BadValue { field: &'static str, found: String, expected: &'static str },
+}
+
+impl Client {
+    /// Reads `node.id`, `node.locality` and the metadata keys `CLUSTER_ID`, `NAMESPACE`, `NETWORK` and `LISTEN`.
+    /// A node without a region is taken to be in `own_region`, that of the control plane it reached.
+    pub fn from_node(node: &Node, own_region: &RegionId) -> Result<Self, NodeError> {
+        match node.id.len() {
+            0 => return Err(NodeError::NoId),
+            found if found > MAX_NODE_ID_LEN => return Err(NodeError::IdTooLong { found }),
+            _ => {}
+        }
+        let (region, zone) = node.locality.as_ref().map_or(("", ""), |l| (&*l.region, &*l.zone));
+        let region = named("node.locality.region", region, RegionId::new)?.unwrap_or_else(|| own_region.clone());
+        let zone = named("node.locality.zone", zone, Zone::new)?;
+        let cluster = metadata(node, "CLUSTER_ID", "node.metadata.CLUSTER_ID")?;
+        let cluster = named("node.metadata.CLUSTER_ID", cluster, ClusterId::new)?;
+        let namespace = metadata(node, "NAMESPACE", "node.metadata.NAMESPACE")?;
+        let namespace = named("node.metadata.NAMESPACE", namespace, Namespace::new)?;
+        let network = metadata(node, "NETWORK", "node.metadata.NETWORK")?;
+        let network = named("node.metadata.NETWORK", network, Network::new)?;
+        let network_named = network.is_some();
+        let network = network.unwrap_or_else(Network::default_network);
+        let profile = Profile::Envoy { listen: listen(node)? };
+        let client = ClientClass { region, zone, network, cluster };
+        Ok(Self { node_id: node.id.clone(), namespace, class: Class { client, network_named, profile } })
+    }
+}
+
+fn listen(node: &Node) -> Result<IpAddr, NodeError> {
+    const FIELD: &str = "node.metadata.LISTEN";
+    match metadata(node, "LISTEN", FIELD)? {
+        "" => Ok(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+        text => text.parse().map_err(|_| NodeError::BadValue {
+            field: FIELD,
+            found: shown(text),
+            expected: "an IP address such as \"127.0.0.1\"",
+        }),
+    }
+}
+
+/// A string from the node's metadata; empty if it is not there.
+fn metadata<'a>(node: &'a Node, key: &str, field: &'static str) -> Result<&'a str, NodeError> {
+    let value = node.metadata.as_ref().and_then(|metadata| metadata.fields.get(key));
+    let found = match value.and_then(|value| value.kind.as_ref()) {
+        None | Some(Kind::NullValue(_)) => return Ok(""),
+        Some(Kind::StringValue(text)) => return Ok(text),
+        Some(Kind::NumberValue(_)) => "a number",
+        Some(Kind::BoolValue(_)) => "a boolean",
+        Some(Kind::StructValue(_)) => "an object",
+        Some(Kind::ListValue(_)) => "a list",
+    };
+    Err(NodeError::BadValue { field, found: found.to_owned(), expected: "a string" })
+}
+
+fn named<T>(
+    field: &'static str,
+    text: &str,
+    parse: impl Fn(&str) -> Result<T, NameError>,
+) -> Result<Option<T>, NodeError> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    parse(text).map(Some).map_err(|reason| NodeError::BadName { field, reason })
+}
+
+fn shown(text: &str) -> String {
+    format!("{:?}", cut(text, SHOWN_LEN))
+}
+
+/// The first `max` bytes or less, cut between characters.
+pub(crate) fn cut(text: &str, max: usize) -> String {
+    let end = (0..=max.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    text.get(..end).unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,176 @@
+//! One xDS resource, encoded once, ready to be spliced into any number of responses.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use prost::Message;
+use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// The five types Isthmus serves, in the order in which one change must reach a client: nothing may be referred to
+/// before it is there (xDS protocol, "Eventual consistency considerations").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ResourceType {
+    /// CDS.
+    Cluster,
+    /// EDS.
+    Assignment,
+    /// LDS.
+    Listener,
+    /// SRDS: scoped routes.
+    Scope,
+    /// RDS.
+    Route,
+}
+
+/// How many resource types there are.
+pub const TYPES: usize = 5;
+
+impl ResourceType {
+    /// All types, in dependency order.
+    pub const ALL: [Self; TYPES] = [Self::Cluster, Self::Assignment, Self::Listener, Self::Scope, Self::Route];
+
+    pub fn url(self) -> &'static str {
+        match self {
+            Self::Cluster => "type.googleapis.com/envoy.config.cluster.v3.Cluster",
+            Self::Assignment => "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
+            Self::Listener => "type.googleapis.com/envoy.config.listener.v3.Listener",
+            Self::Scope => "type.googleapis.com/envoy.config.route.v3.ScopedRouteConfiguration",
+            Self::Route => "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
+        }
+    }
+
+    pub fn from_url(url: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|t| t.url() == url)
+    }
+
+    /// The short name operators know; a metric label.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Cluster => "cds",
+            Self::Assignment => "eds",
+            Self::Listener => "lds",
+            Self::Scope => "srds",
+            Self::Route => "rds",
+        }
+    }
+
+    /// Whether a client may ask for "all there is". For the others no names means nothing (xDS protocol, "How the
+    /// client specifies what resources to return").
+    pub fn allows_wildcard(self) -> bool {
+        matches!(self, Self::Cluster | Self::Listener | Self::Scope)
+    }
+
+    /// Position in [`ResourceType::ALL`].
+    pub fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// A resource with its bytes. Cloning costs one reference count.
+#[derive(Clone)]
+pub struct Resource(Arc<Body>);
+
+struct Body {
+    name: Arc<str>,
+    version: u64,
+    /// A whole `envoy.service.discovery.v3.Resource` message.
+    delta: Bytes,
+    /// Where in `delta` the `google.protobuf.Any` stands.
+    any: Range<usize>,
+}
+
+// Field numbers of envoy.service.discovery.v3.Resource and google.protobuf.Any.
+const RESOURCE_VERSION: u32 = 1;
+const RESOURCE_RESOURCE: u32 = 2;
+const RESOURCE_NAME: u32 = 3;
+const ANY_TYPE_URL: u32 = 1;
+const ANY_VALUE: u32 = 2;
+/// A version is spelled as this many hexadecimal digits.
+const VERSION_LEN: usize = 16;
+
+impl Resource {
+    /// Encodes a message once. Its version is the xxh3 hash of its bytes, so it is equal on every replica and after
+    /// every restart. The message must encode deterministically: no map in it may hold more than one entry.
+    pub fn encode(resource_type: ResourceType, name: &str, message: &impl Message) -> Self {
+        let value = message.encode_to_vec();
+        let version = xxh3_64(&value);
+        let url = resource_type.url();
+        let any_len = field_len(ANY_TYPE_URL, url.len()) + field_len(ANY_VALUE, value.len());
+        let total = field_len(RESOURCE_VERSION, VERSION_LEN)
+            + field_len(RESOURCE_RESOURCE, any_len)
+            + field_len(RESOURCE_NAME, name.len());
+        let mut delta = BytesMut::with_capacity(total);
+        put_field(RESOURCE_VERSION, version_text(version).as_bytes(), &mut delta);
+        put_head(RESOURCE_RESOURCE, any_len, &mut delta);
+        let any = delta.len()..delta.len() + any_len;
+        put_field(ANY_TYPE_URL, url.as_bytes(), &mut delta);
+        put_field(ANY_VALUE, &value, &mut delta);
+        put_field(RESOURCE_NAME, name.as_bytes(), &mut delta);
+        Self(Arc::new(Body { name: Arc::from(name), version, delta: delta.freeze(), any }))
+    }
+
+    pub fn name(&self) -> &Arc<str> {
+        &self.0.name
+    }
+
+    pub fn version(&self) -> u64 {
+        self.0.version
+    }
+
+    /// A whole delta `Resource` message.
+    pub fn delta_bytes(&self) -> &[u8] {
+        &self.0.delta
+    }
+
+    /// The same resource as the `Any` that a state-of-the-world response holds.
+    pub fn any_bytes(&self) -> &[u8] {
+        self.0.delta.get(self.0.any.clone()).unwrap_or_default()
+    }
+
+    /// The summand of this resource in the digest of its type, see [`crate::snapshot::TypeView::digest`].
+    pub fn digest(&self) -> u64 {
+        xxhash_rust::xxh3::xxh3_64_with_seed(self.0.name.as_bytes(), self.0.version)
+    }
+}
+
+impl PartialEq for Resource {
+    /// By name and version, and so by content.
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || (self.0.version == other.0.version && self.0.name == other.0.name)
+    }
+}
+
+impl Eq for Resource {}
+
+impl fmt::Debug for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{:016x}", self.0.name, self.0.version)
+    }
+}
+
+/// How a version stands on the wire.
+pub fn version_text(version: u64) -> String {
+    format!("{version:016x}")
+}
+
+/// Bytes of a length-delimited field, key and length included.
+pub(crate) fn field_len(tag: u32, len: usize) -> usize {
+    key_len(tag) + encoded_len_varint(len as u64) + len
+}
+
+/// Key and length of a length-delimited field.
+pub(crate) fn put_head(tag: u32, len: usize, to: &mut impl BufMut) {
+    encode_key(tag, WireType::LengthDelimited, to);
+    encode_varint(len as u64, to);
+}
+
+pub(crate) fn put_field(tag: u32, bytes: &[u8], to: &mut impl BufMut) {
+    put_head(tag, bytes.len(), to);
+    to.put_slice(bytes);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,33 @@
+//! Incremental xDS: what a request's subscriptions mean.
+
+use std::collections::HashMap;
+
+use super::pending::TypeState;
+use super::subscription::{MAX_NAMES, SubscriptionError};
+use crate::snapshot::Snapshot;
+
+/// Subscriptions count even in a request whose nonce is outdated. `known` counts in the first request of a type only:
+/// later we know better than the client what it has.
+pub(super) fn subscribe(
+    state: &mut TypeState,
+    subscribe: Vec<String>,
+    unsubscribe: Vec<String>,
+    known: HashMap<String, String>,
+    target: Option<&Snapshot>,
+) -> Result<(), SubscriptionError> {
+    let view = target.map(|snapshot| snapshot.of(state.resource_type()));
+    let first = !state.subscription.is_open();
+    if first && known.len() > MAX_NAMES {
+        return Err(SubscriptionError::TooManyNames(state.resource_type()));
+    }
+    let changed = state.subscription.change(subscribe, unsubscribe, view)?;
+    if first {
+        state.resume(known);
+    } else if changed.all {
+        state.start_over();
+    } else {
+        // Also what we believe the client has: it may have dropped it and come back before it told us.
+        changed.asked.into_iter().for_each(|name| state.force(name));
+    }
+    Ok(())
+}

@@ -1,0 +1,179 @@
+//! One client's stream as a state machine without a socket: requests and snapshots go in, responses come out.
+//!
+//! ```text
+//! request ──► subscription, ACK or NACK ──┐
+//! snapshot ─► target ─────────────────────┴─► responses(): what may be sent now, in order
+//! ```
+//! Each type has a cursor: the snapshot its client was brought to. A response carries what lies between the cursor and
+//! the newest snapshot, so a slow client skips what was outdated before it could be sent. At most one response of a
+//! type waits for its ACK; what happens meanwhile is the next response.
+//!
+//! Order, for one change: clusters, load assignments, listeners, scopes, routes; then, once the client has
+//! acknowledged that nothing refers to them any more, the removal of load assignments and clusters.
+
+mod delta;
+mod pending;
+mod request;
+mod sotw;
+mod subscription;
+pub(crate) use pending::nonce_text;
+
+use std::sync::Arc;
+
+use crate::class::{Client, NodeError};
+use crate::resource::{Resource, ResourceType, TYPES};
+use crate::snapshot::Snapshot;
+use envoy_types::pb::envoy::config::core::v3::Node;
+use federation::model::RegionId;
+use pending::TypeState;
+
+pub use pending::{MAX_ERROR_LEN, TypeStatus};
+pub use request::{Ask, Request};
+pub use subscription::{MAX_NAME_LEN, MAX_NAMES, SubscriptionError};
+
+/// The two ways to speak xDS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Variant {
+    /// State of the world: each request names all that is wanted, responses to wildcards hold all there is.
+    Sotw,
+    /// Incremental: both sides say what changed.
+    Delta,
+}
+
+/// Something to send. The encoder splices the resources' own bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    pub resource_type: ResourceType,
+    /// Unique within the stream, never 0.
+    pub nonce: u64,
+    /// Of the type as a whole: equal on every replica that serves the same.
+    pub version: u64,
+    pub resources: Vec<Resource>,
+    /// Delta only.
+    pub removed: Vec<Arc<str>>,
+}
+
+/// What a request meant for the response before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// Nothing: a new wish, an unknown type, or an outdated nonce.
+    Nothing,
+    Ack(ResourceType),
+    Nack(ResourceType),
+}
+
+/// Why a stream must end. The text goes to the client.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    #[error("`node.id` is {found:?} in a later request; expected the one this stream began with, {expected:?}")]
+    OtherNode { found: String, expected: String },
+    #[error("`type_url` is empty; expected one such as {}", ResourceType::Cluster.url())]
+    NoType,
+    #[error(transparent)]
+    Subscription(#[from] SubscriptionError),
+}
+
+pub struct Session {
+    variant: Variant,
+    node_id: Option<String>,
+    target: Option<Arc<Snapshot>>,
+    last_nonce: u64,
+    types: [TypeState; TYPES],
+}
+
+impl Session {
+    pub fn new(variant: Variant) -> Self {
+        let types = ResourceType::ALL.map(|t| TypeState::new(variant, t));
+        Self { variant, node_id: None, target: None, last_nonce: 0, types }
+    }
+
+    pub fn variant(&self) -> Variant {
+        self.variant
+    }
+
+    /// Looks at the node of a request, of whatever type. The first one must have one, and is answered with the client
+    /// it describes; later ones may leave it out (`set_node_on_first_message_only`) but not become somebody else.
+    pub fn identify(&mut self, node: Option<&Node>, own_region: &RegionId) -> Result<Option<Client>, Refusal> {
+        match (&self.node_id, node) {
+            (None, None) => Err(NodeError::NoNode.into()),
+            (None, Some(node)) => {
+                let client = Client::from_node(node, own_region)?;
+                self.node_id = Some(client.node_id.clone());
+                Ok(Some(client))
+            }
+            (Some(known), Some(node)) if !node.id.is_empty() && node.id != *known => {
+                let found = crate::class::cut(&node.id, crate::class::MAX_NODE_ID_LEN);
+                Err(Refusal::OtherNode { found, expected: known.clone() })
+            }
+            (Some(_), _) => Ok(None),
+        }
+    }
+
+    /// Takes in a request. What it leads to is in the next [`Session::responses`].
+    pub fn on_request(&mut self, request: Request) -> Result<Heard, Refusal> {
+        let resource_type = request.resource_type;
+        let target = self.target.as_deref();
+        let Some(state) = self.types.get_mut(resource_type.index()) else { return Ok(Heard::Nothing) };
+        let heard = match request.ask {
+            Ask::Sotw { names } => sotw::hear(state, &request.nonce, request.error, names, target)?,
+            Ask::Delta { subscribe, unsubscribe, known } => {
+                let heard = state.hear_nonce(&request.nonce, request.error);
+                delta::subscribe(state, subscribe, unsubscribe, known, target)?;
+                heard
+            }
+        };
+        Ok(match heard {
+            None => Heard::Nothing,
+            Some(answer) if answer.ack => Heard::Ack(resource_type),
+            Some(_) => Heard::Nack(resource_type),
+        })
+    }
+
+    /// From now on this is what the client should have.
+    pub fn on_snapshot(&mut self, snapshot: Arc<Snapshot>) {
+        self.target = Some(snapshot);
+    }
+
+    /// Everything that may be sent now, in the order in which it must be sent.
+    pub fn responses(&mut self) -> Vec<Response> {
+        let Some(target) = self.target.clone() else { return Vec::new() };
+        let nonce = &mut self.last_nonce;
+        let mut out = Vec::new();
+        let [clusters, assignments, listeners, scopes, routes] = &mut self.types;
+
+        let sent = clusters.advance(&target, false, nonce);
+        // A cluster that Envoy is given, new or changed, is of no use before its load assignment comes *after* it. For a
+        // cluster that it had before it does not even ask.
+        for cluster in sent.iter().flat_map(|response| &response.resources) {
+            if target.of(ResourceType::Assignment).get(cluster.name()).is_some() {
+                assignments.owe(cluster.name().clone());
+            }
+        }
+        out.extend(sent);
+        // A client that follows all clusters is about to ask for the new ones' load assignments: it need not.
+        let eager = clusters.is_wildcard();
+        out.extend(assignments.advance(&target, eager, nonce));
+
+        // Nothing may refer to a cluster that was not sent, or that still lacks its load assignment.
+        if clusters.is_current(&target) && !assignments.owes() {
+            out.extend(listeners.advance(&target, false, nonce));
+            out.extend(scopes.advance(&target, false, nonce));
+            out.extend(routes.advance(&target, false, nonce));
+        }
+        if [listeners, scopes, routes].into_iter().all(|state| state.is_settled(&target)) {
+            out.extend(assignments.release(&target, nonce));
+            out.extend(clusters.release(&target, nonce));
+        }
+        out
+    }
+
+    /// How one type stands, for people.
+    pub fn status(&self, resource_type: ResourceType) -> TypeStatus {
+        self.types.get(resource_type.index()).map(TypeState::status).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests;

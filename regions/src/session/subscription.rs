@@ -1,0 +1,140 @@
+//! What a client wants of one type.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::resource::ResourceType;
+use crate::snapshot::TypeView;
+
+/// Names that one stream may want of one type. Each costs the stream about 30 bytes.
+pub const MAX_NAMES: usize = 200_000;
+/// Longest name, in bytes. Ours are at most 160.
+pub const MAX_NAME_LEN: usize = 1_024;
+/// "All there is."
+const WILDCARD: &str = "*";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SubscriptionError {
+    #[error("more than {MAX_NAMES} names of type {resource_type} are subscribed to; expected at most that many on a stream", resource_type = .0.label())]
+    TooManyNames(ResourceType),
+    #[error("a resource name has {found} bytes; expected at most {MAX_NAME_LEN}")]
+    NameTooLong { found: usize },
+}
+
+#[derive(Debug)]
+pub(super) struct Subscription {
+    resource_type: ResourceType,
+    opened: bool,
+    wildcard: bool,
+    /// Once any name was given, an empty list no longer means everything.
+    named: bool,
+    names: BTreeSet<Arc<str>>,
+}
+
+/// What a request changed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Changed {
+    /// Names to be answered: new ones, and in delta also those named again.
+    pub(super) asked: Vec<Arc<str>>,
+    /// Everything is wanted now, and was not before.
+    pub(super) all: bool,
+    /// Less is wanted than before.
+    pub(super) less: bool,
+}
+
+impl Subscription {
+    pub(super) fn new(resource_type: ResourceType) -> Self {
+        Self { resource_type, opened: false, wildcard: false, named: false, names: BTreeSet::new() }
+    }
+
+    /// Whether the client ever sent a request of this type.
+    pub(super) fn is_open(&self) -> bool {
+        self.opened
+    }
+
+    pub(super) fn is_wildcard(&self) -> bool {
+        self.wildcard
+    }
+
+    pub(super) fn wants(&self, name: &str) -> bool {
+        self.wildcard || self.names.contains(name)
+    }
+
+    /// Names given one by one, in order.
+    pub(super) fn names(&self) -> &BTreeSet<Arc<str>> {
+        &self.names
+    }
+
+    /// State of the world: `names` is all that is wanted. None at all means everything, if that is possible for the type
+    /// and no name was ever given before (the legacy form of the wildcard).
+    pub(super) fn set(&mut self, names: Vec<String>, view: Option<&TypeView>) -> Result<Changed, SubscriptionError> {
+        self.opened = true;
+        self.named |= !names.is_empty();
+        let may_be_all = self.resource_type.allows_wildcard();
+        let wildcard = may_be_all && (!self.named || names.iter().any(|name| name == WILDCARD));
+        let names = names.into_iter().filter(|name| !(name == WILDCARD));
+        let names = names.map(|name| intern(&name, view)).collect::<Result<BTreeSet<_>, _>>()?;
+        if names.len() > MAX_NAMES {
+            return Err(SubscriptionError::TooManyNames(self.resource_type));
+        }
+        let changed = Changed {
+            asked: names.difference(&self.names).cloned().collect(),
+            all: wildcard && !self.wildcard,
+            less: (self.wildcard && !wildcard) || self.names.difference(&names).next().is_some(),
+        };
+        self.wildcard = wildcard;
+        self.names = names;
+        Ok(changed)
+    }
+
+    /// Delta: some names come, some go. A first request that names nothing means everything, if that is possible.
+    pub(super) fn change(
+        &mut self,
+        subscribe: Vec<String>,
+        unsubscribe: Vec<String>,
+        view: Option<&TypeView>,
+    ) -> Result<Changed, SubscriptionError> {
+        let may_be_all = self.resource_type.allows_wildcard();
+        let legacy = !self.opened && subscribe.is_empty() && may_be_all;
+        self.opened = true;
+        let was_wildcard = self.wildcard;
+        let mut changed = Changed::default();
+        for name in unsubscribe {
+            if name == WILDCARD {
+                changed.less |= self.wildcard;
+                self.wildcard = false;
+            } else if let Some(name) = self.names.take(&*name) {
+                changed.less = true;
+                // Under the wildcard the client still has a claim to it, and must be told where it stands.
+                if self.wildcard {
+                    changed.asked.push(name);
+                }
+            }
+        }
+        for name in subscribe {
+            if name != WILDCARD {
+                let name = intern(&name, view)?;
+                self.names.insert(name.clone());
+                changed.asked.push(name);
+            } else if may_be_all {
+                self.wildcard = true;
+                changed.all = true;
+            }
+        }
+        self.wildcard |= legacy;
+        changed.all |= self.wildcard && !was_wildcard;
+        if self.names.len() > MAX_NAMES {
+            return Err(SubscriptionError::TooManyNames(self.resource_type));
+        }
+        Ok(changed)
+    }
+}
+
+/// The snapshot's own copy of the name, if it has it: ten thousand streams that want it then share one.
+fn intern(name: &str, view: Option<&TypeView>) -> Result<Arc<str>, SubscriptionError> {
+    if name.len() > MAX_NAME_LEN {
+        return Err(SubscriptionError::NameTooLong { found: name.len() });
+    }
+    let known = view.and_then(|view| view.get(name)).map(|resource| resource.name().clone());
+    Ok(known.unwrap_or_else(|| Arc::from(name)))
+}

@@ -1,0 +1,112 @@
+//! Numbers about the work done and the clients served: plain atomics that whoever renders metrics may read at any time.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+
+use crate::resource::{ResourceType, TYPES};
+
+/// Shared by the catalog and all streams. Counters only grow; gauges go both ways.
+#[derive(Debug, Default)]
+pub struct Stats {
+    pub catalog: CatalogStats,
+    pub streams: StreamStats,
+}
+
+/// How much the writer did, and how much it found it need not do.
+#[derive(Debug, Default)]
+pub struct CatalogStats {
+    /// Merged services, VIPs and topologies that were applied.
+    pub merged_seen: Counter,
+    pub vips_seen: Counter,
+    pub topologies_seen: Counter,
+    /// Services derived anew, counted once for each class.
+    pub derived: Counter,
+    /// Resources encoded.
+    pub encoded: Counter,
+    /// Resources that turned out to have the bytes they had before: published to nobody.
+    pub unchanged: Counter,
+    /// Resources put or removed.
+    pub changed: Counter,
+    /// Snapshots published.
+    pub published: Counter,
+    /// Classes of clients that are kept current.
+    pub classes: Gauge,
+    /// Classes refused because there were too many.
+    pub classes_refused: Counter,
+    /// Resources held, over all classes, by type.
+    pub resources: [Gauge; TYPES],
+}
+
+/// What went over the wire.
+#[derive(Debug, Default)]
+pub struct StreamStats {
+    /// Open streams.
+    pub open_sotw: Gauge,
+    pub open_delta: Gauge,
+    /// Streams ever accepted.
+    pub accepted: Counter,
+    /// Streams that were ended with an error of ours.
+    pub refused: Counter,
+    /// Payload of responses, in bytes, before framing.
+    pub sent_bytes: Counter,
+    pub by_type: [TypeStats; TYPES],
+}
+
+/// By type, see [`ResourceType::index`].
+#[derive(Debug, Default)]
+pub struct TypeStats {
+    pub requests: Counter,
+    pub responses: Counter,
+    pub resources_sent: Counter,
+    pub removals_sent: Counter,
+    pub acks: Counter,
+    pub nacks: Counter,
+}
+
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    pub fn add(&self, n: u64) {
+        self.0.fetch_add(n, Relaxed);
+    }
+    pub fn inc(&self) {
+        self.add(1);
+    }
+    pub fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicI64);
+
+impl Gauge {
+    pub fn add(&self, n: i64) {
+        self.0.fetch_add(n, Relaxed);
+    }
+    pub fn get(&self) -> i64 {
+        self.0.load(Relaxed)
+    }
+}
+
+impl StreamStats {
+    pub fn of(&self, resource_type: ResourceType) -> &TypeStats {
+        pick(&self.by_type, resource_type)
+    }
+}
+
+impl CatalogStats {
+    pub fn resources_of(&self, resource_type: ResourceType) -> &Gauge {
+        pick(&self.resources, resource_type)
+    }
+}
+
+fn pick<T>([clusters, assignments, listeners, scopes, routes]: &[T; TYPES], resource_type: ResourceType) -> &T {
+    match resource_type {
+        ResourceType::Cluster => clusters,
+        ResourceType::Assignment => assignments,
+        ResourceType::Listener => listeners,
+        ResourceType::Scope => scopes,
+        ResourceType::Route => routes,
+    }
+}

@@ -1,0 +1,127 @@
+//! Clusters: how a proxy talks to the backends of one port. They depend on the port, never on who is behind it.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use envoy_types::pb::envoy::config::cluster::v3 as pb;
+use envoy_types::pb::envoy::config::cluster::v3::circuit_breakers::Thresholds;
+use envoy_types::pb::envoy::config::cluster::v3::cluster::common_lb_config::LocalityConfigSpecifier;
+use envoy_types::pb::envoy::config::cluster::v3::cluster::{
+    ClusterDiscoveryType, CommonLbConfig, DiscoveryType, EdsClusterConfig, LbPolicy,
+};
+use envoy_types::pb::envoy::config::core::v3 as core;
+use envoy_types::pb::envoy::extensions::upstreams::http::v3::HttpProtocolOptions;
+use envoy_types::pb::envoy::extensions::upstreams::http::v3::http_protocol_options::explicit_http_config::ProtocolConfig;
+use envoy_types::pb::envoy::extensions::upstreams::http::v3::http_protocol_options::{
+    ExplicitHttpConfig, UpstreamProtocolOptions,
+};
+use envoy_types::pb::envoy::r#type::v3::Percent;
+use federation::model::{AppProtocol, ServiceKey};
+
+use super::names;
+use super::proto::{ads, any, duration, u32_value};
+use crate::resource::{Resource, ResourceType};
+
+/// Between pods of one flat network a connection takes one round trip, 0.3 s around the world. The kernel repeats a
+/// lost SYN only after 1 s, and by then another host is the better bet.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// A peer that vanished without a word (a lost node, a cut WAN link) is noticed after 30 + 3·10 s instead of hours.
+const KEEPALIVE_TIME_S: u32 = 30;
+const KEEPALIVE_INTERVAL_S: u32 = 10;
+const KEEPALIVE_PROBES: u32 = 3;
+/// Envoy's own defaults (1,024 connections, pending and running requests; 3 retries) break busy services without a
+/// word, and a limit belongs to whoever owns the service. Retries are safe without one here, because ours repeat only
+/// what no backend has begun to work on, see [`super::route`].
+const NO_LIMIT: u32 = u32::MAX;
+/// The extension that HTTP options of a cluster go under.
+const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+
+/// The cluster of one TCP-transport port. `weighted`: its load assignment's locality weights are meant to steer traffic.
+pub fn federated(service: &ServiceKey, port: u16, app: AppProtocol, weighted: bool) -> Resource {
+    let name = names::outbound(port, service);
+    let cluster = pb::Cluster {
+        name: name.clone(),
+        cluster_discovery_type: Some(ClusterDiscoveryType::Type(DiscoveryType::Eds.into())),
+        // No `service_name`: the load assignment has the cluster's name, so two clusters can never share one.
+        eds_cluster_config: Some(EdsClusterConfig { eds_config: ads(), ..EdsClusterConfig::default() }),
+        connect_timeout: duration(CONNECT_TIMEOUT),
+        // Not LEAST_REQUEST: a backend that refuses at once always has the fewest requests and would attract the most.
+        lb_policy: LbPolicy::RoundRobin.into(),
+        common_lb_config: Some(CommonLbConfig {
+            // Readiness is decided by Kubernetes and told by us. Envoy's panic mode would send to hosts that are known
+            // to be bad instead of to the next region.
+            healthy_panic_threshold: Some(Percent { value: 0.0 }),
+            // Without declared weights hosts are equal, whatever their locality, so that each gets the same share.
+            locality_config_specifier: weighted
+                .then(|| LocalityConfigSpecifier::LocalityWeightedLbConfig(<_>::default())),
+            ..CommonLbConfig::default()
+        }),
+        circuit_breakers: no_limits(),
+        typed_extension_protocol_options: http_options(app),
+        upstream_connection_options: keepalive(),
+        ..pb::Cluster::default()
+    };
+    Resource::encode(ResourceType::Cluster, &name, &cluster)
+}
+
+/// The clusters that every client has: one that goes where the client wanted to go, and one that goes nowhere.
+pub fn built_in() -> [Resource; 2] {
+    let passthrough = pb::Cluster {
+        name: names::PASSTHROUGH.to_owned(),
+        cluster_discovery_type: Some(ClusterDiscoveryType::Type(DiscoveryType::OriginalDst.into())),
+        // What passes through may go anywhere in the world: the kernel's patience, not that of a flat network.
+        connect_timeout: duration(Duration::from_secs(10)),
+        lb_policy: LbPolicy::ClusterProvided.into(),
+        circuit_breakers: no_limits(),
+        upstream_connection_options: keepalive(),
+        ..pb::Cluster::default()
+    };
+    let black_hole = pb::Cluster {
+        name: names::BLACK_HOLE.to_owned(),
+        cluster_discovery_type: Some(ClusterDiscoveryType::Type(DiscoveryType::Static.into())),
+        connect_timeout: duration(CONNECT_TIMEOUT),
+        ..pb::Cluster::default()
+    };
+    [
+        Resource::encode(ResourceType::Cluster, names::PASSTHROUGH, &passthrough),
+        Resource::encode(ResourceType::Cluster, names::BLACK_HOLE, &black_hole),
+    ]
+}
+
+fn no_limits() -> Option<pb::CircuitBreakers> {
+    let thresholds = Thresholds {
+        max_connections: u32_value(NO_LIMIT),
+        max_pending_requests: u32_value(NO_LIMIT),
+        max_requests: u32_value(NO_LIMIT),
+        max_retries: u32_value(NO_LIMIT),
+        ..Thresholds::default()
+    };
+    Some(pb::CircuitBreakers { thresholds: vec![thresholds], ..pb::CircuitBreakers::default() })
+}
+
+fn keepalive() -> Option<pb::UpstreamConnectionOptions> {
+    Some(pb::UpstreamConnectionOptions {
+        tcp_keepalive: Some(core::TcpKeepalive {
+            keepalive_probes: u32_value(KEEPALIVE_PROBES),
+            keepalive_time: u32_value(KEEPALIVE_TIME_S),
+            keepalive_interval: u32_value(KEEPALIVE_INTERVAL_S),
+        }),
+        ..pb::UpstreamConnectionOptions::default()
+    })
+}
+
+/// One entry at most, so that the map encodes deterministically.
+fn http_options(app: AppProtocol) -> HashMap<String, envoy_types::pb::google::protobuf::Any> {
+    let protocol = match app {
+        AppProtocol::Http => ProtocolConfig::HttpProtocolOptions(core::Http1ProtocolOptions::default()),
+        AppProtocol::Http2 => ProtocolConfig::Http2ProtocolOptions(core::Http2ProtocolOptions::default()),
+        AppProtocol::Tcp => return HashMap::new(),
+    };
+    let options = HttpProtocolOptions {
+        upstream_protocol_options: Some(UpstreamProtocolOptions::ExplicitHttpConfig(ExplicitHttpConfig {
+            protocol_config: Some(protocol),
+        })),
+        ..HttpProtocolOptions::default()
+    };
+    HashMap::from([(HTTP_OPTIONS.to_owned(), any(&options))])
+}

@@ -1,0 +1,23 @@
+//! From what the federation decided to the bytes a proxy reads. Pure functions; nothing here knows who is connected.
+//!
+//! What depends on endpoints alone is a [`endpoint`] resource and nothing else: a pod that comes or goes must never
+//! touch a cluster, a listener or a route, because those drain connections when they change.
+
+pub mod cluster;
+pub mod endpoint;
+pub mod listener;
+pub mod names;
+mod proto;
+pub mod route;
+
+/// The port that transparently intercepted connections are redirected to (Istio's number).
+pub const INTERCEPT_PORT: u16 = 15_001;
+/// The plain HTTP port for clients that are not intercepted.
+pub const EGRESS_PORT: u16 = 15_080;
+
+/// Carries the original destination from the listener to the scope of its route table, and never further: every route
+/// removes it. The name is ours, because an application's own `x-vip` must survive the trip.
+pub const VIP_HEADER: &str = "x-isthmus-vip";
+
+#[cfg(test)]
+mod tests;

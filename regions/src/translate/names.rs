@@ -1,0 +1,47 @@
+//! How resources are called. People and scripts rely on these shapes; Istio's operators know them.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use federation::model::ServiceKey;
+
+/// Sends to wherever the client wanted to go.
+pub const PASSTHROUGH: &str = "PassthroughCluster";
+/// Answers nothing.
+pub const BLACK_HOLE: &str = "BlackHoleCluster";
+/// The listener that intercepted connections reach first.
+pub const VIRTUAL_OUTBOUND: &str = "virtualOutbound";
+/// The plain HTTP listener.
+pub const EGRESS: &str = "egress";
+
+/// `outbound|<port>||<name>.<ns>.svc.cluster.local`: a cluster, its load assignment, its route table.
+pub fn outbound(port: u16, service: &ServiceKey) -> String {
+    format!("outbound|{port}||{}", service.dns_name())
+}
+
+/// The scope of one VIP. The first VIP's is named like the cluster; further ones (the other family) add their address.
+pub fn vip_scope(port: u16, service: &ServiceKey, index: usize, vip: IpAddr) -> String {
+    let name = outbound(port, service);
+    if index == 0 { name } else { format!("{name}|{vip}") }
+}
+
+/// The scope of a service on the plain HTTP port; with a port, that of the spelling `<name>.<ns>:<port>`.
+pub fn egress_scope(port: Option<u16>, service: &ServiceKey) -> String {
+    match port {
+        Some(port) => format!("egress|{port}||{}", service.dns_name()),
+        None => format!("egress|||{}", service.dns_name()),
+    }
+}
+
+/// `0.0.0.0_<port>` or `[::]_<port>`: every destination on a port.
+pub fn port_listener(port: u16, v6: bool) -> String {
+    let any = if v6 { IpAddr::V6(Ipv6Addr::UNSPECIFIED) } else { IpAddr::V4(Ipv4Addr::UNSPECIFIED) };
+    vip_listener(SocketAddr::new(any, port))
+}
+
+/// `<vip>_<port>`: one destination.
+pub fn vip_listener(vip: SocketAddr) -> String {
+    match vip.ip() {
+        IpAddr::V4(ip) => format!("{ip}_{}", vip.port()),
+        IpAddr::V6(ip) => format!("[{ip}]_{}", vip.port()),
+    }
+}

@@ -1,0 +1,215 @@
+//! `/metrics`: OpenMetrics text, made from the published picture at each scrape. Labels come from closed sets:
+//! member ids, and names in the code.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use federation::report::{LinkState, MemberReport, Verdict};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
+use regions::resource::ResourceType;
+use regions::stats::{CatalogStats, TypeStats};
+
+use super::{Proxies, Sources};
+use crate::problem::{ProblemOrigin, Problems};
+use crate::runtime::{Picture, SyncState};
+
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+pub async fn metrics(State(sources): State<Sources>) -> Response {
+    let mut registry = Registry::with_prefix("isthmus");
+    registry.register_collector(Box::new(Scrape {
+        picture: Arc::clone(&sources.world.picture.borrow()),
+        problems: sources.problems.snapshot(),
+        proxies: sources.proxies,
+    }));
+    let mut text = String::new();
+    match prometheus_client::encoding::text::encode(&mut text, &registry) {
+        Ok(()) => ([(header::CONTENT_TYPE, OPENMETRICS)], text).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("cannot encode metrics: {error}\n")).into_response(),
+    }
+}
+
+struct Scrape {
+    picture: Arc<Picture>,
+    problems: Problems,
+    proxies: Option<Proxies>,
+}
+
+impl std::fmt::Debug for Scrape {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Scrape")
+    }
+}
+
+impl Collector for Scrape {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
+        let out = &mut encoder;
+        let info = [(vec![("version", env!("CARGO_PKG_VERSION").to_owned())], 1)];
+        gauges(out, "build", "The running version; always 1", info)?;
+        let synced = u64::from(self.picture.sync != SyncState::Waiting);
+        gauge(out, "synced", "1 when the first sync is over and clients are served", synced)?;
+        gauge(out, "services", "Merged services", self.picture.services as u64)?;
+        self.members(out)?;
+        self.engine(out)?;
+        let rejected = self.problems.iter().map(|(origin, objects)| {
+            let origin = match origin {
+                ProblemOrigin::Hub => "hub".to_owned(),
+                ProblemOrigin::Member(id) => id.clone(),
+            };
+            (vec![("origin", origin)], objects.len() as u64)
+        });
+        gauges(out, "rejected_objects", "Objects that are not used because something in them is wrong", rejected)?;
+        self.xds(out)
+    }
+}
+
+impl Scrape {
+    fn members(&self, out: &mut DescriptorEncoder<'_>) -> std::fmt::Result {
+        let of = |value: fn(&MemberReport) -> u64| {
+            let line = move |report: &Arc<MemberReport>| {
+                let labels = vec![("cluster", report.id.to_string()), ("region", report.region.to_string())];
+                (labels, value(report))
+            };
+            self.picture.members.values().map(line)
+        };
+        let up = |report: &MemberReport| u64::from(matches!(report.link, LinkState::Up { .. }));
+        let admitted = |report: &MemberReport| {
+            u64::from(matches!(report.admission, Verdict::Admitted | Verdict::AdmittedWithDrift(_)))
+        };
+        gauges(out, "member_connected", "1 while the member's API server is heard", of(up))?;
+        gauges(out, "member_admitted", "1 while the member takes part", of(admitted))?;
+        gauges(
+            out,
+            "member_services",
+            "Federated services the member contributes to",
+            of(|report| report.counts.services as u64),
+        )?;
+        gauges(
+            out,
+            "member_endpoints",
+            "Endpoints the member contributes",
+            of(|report| report.counts.endpoints as u64),
+        )?;
+        gauges(
+            out,
+            "member_mirrored",
+            "Mirrored Services that stand in the member",
+            of(|report| report.counts.mirrored as u64),
+        )?;
+        gauges(
+            out,
+            "member_mirrors_pending",
+            "Mirror writes still to be done in the member",
+            of(|report| report.mirrors_pending as u64),
+        )
+    }
+
+    fn engine(&self, out: &mut DescriptorEncoder<'_>) -> std::fmt::Result {
+        let Picture { stats, rounds, last_round, .. } = &*self.picture;
+        counter(out, "engine_rounds", "Rounds of the engine", *rounds)?;
+        counter(out, "engine_batches", "Batches applied", stats.batches)?;
+        counter(out, "engine_merges", "Services merged again", stats.merged)?;
+        counter(
+            out,
+            "engine_merges_unchanged",
+            "Merges that came out as before and went no further",
+            stats.merged_unchanged,
+        )?;
+        counter(out, "engine_plans", "Mirrored objects planned again", stats.planned)?;
+        counter(out, "engine_judgements", "Rounds in which membership was judged again", stats.judged)?;
+        let gauge = ConstGauge::new(last_round.as_secs_f64());
+        gauge.encode(out.encode_descriptor(
+            "engine_last_round_seconds",
+            "Time the last round took",
+            None,
+            MetricType::Gauge,
+        )?)
+    }
+
+    fn xds(&self, out: &mut DescriptorEncoder<'_>) -> std::fmt::Result {
+        let Some(Proxies { stats, .. }) = &self.proxies else { return Ok(()) };
+        let CatalogStats { derived, encoded, unchanged, changed, published, classes, classes_refused, .. } =
+            &stats.catalog;
+        gauge(out, "xds_classes", "Classes of clients that are kept current", count(classes))?;
+        counter(
+            out,
+            "xds_classes_refused",
+            "Streams refused because too many classes are open",
+            classes_refused.get(),
+        )?;
+        counter(out, "xds_derived", "Services derived again for a class of clients", derived.get())?;
+        counter(out, "xds_encoded", "Resources encoded", encoded.get())?;
+        counter(out, "xds_unchanged", "Encoded resources that had the bytes they had before", unchanged.get())?;
+        counter(out, "xds_changed", "Encoded resources that changed", changed.get())?;
+        counter(out, "xds_published", "Snapshots published", published.get())?;
+        let open = [("delta", &stats.streams.open_delta), ("sotw", &stats.streams.open_sotw)];
+        gauges(
+            out,
+            "xds_streams",
+            "Open streams",
+            open.map(|(variant, open)| (vec![("variant", variant.to_owned())], count(open))),
+        )?;
+        counter(out, "xds_accepted", "Streams accepted", stats.streams.accepted.get())?;
+        counter(out, "xds_refused", "Streams refused", stats.streams.refused.get())?;
+        counter(out, "xds_sent_bytes", "Bytes of responses", stats.streams.sent_bytes.get())?;
+        let by_type = |pick: fn(&TypeStats) -> &regions::stats::Counter| {
+            let line =
+                move |kind: ResourceType| (vec![("type", kind.label().to_owned())], pick(stats.streams.of(kind)).get());
+            ResourceType::ALL.map(line)
+        };
+        counters(out, "xds_responses", "Responses sent", by_type(|stats| &stats.responses))?;
+        counters(out, "xds_resources_sent", "Resources sent", by_type(|stats| &stats.resources_sent))?;
+        counters(out, "xds_acks", "Responses that clients accepted", by_type(|stats| &stats.acks))?;
+        counters(out, "xds_nacks", "Responses that clients rejected", by_type(|stats| &stats.nacks))?;
+        let held = ResourceType::ALL
+            .map(|kind| (vec![("type", kind.label().to_owned())], count(stats.catalog.resources_of(kind))));
+        gauges(out, "xds_resources", "Resources held, over all classes", held)
+    }
+}
+
+fn count(gauge: &regions::stats::Gauge) -> u64 {
+    u64::try_from(gauge.get()).unwrap_or(0)
+}
+
+fn counters(
+    out: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    lines: impl IntoIterator<Item = (Vec<(&'static str, String)>, u64)>,
+) -> std::fmt::Result {
+    let mut family = out.encode_descriptor(name, help, None, MetricType::Counter)?;
+    for (labels, value) in lines {
+        ConstCounter::new(value).encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
+}
+
+fn counter(out: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> std::fmt::Result {
+    ConstCounter::new(value).encode(out.encode_descriptor(name, help, None, MetricType::Counter)?)
+}
+
+fn gauge(out: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> std::fmt::Result {
+    let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+    gauge.encode(out.encode_descriptor(name, help, None, MetricType::Gauge)?)
+}
+
+fn gauges(
+    out: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    lines: impl IntoIterator<Item = (Vec<(&'static str, String)>, u64)>,
+) -> std::fmt::Result {
+    let mut family = out.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    for (labels, value) in lines {
+        let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+        gauge.encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! Port 15014: liveness, readiness, metrics and what there is to look into. Read-only, and without secrets.
+
+mod metrics;
+mod pages;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context;
+use axum::Router;
+use axum::routing::get;
+use regions::server::Streams;
+use regions::stats::Stats;
+use tokio::net::TcpListener;
+
+use crate::clusters::SeenTable;
+use crate::problem::ProblemBook;
+use crate::runtime::World;
+use crate::shutdown::Shutdown;
+
+/// What the pages read.
+#[derive(Clone)]
+pub struct Sources {
+    pub world: World,
+    pub problems: ProblemBook,
+    pub seen: SeenTable,
+    /// Set where proxies are served.
+    pub proxies: Option<Proxies>,
+}
+
+/// Proxy streams, and what was done for them.
+#[derive(Clone)]
+pub struct Proxies {
+    pub streams: Streams,
+    pub stats: Arc<Stats>,
+}
+
+/// Binds the admin port, so that a port in use is known before anything else starts.
+pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let hint = "is another isthmus running? choose another one with --admin";
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} for the admin pages ({hint})"))
+}
+
+/// Serves until the shutdown signal.
+pub async fn serve(listener: TcpListener, sources: Sources, mut shutdown: Shutdown) -> anyhow::Result<()> {
+    let router = Router::new()
+        .route("/livez", get(pages::livez))
+        .route("/readyz", get(pages::readyz))
+        .route("/metrics", get(metrics::metrics))
+        .route("/debug/members", get(pages::members))
+        .route("/debug/services", get(pages::services))
+        .route("/debug/problems", get(pages::problems))
+        .route("/debug/streams", get(pages::streams))
+        .with_state(sources);
+    axum::serve(listener, router)
+        .with_graceful_shutdown(async move { shutdown.wait().await })
+        .await
+        .context("the admin pages ended")
+}
+
+/// The pages of a controller that waits for its turn.
+pub async fn serve_standby(listener: TcpListener, mut shutdown: Shutdown) -> anyhow::Result<()> {
+    let router = Router::new().route("/livez", get(pages::livez)).route("/readyz", get(async || "ok, standing by\n"));
+    axum::serve(listener, router)
+        .with_graceful_shutdown(async move { shutdown.wait().await })
+        .await
+        .context("the admin pages ended")
+}

@@ -1,0 +1,52 @@
+//! Liveness, readiness, and what there is to look into, as JSON.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+
+use super::Sources;
+use crate::runtime::SyncState;
+use crate::view::{MemberView, ServiceView, StreamView};
+
+/// The process answers, so it lives.
+pub async fn livez() -> &'static str {
+    "ok\n"
+}
+
+/// Ready once it is known what there is, or the deadline for finding out has passed.
+pub async fn readyz(State(sources): State<Sources>) -> impl IntoResponse {
+    match sources.world.picture.borrow().sync {
+        SyncState::Waiting => (StatusCode::SERVICE_UNAVAILABLE, "waiting for the first sync\n"),
+        SyncState::Synced => (StatusCode::OK, "ok\n"),
+        SyncState::DeadlinePassed => {
+            (StatusCode::OK, "ok, but some member had not answered when the deadline passed\n")
+        }
+    }
+}
+
+pub async fn members(State(sources): State<Sources>) -> Json<Vec<MemberView>> {
+    let problems = sources.problems.snapshot();
+    let picture = sources.world.picture.borrow().clone();
+    Json(
+        picture
+            .members
+            .values()
+            .map(|report| MemberView::new(report, &problems, sources.seen.get(&report.id)))
+            .collect(),
+    )
+}
+
+pub async fn services(State(sources): State<Sources>) -> Json<Vec<ServiceView>> {
+    Json(sources.world.services().await.into_iter().map(ServiceView::from).collect())
+}
+
+pub async fn problems(State(sources): State<Sources>) -> Json<Vec<crate::problem::Problem>> {
+    Json(sources.problems.snapshot().into_values().flat_map(|objects| objects.into_values().flatten()).collect())
+}
+
+/// Connected proxies: who, which protocol, what was acknowledged and what was rejected.
+pub async fn streams(State(sources): State<Sources>) -> Json<Vec<StreamView>> {
+    let streams = sources.proxies.map(|proxies| proxies.streams.list()).unwrap_or_default();
+    Json(streams.iter().map(StreamView::new).collect())
+}

@@ -1,0 +1,78 @@
+//! The command line: one file a command. Arguments are parsed here and nowhere else.
+
+mod check;
+mod controller;
+mod exit;
+mod manifests;
+mod output;
+mod region;
+pub mod source;
+mod status;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use exit::{BadUsage, ProblemFound};
+pub use output::Format;
+
+use crate::telemetry::{self, LogArgs};
+
+/// Multi-cluster mesh federation: many Kubernetes clusters, one set of services, nearest endpoint first.
+///
+/// Exit codes: 0 fine, 1 a problem was found, 2 bad usage or input.
+#[derive(Debug, Parser)]
+#[command(name = "isthmus", version, propagate_version = true, max_term_width = 100)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// See it work: three regions, four clusters, real Envoys, live traffic, failures on a timetable.
+    Demo(crate::demo::DemoArgs),
+    /// Run the hub: onboarding, CIDR admission, mirroring, status. Leader-elected.
+    Controller(controller::Args),
+    /// Run one region's control plane: xDS for its proxies. Stateless, any number of replicas.
+    Region(region::Args),
+    /// Would this federation be admitted? Reports every clash and every broken object at once.
+    Check(check::Args),
+    /// Members, regions and services at a glance.
+    Status(status::Args),
+    /// Print what gets installed: custom resource definitions, RBAC, Deployments.
+    Manifests(manifests::Args),
+}
+
+/// Parses the command line and runs it.
+pub fn run() -> ExitCode {
+    let Args { command, log } = Args::parse();
+    if let Err(error) = telemetry::init(&log, matches!(command, Command::Demo(_))) {
+        return exit::report(&error);
+    }
+    // Whoever first needs TLS must find a provider; doing it here means that nobody can forget.
+    let installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    debug_assert!(installed.is_ok(), "the provider is installed once, here");
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return exit::report(&anyhow::Error::new(error).context("cannot start the async runtime")),
+    };
+    let result = runtime.block_on(async {
+        match command {
+            Command::Demo(args) => Ok(crate::demo::run(args).await),
+            Command::Controller(args) => controller::run(args).await,
+            Command::Region(args) => region::run(args).await,
+            Command::Check(args) => check::run(args).await,
+            Command::Status(args) => status::run(args).await,
+            Command::Manifests(args) => manifests::run(&args),
+        }
+    });
+    // Tasks that still wait on a dead cluster must not delay the exit.
+    runtime.shutdown_background();
+    match result {
+        Ok(code) => code,
+        Err(error) => exit::report(&error),
+    }
+}

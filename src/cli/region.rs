@@ -1,0 +1,73 @@
+//! `isthmus region`: one region's control plane.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use federation::Authority;
+use federation::model::RegionId;
+
+use super::source::SourceArgs;
+use super::{BadUsage, exit};
+use crate::plane::{self, Plane, Serve};
+use crate::shutdown::Shutdown;
+
+/// Serves merged xDS to the Envoys and gRPC clients of one region. Stateless: run as many replicas as you like.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The region to serve: the name of a Region.
+    #[arg(long)]
+    region: String,
+    #[command(flatten)]
+    source: SourceArgs,
+    /// Where to serve xDS in plaintext. Other than on loopback this needs --allow-plaintext.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:15010")]
+    xds: SocketAddr,
+    /// Serve plaintext xDS on an address that others can reach: for networks that are closed or encrypted by other means.
+    #[arg(long)]
+    allow_plaintext: bool,
+    #[command(flatten)]
+    plane: PlaneArgs,
+}
+
+/// Flags that the controller has as well.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct PlaneArgs {
+    /// Where to serve liveness, readiness, metrics and debug pages.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:15014")]
+    pub admin: SocketAddr,
+    /// How long to wait at start for members that neither answer nor fail, before what is known counts as all there is.
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub sync_deadline: u64,
+}
+
+impl PlaneArgs {
+    pub fn sync_deadline(self) -> Duration {
+        Duration::from_secs(self.sync_deadline)
+    }
+}
+
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let Args { region, source, xds, allow_plaintext, plane } = args;
+    let region = RegionId::new(&region).map_err(|error| BadUsage(format!("--region: {error}")))?;
+    if !xds.ip().is_loopback() && !allow_plaintext {
+        let text = format!(
+            "--xds: {xds} can be reached by others, and this port has no encryption; pass --allow-plaintext if that is meant"
+        );
+        return Err(BadUsage(text).into());
+    }
+    // In a folder nobody else decides; with a hub, the controller does, so that all replicas agree.
+    let authority = if source.world.is_some() { Authority::Own } else { Authority::Recorded };
+    let shutdown = Shutdown::on_signals()?;
+    let plane = Plane {
+        origin: plane::Origin::from_args(&source).await?,
+        own_namespace: source.own_namespace()?,
+        authority,
+        admin: plane.admin,
+        sync_deadline: plane.sync_deadline(),
+        serve: Some(Serve { region, xds }),
+        writers: None,
+    };
+    plane::run(plane, shutdown).await?;
+    Ok(exit::FINE)
+}

@@ -1,0 +1,115 @@
+//! The watches of one connection: six kinds, one task each.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use federation::change::{Batch, Delta, Epoch, MemberChanges};
+use federation::model::ClusterId;
+use k8s_openapi::api::core::v1::{Namespace, Node, Service};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::networking::v1::ServiceCIDR;
+use kube::Api;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::api::ServiceExport;
+use crate::clusters::connect::{ConnectError, Link, describe};
+use crate::clusters::tables::SeenMark;
+use crate::clusters::watch::{Follow, Guarded, Listener, Plain, Reading, ToFeed, Trouble, follow};
+use crate::feed::{Feed, FeedClosed};
+use crate::problem::{ProblemBook, ProblemOrigin};
+
+/// Troubles that may wait to be heard; more say nothing new.
+const TROUBLES: usize = 16;
+
+/// Which of the kinds that need not exist were there, over all connections of a member.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Optional {
+    service_cidrs: Arc<AtomicBool>,
+    exports: Arc<AtomicBool>,
+}
+
+/// What a watch reports to the connection it belongs to.
+#[derive(Debug)]
+pub(super) enum Report {
+    /// Find out whether the API server is there.
+    Broken,
+    /// This connection is no good.
+    Lost(ConnectError),
+}
+
+/// What the watches of one connection share.
+pub(super) struct Watches {
+    pub(super) id: ClusterId,
+    pub(super) epoch: Epoch,
+    pub(super) feed: Feed,
+    pub(super) problems: ProblemBook,
+    pub(super) seen: SeenMark,
+    pub(super) optional: Optional,
+}
+
+/// Running watches; dropping this ends them.
+pub(super) struct Running {
+    pub(super) tasks: JoinSet<FeedClosed>,
+    pub(super) reports: mpsc::Receiver<Report>,
+}
+
+impl Watches {
+    pub(super) fn start(&self, link: &Link) -> Running {
+        let (sender, reports) = mpsc::channel(TROUBLES);
+        let mut tasks = JoinSet::new();
+        let listener = || ToSession { server: link.server.clone(), sender: sender.clone() };
+        let client = &link.client.client;
+        let set = &mut tasks;
+        self.add::<Plain<Namespace>>(set, client, listener(), MemberChanges::Namespaces, None, false);
+        self.add::<Plain<Service>>(set, client, listener(), MemberChanges::Services, None, false);
+        self.add::<Plain<EndpointSlice>>(set, client, listener(), MemberChanges::Slices, None, false);
+        // Nodes change all the time, their ranges never.
+        self.add::<Plain<Node>>(set, client, listener(), MemberChanges::Nodes, None, true);
+        let cidrs = Some(self.optional.service_cidrs.clone());
+        self.add::<Plain<ServiceCIDR>>(set, client, listener(), MemberChanges::ServiceCidrs, cidrs, true);
+        let exports = Some(self.optional.exports.clone());
+        self.add::<Guarded<ServiceExport>>(set, client, listener(), MemberChanges::Exports, exports, true);
+        Running { tasks, reports }
+    }
+
+    fn add<R: Reading>(
+        &self,
+        tasks: &mut JoinSet<FeedClosed>,
+        client: &kube::Client,
+        listener: ToSession,
+        changes: fn(Delta<R::Model>) -> MemberChanges,
+        optional: Option<Arc<AtomicBool>>,
+        remember: bool,
+    ) {
+        let (cluster, epoch) = (self.id.clone(), self.epoch);
+        let wrap = move |delta| Batch::Member { cluster: cluster.clone(), epoch, changes: changes(delta) };
+        let how = Follow {
+            origin: ProblemOrigin::from(&self.id),
+            problems: self.problems.clone(),
+            seen: self.seen.clone(),
+            listener,
+            remember,
+            optional,
+        };
+        tasks.spawn(follow::<R, _>(Api::all(client.clone()), how, ToFeed { feed: self.feed.clone(), wrap }));
+    }
+}
+
+struct ToSession {
+    server: http::Uri,
+    sender: mpsc::Sender<Report>,
+}
+
+impl Listener for ToSession {
+    fn trouble(&mut self, plural: &str, trouble: Trouble) {
+        let report = match trouble {
+            Trouble::Broken(_) => Report::Broken,
+            Trouble::Refused(error) | Trouble::Stuck(error) => {
+                Report::Lost(describe(&self.server, &format!("watch {plural}"), &error))
+            }
+        };
+        // A full channel holds reports enough.
+        let _ = self.sender.try_send(report);
+    }
+}

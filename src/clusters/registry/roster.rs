@@ -1,0 +1,90 @@
+//! Who is a member, and what its credential is now. No IO.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use federation::change::{Change, Delta, Object};
+use federation::model::ClusterId;
+
+use super::entries::{MemberEntry, SecretEntry, Value};
+use crate::clusters::kubeconfig::MAX_KUBECONFIG_BYTES;
+use crate::clusters::secret::{Credential, SecretRef};
+
+#[derive(Debug)]
+pub(super) struct Roster {
+    namespace: String,
+    members: BTreeMap<ClusterId, Option<SecretRef>>,
+    /// `None` until Secrets were listed once: before that, a missing Secret means nothing.
+    secrets: Option<BTreeMap<Arc<str>, SecretEntry>>,
+}
+
+impl Roster {
+    pub(super) fn new(namespace: String) -> Self {
+        Self { namespace, members: BTreeMap::new(), secrets: None }
+    }
+
+    pub(super) fn members(&mut self, delta: Delta<MemberEntry>) {
+        apply(&mut self.members, delta, |entry| entry.secret);
+    }
+
+    pub(super) fn secrets(&mut self, delta: Delta<SecretEntry>) {
+        apply(self.secrets.get_or_insert_default(), delta, |entry| entry);
+    }
+
+    pub(super) fn contains(&self, id: &ClusterId) -> bool {
+        self.members.contains_key(id)
+    }
+
+    pub(super) fn credentials(&self) -> impl Iterator<Item = (&ClusterId, Credential)> {
+        self.members.iter().map(|(id, secret)| (id, self.credential(secret.as_ref())))
+    }
+
+    fn credential(&self, secret: Option<&SecretRef>) -> Credential {
+        let missing = |text: String| Credential::Missing(Arc::from(text));
+        let Some(secrets) = &self.secrets else { return Credential::Unknown };
+        let namespace = &self.namespace;
+        let Some(SecretRef { name, key }) = secret else {
+            return missing(format!(
+                "spec.kubeconfigSecretRef is not set; expected a Secret in namespace {namespace} with a kubeconfig"
+            ));
+        };
+        let Some(entry) = secrets.get(name) else {
+            return missing(format!(
+                "Secret {namespace}/{name} does not exist; create it with the kubeconfig under {key:?}"
+            ));
+        };
+        match entry.keys.get(key) {
+            Some(Value::Here(kubeconfig)) => Credential::Present {
+                place: Arc::from(format!("Secret {namespace}/{name}, key {key:?}")),
+                kubeconfig: kubeconfig.clone(),
+            },
+            Some(Value::TooLarge(found)) => missing(format!(
+                "Secret {namespace}/{name}, key {key:?} has {found} bytes; expected a kubeconfig of at most \
+                 {MAX_KUBECONFIG_BYTES} bytes"
+            )),
+            None => missing(format!("Secret {namespace}/{name} has no key {key:?}; put the kubeconfig under it")),
+        }
+    }
+}
+
+fn apply<T: Object, V>(table: &mut BTreeMap<T::Key, V>, delta: Delta<T>, value: impl Fn(T) -> V) {
+    match delta {
+        Delta::Full { objects, rejected } => {
+            let mut before = std::mem::take(table);
+            *table = objects.into_iter().map(|object| (object.key().clone(), value(object))).collect();
+            for key in rejected {
+                if let Some(last) = before.remove(&key) {
+                    table.entry(key).or_insert(last);
+                }
+            }
+        }
+        Delta::Partial(changes) => {
+            for change in changes {
+                match change {
+                    Change::Put(object) => table.insert(object.key().clone(), value(object)),
+                    Change::Delete(key) => table.remove(&key),
+                };
+            }
+        }
+    }
+}

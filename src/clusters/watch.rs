@@ -1,0 +1,285 @@
+//! One watch of one kind, kept alive: the first list as one `Full`, then what changes, then a `Full` again whenever the
+//! API server could no longer say what was missed. An interrupted list is never told.
+//!
+//! The library's watcher lists and resumes; what it gets wrong is put right here: a `410 Gone` when a watch *starts*
+//! makes it ask for the same version for ever, so it is built anew, and a list that stalls is given up.
+
+mod intake;
+mod reading;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use federation::change::{Batch, Delta, Object};
+use futures::{Stream, StreamExt as _};
+use kube::Api;
+use kube::runtime::watcher;
+use tokio::time::Instant;
+
+use super::connect::LIST_TIMEOUT;
+use super::retry::Retry;
+use super::tables::{SeenMark, now};
+use crate::feed::{Feed, FeedClosed};
+use crate::problem::{ProblemBook, ProblemOrigin};
+use intake::Intake;
+pub(crate) use reading::guarded;
+pub use reading::{Guarded, Plain, Reading};
+
+/// Events taken into one batch at most.
+const MAX_EVENTS_PER_BATCH: usize = 256;
+/// The API server ends a watch after this; a watch that stays silent a little longer is opened again.
+const WATCH_TIMEOUT_S: u32 = 60;
+/// Objects in one page of a list.
+const PAGE_SIZE: u32 = 500;
+/// Failures in a row after which the watcher is built anew, which lists again.
+const REBUILD_AFTER_FAILURES: u32 = 3;
+/// A watch that has failed for so long is no watch: the connection is not what it claims to be.
+const STUCK_AFTER: Duration = Duration::from_secs(30);
+/// How often a kind that is not there is looked for again.
+const ABSENT_RECHECK: Duration = Duration::from_secs(30);
+/// Times in a row that a kind which was there must be missing before it is believed to be gone.
+const ABSENT_STRIKES: u32 = 3;
+/// Failures further apart than this have nothing to do with each other.
+const FORGIVEN_AFTER: Duration = Duration::from_secs(45);
+const FIRST_RETRY: Duration = Duration::from_millis(250);
+const LAST_RETRY: Duration = Duration::from_secs(5);
+
+/// Where deltas go.
+pub trait Sink<T: Object>: Send {
+    fn take(&mut self, delta: Delta<T>) -> impl Future<Output = Result<(), FeedClosed>> + Send;
+}
+
+/// Straight to the engine, as the batch that `wrap` makes of it.
+pub struct ToFeed<F> {
+    pub feed: Feed,
+    pub wrap: F,
+}
+
+impl<T, F> Sink<T> for ToFeed<F>
+where
+    T: Object + Send,
+    T::Key: Send,
+    F: Fn(Delta<T>) -> Batch + Send,
+{
+    async fn take(&mut self, delta: Delta<T>) -> Result<(), FeedClosed> {
+        self.feed.send((self.wrap)(delta)).await
+    }
+}
+
+/// What is wrong with a watch. It is retried whatever the answer; whoever hears of it decides about the connection.
+#[derive(Debug)]
+pub enum Trouble {
+    /// It broke, or could not be opened. Often the first sign of a dead API server.
+    Broken(kube::Error),
+    /// 401 or 403: asking again changes nothing.
+    Refused(kube::Error),
+    /// It has failed for longer than [`STUCK_AFTER`].
+    Stuck(kube::Error),
+}
+
+/// Hears what is wrong with a watch of a kind (its plural name).
+pub trait Listener: Send {
+    fn trouble(&mut self, plural: &str, trouble: Trouble);
+}
+
+/// How to watch one kind.
+pub struct Follow<L> {
+    pub origin: ProblemOrigin,
+    pub problems: ProblemBook,
+    pub seen: SeenMark,
+    pub listener: L,
+    /// Drop repetitions of what was told already; costs a copy of each object.
+    pub remember: bool,
+    /// Set for kinds that need not exist. It remembers, across connections, whether it was ever there: a kind that was
+    /// never seen and may not be listed counts as empty; one that was seen does not.
+    pub optional: Option<Arc<AtomicBool>>,
+}
+
+/// Watches until the feed closes; dropping the future stops it.
+pub async fn follow<R: Reading, L: Listener>(
+    api: Api<R::Wire>,
+    mut how: Follow<L>,
+    mut sink: impl Sink<R::Model>,
+) -> FeedClosed {
+    let mut intake = Intake::<R>::new(how.origin.clone(), how.problems.clone(), how.remember);
+    let mut health = Health::new();
+    loop {
+        let config = watcher::Config::default().timeout(WATCH_TIMEOUT_S).page_size(PAGE_SIZE);
+        let stream = watcher(api.clone(), config);
+        if let Err(closed) = run(stream, &mut intake, &mut health, &mut how, &mut sink).await {
+            return closed;
+        }
+    }
+}
+
+/// Runs one watcher until it must be built anew.
+async fn run<R: Reading>(
+    stream: impl Stream<Item = watcher::Result<watcher::Event<R::Wire>>> + Send,
+    intake: &mut Intake<R>,
+    health: &mut Health,
+    how: &mut Follow<impl Listener>,
+    sink: &mut impl Sink<R::Model>,
+) -> Result<(), FeedClosed> {
+    let mut chunks = std::pin::pin!(stream.ready_chunks(MAX_EVENTS_PER_BATCH));
+    loop {
+        // A watch may rightly be silent for hours; a list that is silent hangs.
+        let chunk = if intake.is_listing() {
+            tokio::time::timeout(LIST_TIMEOUT, chunks.next()).await.unwrap_or_else(|_| Some(vec![Err(stalled())]))
+        } else {
+            chunks.next().await
+        };
+        let mut failure = None;
+        for event in chunk.unwrap_or_else(|| vec![Err(stalled())]) {
+            match event {
+                Ok(event) => {
+                    // Starting to list is our own doing, not a sign of life.
+                    if !matches!(event, watcher::Event::Init) {
+                        health.good();
+                        how.seen.heard(now());
+                    }
+                    if let Some(full) = intake.event(event) {
+                        if let Some(was_there) = &how.optional {
+                            was_there.store(true, Ordering::Relaxed);
+                        }
+                        sink.take(full).await?;
+                    }
+                }
+                Err(error) => failure = Some(error),
+            }
+        }
+        if let Some(partial) = intake.drain() {
+            sink.take(partial).await?;
+        }
+        if let Some(error) = failure {
+            // A list that failed or stalled is no list.
+            let listing = intake.is_listing();
+            match after(error) {
+                After::Relist => return Ok(()),
+                After::Absent(error) if how.optional.is_some() => {
+                    absent(error, intake, health, how, sink).await?;
+                    return Ok(());
+                }
+                After::Absent(error) | After::Resume(error) => {
+                    if health.bad(error, how, R::plural()).await || listing {
+                        return Ok(());
+                    }
+                }
+                After::Rebuild(error) => {
+                    health.bad(error, how, R::plural()).await;
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+/// The kind is not there, or we may not know.
+async fn absent<R: Reading>(
+    error: kube::Error,
+    intake: &mut Intake<R>,
+    health: &mut Health,
+    how: &mut Follow<impl Listener>,
+    sink: &mut impl Sink<R::Model>,
+) -> Result<(), FeedClosed> {
+    let was_there = how.optional.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed));
+    let forbidden = matches!(&error, kube::Error::Api(status) if status.code == 403);
+    health.absent += 1;
+    if was_there && (forbidden || health.absent < ABSENT_STRIKES) {
+        // It had objects once: not being allowed to look is no reason to believe they are gone, and an API server that
+        // starts may not know its custom resources yet.
+        health.bad(error, how, R::plural()).await;
+        return Ok(());
+    }
+    if health.absent == 1 || was_there {
+        tracing::debug!(kind = R::plural(), "the cluster does not have this kind, or hides it: taken as empty");
+        sink.take(intake.nothing()).await?;
+    }
+    if let Some(flag) = &how.optional {
+        flag.store(false, Ordering::Relaxed);
+    }
+    tokio::time::sleep(ABSENT_RECHECK).await;
+    Ok(())
+}
+
+/// How long a watch has been failing.
+struct Health {
+    failures: u32,
+    first: Option<Instant>,
+    last: Option<Instant>,
+    absent: u32,
+    retry: Retry,
+}
+
+impl Health {
+    fn new() -> Self {
+        let retry = Retry::new(FIRST_RETRY, LAST_RETRY);
+        Self { failures: 0, first: None, last: None, absent: 0, retry }
+    }
+
+    fn good(&mut self) {
+        if self.failures > 0 || self.absent > 0 {
+            *self = Self::new();
+        }
+    }
+
+    /// Tells the listener, waits, and says whether the watcher should be built anew.
+    async fn bad(&mut self, error: kube::Error, how: &mut Follow<impl Listener>, plural: &str) -> bool {
+        let at = Instant::now();
+        // A watch that runs again but has nothing to say does not call `good`.
+        if self.last.is_some_and(|last| at.duration_since(last) > FORGIVEN_AFTER) {
+            *self = Self::new();
+        }
+        self.failures += 1;
+        self.last = Some(at);
+        let first = *self.first.get_or_insert(at);
+        let trouble = match &error {
+            kube::Error::Api(status) if matches!(status.code, 401 | 403) => Trouble::Refused(error),
+            _ if at.duration_since(first) >= STUCK_AFTER => Trouble::Stuck(error),
+            _ => Trouble::Broken(error),
+        };
+        how.listener.trouble(plural, trouble);
+        tokio::time::sleep(self.retry.delay()).await;
+        self.failures >= REBUILD_AFTER_FAILURES
+    }
+}
+
+/// What an error of the watcher asks for.
+#[derive(Debug)]
+enum After {
+    /// The version we were at is gone, and the watcher would ask for it for ever.
+    Relist,
+    /// 403 or 404.
+    Absent(kube::Error),
+    /// The watcher goes on from where it was.
+    Resume(kube::Error),
+    /// An event may have been lost.
+    Rebuild(kube::Error),
+}
+
+fn after(error: watcher::Error) -> After {
+    match error {
+        watcher::Error::WatchStartFailed(kube::Error::Api(status)) if status.code == 410 => After::Relist,
+        watcher::Error::InitialListFailed(kube::Error::Api(status)) if matches!(status.code, 403 | 404) => {
+            After::Absent(kube::Error::Api(status))
+        }
+        // After an error event the watcher goes on as if nothing was missed, unless the code is 410: then it lists again.
+        watcher::Error::WatchError(status) if status.code == 410 => After::Resume(kube::Error::Api(status)),
+        watcher::Error::WatchError(status) => After::Rebuild(kube::Error::Api(status)),
+        // An event that cannot be read was skipped.
+        watcher::Error::WatchFailed(error @ kube::Error::SerdeError(_)) => After::Rebuild(error),
+        watcher::Error::InitialListFailed(error)
+        | watcher::Error::WatchStartFailed(error)
+        | watcher::Error::WatchFailed(error) => After::Resume(error),
+        watcher::Error::NoResourceVersion => {
+            After::Rebuild(kube::Error::Service("no resourceVersion in the answer".into()))
+        }
+    }
+}
+
+fn stalled() -> watcher::Error {
+    let late = std::io::Error::from(std::io::ErrorKind::TimedOut);
+    watcher::Error::InitialListFailed(kube::Error::Service(late.into()))
+}

@@ -1,0 +1,93 @@
+//! What a watch reads off the wire, and what it makes of it.
+
+use std::fmt::Debug;
+use std::marker::PhantomData;
+
+use federation::change::Object;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Resource;
+use kube::core::DeserializeGuard;
+use serde::de::DeserializeOwned;
+
+use crate::convert::{Convert, Converted, object_name};
+use crate::problem::Problem;
+
+/// A kind as one watch reads it.
+pub trait Reading: Send + 'static {
+    type Wire: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static;
+    type Model: Object<Key: Send> + Clone + PartialEq + Send + 'static;
+
+    fn read(wire: &Self::Wire) -> Converted<Self::Model>;
+    fn key(meta: &ObjectMeta) -> Option<<Self::Model as Object>::Key>;
+
+    fn kind() -> String {
+        Self::Wire::kind(&()).into_owned()
+    }
+    fn plural() -> &'static str {
+        match Self::Wire::plural(&()) {
+            std::borrow::Cow::Borrowed(plural) => plural,
+            std::borrow::Cow::Owned(_) => "objects",
+        }
+    }
+}
+
+/// A kind that Kubernetes itself defines: its API server lets no object through that does not fit the schema.
+pub struct Plain<K>(PhantomData<fn() -> K>);
+
+impl<K> Reading for Plain<K>
+where
+    K: Convert<Model: Object<Key: Send> + Clone + PartialEq + Send + 'static>
+        + Clone
+        + Debug
+        + DeserializeOwned
+        + Send
+        + 'static,
+{
+    type Wire = K;
+    type Model = K::Model;
+
+    fn read(wire: &K) -> Converted<K::Model> {
+        wire.convert()
+    }
+    fn key(meta: &ObjectMeta) -> Option<<K::Model as Object>::Key> {
+        K::key_of(meta)
+    }
+}
+
+/// A custom kind: its definition in the cluster may be older, newer or looser than ours, so that one object that does
+/// not fit must not make the whole list unreadable.
+pub struct Guarded<K>(PhantomData<fn() -> K>);
+
+impl<K> Reading for Guarded<K>
+where
+    K: Convert<Model: Object<Key: Send> + Clone + PartialEq + Send + 'static>
+        + Clone
+        + Debug
+        + DeserializeOwned
+        + Send
+        + 'static,
+{
+    type Wire = DeserializeGuard<K>;
+    type Model = K::Model;
+
+    fn read(wire: &Self::Wire) -> Converted<K::Model> {
+        guarded(wire, K::convert)
+    }
+    fn key(meta: &ObjectMeta) -> Option<<K::Model as Object>::Key> {
+        K::key_of(meta)
+    }
+}
+
+/// Reads an object if it fits its schema, and rejects it if not.
+pub(crate) fn guarded<K, T>(wire: &DeserializeGuard<K>, read: impl FnOnce(&K) -> Converted<T>) -> Converted<T>
+where
+    K: Resource<DynamicType = ()>,
+{
+    match &wire.0 {
+        Ok(object) => read(object),
+        Err(invalid) => {
+            let object = object_name(&K::kind(&()), &invalid.metadata);
+            Err(vec![Problem::new(&object, "", &invalid.error, "an object that fits its definition")])
+        }
+    }
+}

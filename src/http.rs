@@ -1,0 +1,31 @@
+//! One small HTTP client, for the admin pages of a process like this one.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+
+/// An admin page that takes longer does not work.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest page read, in bytes.
+const MAX_PAGE: usize = 256 * 1024 * 1024;
+
+/// Fetches a page over plain HTTP.
+pub async fn get(url: &str) -> anyhow::Result<Bytes> {
+    let uri: axum::http::Uri = url.parse().context("not a URL")?;
+    let client: Client<HttpConnector, Empty<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
+    let fetch = async {
+        let answer = client.get(uri).await.context("nobody answers")?;
+        let status = answer.status();
+        if !status.is_success() {
+            bail!("the answer is {status}");
+        }
+        let body = Limited::new(answer.into_body(), MAX_PAGE).collect().await;
+        Ok(body.map_err(anyhow::Error::from_boxed).context("the answer broke off")?.to_bytes())
+    };
+    tokio::time::timeout(TIMEOUT, fetch).await.context("no answer in time")?
+}

@@ -1,0 +1,140 @@
+//! The hub's objects, read once: for commands that look and leave. Members are not asked; what is known of them stands
+//! in their status.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use federation::change::{Batch, Delta, Epoch, HubChanges, LinkChange, MemberChanges};
+use federation::model::ClusterUid;
+use kube::Api;
+use kube::api::ListParams;
+
+use crate::api::{FederationPolicy, MemberCluster, MemberClusterStatus, Region};
+use crate::convert::{Convert, parse_cidr};
+use crate::problem::Problem;
+use crate::view::{ConditionView, MemberView};
+
+/// One list of the hub must not take longer.
+const LIST_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The hub's custom resources.
+#[derive(Debug, Default)]
+pub struct HubObjects {
+    pub regions: Vec<Region>,
+    pub members: Vec<MemberCluster>,
+    pub policies: Vec<FederationPolicy>,
+}
+
+impl HubObjects {
+    pub async fn read(client: &kube::Client) -> anyhow::Result<Self> {
+        Ok(Self { regions: list(client).await?, members: list(client).await?, policies: list(client).await? })
+    }
+
+    /// As the engine would hear them, with the members' identities and discovered ranges as their status records them.
+    pub fn batches(&self) -> (Vec<Batch>, Vec<Problem>) {
+        let mut problems = Vec::new();
+        let mut batches = vec![
+            Batch::Hub(HubChanges::Regions(convert(&self.regions, &mut problems))),
+            Batch::Hub(HubChanges::Policies(convert(&self.policies, &mut problems))),
+        ];
+        let status: BTreeMap<&str, &MemberClusterStatus> = self
+            .members
+            .iter()
+            .filter_map(|member| Some((member.metadata.name.as_deref()?, member.status.as_ref()?)))
+            .collect();
+        let mut members = convert(&self.members, &mut problems);
+        if let Delta::Full { objects, .. } = &mut members {
+            for member in &mut *objects {
+                let known = status.get(member.id.as_str()).and_then(|status| status.cidrs.as_ref());
+                let ranges = |texts: &[String]| -> Option<Vec<_>> {
+                    let ranges: Vec<_> = texts.iter().filter_map(|text| parse_cidr(text).ok()).collect();
+                    (!ranges.is_empty()).then_some(ranges)
+                };
+                member.pods = member.pods.take().or_else(|| ranges(&known?.pods));
+                member.services = member.services.take().or_else(|| ranges(&known?.services));
+            }
+        }
+        batches.push(Batch::Hub(HubChanges::Members(members)));
+        for member in &self.members {
+            let Some(id) = crate::convert::key_member(&member.metadata) else { continue };
+            // A cluster that nobody reached yet is judged by its ranges; its identity is taken to be one of its own.
+            let uid = member.status.as_ref().and_then(|status| status.cluster_uid.clone());
+            let uid = ClusterUid(Arc::from(uid.unwrap_or_else(|| format!("unknown:{id}"))));
+            let version =
+                member.status.as_ref().and_then(|status| status.kubernetes_version.as_deref()).unwrap_or_default();
+            let up = MemberChanges::Link(LinkChange::Up { uid, version: Arc::from(version) });
+            batches.push(Batch::Member { cluster: id, epoch: Epoch(1), changes: up });
+        }
+        (batches, problems)
+    }
+
+    /// Members as their status shows them.
+    pub fn views(&self) -> Vec<MemberView> {
+        self.members.iter().map(view).collect()
+    }
+}
+
+async fn list<K>(client: &kube::Client) -> anyhow::Result<Vec<K>>
+where
+    K: kube::Resource<DynamicType = (), Scope = k8s_openapi::ClusterResourceScope>
+        + Clone
+        + std::fmt::Debug
+        + serde::de::DeserializeOwned,
+{
+    let api: Api<K> = Api::all(client.clone());
+    let kind = K::kind(&());
+    let found = tokio::time::timeout(LIST_TIMEOUT, api.list(&ListParams::default())).await;
+    let found = found.with_context(|| format!("the hub's API server does not answer in time for {kind} objects"))?;
+    let hint = "are the definitions installed? see `isthmus manifests crds`";
+    Ok(found.with_context(|| format!("cannot list {kind} objects in the hub ({hint})"))?.items)
+}
+
+fn convert<K: Convert>(objects: &[K], problems: &mut Vec<Problem>) -> Delta<K::Model> {
+    let (mut good, mut rejected) = (Vec::new(), Vec::new());
+    for object in objects {
+        match object.convert() {
+            Ok(found) => good.extend(found),
+            Err(found) => {
+                problems.extend(found);
+                rejected.extend(K::key_of(object.meta()));
+            }
+        }
+    }
+    Delta::Full { objects: good, rejected }
+}
+
+fn view(member: &MemberCluster) -> MemberView {
+    let status = member.status.clone().unwrap_or_default();
+    let conditions: Vec<ConditionView> = status
+        .conditions
+        .into_iter()
+        .map(|condition| ConditionView {
+            kind: condition.type_,
+            status: condition.status,
+            reason: condition.reason,
+            message: condition.message,
+        })
+        .collect();
+    let ready = conditions.iter().find(|condition| condition.kind == "Ready");
+    let (counts, cidrs) = (status.counts.unwrap_or_default(), status.cidrs.unwrap_or_default());
+    MemberView {
+        id: member.metadata.name.clone().unwrap_or_default(),
+        region: member.spec.region.clone(),
+        ready: ready.is_some_and(|condition| condition.status == "True"),
+        reason: ready.map_or_else(|| "Pending".to_owned(), |condition| condition.reason.clone()),
+        message: ready
+            .map_or_else(|| "no controller has looked at it yet".to_owned(), |condition| condition.message.clone()),
+        conditions,
+        uid: status.cluster_uid,
+        kubernetes_version: status.kubernetes_version,
+        pod_cidrs: cidrs.pods,
+        service_cidrs: cidrs.services,
+        services: counts.services,
+        endpoints: counts.endpoints,
+        mirrored: counts.mirrored,
+        last_seen: status.last_seen.map(|seen| seen.0.to_string()),
+        problems: status.problems,
+    }
+}

@@ -1,0 +1,212 @@
+//! The wiring of a running process: a source feeds the engine, the engine feeds a region's catalog or the hub's writers,
+//! and the admin port shows it all. `controller` and `region` differ only in what hangs on the engine.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use federation::model::{Namespace, RegionId};
+use federation::{Authority, Config, Effects};
+use regions::catalog::{self, Catalog};
+use regions::server::{self, Shared, Streams};
+use tokio::task::JoinSet;
+
+use crate::admin;
+use crate::cli::source::SourceArgs;
+use crate::clusters::{self, HubOptions, Tables};
+use crate::feed::Feed;
+use crate::mirror;
+use crate::problem::ProblemBook;
+use crate::runtime::{self, Follower, Wiring};
+use crate::shutdown::Shutdown;
+use crate::status;
+
+/// A process, before it runs.
+pub struct Plane {
+    pub origin: Origin,
+    pub own_namespace: Namespace,
+    pub authority: Authority,
+    pub admin: SocketAddr,
+    pub sync_deadline: Duration,
+    /// Set for a region's control plane.
+    pub serve: Option<Serve>,
+    /// Set for the hub's controller.
+    pub writers: Option<Writers>,
+}
+
+/// Where the world comes from.
+pub enum Origin {
+    Hub { client: kube::Client, namespace: String },
+    Folder(PathBuf),
+}
+
+/// What a region's control plane serves.
+pub struct Serve {
+    pub region: RegionId,
+    pub xds: SocketAddr,
+}
+
+/// Where mirrored objects and statuses are written.
+pub enum Writers {
+    Cluster { hub: kube::Client },
+    Folder(PathBuf),
+}
+
+impl Origin {
+    pub async fn from_args(args: &SourceArgs) -> anyhow::Result<Self> {
+        match args.folder()? {
+            Some(folder) => Ok(Self::Folder(folder)),
+            None => Ok(Self::Hub { client: args.hub().await?, namespace: args.namespace.clone() }),
+        }
+    }
+}
+
+/// Runs until the shutdown signal.
+pub async fn run(plane: Plane, shutdown: Shutdown) -> anyhow::Result<()> {
+    let Plane { origin, own_namespace, authority, admin, sync_deadline, serve, writers } = plane;
+    // Ports first: a port in use should be the first thing that goes wrong, not the last.
+    let admin = admin::bind(admin).await?;
+    let xds = match &serve {
+        Some(serve) => Some(server::listen(serve.xds).context("choose another address with --xds")?),
+        None => None,
+    };
+
+    let (feed, batches) = Feed::new();
+    let problems = ProblemBook::default();
+    let tables = Tables::default();
+    let followers = writers.map(|writers| start_writers(writers, &tables, &problems, &shutdown)).unwrap_or_default();
+
+    let stats = Arc::new(regions::stats::Stats::default());
+    let streams = Streams::default();
+    let (catalog, handle) = match &serve {
+        Some(_) => {
+            let (handle, commands) = catalog::channel();
+            (Some((Catalog::new(Arc::clone(&stats)), commands)), Some(handle))
+        }
+        None => (None, None),
+    };
+    let config = Config { authority, own_namespace };
+    let wiring = Wiring { config, feed: batches, catalog, followers, sync_deadline };
+    let world = runtime::start(wiring, shutdown.clone()).context("cannot start the engine's thread")?;
+
+    let mut tasks = JoinSet::new();
+    let proxies = serve.is_some().then(|| admin::Proxies { streams: streams.clone(), stats: Arc::clone(&stats) });
+    let pages = admin::Sources { world, problems: problems.clone(), seen: tables.seen.clone(), proxies };
+    tasks.spawn(admin::serve(admin, pages, shutdown.clone()));
+    if let (Some(serve), Some(listener), Some(catalog)) = (serve, xds, handle) {
+        tracing::info!(region = %serve.region, address = %listener.local_addr()?, "serving xDS");
+        let identifier = Arc::from(format!("isthmus/{}", serve.region));
+        let shared = Shared { catalog, region: serve.region, identifier, stats, streams };
+        let mut ending = shutdown.clone();
+        tasks.spawn(async move {
+            server::serve(listener, shared, async move { ending.wait().await }).await.context("xDS ended")
+        });
+    }
+    start_source(origin, feed, problems, tables, shutdown.clone(), &mut tasks)?;
+
+    // The first to end decides: with the shutdown signal all end, without it one that ends is an error.
+    let mut result = Ok(());
+    while let Some(ended) = tasks.join_next().await {
+        let ended = ended.context("a task was lost").and_then(|inner| inner);
+        if ended.is_err() && result.is_ok() {
+            result = ended;
+        }
+        if !shutdown.fired() {
+            break;
+        }
+    }
+    result
+}
+
+fn start_source(
+    origin: Origin,
+    feed: Feed,
+    problems: ProblemBook,
+    tables: Tables,
+    mut shutdown: Shutdown,
+    tasks: &mut JoinSet<anyhow::Result<()>>,
+) -> anyhow::Result<()> {
+    match origin {
+        Origin::Folder(folder) => {
+            let files = crate::files::spawn(&folder, feed, problems)
+                .with_context(|| format!("cannot follow the world in {}", folder.display()))?;
+            tasks.spawn(async move {
+                shutdown.wait().await;
+                drop(files);
+                Ok(())
+            });
+        }
+        Origin::Hub { client, namespace } => {
+            tasks.spawn(async move {
+                tokio::select! {
+                    () = shutdown.wait() => {}
+                    _closed = clusters::run_hub(HubOptions { client, namespace }, tables, feed, problems) => {}
+                }
+                Ok(())
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Starts what brings the engine's wishes about. It ends with the shutdown signal.
+fn start_writers(writers: Writers, tables: &Tables, problems: &ProblemBook, shutdown: &Shutdown) -> Vec<Follower> {
+    match writers {
+        Writers::Folder(folder) => {
+            let writer = mirror::folder::Folder::new(folder);
+            vec![Box::new(move |effects: &Effects| {
+                for error in writer.submit(&effects.mirrors) {
+                    tracing::warn!(%error, "--mirror-out");
+                }
+            })]
+        }
+        Writers::Cluster { hub } => {
+            let (mirror, status) = (mirror::Writer::new(), status::Writer::new());
+            let sources = status::Sources {
+                client: hub,
+                seen: tables.seen.clone(),
+                notes: tables.notes.clone(),
+                problems: problems.clone(),
+                mirrors: mirror.progress(),
+            };
+            let (clients, writing, telling, mut ending) =
+                (tables.clients.clone(), mirror.clone(), status.clone(), shutdown.clone());
+            tokio::spawn(async move {
+                tokio::select! {
+                    () = ending.wait() => {}
+                    () = writing.run(&clients) => {}
+                    () = telling.run(sources) => {}
+                }
+            });
+            vec![Box::new(move |effects: &Effects| {
+                for (id, _) in effects.members.iter().filter(|(_, report)| report.is_none()) {
+                    mirror.forget(id);
+                }
+                mirror.submit(effects.mirrors.clone());
+                status.submit(effects.members.clone());
+            })]
+        }
+    }
+}
+
+/// A standby controller: it lives, it is ready to take over, and it does nothing.
+pub struct Standby {
+    stop: crate::shutdown::ShutdownTrigger,
+    pages: tokio::task::JoinHandle<anyhow::Result<()>>,
+}
+
+pub async fn standby(address: SocketAddr) -> anyhow::Result<Standby> {
+    let listener = admin::bind(address).await?;
+    let (stop, shutdown) = Shutdown::new();
+    Ok(Standby { stop, pages: tokio::spawn(admin::serve_standby(listener, shutdown)) })
+}
+
+impl Standby {
+    /// Frees the admin port for whoever takes over.
+    pub async fn end(self) {
+        self.stop.fire();
+        let _ = self.pages.await; // it served until now, and nothing more is asked of it
+    }
+}

@@ -1,0 +1,306 @@
+//! From facts about a member to its four conditions. Reasons are for machines and never change their meaning;
+//! messages are for people and say what to do.
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use federation::change::LinkFailure;
+use federation::model::Time;
+use federation::report::{LinkState, MemberReport, PendingReason, Refusal, Verdict};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time as KubeTime};
+
+use super::text;
+use crate::clusters::{Note, NoteReason};
+use crate::mirror::MirrorProgress;
+
+pub const CONNECTED: &str = "Connected";
+pub const ADMITTED: &str = "Admitted";
+pub const SYNCED: &str = "Synced";
+pub const READY: &str = "Ready";
+pub const ACCEPTED: &str = "Accepted";
+
+/// Everything that the conditions of one member are made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    pub report: &'a MemberReport,
+    /// A credential that does not work although the connection does.
+    pub note: Option<&'a Note>,
+    pub mirrors: Option<&'a MirrorProgress>,
+    /// When it was last heard.
+    pub seen: Option<Time>,
+    /// What is wrong with the `MemberCluster` itself; its last good form is in force.
+    pub spec_problems: &'a [String],
+    /// Objects in the member that are not used.
+    pub rejected: usize,
+    /// `Synced` is true now: writes that are merely under way do not make it false.
+    pub was_synced: bool,
+    pub now: Time,
+}
+
+/// A condition without its history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    pub kind: &'static str,
+    pub status: Status,
+    pub reason: &'static str,
+    pub message: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    True,
+    False,
+    Unknown,
+}
+
+impl Status {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::True => "True",
+            Self::False => "False",
+            Self::Unknown => "Unknown",
+        }
+    }
+}
+
+/// Connected, Admitted, Synced and Ready, in this order.
+pub fn member(facts: &Facts<'_>) -> [Wanted; 4] {
+    let connected = connected(facts);
+    let admitted = admitted(facts);
+    let synced = synced(facts, &connected, &admitted);
+    let ready = ready(facts, &connected, &admitted, &synced);
+    [connected, admitted, synced, ready]
+}
+
+/// For a `MemberCluster` that was never good: nothing can be said but what is wrong with it.
+pub fn unusable(problems: &[String]) -> [Wanted; 4] {
+    let message = text::spec_problems(problems);
+    let unknown =
+        |kind| wanted(kind, Status::Unknown, "InvalidSpec", "the MemberCluster cannot be used as it is".into());
+    [
+        unknown(CONNECTED),
+        wanted(ADMITTED, Status::False, "InvalidSpec", message.clone()),
+        unknown(SYNCED),
+        wanted(READY, Status::False, "InvalidSpec", message),
+    ]
+}
+
+/// `Accepted` of a `FederationPolicy`. `idle`: fields that are accepted but do nothing yet.
+pub fn policy(problems: &[String], idle: &[&str]) -> Wanted {
+    if !problems.is_empty() {
+        return wanted(ACCEPTED, Status::False, "Invalid", text::spec_problems(problems));
+    }
+    let message = if idle.is_empty() {
+        "the policy is in force".to_owned()
+    } else {
+        format!("the policy is in force, except for fields that have no effect in this version: {}", idle.join(", "))
+    };
+    wanted(ACCEPTED, Status::True, "Accepted", message)
+}
+
+/// Puts wanted conditions into the form of the API. What did not turn keeps the time of its last turn.
+pub fn with_history(before: &[Condition], wanted: &[Wanted], now: Time) -> Vec<Condition> {
+    let one = |wanted: &Wanted| {
+        let same = before.iter().find(|old| old.type_ == wanted.kind && old.status == wanted.status.as_str());
+        Condition {
+            type_: wanted.kind.to_owned(),
+            status: wanted.status.as_str().to_owned(),
+            reason: wanted.reason.to_owned(),
+            message: wanted.message.clone(),
+            last_transition_time: same.map_or_else(|| kube_time(now), |old| old.last_transition_time.clone()),
+            observed_generation: None,
+        }
+    };
+    wanted.iter().map(one).collect()
+}
+
+/// Seconds are all the API keeps.
+pub(super) fn kube_time(time: Time) -> KubeTime {
+    KubeTime(text::timestamp(time))
+}
+
+fn wanted(kind: &'static str, status: Status, reason: &'static str, message: String) -> Wanted {
+    Wanted { kind, status, reason, message }
+}
+
+pub(super) fn failure_reason(failure: LinkFailure) -> &'static str {
+    match failure {
+        LinkFailure::SecretMissing => "SecretMissing",
+        LinkFailure::KubeconfigInvalid => "KubeconfigInvalid",
+        LinkFailure::CredentialRefused => "CredentialRefused",
+        LinkFailure::Unreachable => "Unreachable",
+    }
+}
+
+fn note_reason(note: &Note) -> &'static str {
+    match note.reason {
+        NoteReason::Failure(failure) => failure_reason(failure),
+        NoteReason::IdentityChanged => "IdentityChanged",
+    }
+}
+
+fn connected(facts: &Facts<'_>) -> Wanted {
+    match &facts.report.link {
+        LinkState::Pending => wanted(CONNECTED, Status::Unknown, "Connecting", "no connection was tried yet".into()),
+        LinkState::Up { .. } | LinkState::IdentityChanged { .. } => match facts.note {
+            Some(note) => wanted(CONNECTED, Status::True, note_reason(note), note.message.to_string()),
+            None => wanted(CONNECTED, Status::True, "Connected", "its API answers, and its objects are watched".into()),
+        },
+        LinkState::Down { reason, message, seen, .. } => {
+            let heard = match facts.seen.max(*seen) {
+                Some(seen) => format!("; last heard {} ago", text::age(facts.now.since(seen))),
+                None => "; it was never heard".to_owned(),
+            };
+            wanted(CONNECTED, Status::False, failure_reason(*reason), format!("{message}{heard}"))
+        }
+    }
+}
+
+fn admitted(facts: &Facts<'_>) -> Wanted {
+    let report = facts.report;
+    if let LinkState::IdentityChanged { found, admitted, .. } = &report.link {
+        let message = format!(
+            "the credential leads to another cluster (kube-system UID {}) than the one that was admitted (UID {}): its \
+             objects are not used, and what is known of the admitted one stays; put the right kubeconfig back, or delete \
+             this MemberCluster and create it anew to replace the cluster",
+            found.0, admitted.0
+        );
+        return wanted(ADMITTED, Status::False, "IdentityChanged", message);
+    }
+    let ranges = text::ranges(&report.cidrs);
+    match &report.admission {
+        Verdict::Pending(why) => {
+            let (reason, message) = pending(why);
+            wanted(ADMITTED, Status::Unknown, reason, message)
+        }
+        Verdict::Admitted if report.trespassing.is_empty() => {
+            wanted(ADMITTED, Status::True, "Admitted", format!("admitted with {ranges}"))
+        }
+        Verdict::Admitted => {
+            wanted(ADMITTED, Status::True, "EndpointsOutOfRange", text::trespassing(&report.trespassing))
+        }
+        Verdict::AdmittedWithDrift(clashes) => {
+            let clashes = text::clashes(clashes);
+            let message = format!(
+                "it stays admitted with the ranges on record, but ranges that it uses now clash: {clashes}; endpoints in \
+                 them are not served; change the ranges of one of the two"
+            );
+            wanted(ADMITTED, Status::True, "CIDRDrift", message)
+        }
+        Verdict::Refused(refusal) => {
+            let (reason, message) = refused(report, refusal);
+            wanted(ADMITTED, Status::False, reason, message)
+        }
+    }
+}
+
+fn pending(why: &PendingReason) -> (&'static str, String) {
+    match why {
+        PendingReason::IdentityUnknown => {
+            ("IdentityUnknown", "it was never reached, so that nobody knows which cluster it is".to_owned())
+        }
+        PendingReason::CidrsUnknown { pods, services } => {
+            let mut missing = Vec::new();
+            if *pods {
+                missing.push("pod ranges (none of its Nodes has a podCIDR): set spec.cidrs.pods");
+            }
+            if *services {
+                missing.push("service ranges (it has no ServiceCIDR objects): set spec.cidrs.services");
+            }
+            ("CIDRsUnknown", format!("not known: {}", missing.join("; ")))
+        }
+        PendingReason::AwaitingDecision => {
+            ("AwaitingDecision", "the federation's controller has not decided yet".to_owned())
+        }
+    }
+}
+
+fn refused(report: &MemberReport, refusal: &Refusal) -> (&'static str, String) {
+    match refusal {
+        Refusal::CidrOverlap(clashes) => {
+            let clashes = text::clashes(clashes);
+            let message = format!(
+                "{clashes}; it contributes and receives nothing until they are apart: change its ranges, or take the other \
+                 cluster out"
+            );
+            ("CIDROverlap", message)
+        }
+        Refusal::DuplicateCluster { of } => {
+            let uid = report.uid.as_ref().map_or_else(String::new, |uid| format!(" (kube-system UID {})", uid.0));
+            let message = format!(
+                "this is the same cluster{uid} as member {of}: delete one of the two, or correct this one's kubeconfig"
+            );
+            ("DuplicateCluster", message)
+        }
+        Refusal::UnknownRegion => {
+            let region = &report.region;
+            let message = format!(
+                "there is no Region {region}: create it, or create this MemberCluster anew with the right spec.region"
+            );
+            ("UnknownRegion", message)
+        }
+    }
+}
+
+fn synced(facts: &Facts<'_>, connected: &Wanted, admitted: &Wanted) -> Wanted {
+    let report = facts.report;
+    if connected.status != Status::True {
+        let known = facts.seen.is_some() || report.uid.is_some();
+        return if known {
+            let message = "what was last known of it stays in use, and nothing is removed".to_owned();
+            wanted(SYNCED, Status::False, "Stale", message)
+        } else {
+            wanted(SYNCED, Status::Unknown, connected.reason, "nothing is known of it yet".into())
+        };
+    }
+    if !report.listed {
+        return wanted(SYNCED, Status::False, "Listing", "its objects are not fully listed yet".into());
+    }
+    if admitted.status != Status::True {
+        let message = "it is watched, but contributes and receives nothing until it is admitted".to_owned();
+        return wanted(SYNCED, Status::False, "NotAdmitted", message);
+    }
+    let error = facts.mirrors.and_then(|mirrors| mirrors.last_error.clone());
+    let pending = report.mirrors_pending.max(facts.mirrors.map_or(0, |mirrors| mirrors.pending));
+    if pending > 0 && (error.is_some() || !facts.was_synced) {
+        let error = error.map_or_else(String::new, |error: Arc<str>| format!("; the last failure: {error}"));
+        return wanted(
+            SYNCED,
+            Status::False,
+            "MirrorsPending",
+            format!("mirrored objects to be written: {pending}{error}"),
+        );
+    }
+    match facts.rejected {
+        0 => wanted(SYNCED, Status::True, "Synced", "its objects are listed, and its mirrors are written".into()),
+        rejected => {
+            let message = format!("objects that are not used: {rejected}; see status.problems");
+            wanted(SYNCED, Status::True, "ObjectsRejected", message)
+        }
+    }
+}
+
+/// The summary: the first thing that stands in the way, or the first thing worth knowing.
+fn ready(facts: &Facts<'_>, connected: &Wanted, admitted: &Wanted, synced: &Wanted) -> Wanted {
+    let summary = |status, of: &Wanted| wanted(READY, status, of.reason, of.message.clone());
+    if connected.status != Status::True {
+        return summary(Status::False, connected);
+    }
+    if admitted.status != Status::True {
+        return summary(Status::False, admitted);
+    }
+    if !facts.spec_problems.is_empty() {
+        let message = format!("{}; its last good form stays in force", text::spec_problems(facts.spec_problems));
+        return wanted(READY, Status::False, "InvalidSpec", message);
+    }
+    if synced.status != Status::True {
+        return summary(Status::False, synced);
+    }
+    let worth_knowing = [(connected, "Connected"), (admitted, "Admitted"), (synced, "Synced")];
+    match worth_knowing.into_iter().find(|(condition, usual)| condition.reason != *usual) {
+        Some((condition, _)) => summary(Status::True, condition),
+        None => wanted(READY, Status::True, "Ready", "it takes part in the federation".into()),
+    }
+}

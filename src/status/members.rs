@@ -1,0 +1,165 @@
+//! The status of each `MemberCluster`: what it is, what it should be, and when the difference is worth a write.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use federation::change::{Change, Delta};
+use federation::model::{ClusterId, Time};
+use federation::report::MemberReport;
+use futures::{StreamExt as _, stream};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::conditions::Facts;
+use super::events::Events;
+use super::observed::{Identity, ObservedMember, apply};
+use super::wanted;
+use super::writer::{HubProblems, Sources, deadline};
+use crate::api::{API_VERSION, FIELD_MANAGER, MemberCluster, MemberClusterStatus};
+use crate::mirror::MirrorProgress;
+use crate::problem::{ProblemOrigin, Problems};
+
+const KIND: &str = "MemberCluster";
+/// Counts and texts are written at most so often for one member; what turns is written at once.
+const COALESCE: Duration = Duration::from_secs(1);
+/// Our own write comes back as an event; until then what is observed is older than what was written.
+const ECHO: Duration = Duration::from_secs(3);
+/// Writes under way.
+const CONCURRENT_WRITES: usize = 8;
+
+#[derive(Debug, Default)]
+pub(super) struct Members {
+    rows: BTreeMap<Arc<str>, Row>,
+}
+
+#[derive(Debug)]
+struct Row {
+    identity: Identity,
+    /// As it was written or observed last.
+    status: MemberClusterStatus,
+    written: Option<Instant>,
+}
+
+/// A write that should be made.
+struct Write {
+    identity: Identity,
+    status: MemberClusterStatus,
+}
+
+/// What all members' statuses are made from, besides the sources.
+pub(super) struct Inputs<'a> {
+    pub(super) reports: &'a BTreeMap<ClusterId, Arc<MemberReport>>,
+    pub(super) mirrors: &'a BTreeMap<ClusterId, MirrorProgress>,
+    pub(super) problems: &'a Problems,
+    pub(super) now: Time,
+}
+
+impl Members {
+    pub(super) fn observe(&mut self, delta: Delta<ObservedMember>) {
+        let keys = self.rows.keys().cloned().collect();
+        apply(delta, keys, |change| match change {
+            Change::Put(ObservedMember { identity, status }) => {
+                let fresh = self.rows.get(&identity.name).is_some_and(|row| {
+                    row.identity == identity && row.written.is_some_and(|written| written.elapsed() < ECHO)
+                });
+                if !fresh {
+                    self.rows.insert(identity.name.clone(), Row { identity, status, written: None });
+                }
+            }
+            Change::Delete(name) => {
+                self.rows.remove(&name);
+            }
+        });
+    }
+
+    pub(super) fn identity(&self, name: &str) -> Option<&Identity> {
+        self.rows.get(name).map(|row| &row.identity)
+    }
+
+    /// Writes what differs; false if something could not be written.
+    pub(super) async fn write(&mut self, sources: &Sources, inputs: &Inputs<'_>, events: &Events) -> bool {
+        let at = Instant::now();
+        let writes: Vec<_> = self.rows.values().filter_map(|row| row.due(sources, inputs, at)).collect();
+        let api: Api<MemberCluster> = Api::all(sources.client.clone());
+        let results: Vec<_> = stream::iter(writes.into_iter().map(|write| async {
+            let result = deadline(write_one(&api, &write)).await;
+            (write, result)
+        }))
+        .buffer_unordered(CONCURRENT_WRITES)
+        .collect()
+        .await;
+        let mut good = true;
+        for (write, result) in results {
+            match result {
+                Ok(()) => {
+                    if let Some(row) = self.rows.get_mut(&write.identity.name) {
+                        events.turned(KIND, &row.identity, &row.status.conditions, &write.status.conditions);
+                        row.status = write.status;
+                        row.written = Some(Instant::now());
+                    }
+                }
+                Err(error) => {
+                    tracing::debug!(member = &*write.identity.name, "status not written: {error}");
+                    good = false;
+                }
+            }
+        }
+        good
+    }
+}
+
+impl Row {
+    fn due(&self, sources: &Sources, inputs: &Inputs<'_>, at: Instant) -> Option<Write> {
+        let status = self.wanted(sources, inputs)?;
+        let quiet = self.written.is_none_or(|written| at.duration_since(written) >= COALESCE);
+        let turned = turns(&status.conditions) != turns(&self.status.conditions);
+        let due = status != self.status && (turned || quiet);
+        due.then(|| Write { identity: self.identity.clone(), status })
+    }
+
+    /// `None`: nothing is known of it yet, so nothing is said.
+    fn wanted(&self, sources: &Sources, inputs: &Inputs<'_>) -> Option<MemberClusterStatus> {
+        let spec_problems = HubProblems(inputs.problems).of(KIND, &self.identity.name);
+        let id = ClusterId::new(&self.identity.name).ok();
+        let report = id.as_ref().and_then(|id| inputs.reports.get(id)).zip(id.as_ref());
+        let Some((report, id)) = report else {
+            let unusable = !spec_problems.is_empty();
+            return unusable.then(|| wanted::unusable(&spec_problems, &self.status, inputs.now));
+        };
+        let rejected = inputs.problems.get(&ProblemOrigin::from(id));
+        let problems: Vec<_> =
+            rejected.into_iter().flat_map(|objects| objects.values().flatten()).map(ToString::to_string).collect();
+        let note = sources.notes.get(id);
+        let facts = Facts {
+            report,
+            note: note.as_ref(),
+            mirrors: inputs.mirrors.get(id),
+            seen: sources.seen.get(id),
+            spec_problems: &spec_problems,
+            rejected: rejected.map_or(0, BTreeMap::len),
+            was_synced: wanted::was_synced(&self.status),
+            now: inputs.now,
+        };
+        Some(wanted::status(&facts, &problems, &self.status))
+    }
+}
+
+fn turns(conditions: &[Condition]) -> Vec<(&str, &str, &str)> {
+    conditions.iter().map(|c| (c.type_.as_str(), c.status.as_str(), c.reason.as_str())).collect()
+}
+
+/// A server-side apply that names the UID: an object that was deleted meanwhile must not come back as an empty shell.
+async fn write_one(api: &Api<MemberCluster>, write: &Write) -> kube::Result<MemberCluster> {
+    let body = json!({
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "metadata": {"name": &*write.identity.name, "uid": &*write.identity.uid},
+        "status": write.status,
+    });
+    let params = PatchParams::apply(FIELD_MANAGER).force();
+    api.patch_status(&write.identity.name, &params, &Patch::Apply(&body)).await
+}

@@ -1,0 +1,14 @@
+//! What people are told: conditions on members and policies, counts, and Kubernetes Events when something turns.
+//!
+//! [`conditions`] is pure: facts in, conditions out. The [`Writer`] brings them to the hub, on the leader only.
+
+pub mod conditions;
+mod events;
+mod members;
+mod observed;
+mod policies;
+mod text;
+mod wanted;
+mod writer;
+
+pub use writer::{Sources, Writer};

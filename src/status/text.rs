@@ -1,0 +1,97 @@
+//! Facts in words. Every list is bounded: a thousand clashes are told by the first few and their number.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use federation::model::Time;
+use federation::report::{CidrSource, Cidrs, Clash, RangeUse, Trespass};
+use jiff::Timestamp;
+
+/// Items named in one message.
+const MAX_NAMED: usize = 8;
+/// Ages are told in steps, so that a message does not change with every look at it.
+const STEP: Duration = Duration::from_secs(10);
+
+/// Joins the first few; the rest is counted.
+fn some<T: Display>(items: impl ExactSizeIterator<Item = T>) -> String {
+    let rest = items.len().saturating_sub(MAX_NAMED);
+    let mut text = items.take(MAX_NAMED).map(|item| item.to_string()).collect::<Vec<_>>().join("; ");
+    if rest > 0 {
+        text.push_str(&format!("; and {rest} more"));
+    }
+    text
+}
+
+pub(super) fn clashes(clashes: &[Clash]) -> String {
+    some(clashes.iter().map(clash))
+}
+
+fn clash(clash: &Clash) -> String {
+    let Clash { mine, my_use, theirs, their_use, with } = clash;
+    let (my_use, use_) = (my_use.as_str(), their_use.as_str());
+    match with {
+        Some(other) => format!("its {my_use} range {mine} overlaps {use_} range {theirs} of member {other}"),
+        None if *their_use == RangeUse::Reserved => {
+            format!("its {my_use} range {mine} overlaps {theirs}, which a FederationPolicy reserves")
+        }
+        None => format!("its {my_use} range {mine} overlaps its own {use_} range {theirs}"),
+    }
+}
+
+pub(super) fn trespassing(list: &[Trespass]) -> String {
+    let one = |trespass: &Trespass| {
+        let Trespass { service, ip, owner } = trespass;
+        format!("{ip} of Service {service} lies in a range of member {owner}")
+    };
+    format!(
+        "endpoints that are not served, because their addresses belong to another member: {}",
+        some(list.iter().map(one))
+    )
+}
+
+pub(super) fn ranges(cidrs: &Cidrs) -> String {
+    let list = |ranges: &[ipnet::IpNet], source: CidrSource| {
+        let source = match source {
+            CidrSource::Unknown => "unknown",
+            CidrSource::Declared => "declared",
+            CidrSource::Discovered => "discovered",
+        };
+        if ranges.is_empty() { source.to_owned() } else { format!("{} ({source})", some(ranges.iter())) }
+    };
+    let pods = list(&cidrs.pods, cidrs.pods_source);
+    let services = list(&cidrs.services, cidrs.services_source);
+    format!("pod ranges {pods}, service ranges {services}")
+}
+
+pub(super) fn spec_problems(problems: &[String]) -> String {
+    some(problems.iter())
+}
+
+/// An age as people say it: `40s`, `5m`, `3h`, `12d`.
+pub(super) fn age(age: Duration) -> String {
+    let seconds = age.as_secs() / STEP.as_secs() * STEP.as_secs();
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3_600 => format!("{}m", seconds / 60),
+        3_600..86_400 => format!("{}h", seconds / 3_600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+/// Whole seconds; times out of range become the epoch.
+pub(super) fn timestamp(time: Time) -> Timestamp {
+    Timestamp::from_second(time.unix_ms.div_euclid(1_000)).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// With milliseconds.
+pub(super) fn precise_timestamp(time: Time) -> Timestamp {
+    Timestamp::from_millisecond(time.unix_ms).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// At most so many characters.
+pub(super) fn bounded(text: &str, max: usize) -> String {
+    if text.chars().count() <= max {
+        return text.to_owned();
+    }
+    text.chars().take(max.saturating_sub(1)).chain(['…']).collect()
+}

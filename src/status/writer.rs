@@ -1,0 +1,209 @@
+//! Brings statuses to the hub. Level-triggered: whatever wakes it, it compares what each object says with what it should
+//! say, and writes the difference.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use federation::model::ClusterId;
+use federation::report::MemberReport;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
+
+use super::events::Events;
+use super::members::{Inputs, Members};
+use super::observed::{self, Observed, ToWriter};
+use super::policies::Policies;
+use crate::clusters::watch::{Follow, Listener, Trouble, follow};
+use crate::clusters::{Notes, SeenMark, SeenTable, now};
+use crate::mirror::MirrorProgress;
+use crate::problem::{ObjectName, Problem, ProblemBook, ProblemOrigin, Problems};
+
+/// How often ages and `lastSeen` are looked at.
+const TICK: Duration = Duration::from_secs(1);
+/// News is collected for so long before it is looked at.
+const GATHER: Duration = Duration::from_millis(100);
+/// Wait after a write that failed.
+const PAUSE: Duration = Duration::from_secs(2);
+/// Deadline of one write.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(4);
+/// Events about rejected objects in one pass.
+const MAX_PROBLEM_EVENTS: usize = 16;
+const QUEUE: usize = 64;
+
+/// What statuses are made from, besides reports.
+#[derive(Clone)]
+pub struct Sources {
+    /// The hub.
+    pub client: kube::Client,
+    pub seen: SeenTable,
+    pub notes: Notes,
+    pub problems: ProblemBook,
+    pub mirrors: watch::Receiver<BTreeMap<ClusterId, MirrorProgress>>,
+}
+
+/// The handle that reports are given to; clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct Writer {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// Held for moments only, never across IO.
+    reports: Mutex<BTreeMap<ClusterId, Arc<MemberReport>>>,
+    wake: Notify,
+}
+
+impl Writer {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes reports that changed; `None`: no longer a member. Never waits, so any thread may call it.
+    pub fn submit(&self, reports: Vec<(ClusterId, Option<Arc<MemberReport>>)>) {
+        let mut table = self.shared.reports.lock().unwrap_or_else(PoisonError::into_inner);
+        for (id, report) in reports {
+            match report {
+                Some(report) => table.insert(id, report),
+                None => table.remove(&id),
+            };
+        }
+        drop(table);
+        self.shared.wake.notify_one();
+    }
+
+    /// Writes until the future is dropped. To be run on the leader only.
+    pub async fn run(&self, sources: Sources) {
+        let (sender, mut observed) = mpsc::channel(QUEUE);
+        let (events, write_events) = Events::new(sources.client.clone());
+        let mut tasks = JoinSet::new();
+        tasks.spawn(write_events);
+        let all = || kube::Api::all(sources.client.clone());
+        let to = ToWriter { sender: sender.clone(), wrap: Observed::Members };
+        tasks.spawn(discard(follow::<observed::Members, _>(all(), how(), to)));
+        let to = ToWriter { sender, wrap: Observed::Policies };
+        tasks.spawn(discard(follow::<observed::Policies, _>(kube::Api::all(sources.client.clone()), how(), to)));
+
+        let mut members = Members::default();
+        let mut policies = Policies::default();
+        let mut told = Told::default();
+        let (mut notes, mut problems) = (sources.notes.subscribe(), sources.problems.subscribe());
+        let mut mirrors = sources.mirrors.clone();
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                news = observed.recv() => match news {
+                    Some(Observed::Members(delta)) => members.observe(delta),
+                    Some(Observed::Policies(delta)) => policies.observe(delta),
+                    None => return,
+                },
+                () = self.shared.wake.notified() => {}
+                Ok(()) = notes.changed() => {}
+                Ok(()) = problems.changed() => {}
+                Ok(()) = mirrors.changed() => {}
+                _ = tick.tick() => {}
+            }
+            tokio::time::sleep(GATHER).await;
+            while let Ok(news) = observed.try_recv() {
+                match news {
+                    Observed::Members(delta) => members.observe(delta),
+                    Observed::Policies(delta) => policies.observe(delta),
+                }
+            }
+            let snapshot = problems.borrow_and_update().clone();
+            let reports = self.shared.reports.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let progress = mirrors.borrow_and_update().clone();
+            let inputs = Inputs { reports: &reports, mirrors: &progress, problems: &snapshot, now: now() };
+            let good = members.write(&sources, &inputs, &events).await;
+            let good = policies.write(&sources.client, &HubProblems(&snapshot), &events, now()).await && good;
+            told.tell(&snapshot, &members, &events);
+            if !good {
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn discard<T>(task: impl Future<Output = T>) {
+    let _ = task.await;
+}
+
+/// The writer's own view of the hub: what is wrong with objects there is told by the source, not twice.
+fn how() -> Follow<Quiet> {
+    Follow {
+        origin: ProblemOrigin::Hub,
+        problems: ProblemBook::default(),
+        seen: SeenMark::default(),
+        listener: Quiet,
+        remember: true,
+        optional: None,
+    }
+}
+
+struct Quiet;
+
+impl Listener for Quiet {
+    fn trouble(&mut self, plural: &str, _: Trouble) {
+        tracing::debug!(plural, "statuses: the hub cannot be watched");
+    }
+}
+
+/// A write within its time; errors in few words.
+pub(super) async fn deadline<T>(write: impl Future<Output = kube::Result<T>>) -> Result<(), String> {
+    match tokio::time::timeout(WRITE_TIMEOUT, write).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(kube::Error::Api(status))) => Err(format!("{} ({}): {}", status.reason, status.code, status.message)),
+        Ok(Err(_)) => Err("the hub cannot be reached".to_owned()),
+        Err(_) => Err("the hub does not answer".to_owned()),
+    }
+}
+
+/// What is wrong with objects of the hub.
+pub(super) struct HubProblems<'a>(pub(super) &'a Problems);
+
+impl HubProblems<'_> {
+    /// Without the object's name: the text stands on the object itself.
+    pub(super) fn of(&self, kind: &str, name: &str) -> Vec<String> {
+        let object = ObjectName { kind: kind.to_owned(), namespace: None, name: name.to_owned() };
+        let list = self.0.get(&ProblemOrigin::Hub).and_then(|objects| objects.get(&object));
+        list.into_iter().flatten().map(on_object).collect()
+    }
+}
+
+fn on_object(problem: &Problem) -> String {
+    let field = if problem.field.is_empty() { String::new() } else { format!("{}: ", problem.field) };
+    format!("{field}found {}; expected {}", problem.found, problem.expected)
+}
+
+/// Rejected objects that an Event was sent for.
+#[derive(Debug, Default)]
+struct Told {
+    objects: BTreeSet<(ClusterId, ObjectName)>,
+}
+
+impl Told {
+    fn tell(&mut self, problems: &Problems, members: &Members, events: &Events) {
+        let mut current = BTreeSet::new();
+        let mut budget = MAX_PROBLEM_EVENTS;
+        for (origin, objects) in problems {
+            let ProblemOrigin::Member(id) = origin else { continue };
+            let (Ok(id), Some(about)) = (ClusterId::new(id), members.identity(id)) else { continue };
+            for (object, list) in objects {
+                let key = (id.clone(), object.clone());
+                let known = self.objects.contains(&key);
+                if !known && budget == 0 {
+                    continue;
+                }
+                if !known && let Some(problem) = list.first() {
+                    budget -= 1;
+                    events.send("MemberCluster", about, false, "ObjectRejected", &problem.to_string());
+                }
+                current.insert(key);
+            }
+        }
+        self.objects = current;
+    }
+}
