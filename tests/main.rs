@@ -1,5 +1,6 @@
 //! Whole-system tests.
 
+mod demo;
 mod harness;
 mod kube;
 mod testbed;
