@@ -187,7 +187,7 @@ impl Loop {
         }
         match state {
             SyncState::DeadlinePassed => {
-                tracing::warn!("the deadline for the first sync passed; serving what is known")
+                tracing::warn!("the deadline for the first sync passed; serving what is known");
             }
             _ => tracing::info!(
                 members = self.picture.members.len(),
