@@ -146,9 +146,8 @@ fn other_networks_may_use_the_same_ranges() {
         world
     };
     engine.apply(world.hub(), make::at(2));
-    let expected = concat!(
-        "refused: pod 10.0.0.0/16 x pod 10.0.0.0/16 of near, service 10.96.0.0/16 x service 10.96.0.0/16 of near"
-    );
+    let expected =
+        "refused: pod 10.0.0.0/16 x pod 10.0.0.0/16 of near, service 10.96.0.0/16 x service 10.96.0.0/16 of near";
     assert_eq!(verdict(&engine, "far"), expected);
     assert_eq!(verdict(&engine, "near"), "admitted");
 }
