@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use federation::change::{Change, Delta};
 use federation::model::{ClusterId, Time};
-use federation::report::MemberReport;
+use federation::report::{LinkState, MemberReport};
 use futures::{StreamExt as _, stream};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Api;
@@ -56,6 +56,8 @@ pub(super) struct Inputs<'a> {
     pub(super) mirrors: &'a BTreeMap<ClusterId, MirrorProgress>,
     pub(super) problems: &'a Problems,
     pub(super) now: Time,
+    /// The writer started a moment ago.
+    pub(super) settling: bool,
 }
 
 impl Members {
@@ -130,6 +132,11 @@ impl Row {
             let unusable = !spec_problems.is_empty();
             return unusable.then(|| wanted::unusable(&spec_problems, &self.status, inputs.now));
         };
+        // Who starts anew knows less than what the last one wrote: a restart is no event in the member's life.
+        let known = !self.status.conditions.is_empty();
+        if inputs.settling && known && is_unsettled(report) {
+            return None;
+        }
         let rejected = inputs.problems.get(&ProblemOrigin::from(id));
         let problems: Vec<_> =
             rejected.into_iter().flat_map(|objects| objects.values().flatten()).map(ToString::to_string).collect();
@@ -145,6 +152,15 @@ impl Row {
             now: inputs.now,
         };
         Some(wanted::status(&facts, &problems, &self.status))
+    }
+}
+
+/// Not yet connected, or not yet listed, and nothing is known to be wrong.
+fn is_unsettled(report: &MemberReport) -> bool {
+    match report.link {
+        LinkState::Pending => true,
+        LinkState::Up { .. } => !report.listed,
+        LinkState::Down { .. } | LinkState::IdentityChanged { .. } => false,
     }
 }
 
