@@ -49,7 +49,8 @@ async fn an_api_server_lost_takes_nothing_away() {
     let killed = Instant::now();
     federation.member_mut("eu-1").cluster.kill_apiserver();
     told(&federation, "eu-1", killed).await;
-    let aged = federation.status("eu-1").await.last_seen.expect("still known");
+    let lost = federation.status("eu-1").await;
+    let aged = lost.last_seen.as_ref().expect("still known");
     assert!(aged.0 >= seen.0, "when it was last heard is kept");
 
     // The others go on among themselves: endpoints, a new service, and one whose last source goes.
@@ -63,6 +64,9 @@ async fn an_api_server_lost_takes_nothing_away() {
     let controller = federation.controller().await;
     federation.member("ap-1").serve("shop", "late", 1).await;
     federation.member("us-1").until_mirror("shop", "late", &["ap-1"]).await;
+    let known = federation.status("eu-1").await;
+    assert_eq!((known.cluster_uid, known.kubernetes_version), (lost.cluster_uid, lost.kubernetes_version));
+    assert_eq!(known.admission, lost.admission, "its membership stays on record");
 
     still("while it is away", OUTAGE.saturating_sub(killed.elapsed()), async || {
         let held = federation.scene_in(&["ap-1"]).await.only(&["/old"]);
