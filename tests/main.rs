@@ -1,3 +1,6 @@
 //! Whole-system tests.
 
+mod edge;
+mod harness;
+mod kube;
 mod testbed;

@@ -13,4 +13,6 @@ pub mod server;
 pub mod session;
 pub mod snapshot;
 pub mod stats;
+#[cfg(test)]
+mod testing;
 pub mod translate;

@@ -8,15 +8,17 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::MissedTickBehavior;
 
 use super::http::{Connection, HttpError, Reply};
 use super::record::{Answer, Failure, Outcome, Record};
 use super::world::Spot;
 
-/// Clients in each region, and how often each of them asks.
+/// Clients in each region, and how often each of them asks on average.
 pub const CLIENTS_PER_REGION: usize = 4;
 pub const PERIOD: Duration = Duration::from_millis(20);
+/// The least and the most a client waits from one request to the next. Clients in lockstep would meet a proxy's round
+/// robin at the same place each time, and each of them would see one pod only.
+const PAUSE_MS: std::ops::RangeInclusive<u64> = 15..=25;
 /// A request that takes longer has failed.
 pub const REQUEST_LIMIT: Duration = Duration::from_secs(1);
 
@@ -73,17 +75,17 @@ struct Client {
 impl Client {
     async fn run(mut self, delay: Duration, records: mpsc::Sender<Record>) {
         tokio::time::sleep(delay).await;
-        let mut ticks = tokio::time::interval(PERIOD);
-        // A slow answer delays the next request: a client has one request under way at a time.
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut pauses = Pauses::new(self.index);
         loop {
-            ticks.tick().await;
+            let next = tokio::time::Instant::now() + pauses.next();
             let started = self.epoch.elapsed();
             let outcome = self.ask().await;
             let record = Record { client: self.index, started, ended: self.epoch.elapsed(), outcome };
             if records.send(record).await.is_err() {
                 return;
             }
+            // A slow answer delays the next request: a client has one request under way at a time.
+            tokio::time::sleep_until(next).await;
         }
     }
 
@@ -131,8 +133,53 @@ impl Client {
     }
 }
 
+/// Uneven pauses, the same ones in every run.
+struct Pauses(u64);
+
+impl Pauses {
+    fn new(client: usize) -> Self {
+        // Any start but zero will do, as long as clients differ.
+        Self(0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(u64::try_from(client).unwrap_or(0) + 1) | 1)
+    }
+
+    fn next(&mut self) -> Duration {
+        // Marsaglia's xorshift.
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        let span = PAUSE_MS.end() - PAUSE_MS.start() + 1;
+        Duration::from_millis(PAUSE_MS.start() + self.0 % span)
+    }
+}
+
 /// Who answered, if it was a backend of ours.
 pub fn spot_of(body: &[u8]) -> Option<Spot> {
     let answer: Answer = serde_json::from_slice(body).ok()?;
     Some(Spot { region: answer.region, cluster: answer.cluster, zone: answer.zone })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_are_uneven_and_keep_the_pace() {
+        let mut one = Pauses::new(0);
+        let pauses: Vec<Duration> = (0..10_000).map(|_| one.next()).collect();
+        let mean = pauses.iter().sum::<Duration>() / 10_000;
+        assert!(mean.abs_diff(PERIOD) < Duration::from_millis(1), "{mean:?}");
+        assert_eq!(
+            pauses.iter().min().zip(pauses.iter().max()).map(|(a, b)| (a.as_millis(), b.as_millis())),
+            Some((15, 25))
+        );
+        let mut other = Pauses::new(1);
+        assert!(pauses.iter().take(100).ne((0..100).map(|_| other.next()).collect::<Vec<_>>().iter()));
+    }
+
+    #[test]
+    fn only_our_pods_count_as_answers() {
+        let body = br#"{"service":"web","region":"eu","cluster":"eu-1","zone":"eu-a","pod":"web-a-1"}"#;
+        assert_eq!(spot_of(body), Some(Spot::new("eu", "eu-1", "eu-a")));
+        assert_eq!(spot_of(b"<html>"), None);
+    }
 }

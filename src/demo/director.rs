@@ -167,9 +167,9 @@ impl Director<'_> {
                 self.screen.quote(message);
             }
             Ask::Admitted { .. } => {
-                let (services, endpoints) = (last.says.services, last.says.endpoints);
-                let counts = format!("{services} service(s), {endpoints} endpoints");
-                self.screen.note(&format!("admitted by {all} control planes within {after}: {counts}"));
+                let endpoints = last.says.endpoints;
+                self.screen
+                    .note(&format!("admitted by {all} control planes within {after}, with {endpoints} endpoints"));
             }
         }
     }
@@ -177,17 +177,15 @@ impl Director<'_> {
     fn show_recent(&mut self, traffic: &Traffic) {
         let now = traffic.epoch.elapsed();
         let since = now.saturating_sub(RECENT);
-        let rows: Vec<String> = traffic
-            .homes
-            .iter()
-            .map(|home| {
-                let own = |record: &&Record| traffic.seats.get(record.client).is_some_and(|seat| *seat == home.region);
-                let recent = traffic.records.iter().rev().take_while(|record| record.ended >= since).filter(own);
-                let (served, _) = measure::distribution(recent);
-                format!("  {:>4.1} s  {}  {}  {}", now.as_secs_f64(), home.region, bar(home, &served), shares(&served))
-            })
-            .collect();
-        self.screen.live(&rows);
+        let mut text = String::new();
+        for home in &traffic.homes {
+            let own = |record: &&Record| traffic.seats.get(record.client).is_some_and(|seat| *seat == home.region);
+            let recent = traffic.records.iter().rev().take_while(|record| record.ended >= since).filter(own);
+            let (served, _) = measure::distribution(recent);
+            let at = if text.is_empty() { format!("{:>5.1} s", now.as_secs_f64()) } else { "\n       ".to_owned() };
+            text.push_str(&format!("{at}  {}  {}  {}", home.region, bar(home, &served), shares(&served)));
+        }
+        self.screen.live(&text);
     }
 
     /// The service that only one cluster has must be reached from every region.

@@ -17,6 +17,8 @@ pub const EGRESS_PORT: u16 = 15080;
 const FIRST_ADDRESS: u8 = 41;
 const LAST_ADDRESS: u8 = 250;
 const ASK_LIMIT: Duration = Duration::from_millis(500);
+/// Connections a proxy takes from clients. Without a limit Envoy warns at every start.
+const MAX_CONNECTIONS: u32 = 1_000;
 
 /// Who a proxy is.
 #[derive(Clone, Copy, Debug)]
@@ -102,6 +104,14 @@ fn bootstrap(identity: &Identity, listen: Ipv4Addr, xds: SocketAddr, admin: Sock
             "metadata": {"CLUSTER_ID": cluster, "NAMESPACE": namespace, "LISTEN": listen.to_string()},
         },
         "admin": {"address": at(admin)},
+        "overload_manager": {"resource_monitors": [{
+            "name": "envoy.resource_monitors.global_downstream_max_connections",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.\
+                          DownstreamConnectionsConfig",
+                "max_active_downstream_connections": MAX_CONNECTIONS,
+            },
+        }]},
         "dynamic_resources": {
             "ads_config": {
                 "api_type": "DELTA_GRPC",

@@ -39,7 +39,7 @@ use director::{Director, Done};
 use error::DemoError;
 use report::Totals;
 use scratch::Scratch;
-use screen::Screen;
+use screen::{Screen, Verdict};
 use stage::{Parts, Stage};
 
 /// Shows the whole demo and prints the result. 0: every event held. 1: one did not, or the show was cut short.
@@ -122,7 +122,14 @@ fn finish(args: &DemoArgs, screen: &Screen, done: &[Done], began: Instant, shown
         }
     } else if !done.is_empty() {
         screen.table(&report::table(done), &report::reasons(done));
-        screen.closing(held, &report::summary(&totals, length));
+        let verdict = if held {
+            Verdict::Held
+        } else if shown.is_ok() {
+            Verdict::NotHeld
+        } else {
+            Verdict::CutShort
+        };
+        screen.closing(verdict, &report::summary(&totals, length));
         screen.next(args.keep.as_deref());
     }
     ExitCode::from(code)

@@ -50,7 +50,10 @@ impl Plane {
     pub async fn ready(&self) -> Result<(), String> {
         match http::get(self.admin, "localhost", "/readyz", ASK_LIMIT).await {
             Ok(reply) if reply.status == 200 => Ok(()),
-            Ok(reply) => Err(format!("/readyz says {}", reply.status)),
+            Ok(reply) => {
+                let body = String::from_utf8_lossy(&reply.body);
+                Err(format!("/readyz says {} {}", reply.status, body.trim()))
+            }
             Err(error) => Err(error.to_string()),
         }
     }

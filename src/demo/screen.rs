@@ -20,20 +20,30 @@ const SPIN: Duration = Duration::from_millis(100);
 /// Columns before a line that belongs to an event.
 const INDENT: &str = "         ";
 const QUOTE: &str = "  │ ";
-/// Columns a quoted line may have: a hundred, less what stands before it.
-const QUOTE_WIDTH: usize = 100 - 9 - 4;
+/// Columns a line may have, and a quoted one, which has something before it.
+const WIDTH: usize = 100;
+const QUOTE_WIDTH: usize = WIDTH - 9 - 4;
 
 /// Lines to standard output, live rows to standard error. Quiet: live rows only.
 pub struct Screen {
     quiet: bool,
     rows: MultiProgress,
-    live: Vec<ProgressBar>,
+    live: Option<ProgressBar>,
+}
+
+/// How the whole show went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Held,
+    NotHeld,
+    /// Not all of it was shown, so nothing is said about the whole.
+    CutShort,
 }
 
 impl Screen {
     pub fn new(quiet: bool) -> Self {
         // Hidden by itself where standard error is not a terminal.
-        Self { quiet, rows: MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(20)), live: Vec::new() }
+        Self { quiet, rows: MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(20)), live: None }
     }
 
     /// One line, above the live rows.
@@ -46,7 +56,7 @@ impl Screen {
     /// A waiting mark with a message; gone when the returned bar is finished.
     pub fn wait(&self, message: &str) -> ProgressBar {
         let bar = self.rows.add(ProgressBar::new_spinner());
-        if let Ok(style) = ProgressStyle::with_template("  {spinner} {msg} ({elapsed})") {
+        if let Ok(style) = ProgressStyle::with_template("  {spinner} {elapsed:>3} {wide_msg}") {
             bar.set_style(style);
         }
         bar.set_message(message.to_owned());
@@ -54,24 +64,22 @@ impl Screen {
         bar
     }
 
-    /// Shows these rows below everything else, in place of the ones before.
-    pub fn live(&mut self, texts: &[String]) {
-        while self.live.len() < texts.len() {
+    /// Shows these lines below everything else, in place of the ones before.
+    pub fn live(&mut self, text: &str) {
+        let bar = self.live.get_or_insert_with(|| {
             let bar = self.rows.add(ProgressBar::new_spinner());
             if let Ok(style) = ProgressStyle::with_template("{msg}") {
                 bar.set_style(style);
             }
-            self.live.push(bar);
-        }
-        for (bar, text) in self.live.iter().zip(texts) {
-            bar.set_message(paint::for_stderr(text));
-            bar.tick();
-        }
+            bar
+        });
+        bar.set_message(paint::for_stderr(text));
+        bar.tick();
     }
 
-    /// Takes the live rows away.
+    /// Takes the live lines away.
     pub fn clear(&mut self) {
-        for bar in self.live.drain(..) {
+        if let Some(bar) = self.live.take() {
             bar.finish_and_clear();
         }
     }
@@ -141,10 +149,16 @@ impl Screen {
         self.say(&text);
     }
 
-    pub fn closing(&self, held: bool, text: &str) {
+    pub fn closing(&self, verdict: Verdict, text: &str) {
         self.say("");
-        let mark = if held { paint(GOOD, "Held.") } else { paint(BAD, "Not held.") };
-        self.say(&format!("{mark} {text}"));
+        self.say(&match verdict {
+            Verdict::Held => paint(GOOD, "Held."),
+            Verdict::NotHeld => paint(BAD, "Not held."),
+            Verdict::CutShort => paint(BAD, "Cut short."),
+        });
+        for line in paint::wrap(text, WIDTH) {
+            self.say(&line);
+        }
     }
 }
 

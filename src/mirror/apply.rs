@@ -83,10 +83,15 @@ async fn put_service(member: &MemberClient, key: &ServiceKey, wish: &MirrorServi
         Standing::NotForUs | Standing::AsWished => Ok(()),
         Standing::Different => {
             let mut applied = wanted.clone();
-            applied.metadata.uid = found.metadata.uid;
-            applied.metadata.resource_version = found.metadata.resource_version;
+            applied.metadata.uid.clone_from(&found.metadata.uid);
+            applied.metadata.resource_version.clone_from(&found.metadata.resource_version);
             let params = PatchParams::apply(FIELD_MANAGER).force();
-            let mut answer = api.patch(&key.name, &params, &Patch::Apply(&applied)).await?;
+            let mut answer = match api.patch(&key.name, &params, &Patch::Apply(&applied)).await {
+                Ok(answer) => answer,
+                // Merged with what others added, ours need not be valid: their port may bear our port's name.
+                Err(kube::Error::Api(status)) if status.code == 422 => found,
+                Err(error) => return Err(error),
+            };
             if objects::compare(&answer, wish) == Standing::Different {
                 objects::overwrite(&mut answer, &wanted);
                 api.replace(&key.name, &post(), &answer).await?;

@@ -109,6 +109,15 @@ impl CoreDns {
         .await;
     }
 
+    /// Waits until `name` has no address.
+    pub async fn resolves_to_nothing(&self, name: &str, limit: Duration) {
+        eventually(&format!("{name} is gone"), limit, async || match self.lookup(name).await {
+            Err(DnsError::NotFound) => Ok(()),
+            other => Err(format!("{other:?}")),
+        })
+        .await;
+    }
+
     /// What it logged last.
     pub fn log_tail(&self, lines: usize) -> String {
         self.process.log_tail(lines)

@@ -63,15 +63,24 @@ impl Process {
         self.signal("-CONT");
     }
 
+    /// SIGTERM: please end. See [`Process::ended`].
+    pub fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
     /// How it ended, if it has.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
     }
 
+    /// All it wrote.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+
     /// The last lines it wrote.
     pub fn log_tail(&self, lines: usize) -> String {
-        let text = std::fs::read(&self.log).unwrap_or_default();
-        let text = String::from_utf8_lossy(&text);
+        let text = self.log();
         let all: Vec<&str> = text.lines().collect();
         format!("--- {}\n{}", self.log.display(), all[all.len().saturating_sub(lines)..].join("\n"))
     }

@@ -1,1 +1,304 @@
+//! What one batch changes for a class of clients, and what it leaves alone.
 
+use federation::model::AppProtocol;
+
+use super::*;
+use crate::resource::ResourceType::{self, Assignment, Cluster, Listener, Route, Scope};
+use crate::testing::*;
+
+/// A catalog with one open class, and what was last seen of it.
+struct Bench {
+    catalog: Catalog,
+    stats: Arc<Stats>,
+    view: ClassSubscription,
+    before: Option<Arc<Snapshot>>,
+}
+
+impl Bench {
+    fn new(member: Option<&str>) -> Self {
+        let stats = Arc::new(Stats::default());
+        let mut catalog = Catalog::new(stats.clone());
+        catalog.apply(&two_members());
+        catalog.set_ready();
+        let view = catalog.open(&class(member)).expect("a class");
+        let before = view.snapshots.borrow().clone();
+        Self { catalog, stats, view, before }
+    }
+
+    fn snapshot(&self) -> Arc<Snapshot> {
+        self.view.snapshots.borrow().clone().expect("a snapshot")
+    }
+
+    fn names(&self, t: ResourceType) -> Vec<String> {
+        self.snapshot().of(t).iter().map(|r| r.name().to_string()).collect()
+    }
+
+    /// Applies, and returns what it published: `+` for put and `-` for removed, types in order.
+    fn apply(&mut self, effects: &Effects) -> Vec<String> {
+        self.catalog.apply(effects);
+        self.published()
+    }
+
+    fn published(&mut self) -> Vec<String> {
+        let after = self.snapshot();
+        let seq = self.before.as_ref().map_or(0, |before| before.seq());
+        let mut out = Vec::new();
+        for t in ResourceType::ALL {
+            let names: BTreeSet<_> = after.changed_since(t, seq).expect("a short log").collect();
+            for name in names {
+                let sign = if after.of(t).get(name).is_some() { '+' } else { '-' };
+                out.push(format!("{sign}{} {name}", t.label()));
+            }
+        }
+        self.before = Some(after);
+        out
+    }
+
+    /// (derived, encoded, published) since the last call.
+    fn work(&self, since: &mut (u64, u64, u64)) -> (u64, u64, u64) {
+        let c = &self.stats.catalog;
+        let now = (c.derived.get(), c.encoded.get(), c.published.get());
+        let work = (now.0 - since.0, now.1 - since.1, now.2 - since.2);
+        *since = now;
+        work
+    }
+}
+
+const WEB: &str = "outbound|80||web.shop.svc.cluster.local";
+
+#[test]
+fn a_new_service_brings_exactly_its_own_resources() {
+    let mut bench = Bench::new(None);
+    assert_eq!(bench.names(Cluster), ["BlackHoleCluster", "PassthroughCluster"]);
+    assert_eq!(bench.names(Listener), ["egress"]);
+    let published = bench.apply(&services(vec![web("shop/web", &["10.8.0.1:8080"])]));
+    assert_eq!(
+        published,
+        [
+            format!("+cds {WEB}"),
+            format!("+eds {WEB}"),
+            "+srds egress|80||web.shop.svc.cluster.local".to_owned(),
+            "+srds egress|||web.shop.svc.cluster.local".to_owned(),
+            format!("+rds {WEB}"),
+        ]
+    );
+    let published = bench.apply(&service_gone("shop/web"));
+    assert_eq!(published.len(), 5);
+    assert!(published.iter().all(|change| change.starts_with('-')), "{published:?}");
+}
+
+#[test]
+fn an_endpoint_changes_one_load_assignment_and_costs_one_encoding() {
+    let mut bench = Bench::new(Some("eu-1"));
+    bench.apply(&services((0..50).map(|i| web(&format!("shop/s{i}"), &["10.8.0.1:8080"])).collect()));
+    let mut work = (0, 0, 0);
+    bench.work(&mut work);
+    let published = bench.apply(&services(vec![web("shop/s7", &["10.8.0.1:8080", "10.8.0.2:8080"])]));
+    assert_eq!(published, ["+eds outbound|80||s7.shop.svc.cluster.local"]);
+    assert_eq!(bench.work(&mut work), (1, 1, 1));
+
+    let again = bench.apply(&services(vec![web("shop/s7", &["10.8.0.1:8080", "10.8.0.2:8080"])]));
+    assert_eq!(again, [""; 0], "equal bytes are published to nobody");
+    assert_eq!(bench.work(&mut work), (1, 1, 0));
+}
+
+#[test]
+fn listeners_stay_when_endpoints_or_further_services_come() {
+    let mut bench = Bench::new(Some("eu-1"));
+    let mut first = services(vec![web("shop/web", &["10.8.0.1:8080"])]);
+    first.vips = vips("eu-1", "shop/web", &["10.12.0.7"], &[80], true).vips;
+    let published = bench.apply(&first);
+    assert!(published.contains(&"+lds 0.0.0.0_80".to_owned()), "{published:?}");
+    assert!(published.contains(&format!("+srds {WEB}")), "{published:?}");
+    assert_eq!(bench.names(Listener), ["0.0.0.0_80", "egress", "virtualOutbound"]);
+
+    let mut second = services(vec![web("shop/pay", &["10.8.0.2:8080"])]);
+    second.vips = vips("eu-1", "shop/pay", &["10.12.0.8"], &[80], true).vips;
+    let published = bench.apply(&second);
+    assert!(!published.iter().any(|change| change.contains("lds")), "{published:?}");
+    assert!(published.contains(&"+srds outbound|80||pay.shop.svc.cluster.local".to_owned()), "{published:?}");
+
+    // Its VIP is still there, and is nobody's business any more.
+    bench.apply(&service_gone("shop/pay"));
+    assert_eq!(bench.names(Listener), ["0.0.0.0_80", "10.12.0.8_80", "egress", "virtualOutbound"]);
+}
+
+#[test]
+fn what_is_not_federated_passes_an_http_port_by() {
+    let mut bench = Bench::new(Some("eu-1"));
+    // As long as nobody listens to port 80, no exception is needed.
+    assert_eq!(bench.apply(&vips("eu-1", "kube-system/local", &["10.12.0.99"], &[80, 90], false)), [""; 0]);
+    let mut federated = services(vec![web("shop/web", &["10.8.0.1:8080"])]);
+    // The member's own Service also has a port 90 that is not exported, and 80 over UDP.
+    federated.vips = vips("eu-1", "shop/web", &["10.12.0.7"], &[80, 90], true).vips;
+    bench.apply(&federated);
+    assert_eq!(bench.names(Listener), ["0.0.0.0_80", "10.12.0.99_80", "egress", "virtualOutbound"]);
+    // Once somebody federates port 90, both untouched ones get their exception.
+    let other = merged("shop/other", vec![port(90, AppProtocol::Http2, vec![])]);
+    let mut effects = services(vec![other]);
+    effects.vips = vips("eu-1", "shop/other", &["10.12.0.5"], &[90], true).vips;
+    bench.apply(&effects);
+    let expected =
+        ["0.0.0.0_80", "0.0.0.0_90", "10.12.0.7_90", "10.12.0.99_80", "10.12.0.99_90", "egress", "virtualOutbound"];
+    assert_eq!(bench.names(Listener), expected);
+    // And loses it with the last user of the port.
+    bench.apply(&vips_gone("eu-1", "shop/other"));
+    assert_eq!(bench.names(Listener), ["0.0.0.0_80", "10.12.0.99_80", "egress", "virtualOutbound"]);
+    bench.apply(&vips_gone("eu-1", "shop/web"));
+    assert_eq!(bench.names(Listener), ["egress", "virtualOutbound"]);
+}
+
+#[test]
+fn tcp_ports_get_a_listener_for_each_vip() {
+    let mut bench = Bench::new(Some("eu-1"));
+    let db = merged("shop/db", vec![port(3306, AppProtocol::Tcp, vec![])]);
+    let mut effects = services(vec![db]);
+    effects.vips = vips("eu-1", "shop/db", &["10.12.0.3", "fd00::3"], &[3306], true).vips;
+    bench.apply(&effects);
+    assert_eq!(bench.names(Listener), ["10.12.0.3_3306", "[fd00::3]_3306", "egress", "virtualOutbound"]);
+    assert!(!bench.names(Scope).iter().any(|name| name.starts_with("outbound")), "no HTTP, no VIP scope");
+    assert_eq!(bench.names(Route), ["outbound|3306||db.shop.svc.cluster.local"]);
+}
+
+#[test]
+fn a_vip_that_moves_ends_with_its_new_owner() {
+    let mut bench = Bench::new(Some("eu-1"));
+    let mut old = services(vec![web("shop/zz", &[]), web("shop/aa", &[])]);
+    old.vips = vips("eu-1", "shop/zz", &["10.12.0.7"], &[80], true).vips;
+    bench.apply(&old);
+    // Both claim it for a moment: one scope for the key, never two.
+    let both = vips("eu-1", "shop/aa", &["10.12.0.7"], &[80], true);
+    let published = bench.apply(&both);
+    assert_eq!(
+        published,
+        ["+srds outbound|80||aa.shop.svc.cluster.local", "-srds outbound|80||zz.shop.svc.cluster.local"]
+    );
+    assert_eq!(bench.apply(&vips_gone("eu-1", "shop/zz")), [""; 0]);
+    assert_eq!(
+        bench.apply(&vips_gone("eu-1", "shop/aa")),
+        ["-lds 0.0.0.0_80", "-srds outbound|80||aa.shop.svc.cluster.local"]
+    );
+}
+
+#[test]
+fn vips_concern_their_own_member_only() {
+    let mut bench = Bench::new(Some("eu-1"));
+    let mut work = (0, 0, 0);
+    bench.work(&mut work);
+    assert_eq!(bench.apply(&vips("us-1", "shop/web", &["10.13.0.7"], &[80], true)), [""; 0]);
+    assert_eq!(bench.work(&mut work), (0, 0, 0));
+}
+
+#[test]
+fn a_topology_change_derives_all_and_publishes_what_differs() {
+    let mut bench = Bench::new(Some("eu-1"));
+    let both = |name: &str| {
+        let backends = vec![backend("eu-1", "eu-a", &["10.8.0.1:80"]), backend("us-1", "us-a", &["10.9.0.1:80"])];
+        merged(name, vec![port(80, AppProtocol::Http, backends)])
+    };
+    bench.apply(&services(vec![both("shop/both"), web("shop/local", &["10.8.0.9:80"])]));
+    // us-1 leaves: only the service that it backed changes.
+    let published = bench.apply(&topology(&[("eu-1", "eu", &["10.12.0.0/20"])]));
+    assert_eq!(published, ["+eds outbound|80||both.shop.svc.cluster.local"]);
+    // The client's own member leaves: its listeners go, its services stay.
+    let published = bench.apply(&topology(&[("us-1", "us", &["10.13.0.0/20"])]));
+    assert!(published.contains(&"-lds virtualOutbound".to_owned()), "{published:?}");
+    assert_eq!(bench.names(Listener), ["egress"]);
+    assert_eq!(bench.names(Cluster).len(), 4);
+}
+
+#[test]
+fn a_client_that_names_no_network_is_in_that_of_its_member() {
+    let mut topology = two_members();
+    let changed = topology.topology.as_mut().map(Arc::make_mut).expect("a topology");
+    for place in changed.members.values_mut() {
+        place.network = federation::model::Network::new("vpc-b").expect("a network");
+    }
+    let mut bench = Bench::new(Some("eu-1"));
+    bench.apply(&services(vec![web("shop/web", &["10.8.0.1:8080"])]));
+    let before = bench.snapshot().of(Assignment).get(WEB).cloned();
+    bench.apply(&topology);
+    assert_eq!(bench.snapshot().of(Assignment).get(WEB), before.as_ref(), "still reachable");
+}
+
+#[test]
+fn c26_nothing_is_served_before_the_catalog_is_ready() {
+    let stats = Arc::new(Stats::default());
+    let mut catalog = Catalog::new(stats.clone());
+    let view = catalog.open(&class(None)).expect("a class");
+    catalog.apply(&two_members());
+    catalog.apply(&services(vec![web("shop/web", &["10.8.0.1:8080"])]));
+    assert!(view.snapshots.borrow().is_none());
+    assert_eq!(stats.catalog.published.get(), 0);
+    catalog.set_ready();
+    let snapshot = view.snapshots.borrow().clone().expect("a snapshot");
+    assert!(snapshot.of(Cluster).get(WEB).is_some());
+    assert_eq!(stats.catalog.published.get(), 1);
+}
+
+#[test]
+fn a_class_opened_late_holds_the_same_bytes() {
+    let mut early = Bench::new(Some("eu-1"));
+    let mut effects = services(vec![web("shop/web", &["10.8.0.1:8080"]), web("shop/pay", &["10.8.0.2:8080"])]);
+    effects.vips = vips("eu-1", "shop/web", &["10.12.0.7"], &[80], true).vips;
+    early.apply(&effects);
+    early.apply(&services(vec![web("shop/web", &["10.8.0.3:8080!"])]));
+    early.apply(&service_gone("shop/pay"));
+
+    let mut late = Catalog::new(Arc::new(Stats::default()));
+    late.apply(&services(vec![web("shop/web", &["10.8.0.3:8080!"])]));
+    late.apply(&Effects { vips: effects.vips, ..Effects::default() });
+    late.apply(&two_members());
+    late.set_ready();
+    let late = late.open(&class(Some("eu-1"))).expect("a class").snapshots.borrow().clone().expect("a snapshot");
+    for t in ResourceType::ALL {
+        assert_eq!(early.snapshot().of(t).digest(), late.of(t).digest(), "{}", t.label());
+        let (a, b): (Vec<_>, Vec<_>) =
+            (early.snapshot().of(t).iter().cloned().collect(), late.of(t).iter().cloned().collect());
+        assert_eq!(a, b);
+    }
+}
+
+#[test]
+fn a_class_without_clients_is_dropped() {
+    let Bench { mut catalog, stats, view, .. } = Bench::new(None);
+    let clone = view.clone();
+    drop(view);
+    catalog.apply(&Effects::default());
+    assert_eq!(stats.catalog.classes.get(), 1, "a clone still listens");
+    drop(clone);
+    catalog.apply(&Effects::default());
+    assert_eq!(stats.catalog.classes.get(), 0);
+    assert!(ResourceType::ALL.iter().all(|t| stats.catalog.resources_of(*t).get() == 0));
+}
+
+#[test]
+fn classes_are_bounded() {
+    let stats = Arc::new(Stats::default());
+    let mut catalog = Catalog::new(stats.clone());
+    let mut open = |i: usize| {
+        let mut class = class(None);
+        class.client.zone = Some(zone(&format!("z{i}")));
+        catalog.open(&class)
+    };
+    let held: Vec<_> = (0..MAX_CLASSES).map(|i| open(i).expect("a class")).collect();
+    assert_eq!(open(MAX_CLASSES).err(), Some(OpenError::TooManyClasses));
+    assert!(open(0).is_ok(), "one that is open already");
+    drop(held);
+    assert!(open(MAX_CLASSES).is_ok(), "room again");
+    assert_eq!(stats.catalog.classes_refused.get(), 1);
+}
+
+#[test]
+fn a_log_that_is_too_short_says_so() {
+    let mut bench = Bench::new(None);
+    let start = bench.snapshot().seq();
+    for i in 0..=crate::snapshot::MAX_LOG_COMMITS {
+        bench.catalog.apply(&services(vec![web("shop/web", &[&*format!("10.8.{}.{}:80", i / 250, i % 250)])]));
+    }
+    let last = bench.snapshot();
+    assert!(last.changed_since(Assignment, start).is_none());
+    let recent = last.changed_since(Assignment, last.seq() - 3).expect("remembered").count();
+    assert_eq!(recent, 3);
+    assert_eq!(last.changed_since(Cluster, last.seq() - 3).expect("remembered").count(), 0);
+}

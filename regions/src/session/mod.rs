@@ -143,15 +143,14 @@ impl Session {
         let mut out = Vec::new();
         let [clusters, assignments, listeners, scopes, routes] = &mut self.types;
 
-        let sent = clusters.advance(&target, false, nonce);
+        out.extend(clusters.advance(&target, false, nonce));
         // A cluster that Envoy is given, new or changed, is of no use before its load assignment comes *after* it. For a
         // cluster that it had before it does not even ask.
-        for cluster in sent.iter().flat_map(|response| &response.resources) {
+        for cluster in clusters.take_fresh() {
             if target.of(ResourceType::Assignment).get(cluster.name()).is_some() {
                 assignments.owe(cluster.name().clone());
             }
         }
-        out.extend(sent);
         // A client that follows all clusters is about to ask for the new ones' load assignments: it need not.
         let eager = clusters.is_wildcard();
         out.extend(assignments.advance(&target, eager, nonce));

@@ -28,6 +28,8 @@ pub(super) struct TypeState {
     must_answer: bool,
     /// Gone from the snapshot, but routes that the client may still have refer to it.
     retained: BTreeMap<Arc<str>, Resource>,
+    /// What the last response held that was new to the client, or that it asked for.
+    fresh: Vec<Resource>,
     outstanding: Option<Outstanding>,
     nonce: Option<u64>,
     /// What the client refused. The same bytes are not sent again on this stream.
@@ -91,6 +93,7 @@ impl TypeState {
             owed: BTreeSet::new(),
             must_answer: false,
             retained: BTreeMap::new(),
+            fresh: Vec::new(),
             outstanding: None,
             nonce: None,
             rejected: HashMap::new(),
@@ -182,6 +185,12 @@ impl TypeState {
         self.outstanding.is_some() && self.subscription.is_open() && !self.owed.is_empty()
     }
 
+    /// Clusters that the last [`TypeState::advance`] gave the client anew. In a full state the others have equal content,
+    /// which Envoy does not even look at.
+    pub(super) fn take_fresh(&mut self) -> Vec<Resource> {
+        std::mem::take(&mut self.fresh)
+    }
+
     /// Moves the cursor to the target and returns what has to be said on the way, if anything. Waits for the ACK of the
     /// response before. `eager`: what is owed is sent even if the client has not asked for it yet.
     pub(super) fn advance(&mut self, target: &Arc<Snapshot>, eager: bool, nonce: &mut u64) -> Option<Response> {
@@ -210,6 +219,9 @@ impl TypeState {
         } else {
             changed |= !plan.gone.is_empty();
             removed.extend(plan.gone.iter().map(|resource| resource.name().clone()));
+        }
+        if self.resource_type == ResourceType::Cluster {
+            self.fresh = plan.send.clone();
         }
         let response = match self.variant {
             Variant::Delta => (changed || !removed.is_empty()).then(|| self.response(target, plan.send, removed)),
@@ -322,7 +334,8 @@ impl TypeState {
         let mut plan = Plan::default();
         for name in names {
             let (forced, owed) = (self.forced.contains(name), self.owed.contains(name));
-            if !self.subscription.wants(name) && !(owed && eager) {
+            let due = self.subscription.wants(name) || (owed && eager);
+            if !due {
                 continue;
             }
             match (old.get(name), new.get(name)) {

@@ -72,7 +72,7 @@ impl Subscription {
         self.named |= !names.is_empty();
         let may_be_all = self.resource_type.allows_wildcard();
         let wildcard = may_be_all && (!self.named || names.iter().any(|name| name == WILDCARD));
-        let names = names.into_iter().filter(|name| !(name == WILDCARD));
+        let names = names.into_iter().filter(|name| name != WILDCARD);
         let names = names.map(|name| intern(&name, view)).collect::<Result<BTreeSet<_>, _>>()?;
         if names.len() > MAX_NAMES {
             return Err(SubscriptionError::TooManyNames(self.resource_type));

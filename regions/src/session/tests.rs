@@ -1,1 +1,243 @@
+//! Conversations, one for each line of the protocol checklist that they are named after: what a client says, and what it
+//! must hear, in order, and nothing else.
 
+mod delta;
+mod order;
+mod sotw;
+
+use std::collections::HashMap;
+
+use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DiscoveryRequest};
+use federation::Effects;
+
+use super::*;
+use crate::catalog::{Catalog, ClassSubscription};
+use crate::resource::version_text;
+use crate::stats::Stats;
+use crate::testing::*;
+
+/// A client that talks to a session fed by a real catalog.
+struct Talk {
+    catalog: Catalog,
+    view: ClassSubscription,
+    session: Session,
+    /// The last nonce heard, by type.
+    nonces: HashMap<ResourceType, String>,
+    /// All nonces heard.
+    heard: Vec<u64>,
+}
+
+impl Talk {
+    /// Services `a` and `b` in namespace `shop`, each with a port 80 and one endpoint.
+    fn new(variant: Variant) -> Self {
+        Self::with(variant, None, services(vec![web("shop/a", &["10.8.0.1:80"]), web("shop/b", &["10.8.0.2:80"])]))
+    }
+
+    fn with(variant: Variant, member: Option<&str>, effects: Effects) -> Self {
+        let mut catalog = Catalog::new(Arc::new(Stats::default()));
+        catalog.apply(&two_members());
+        catalog.apply(&effects);
+        catalog.set_ready();
+        let view = catalog.open(&class(member)).expect("a class");
+        Self { catalog, view, session: Session::new(variant), nonces: HashMap::new(), heard: Vec::new() }
+    }
+
+    /// The same world, a new stream.
+    fn reconnect(&mut self) {
+        self.session = Session::new(self.session.variant());
+        self.nonces.clear();
+        self.heard.clear();
+    }
+
+    fn world(&mut self, effects: &Effects) -> Vec<String> {
+        self.catalog.apply(effects);
+        self.listen()
+    }
+
+    fn ask(&mut self, request: Result<Option<Request>, Refusal>) -> Vec<String> {
+        let request = request.expect("a request").expect("a known type");
+        self.session.on_request(request).expect("accepted");
+        self.listen()
+    }
+
+    /// What is said now, as `cds +a -b`.
+    fn listen(&mut self) -> Vec<String> {
+        if let Some(snapshot) = self.view.snapshots.borrow().clone() {
+            self.session.on_snapshot(snapshot);
+        }
+        let said = self.session.responses();
+        said.into_iter().map(|response| self.note(&response)).collect()
+    }
+
+    fn note(&mut self, response: &Response) -> String {
+        assert!(!self.heard.contains(&response.nonce), "C04: nonces are unique");
+        self.heard.push(response.nonce);
+        self.nonces.insert(response.resource_type, nonce_text(response.nonce));
+        let names = response.resources.iter().map(|r| ('+', r.name())).chain(response.removed.iter().map(|n| ('-', n)));
+        let mut unique: Vec<_> = names.clone().map(|(_, name)| name).collect();
+        unique.sort();
+        unique.dedup();
+        assert_eq!(unique.len(), names.clone().count(), "C29: no name twice, none both sent and removed");
+        let names: String = names.map(|(sign, name)| format!(" {sign}{}", short(name))).collect();
+        format!("{}{names}", response.resource_type.label())
+    }
+
+    fn nonce(&self, t: ResourceType) -> String {
+        self.nonces.get(&t).cloned().unwrap_or_default()
+    }
+
+    fn version(&self, t: ResourceType, name: &str) -> String {
+        let snapshot = self.view.snapshots.borrow().clone().expect("a snapshot");
+        version_text(snapshot.of(t).get(&long(name)).expect("a resource").version())
+    }
+
+    // Delta.
+
+    fn delta(&mut self, t: ResourceType, subscribe: &[&str], unsubscribe: &[&str]) -> Vec<String> {
+        self.delta_full(t, subscribe, unsubscribe, &[], "", None)
+    }
+
+    fn delta_full(
+        &mut self,
+        t: ResourceType,
+        subscribe: &[&str],
+        unsubscribe: &[&str],
+        known: &[(&str, String)],
+        nonce: &str,
+        error: Option<&str>,
+    ) -> Vec<String> {
+        self.ask(Request::delta(DeltaDiscoveryRequest {
+            type_url: t.url().to_owned(),
+            resource_names_subscribe: subscribe.iter().map(|name| long(name)).collect(),
+            resource_names_unsubscribe: unsubscribe.iter().map(|name| long(name)).collect(),
+            initial_resource_versions: known.iter().map(|(name, version)| (long(name), version.clone())).collect(),
+            response_nonce: nonce.to_owned(),
+            error_detail: error.map(status),
+            ..DeltaDiscoveryRequest::default()
+        }))
+    }
+
+    fn ack(&mut self, t: ResourceType) -> Vec<String> {
+        self.delta_full(t, &[], &[], &[], &self.nonce(t), None)
+    }
+
+    fn nack(&mut self, t: ResourceType) -> Vec<String> {
+        self.delta_full(t, &[], &[], &[], &self.nonce(t), Some("no good"))
+    }
+
+    // State of the world.
+
+    /// Names everything that is wanted, with the newest nonce.
+    fn sotw(&mut self, t: ResourceType, names: &[&str]) -> Vec<String> {
+        self.sotw_full(t, names, &self.nonce(t), None)
+    }
+
+    fn sotw_full(&mut self, t: ResourceType, names: &[&str], nonce: &str, error: Option<&str>) -> Vec<String> {
+        self.ask(Request::sotw(DiscoveryRequest {
+            type_url: t.url().to_owned(),
+            resource_names: names.iter().map(|name| long(name)).collect(),
+            response_nonce: nonce.to_owned(),
+            error_detail: error.map(status),
+            ..DiscoveryRequest::default()
+        }))
+    }
+}
+
+fn status(message: &str) -> envoy_types::pb::google::rpc::Status {
+    envoy_types::pb::google::rpc::Status { code: 3, message: message.to_owned(), details: Vec::new() }
+}
+
+const NOTHING: [&str; 0] = [];
+
+/// `a` for `outbound|80||a.shop.svc.cluster.local`.
+fn short(name: &str) -> String {
+    let middle = name.strip_prefix("outbound|80||").and_then(|rest| rest.strip_suffix(".shop.svc.cluster.local"));
+    match (middle, name) {
+        (Some(middle), _) => middle.to_owned(),
+        (None, "BlackHoleCluster") => "hole".to_owned(),
+        (None, "PassthroughCluster") => "pass".to_owned(),
+        (None, name) => name.to_owned(),
+    }
+}
+
+fn long(name: &str) -> String {
+    match name {
+        "*" | "egress" => name.to_owned(),
+        name => format!("outbound|80||{name}.shop.svc.cluster.local"),
+    }
+}
+
+fn node(id: &str) -> Node {
+    Node { id: id.to_owned(), ..Node::default() }
+}
+
+fn region() -> RegionId {
+    RegionId::new("eu").expect("a region")
+}
+
+#[test]
+fn c01_the_first_request_needs_a_node_with_an_id_and_later_ones_do_not() {
+    let mut session = Session::new(Variant::Delta);
+    assert_eq!(session.identify(None, &region()), Err(NodeError::NoNode.into()));
+    assert_eq!(session.identify(Some(&node("")), &region()), Err(NodeError::NoId.into()));
+    let client = session.identify(Some(&node("web-1")), &region()).expect("accepted").expect("a client");
+    assert_eq!(client.node_id, "web-1");
+    assert_eq!(session.identify(None, &region()), Ok(None));
+    assert_eq!(session.identify(Some(&node("")), &region()), Ok(None));
+    assert_eq!(session.identify(Some(&node("web-1")), &region()), Ok(None));
+}
+
+#[test]
+fn c02_a_stream_does_not_become_somebody_else() {
+    let mut session = Session::new(Variant::Sotw);
+    session.identify(Some(&node("web-1")), &region()).expect("accepted");
+    let refusal = session.identify(Some(&node("web-2")), &region()).expect_err("refused").to_string();
+    assert!(refusal.contains("web-1") && refusal.contains("web-2"), "{refusal}");
+}
+
+#[test]
+fn c03_a_type_is_required_and_an_unknown_one_is_no_error() {
+    assert_eq!(Request::sotw(DiscoveryRequest::default()), Err(Refusal::NoType));
+    assert_eq!(Request::delta(DeltaDiscoveryRequest::default()), Err(Refusal::NoType));
+    let type_url = "type.googleapis.com/envoy.service.runtime.v3.Runtime".to_owned();
+    assert_eq!(Request::delta(DeltaDiscoveryRequest { type_url: type_url.clone(), ..<_>::default() }), Ok(None));
+    assert_eq!(Request::sotw(DiscoveryRequest { type_url, ..<_>::default() }), Ok(None));
+}
+
+#[test]
+fn subscriptions_are_bounded() {
+    for variant in [Variant::Sotw, Variant::Delta] {
+        let request = |names: Vec<String>| {
+            let ask = match variant {
+                Variant::Sotw => Ask::Sotw { names },
+                Variant::Delta => Ask::Delta { subscribe: names, unsubscribe: Vec::new(), known: HashMap::new() },
+            };
+            Request { resource_type: ResourceType::Assignment, nonce: String::new(), error: None, ask }
+        };
+        let many = request((0..=MAX_NAMES).map(|i| i.to_string()).collect());
+        let refusal = Session::new(variant).on_request(many).expect_err("refused");
+        assert_eq!(refusal, SubscriptionError::TooManyNames(ResourceType::Assignment).into());
+        let long = request(vec!["x".repeat(MAX_NAME_LEN + 1)]);
+        let refusal = Session::new(variant).on_request(long).expect_err("refused");
+        assert_eq!(refusal, SubscriptionError::NameTooLong { found: MAX_NAME_LEN + 1 }.into());
+    }
+}
+
+#[test]
+fn c26_nothing_is_said_before_there_is_a_snapshot() {
+    for variant in [Variant::Sotw, Variant::Delta] {
+        let mut session = Session::new(variant);
+        let request = match variant {
+            Variant::Sotw => Request::sotw(DiscoveryRequest {
+                type_url: ResourceType::Cluster.url().to_owned(),
+                ..DiscoveryRequest::default()
+            }),
+            Variant::Delta => Request::delta(DeltaDiscoveryRequest {
+                type_url: ResourceType::Cluster.url().to_owned(),
+                ..DeltaDiscoveryRequest::default()
+            }),
+        };
+        session.on_request(request.expect("a request").expect("a known type")).expect("accepted");
+        assert_eq!(session.responses(), []);
+    }
+}

@@ -1,1 +1,267 @@
+#![allow(clippy::unwrap_used, clippy::panic)]
 
+use std::sync::Arc;
+
+use federation::change::Change;
+use federation::model::Node;
+use futures::stream;
+use k8s_openapi::api::core::v1 as core;
+use kube::core::Status;
+use kube::runtime::watcher::{Error, Event};
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use super::*;
+use crate::problem::Problems;
+
+type Nodes = Plain<core::Node>;
+
+fn wire(name: &str, cidr: &str) -> core::Node {
+    serde_json::from_value(json!({"metadata": {"name": name}, "spec": {"podCIDR": cidr, "podCIDRs": [cidr]}})).unwrap()
+}
+
+fn intake(remember: bool) -> (Intake<Nodes>, ProblemBook) {
+    let problems = ProblemBook::default();
+    (Intake::new(ProblemOrigin::Hub, problems.clone(), remember), problems)
+}
+
+/// A delta in one line: `full a b !c` or `+a -b`.
+fn show(delta: Option<Delta<Node>>) -> String {
+    match delta {
+        None => "nothing".to_owned(),
+        Some(Delta::Full { objects, rejected }) => {
+            let objects = objects.iter().map(|node| format!(" {}", node.name));
+            let rejected = rejected.iter().map(|name| format!(" !{name}"));
+            format!("full{}", objects.chain(rejected).collect::<String>())
+        }
+        Some(Delta::Partial(changes)) => {
+            let one = |change: &Change<Node>| match change {
+                Change::Put(node) => format!("+{}", node.name),
+                Change::Delete(name) => format!("-{name}"),
+            };
+            changes.iter().map(one).collect::<Vec<_>>().join(" ")
+        }
+    }
+}
+
+fn list(intake: &mut Intake<Nodes>, nodes: &[core::Node]) -> String {
+    assert!(intake.event(Event::Init).is_none());
+    for node in nodes {
+        assert!(intake.event(Event::InitApply(node.clone())).is_none(), "nobody hears of half a list");
+    }
+    show(intake.event(Event::InitDone))
+}
+
+fn rejected(problems: &ProblemBook) -> Vec<String> {
+    let snapshot: Problems = problems.snapshot();
+    snapshot.values().flat_map(|objects| objects.keys()).map(|object| object.name.clone()).collect()
+}
+
+#[test]
+fn a_list_is_told_whole_and_changes_one_by_one() {
+    let (mut intake, _) = intake(false);
+    assert_eq!(list(&mut intake, &[wire("a", "10.0.0.0/24"), wire("b", "10.0.1.0/24")]), "full a b");
+    assert_eq!(show(intake.drain()), "nothing");
+    intake.event(Event::Apply(wire("c", "10.0.2.0/24")));
+    intake.event(Event::Delete(wire("a", "10.0.0.0/24")));
+    intake.event(Event::Delete(wire("never-told", "10.0.0.0/24")));
+    assert_eq!(show(intake.drain()), "+c -a");
+    assert_eq!(list(&mut intake, &[wire("b", "10.0.1.0/24")]), "full b");
+}
+
+#[test]
+fn a_bad_object_is_rejected_alone_and_its_last_good_state_stays() {
+    let (mut intake, problems) = intake(true);
+    list(&mut intake, &[wire("a", "10.0.0.0/24"), wire("b", "10.0.1.0/24")]);
+    intake.event(Event::Apply(wire("a", "nonsense")));
+    intake.event(Event::Apply(wire("b", "10.0.9.0/24")));
+    assert_eq!(show(intake.drain()), "+b", "no word about the bad one");
+    assert_eq!(rejected(&problems), ["a"]);
+    assert_eq!(list(&mut intake, &[wire("a", "nonsense"), wire("b", "10.0.9.0/24")]), "full b !a");
+    assert_eq!(rejected(&problems), ["a"]);
+    intake.event(Event::Apply(wire("a", "10.0.0.0/24")));
+    assert_eq!(show(intake.drain()), "nothing", "back to what was told last");
+    assert!(rejected(&problems).is_empty());
+    intake.event(Event::Apply(wire("a", "worse")));
+    intake.event(Event::Delete(wire("a", "worse")));
+    assert_eq!(show(intake.drain()), "-a", "what is deleted is gone, bad or not");
+    assert!(rejected(&problems).is_empty());
+}
+
+/// The engine may hold a good state from an earlier connection that this one never saw.
+#[test]
+fn what_was_rejected_from_the_start_can_still_be_deleted() {
+    let (mut intake, _) = intake(true);
+    assert_eq!(list(&mut intake, &[wire("a", "nonsense")]), "full !a");
+    intake.event(Event::Delete(wire("a", "nonsense")));
+    assert_eq!(show(intake.drain()), "-a");
+}
+
+#[test]
+fn repetitions_are_dropped_only_where_asked() {
+    for (remember, expected) in [(true, "nothing"), (false, "+a")] {
+        let (mut intake, _) = intake(remember);
+        list(&mut intake, &[wire("a", "10.0.0.0/24")]);
+        intake.event(Event::Apply(wire("a", "10.0.0.0/24")));
+        assert_eq!(show(intake.drain()), expected);
+        intake.event(Event::Apply(wire("a", "10.0.7.0/24")));
+        assert_eq!(show(intake.drain()), "+a");
+    }
+}
+
+#[test]
+fn an_interrupted_list_is_forgotten() {
+    let (mut intake, _) = intake(false);
+    list(&mut intake, &[wire("a", "10.0.0.0/24")]);
+    intake.event(Event::Init);
+    intake.event(Event::InitApply(wire("b", "10.0.0.0/24")));
+    assert_eq!(show(intake.drain()), "nothing");
+    assert_eq!(list(&mut intake, &[wire("c", "10.0.0.0/24")]), "full c");
+}
+
+/// Collects what is told.
+struct Told(mpsc::UnboundedSender<String>);
+
+impl Sink<Node> for Told {
+    async fn take(&mut self, delta: Delta<Node>) -> Result<(), FeedClosed> {
+        self.0.send(show(Some(delta))).map_err(|_| FeedClosed)
+    }
+}
+
+#[derive(Clone, Default)]
+struct Heard(Arc<std::sync::Mutex<Vec<&'static str>>>);
+
+impl Listener for Heard {
+    fn trouble(&mut self, _: &str, trouble: Trouble) {
+        let name = match trouble {
+            Trouble::Broken(_) => "broken",
+            Trouble::Refused(_) => "refused",
+            Trouble::Stuck(_) => "stuck",
+        };
+        self.0.lock().unwrap().push(name);
+    }
+}
+
+struct Scene {
+    intake: Intake<Nodes>,
+    health: Health,
+    how: Follow<Heard>,
+    sink: Told,
+    told: mpsc::UnboundedReceiver<String>,
+    heard: Heard,
+}
+
+fn scene(optional: Option<Arc<AtomicBool>>) -> Scene {
+    let heard = Heard::default();
+    let (sender, told) = mpsc::unbounded_channel();
+    let how = Follow {
+        origin: ProblemOrigin::Hub,
+        problems: ProblemBook::default(),
+        seen: SeenMark::default(),
+        listener: heard.clone(),
+        remember: false,
+        optional,
+    };
+    Scene { intake: intake(false).0, health: Health::new(), how, sink: Told(sender), told, heard }
+}
+
+impl Scene {
+    /// Plays one watcher's events; true if a new watcher is asked for before it is silent for good.
+    async fn play(&mut self, events: Vec<watcher::Result<Event<core::Node>>>) -> bool {
+        let stream = stream::iter(events).chain(stream::pending());
+        let run = run(stream, &mut self.intake, &mut self.health, &mut self.how, &mut self.sink);
+        tokio::time::timeout(Duration::from_secs(3600), run).await.is_ok_and(|ended| ended.is_ok())
+    }
+
+    fn told(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.told.try_recv().ok()).collect()
+    }
+
+    fn heard(&self) -> Vec<&'static str> {
+        std::mem::take(&mut *self.heard.0.lock().unwrap())
+    }
+}
+
+fn api_error(code: u16) -> kube::Error {
+    kube::Error::Api(Box::new(Status { code, ..Status::default() }))
+}
+
+fn listed(name: &str) -> Vec<watcher::Result<Event<core::Node>>> {
+    vec![Ok(Event::Init), Ok(Event::InitApply(wire(name, "10.0.0.0/24"))), Ok(Event::InitDone)]
+}
+
+#[tokio::test(start_paused = true)]
+async fn gone_at_the_start_of_a_watch_asks_for_a_new_list() {
+    let mut scene = scene(None);
+    let mut events = listed("a");
+    events.push(Err(Error::WatchStartFailed(api_error(410))));
+    assert!(scene.play(events).await, "the library's watcher would ask for the same version for ever");
+    assert_eq!(scene.told(), ["full a"]);
+    assert!(scene.heard().is_empty(), "it is nobody's trouble");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broken_watch_goes_on_from_where_it_was() {
+    let mut scene = scene(None);
+    let mut events = listed("a");
+    events.push(Err(Error::WatchFailed(kube::Error::Service("reset".into()))));
+    events.push(Ok(Event::Apply(wire("b", "10.0.0.0/24"))));
+    assert!(!scene.play(events).await, "no new list");
+    assert_eq!(scene.told(), ["full a", "+b"]);
+    assert_eq!(scene.heard(), ["broken"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_stalls_is_given_up() {
+    let mut scene = scene(None);
+    assert!(scene.play(vec![Ok(Event::Init), Ok(Event::InitApply(wire("a", "10.0.0.0/24")))]).await);
+    assert!(scene.told().is_empty(), "half a list is not told");
+    assert_eq!(scene.heard(), ["broken"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn refusal_and_long_trouble_are_told_apart() {
+    let mut scene = scene(None);
+    assert!(scene.play(vec![Ok(Event::Init), Err(Error::InitialListFailed(api_error(401)))]).await);
+    assert_eq!(scene.heard(), ["refused"]);
+    let mut scene = self::scene(None);
+    for _ in 0..12 {
+        scene.play(vec![Ok(Event::Init), Err(Error::InitialListFailed(api_error(500)))]).await;
+    }
+    let heard = scene.heard();
+    assert_eq!(heard.first(), Some(&"broken"));
+    assert_eq!(heard.last(), Some(&"stuck"), "{heard:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kind_that_is_not_there_is_empty() {
+    for code in [403, 404] {
+        let mut scene = scene(Some(Arc::default()));
+        for _ in 0..3 {
+            assert!(scene.play(vec![Ok(Event::Init), Err(Error::InitialListFailed(api_error(code)))]).await);
+        }
+        assert_eq!(scene.told(), ["full"], "{code}: told once");
+        assert!(scene.heard().is_empty(), "{code}: it is no trouble");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kind_that_was_there_is_not_believed_to_be_gone_on_doubt() {
+    let flag = Arc::new(AtomicBool::new(false));
+    let mut scene = scene(Some(flag.clone()));
+    scene.play(listed("a")).await;
+    assert_eq!(scene.told(), ["full a"]);
+    for _ in 0..10 {
+        scene.play(vec![Ok(Event::Init), Err(Error::InitialListFailed(api_error(403)))]).await;
+    }
+    assert!(scene.told().is_empty(), "not being allowed to look proves nothing");
+    assert!(scene.heard().contains(&"refused"));
+    // A new connection remembers.
+    let mut scene = self::scene(Some(flag));
+    for _ in 0..2 {
+        scene.play(vec![Ok(Event::Init), Err(Error::InitialListFailed(api_error(404)))]).await;
+    }
+    assert!(scene.told().is_empty(), "an API server that starts may not know its custom resources yet");
+    scene.play(vec![Ok(Event::Init), Err(Error::InitialListFailed(api_error(404)))]).await;
+    assert_eq!(scene.told(), ["full"], "the definition was deleted, and its objects with it");
+}

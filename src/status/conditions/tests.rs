@@ -1,1 +1,256 @@
+#![allow(clippy::unwrap_used)]
 
+use federation::model::{ClusterId, ClusterUid, RegionId};
+use federation::report::{CidrSource, Cidrs, Clash, Counts, RangeUse, Trespass};
+
+use super::*;
+
+const NOW: Time = Time::from_unix_ms(1_000_000_000);
+
+fn report() -> MemberReport {
+    MemberReport {
+        id: ClusterId::new("eu-1").unwrap(),
+        region: RegionId::new("eu").unwrap(),
+        uid: Some(ClusterUid(Arc::from("uid-1"))),
+        version: Some(Arc::from("v1.37.1")),
+        link: LinkState::Up { since: NOW },
+        admission: Verdict::Admitted,
+        admitted: None,
+        cidrs: Cidrs {
+            pods: vec!["10.8.0.0/14".parse().unwrap()],
+            pods_source: CidrSource::Declared,
+            services: vec!["10.12.0.0/20".parse().unwrap()],
+            services_source: CidrSource::Discovered,
+        },
+        listed: true,
+        counts: Counts::default(),
+        mirrors_pending: 0,
+        trespassing: Vec::new(),
+    }
+}
+
+fn facts(report: &MemberReport) -> Facts<'_> {
+    Facts {
+        report,
+        note: None,
+        mirrors: None,
+        seen: Some(Time::from_unix_ms(NOW.unix_ms - 42_000)),
+        spec_problems: &[],
+        rejected: 0,
+        was_synced: true,
+        now: NOW,
+    }
+}
+
+/// Statuses and reasons in one line.
+fn line(conditions: &[Wanted]) -> String {
+    let one = |c: &Wanted| format!("{}={}/{}", c.kind, c.status.as_str(), c.reason);
+    conditions.iter().map(one).collect::<Vec<_>>().join(" ")
+}
+
+fn message<'a>(conditions: &'a [Wanted], kind: &str) -> &'a str {
+    conditions.iter().find(|condition| condition.kind == kind).map_or("", |condition| &condition.message)
+}
+
+fn clash(with: Option<&str>, their_use: RangeUse) -> Clash {
+    Clash {
+        mine: "10.8.0.0/14".parse().unwrap(),
+        my_use: RangeUse::Pods,
+        theirs: "10.9.0.0/16".parse().unwrap(),
+        their_use,
+        with: with.map(|name| ClusterId::new(name).unwrap()),
+    }
+}
+
+#[test]
+fn every_state_has_its_reason() {
+    let down = |reason| LinkState::Down { reason, message: Arc::from("why"), since: NOW, seen: None };
+    let fine = "Connected=True/Connected Admitted=True/Admitted Synced=True/Synced Ready=True/Ready";
+    type Change = Box<dyn Fn(&mut MemberReport)>;
+    let table: Vec<(Change, &str)> = vec![
+        (Box::new(|_| {}), fine),
+        (
+            Box::new(|r| {
+                r.link = LinkState::Pending;
+                r.admission = Verdict::Pending(PendingReason::IdentityUnknown);
+                r.uid = None;
+            }),
+            "Connected=Unknown/Connecting Admitted=Unknown/IdentityUnknown Synced=False/Stale Ready=False/Connecting",
+        ),
+        (
+            Box::new(move |r| r.link = down(LinkFailure::SecretMissing)),
+            "Connected=False/SecretMissing Admitted=True/Admitted Synced=False/Stale Ready=False/SecretMissing",
+        ),
+        (
+            Box::new(move |r| r.link = down(LinkFailure::KubeconfigInvalid)),
+            "Connected=False/KubeconfigInvalid Admitted=True/Admitted Synced=False/Stale Ready=False/KubeconfigInvalid",
+        ),
+        (
+            Box::new(move |r| r.link = down(LinkFailure::CredentialRefused)),
+            "Connected=False/CredentialRefused Admitted=True/Admitted Synced=False/Stale Ready=False/CredentialRefused",
+        ),
+        (
+            Box::new(move |r| r.link = down(LinkFailure::Unreachable)),
+            "Connected=False/Unreachable Admitted=True/Admitted Synced=False/Stale Ready=False/Unreachable",
+        ),
+        (
+            Box::new(|r| {
+                let uid = |text| ClusterUid(Arc::from(text));
+                r.link = LinkState::IdentityChanged { found: uid("new"), admitted: uid("old"), since: NOW };
+            }),
+            "Connected=True/Connected Admitted=False/IdentityChanged Synced=False/NotAdmitted Ready=False/IdentityChanged",
+        ),
+        (
+            Box::new(|r| r.listed = false),
+            "Connected=True/Connected Admitted=True/Admitted Synced=False/Listing Ready=False/Listing",
+        ),
+        (
+            Box::new(|r| r.admission = Verdict::Pending(PendingReason::CidrsUnknown { pods: true, services: false })),
+            "Connected=True/Connected Admitted=Unknown/CIDRsUnknown Synced=False/NotAdmitted Ready=False/CIDRsUnknown",
+        ),
+        (
+            Box::new(|r| r.admission = Verdict::Pending(PendingReason::AwaitingDecision)),
+            "Connected=True/Connected Admitted=Unknown/AwaitingDecision Synced=False/NotAdmitted Ready=False/AwaitingDecision",
+        ),
+        (
+            Box::new(|r| {
+                r.admission = Verdict::Refused(Refusal::CidrOverlap(vec![clash(Some("us-1"), RangeUse::Pods)]));
+            }),
+            "Connected=True/Connected Admitted=False/CIDROverlap Synced=False/NotAdmitted Ready=False/CIDROverlap",
+        ),
+        (
+            Box::new(|r| {
+                let of = ClusterId::new("us-1").unwrap();
+                r.admission = Verdict::Refused(Refusal::DuplicateCluster { of });
+            }),
+            "Connected=True/Connected Admitted=False/DuplicateCluster Synced=False/NotAdmitted Ready=False/DuplicateCluster",
+        ),
+        (
+            Box::new(|r| r.admission = Verdict::Refused(Refusal::UnknownRegion)),
+            "Connected=True/Connected Admitted=False/UnknownRegion Synced=False/NotAdmitted Ready=False/UnknownRegion",
+        ),
+        (
+            Box::new(|r| r.admission = Verdict::AdmittedWithDrift(vec![clash(None, RangeUse::Reserved)])),
+            "Connected=True/Connected Admitted=True/CIDRDrift Synced=True/Synced Ready=True/CIDRDrift",
+        ),
+        (Box::new(|r| r.mirrors_pending = 3), fine),
+    ];
+    for (change, expected) in table {
+        let mut report = report();
+        change(&mut report);
+        assert_eq!(line(&member(&facts(&report))), expected);
+    }
+}
+
+#[test]
+fn an_overlap_names_both_ranges_both_clusters_and_what_to_do() {
+    let mut report = report();
+    let mut clashes =
+        vec![clash(Some("us-1"), RangeUse::Services), clash(None, RangeUse::Reserved), clash(None, RangeUse::Services)];
+    report.admission = Verdict::Refused(Refusal::CidrOverlap(clashes.clone()));
+    let conditions = member(&facts(&report));
+    assert_eq!(
+        message(&conditions, ADMITTED),
+        "its pod range 10.8.0.0/14 overlaps service range 10.9.0.0/16 of member us-1; its pod range 10.8.0.0/14 overlaps \
+         10.9.0.0/16, which a FederationPolicy reserves; its pod range 10.8.0.0/14 overlaps its own service range \
+         10.9.0.0/16; it contributes and receives nothing until they are apart: change its ranges, or take the other \
+         cluster out"
+    );
+    assert_eq!(message(&conditions, READY), message(&conditions, ADMITTED));
+    clashes.resize(1_000, clash(Some("us-1"), RangeUse::Pods));
+    report.admission = Verdict::Refused(Refusal::CidrOverlap(clashes));
+    let conditions = member(&facts(&report));
+    assert!(message(&conditions, ADMITTED).contains("and 992 more"));
+    assert!(message(&conditions, ADMITTED).len() < 2_000);
+}
+
+#[test]
+fn a_loss_tells_its_age() {
+    let mut report = report();
+    let seen = Some(Time::from_unix_ms(NOW.unix_ms - 60_000));
+    report.link = LinkState::Down { reason: LinkFailure::Unreachable, message: Arc::from("refused"), since: NOW, seen };
+    assert_eq!(message(&member(&facts(&report)), CONNECTED), "refused; last heard 40s ago", "the later of both");
+    report.link =
+        LinkState::Down { reason: LinkFailure::Unreachable, message: Arc::from("refused"), since: NOW, seen: None };
+    for (seconds, expected) in [(59, "50s"), (61, "1m"), (7_300, "2h"), (200_000, "2d")] {
+        let seen = Some(Time::from_unix_ms(NOW.unix_ms - seconds * 1_000));
+        let conditions = member(&Facts { seen, ..facts(&report) });
+        assert_eq!(message(&conditions, CONNECTED), format!("refused; last heard {expected} ago"));
+    }
+    let never = Facts { seen: None, ..facts(&report) };
+    assert_eq!(message(&member(&never), CONNECTED), "refused; it was never heard");
+}
+
+#[test]
+fn a_new_credential_that_fails_is_told_while_the_old_one_works() {
+    let report = report();
+    let note = Note { reason: NoteReason::Failure(LinkFailure::CredentialRefused), message: Arc::from("401") };
+    let facts = Facts { note: Some(&note), ..facts(&report) };
+    let conditions = member(&facts);
+    assert_eq!(
+        line(&conditions),
+        "Connected=True/CredentialRefused Admitted=True/Admitted Synced=True/Synced Ready=True/CredentialRefused"
+    );
+    assert_eq!(message(&conditions, READY), "401");
+}
+
+#[test]
+fn writes_under_way_do_not_unsync_but_failing_ones_do() {
+    let mut report = report();
+    report.mirrors_pending = 2;
+    let failing = MirrorProgress { pending: 2, last_error: Some(Arc::from("Service shop/web: Forbidden")) };
+    let first = Facts { was_synced: false, ..facts(&report) };
+    assert_eq!(member(&first)[2].reason, "MirrorsPending");
+    let broken = Facts { mirrors: Some(&failing), ..facts(&report) };
+    let conditions = member(&broken);
+    assert_eq!(conditions[2].status, Status::False);
+    assert_eq!(
+        conditions[2].message,
+        "mirrored objects to be written: 2; the last failure: Service shop/web: Forbidden"
+    );
+    let rejected = Facts { rejected: 3, ..facts(&report) };
+    assert_eq!(line(&member(&rejected)[2..]), "Synced=True/ObjectsRejected Ready=True/ObjectsRejected");
+}
+
+#[test]
+fn a_bad_spec_shows_although_the_last_good_one_works() {
+    let report = report();
+    let problems = ["spec.weight: found 0; expected 1 to 1000".to_owned()];
+    let conditions = member(&Facts { spec_problems: &problems, ..facts(&report) });
+    assert_eq!(conditions[3].reason, "InvalidSpec");
+    assert!(conditions[3].message.contains("found 0") && conditions[3].message.contains("last good form"));
+    assert_eq!(
+        line(&unusable(&problems)),
+        "Connected=Unknown/InvalidSpec Admitted=False/InvalidSpec Synced=Unknown/InvalidSpec Ready=False/InvalidSpec"
+    );
+}
+
+#[test]
+fn trespassers_are_named() {
+    let mut report = report();
+    report.trespassing = vec![Trespass {
+        service: federation::model::ServiceKey::new("shop", "web").unwrap(),
+        ip: "10.9.0.1".parse().unwrap(),
+        owner: ClusterId::new("us-1").unwrap(),
+    }];
+    let conditions = member(&facts(&report));
+    assert_eq!(line(&conditions[1..2]), "Admitted=True/EndpointsOutOfRange");
+    assert!(message(&conditions, READY).contains("10.9.0.1 of Service shop/web lies in a range of member us-1"));
+}
+
+#[test]
+fn policies_say_what_has_no_effect() {
+    assert_eq!(line(&[policy(&[], &[])]), "Accepted=True/Accepted");
+    assert!(policy(&[], &["spec.safety.demoteAfter"]).message.ends_with("in this version: spec.safety.demoteAfter"));
+    assert_eq!(line(&[policy(&["bad".to_owned()], &[])]), "Accepted=False/Invalid");
+}
+
+#[test]
+fn only_a_turn_moves_the_time_of_transition() {
+    let wanted = |status, reason| Wanted { kind: CONNECTED, status, reason, message: String::new() };
+    let first = with_history(&[], &[wanted(Status::True, "Connected")], Time::from_unix_ms(1_000));
+    let second = with_history(&first, &[wanted(Status::True, "CredentialRefused")], Time::from_unix_ms(9_000));
+    assert_eq!(second[0].last_transition_time, first[0].last_transition_time);
+    let third = with_history(&second, &[wanted(Status::False, "Unreachable")], Time::from_unix_ms(9_000));
+    assert_eq!(third[0].last_transition_time, kube_time(Time::from_unix_ms(9_000)));
+}

@@ -79,14 +79,25 @@ impl Cluster {
         };
         create(&Api::all(client), binding).await;
 
-        let spec = TokenRequestSpec { expiration_seconds: Some(TOKEN_SECONDS), ..TokenRequestSpec::default() };
-        let request = TokenRequest { spec: Some(spec), ..TokenRequest::default() };
-        let answer = accounts.create_token_request(&name, &PostParams::default(), &request).await;
-        let token = answer.expect("a token request").status.and_then(|status| status.token).expect("a token");
-        let kubeconfig = kubeconfig(&self.name, &self.plane.server_url, &self.plane.ca, &name, &token);
+        let token = self.token_of(NAMESPACE, &name).await;
+        let kubeconfig = self.kubeconfig_with(&name, &token);
         let account = AccountAccess { namespace: NAMESPACE.into(), name, token, kubeconfig };
         wait_for_rights(&account, &rules).await;
         account
+    }
+
+    /// A fresh token of a service account that is there already.
+    pub async fn token_of(&self, namespace: &str, account: &str) -> String {
+        let accounts = Api::<ServiceAccount>::namespaced(self.client(), namespace);
+        let spec = TokenRequestSpec { expiration_seconds: Some(TOKEN_SECONDS), ..TokenRequestSpec::default() };
+        let request = TokenRequest { spec: Some(spec), ..TokenRequest::default() };
+        let answer = accounts.create_token_request(account, &PostParams::default(), &request).await;
+        answer.expect("a token request").status.and_then(|status| status.token).expect("a token")
+    }
+
+    /// A kubeconfig for this cluster with that token, CA inline.
+    pub fn kubeconfig_with(&self, user: &str, token: &str) -> String {
+        kubeconfig(&self.name, &self.plane.server_url, &self.plane.ca, user, token)
     }
 }
 

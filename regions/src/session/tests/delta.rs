@@ -1,0 +1,193 @@
+use super::ResourceType::{Assignment, Cluster, Listener, Scope};
+use super::*;
+
+fn talk() -> Talk {
+    Talk::new(Variant::Delta)
+}
+
+#[test]
+fn c16_a_first_request_without_names_wants_everything() {
+    let mut talk = talk();
+    assert_eq!(talk.delta(Cluster, &[], &[]), ["cds +hole +pass +a +b"]);
+    assert_eq!(talk.ack(Cluster), NOTHING, "C14: an ACK triggers nothing");
+    // "*" is what the legacy form stands for: it can be unsubscribed from.
+    assert_eq!(talk.delta(Cluster, &["a"], &[]), ["cds +a"]);
+    talk.ack(Cluster);
+    assert_eq!(talk.delta(Cluster, &[], &["*"]), NOTHING);
+    let change = services(vec![web("shop/c", &["10.8.0.3:80"])]);
+    assert_eq!(talk.world(&change), NOTHING, "only a is wanted now");
+    assert_eq!(talk.delta(Cluster, &[], &["a"]), NOTHING);
+    assert_eq!(talk.world(&service_gone("shop/a")), NOTHING, "nothing is wanted now");
+}
+
+#[test]
+fn c17_load_assignments_are_never_wanted_without_a_name() {
+    let mut talk = talk();
+    assert_eq!(talk.delta(Assignment, &[], &[]), NOTHING);
+    assert_eq!(talk.delta(Assignment, &["*"], &[]), NOTHING);
+    assert_eq!(talk.delta(Assignment, &["a"], &[]), ["eds +a"]);
+}
+
+#[test]
+fn c18_an_explicit_wildcard_goes_with_names() {
+    let mut talk = talk();
+    assert_eq!(talk.delta(Cluster, &["*", "nobody"], &[]), ["cds +hole +pass +a +b -nobody"]);
+}
+
+#[test]
+fn c19_under_the_wildcard_an_unsubscribed_name_is_answered() {
+    let mut talk = talk();
+    talk.delta(Cluster, &["*", "a", "nobody"], &[]);
+    talk.ack(Cluster);
+    assert_eq!(talk.delta(Cluster, &[], &["a"]), ["cds +a"]);
+    talk.ack(Cluster);
+    assert_eq!(talk.delta(Cluster, &[], &["nobody"]), ["cds -nobody"]);
+}
+
+#[test]
+fn c20_unsubscribing_the_unknown_is_ignored() {
+    let mut talk = talk();
+    talk.delta(Cluster, &["*"], &[]);
+    talk.ack(Cluster);
+    assert_eq!(talk.delta(Cluster, &[], &["a", "never-heard-of"]), NOTHING);
+    talk.delta(Assignment, &["a"], &[]);
+    talk.ack(Assignment);
+    assert_eq!(talk.delta(Assignment, &[], &["b"]), NOTHING);
+}
+
+#[test]
+fn c21_subscribing_again_is_always_answered() {
+    let mut talk = talk();
+    assert_eq!(talk.delta(Assignment, &["a"], &[]), ["eds +a"]);
+    talk.ack(Assignment);
+    assert_eq!(talk.delta(Assignment, &["a"], &[]), ["eds +a"], "it may have been dropped meanwhile");
+    talk.ack(Assignment);
+    assert_eq!(talk.delta(Assignment, &["a"], &["a"]), ["eds +a"], "removed and added in one breath");
+}
+
+#[test]
+fn c24_an_unknown_name_is_answered_at_once_and_again_when_it_is_born() {
+    let mut talk = talk();
+    assert_eq!(talk.delta(Assignment, &["a", "c"], &[]), ["eds +a -c"]);
+    talk.ack(Assignment);
+    assert_eq!(talk.world(&services(vec![web("shop/c", &["10.8.0.3:80"])])), ["eds +c"]);
+}
+
+#[test]
+fn c25_ten_thousand_names_in_one_request() {
+    let all = (0..10_000).map(|i| web(&format!("shop/s{i}"), &["10.8.0.1:80"])).collect();
+    let mut talk = Talk::with(Variant::Delta, None, services(all));
+    let names: Vec<String> = (0..10_000).map(|i| format!("s{i}")).collect();
+    let names: Vec<&str> = names.iter().map(|name| &**name).collect();
+    let said = talk.delta(Assignment, &names, &[]);
+    assert_eq!(said.len(), 1, "C28: in one response");
+    assert_eq!(said.concat().matches('+').count(), 10_000);
+}
+
+#[test]
+fn c28_only_what_changed_is_sent() {
+    let mut talk = talk();
+    talk.delta(Cluster, &[], &[]);
+    talk.ack(Cluster);
+    talk.delta(Assignment, &["a", "b"], &[]);
+    talk.ack(Assignment);
+    assert_eq!(talk.world(&services(vec![web("shop/a", &["10.8.0.9:80"])])), ["eds +a"]);
+    talk.ack(Assignment);
+    assert_eq!(talk.world(&services(vec![web("shop/a", &["10.8.0.9:80"])])), NOTHING, "nothing changed");
+    let both = services(vec![web("shop/a", &["10.8.0.7:80"]), web("shop/b", &["10.8.0.8:80"])]);
+    assert_eq!(talk.world(&both), ["eds +a +b"]);
+}
+
+#[test]
+fn c15_one_response_waits_for_its_ack_and_the_next_one_skips_what_is_outdated() {
+    let mut talk = talk();
+    talk.delta(Assignment, &["a", "b"], &[]);
+    for i in 1..=100 {
+        let change = services(vec![web("shop/a", &[&*format!("10.8.1.{i}:80")])]);
+        assert_eq!(talk.world(&change), NOTHING, "the first response is not acknowledged yet");
+    }
+    assert_eq!(talk.ack(Assignment), ["eds +a"]);
+    assert_eq!(talk.ack(Assignment), NOTHING);
+}
+
+#[test]
+fn a_change_that_was_taken_back_before_it_was_sent_is_not_sent() {
+    let mut talk = talk();
+    talk.delta(Assignment, &["a"], &[]);
+    talk.world(&services(vec![web("shop/a", &["10.8.0.9:80"])]));
+    talk.world(&services(vec![web("shop/a", &["10.8.0.1:80"])]));
+    assert_eq!(talk.ack(Assignment), NOTHING);
+}
+
+#[test]
+fn c08_what_was_rejected_is_not_sent_again() {
+    let mut talk = talk();
+    talk.delta(Assignment, &["a"], &[]);
+    assert_eq!(talk.nack(Assignment), NOTHING);
+    let status = talk.session.status(Assignment);
+    assert_eq!((status.nacks, status.acks, status.rejected), (1, 0, true), "C07");
+    assert_eq!(status.last_error.as_deref(), Some("no good"));
+    assert_eq!(talk.delta(Assignment, &["a"], &[]), NOTHING, "not even if asked for");
+    assert_eq!(talk.world(&services(vec![web("shop/a", &["10.8.0.9:80"])])), ["eds +a"], "but something else is");
+    talk.ack(Assignment);
+    assert!(!talk.session.status(Assignment).rejected);
+    assert_eq!(talk.world(&services(vec![web("shop/a", &["10.8.0.1:80"])])), NOTHING, "back to what was rejected");
+}
+
+#[test]
+fn c11_subscriptions_count_even_with_a_stale_nonce() {
+    let mut talk = talk();
+    talk.delta(Assignment, &["a"], &[]);
+    assert_eq!(talk.delta_full(Assignment, &["b"], &[], &[], "no-such-nonce", None), NOTHING, "a waits for its ACK");
+    assert_eq!(talk.ack(Assignment), ["eds +b"]);
+    let heard = talk.session.on_request(Request {
+        resource_type: Assignment,
+        nonce: "1".to_owned(),
+        error: Some("about an earlier one".to_owned()),
+        ask: Ask::Delta { subscribe: vec![], unsubscribe: vec![], known: HashMap::new() },
+    });
+    assert_eq!(heard, Ok(Heard::Nothing), "and it is neither ACK nor NACK");
+}
+
+#[test]
+fn c37_a_resumed_stream_is_told_the_difference() {
+    let mut talk = talk();
+    let same = talk.version(Cluster, "a");
+    let known = [("a", same.clone()), ("b", "0123456789abcdef".to_owned()), ("gone", same)];
+    let said = talk.delta_full(Cluster, &[], &[], &known, "", None);
+    assert_eq!(said, ["cds +hole +pass +b -gone"], "C38: an unknown version counts as changed");
+}
+
+#[test]
+fn c37_a_resumed_wildcard_is_answered_even_if_nothing_is_new() {
+    let mut talk = talk();
+    assert_eq!(talk.delta(Listener, &[], &[]), ["lds +egress"]);
+    talk.reconnect();
+    let known = [("egress", talk.version(Listener, "egress"))];
+    assert_eq!(talk.delta_full(Listener, &[], &[], &known, "", None), ["lds"]);
+
+    let mut empty = Talk::with(Variant::Delta, None, Effects::default());
+    assert_eq!(empty.delta(Scope, &[], &[]), ["srds"], "also if there is nothing at all");
+    let known = [("a", talk.version(Assignment, "a"))];
+    talk.reconnect();
+    assert_eq!(talk.delta_full(Assignment, &["a"], &[], &known, "", None), NOTHING, "names need no answer");
+}
+
+#[test]
+fn what_the_client_knows_counts_in_its_first_request_only() {
+    let mut talk = talk();
+    talk.delta(Assignment, &["a"], &[]);
+    talk.ack(Assignment);
+    let known = [("b", talk.version(Assignment, "b"))];
+    assert_eq!(talk.delta_full(Assignment, &["b"], &[], &known, "", None), ["eds +b"]);
+}
+
+#[test]
+fn a_stream_too_far_behind_for_the_log_still_gets_exactly_the_difference() {
+    let mut talk = talk();
+    talk.delta(Assignment, &["a", "b"], &[]);
+    for i in 0..=crate::snapshot::MAX_LOG_COMMITS {
+        talk.world(&services(vec![web("shop/a", &[&*format!("10.8.{}.{}:80", i / 250, i % 250)])]));
+    }
+    assert_eq!(talk.ack(Assignment), ["eds +a"]);
+}

@@ -1,0 +1,122 @@
+//! Small worlds for this crate's tests.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use federation::model::{
+    Affinity, AppProtocol, Backend, ClusterId, Failover, Health, Host, Merged, MergedPort, Network, Protocol, RegionId,
+    ServiceKey, Traffic, Zone,
+};
+use federation::view::ClientClass;
+use federation::{Effects, Place, Topology, Vips};
+
+use crate::class::{Class, Profile};
+
+pub(crate) fn key(text: &str) -> ServiceKey {
+    let (namespace, name) = text.split_once('/').expect("namespace/name");
+    ServiceKey::new(namespace, name).expect("a service key")
+}
+
+pub(crate) fn cluster_id(text: &str) -> ClusterId {
+    ClusterId::new(text).expect("a cluster id")
+}
+
+pub(crate) fn zone(text: &str) -> Zone {
+    Zone::new(text).expect("a zone")
+}
+
+/// A client in region `eu`, zone `eu-a`; with a member, in it.
+pub(crate) fn class(member: Option<&str>) -> Class {
+    let client = ClientClass {
+        region: RegionId::new("eu").expect("a region"),
+        zone: Some(zone("eu-a")),
+        network: Network::default_network(),
+        cluster: member.map(cluster_id),
+    };
+    Class { client, network_named: false, profile: Profile::Envoy { listen: IpAddr::from([0, 0, 0, 0]) } }
+}
+
+/// `10.0.0.1:8080`, followed by `!` for not ready or `~` for draining.
+pub(crate) fn host(text: &str) -> Host {
+    let (address, health) = match (text.strip_suffix('!'), text.strip_suffix('~')) {
+        (Some(address), _) => (address, Health::NotReady),
+        (_, Some(address)) => (address, Health::Draining),
+        _ => (text, Health::Ready),
+    };
+    Host { address: address.parse::<SocketAddr>().expect("an address"), health }
+}
+
+pub(crate) fn backend(cluster: &str, in_zone: &str, hosts: &[&str]) -> Backend {
+    let hosts = hosts.iter().map(|text| host(text)).collect();
+    Backend { cluster: cluster_id(cluster), zone: Some(zone(in_zone)), hosts }
+}
+
+pub(crate) fn port(number: u16, app: AppProtocol, backends: Vec<Backend>) -> MergedPort {
+    MergedPort {
+        name: Arc::from(format!("p{number}")),
+        port: number,
+        protocol: Protocol::Tcp,
+        app,
+        app_protocol: None,
+        backends,
+    }
+}
+
+pub(crate) fn merged(name: &str, ports: Vec<MergedPort>) -> Merged {
+    Merged {
+        key: key(name),
+        sources: vec![cluster_id("eu-1")],
+        headless: false,
+        affinity: Affinity::None,
+        ports,
+        failover: Arc::new(Failover::default()),
+    }
+}
+
+/// A service with one HTTP port 80 and these hosts in `eu-1`, zone `eu-a`.
+pub(crate) fn web(name: &str, hosts: &[&str]) -> Merged {
+    merged(name, vec![port(80, AppProtocol::Http, vec![backend("eu-1", "eu-a", hosts)])])
+}
+
+pub(crate) fn services(services: Vec<Merged>) -> Effects {
+    let services = services.into_iter().map(|merged| (merged.key.clone(), Some(Arc::new(merged)))).collect();
+    Effects { services, ..Effects::default() }
+}
+
+pub(crate) fn service_gone(name: &str) -> Effects {
+    Effects { services: vec![(key(name), None)], ..Effects::default() }
+}
+
+pub(crate) fn vips(member: &str, name: &str, ips: &[&str], ports: &[u16], federated: bool) -> Effects {
+    let vips = Vips {
+        ips: ips.iter().map(|ip| ip.parse().expect("an address")).collect(),
+        ports: ports.iter().map(|port| (*port, Protocol::Tcp)).collect(),
+        federated,
+    };
+    Effects { vips: vec![(cluster_id(member), key(name), Some(Arc::new(vips)))], ..Effects::default() }
+}
+
+pub(crate) fn vips_gone(member: &str, name: &str) -> Effects {
+    Effects { vips: vec![(cluster_id(member), key(name), None)], ..Effects::default() }
+}
+
+/// Members as (cluster, region, service ranges).
+pub(crate) fn topology(members: &[(&str, &str, &[&str])]) -> Effects {
+    let place = |(cluster, region, services): &(&str, &str, &[&str])| {
+        let place = Place {
+            region: RegionId::new(region).expect("a region"),
+            network: Network::default_network(),
+            traffic: Traffic::Active,
+            weight: None,
+            services: services.iter().map(|net| net.parse().expect("a prefix")).collect(),
+        };
+        (cluster_id(cluster), place)
+    };
+    let topology = Topology { members: members.iter().map(place).collect(), ..Topology::default() };
+    Effects { topology: Some(Arc::new(topology)), ..Effects::default() }
+}
+
+/// Members `eu-1` (region `eu`, VIPs in 10.12.0.0/20) and `us-1` (region `us`).
+pub(crate) fn two_members() -> Effects {
+    topology(&[("eu-1", "eu", &["10.12.0.0/20"]), ("us-1", "us", &["10.13.0.0/20"])])
+}

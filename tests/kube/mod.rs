@@ -1,0 +1,13 @@
+//! The hub on real API servers: who joins, what is mirrored, what happens when an API server is lost.
+//!
+//! Everything runs with the rights that `isthmus manifests` gives and no others. "Nothing happened" is proven by
+//! resourceVersions over a window, never by a glance at the end.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod api_server_lost;
+mod bad_objects;
+mod cidr_clash;
+mod hostile_kubeconfigs;
+mod mirroring;
+mod onboarding;
