@@ -27,7 +27,7 @@ pub enum LogFormat {
 pub fn init(args: &LogArgs, quiet: bool) -> anyhow::Result<()> {
     let default = if quiet { "warn" } else { "info" };
     let filter = args.log.as_deref().unwrap_or(default);
-    let filter = EnvFilter::try_new(filter).map_err(|error| {
+    let filter = EnvFilter::try_new(with_quiet_libraries(filter)).map_err(|error| {
         crate::cli::BadUsage(format!("--log: {error}; expected a level such as \"info\", or target=level pairs"))
     })?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
@@ -37,4 +37,25 @@ pub fn init(args: &LogArgs, quiet: bool) -> anyhow::Result<()> {
     }
     .map_err(anyhow::Error::from_boxed)
     .context("cannot start logging")
+}
+
+/// The Kubernetes libraries repeat in their logs what API servers answer (a refused watch, or what is no JSON, even as a
+/// warning), and a hostile server answers with the token that it was sent. What goes wrong is told by us; who asks for
+/// one of these logs by name gets it.
+fn with_quiet_libraries(filter: &str) -> String {
+    let quiet = [("kube_client", "error"), ("kube_runtime", "error")];
+    let unasked = quiet.into_iter().filter(|(library, _)| !filter.contains(library));
+    // First, so that what was asked for wins.
+    unasked.map(|(library, level)| format!("{library}={level},")).chain([filter.to_owned()]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_quiet_libraries;
+
+    #[test]
+    fn libraries_talk_only_when_asked_by_name() {
+        assert_eq!(with_quiet_libraries("trace"), "kube_client=error,kube_runtime=error,trace");
+        assert_eq!(with_quiet_libraries("kube_client=debug"), "kube_runtime=error,kube_client=debug");
+    }
 }

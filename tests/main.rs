@@ -1,6 +1,7 @@
 //! Whole-system tests.
 
 mod demo;
+mod edge;
 mod harness;
 mod kube;
 mod testbed;

@@ -2,6 +2,7 @@
 //! again, for ever. State belongs to the member and not to its credential, so a credential is exchanged under a running
 //! connection, and one that does not work changes nothing but a note.
 
+mod exports;
 mod held;
 mod kinds;
 mod probe;

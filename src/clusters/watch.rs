@@ -26,7 +26,7 @@ use crate::feed::{Feed, FeedClosed};
 use crate::problem::{ProblemBook, ProblemOrigin};
 use intake::Intake;
 pub(crate) use reading::guarded;
-pub use reading::{Guarded, Plain, Reading};
+pub use reading::{Guarded, Plain, Reading, RemoteSlices};
 
 /// Events taken into one batch at most.
 const MAX_EVENTS_PER_BATCH: usize = 256;

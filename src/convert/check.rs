@@ -58,17 +58,15 @@ impl Check {
             return None;
         };
         let unusable = match ip {
-            IpAddr::V4(v4) => {
-                v4.is_unspecified() || v4.is_loopback() || v4.is_link_local() || v4.is_multicast() || v4.is_broadcast()
-            }
+            IpAddr::V4(v4) => v4.is_unspecified() || v4.is_link_local() || v4.is_multicast() || v4.is_broadcast(),
             IpAddr::V6(v6) => {
                 let mapped = v6.to_ipv4_mapped().is_some();
-                v6.is_unspecified() || v6.is_loopback() || v6.is_unicast_link_local() || v6.is_multicast() || mapped
+                v6.is_unspecified() || v6.is_unicast_link_local() || v6.is_multicast() || mapped
             }
         };
         if unusable {
-            let expected = "a unicast address that other hosts can reach: not unspecified, loopback, link-local, \
-                            multicast, broadcast or IPv4-mapped";
+            let expected = "a unicast address that other hosts can reach: not unspecified, link-local, multicast, \
+                            broadcast or IPv4-mapped";
             self.report(field, text, expected);
             return None;
         }

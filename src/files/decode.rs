@@ -132,7 +132,7 @@ impl Known {
 }
 
 /// Kubernetes takes `field: null` for "not set".
-fn strip_nulls(value: &mut Value) {
+pub(super) fn strip_nulls(value: &mut Value) {
     match value {
         Value::Object(fields) => {
             fields.retain(|_, value| !value.is_null());

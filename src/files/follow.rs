@@ -12,6 +12,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use federation::change::Batch;
 
+use super::hints::Hints;
+use super::objects::Key;
 use super::parse::MAX_FILE_BYTES;
 use super::read::{self, Origin};
 use super::scan::{self, Listing, Seen, Stamp};
@@ -24,17 +26,6 @@ use crate::problem::{Place, Problem};
 pub const GRACE: Duration = Duration::from_millis(250);
 /// A file changed this shortly before it was read may change again without a trace: clocks of file systems tick.
 const TICK: Duration = Duration::from_millis(50);
-
-/// What is known of changes before anybody looks.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Hints {
-    /// Files whose writer has finished, or that came or went by renaming.
-    pub(super) ready: BTreeSet<PathBuf>,
-    /// Files that somebody is writing.
-    pub(super) writing: BTreeSet<PathBuf>,
-    /// Look at everything.
-    pub(super) all: bool,
-}
 
 #[derive(Debug)]
 pub(super) struct Follower {
@@ -115,6 +106,33 @@ impl Follower {
         };
         self.started |= result.is_ok();
         (self.world.tell(), result)
+    }
+
+    /// A first step in which files from elsewhere count as if their objects had been applied to the hub. A member that
+    /// comes so is taken for one that can be reached and holds nothing yet, or it could not be judged.
+    pub(super) fn first_step_with(&mut self, add: &[PathBuf], now: Instant) -> io::Result<Vec<Batch>> {
+        self.scan(&BTreeSet::new(), now)?;
+        let mut folders = self.folders.present();
+        for shown in add {
+            // Absolute paths sort before those inside of the folder, and cannot be mistaken for them.
+            let file: Arc<Path> = Arc::from(std::path::absolute(shown)?);
+            let contents = match read::read(&read_bounded(shown)?, &Origin::Hub, &file, shown) {
+                Ok(contents) => contents,
+                Err(problem) => {
+                    self.world.broken(&file, &Origin::Hub, *problem);
+                    continue;
+                }
+            };
+            let members = contents.entries.iter().filter_map(|entry| match &entry.key {
+                Some(Key::Member(id)) => Some(id.clone()),
+                _ => None,
+            });
+            members.for_each(|id| _ = folders.entry(id).or_insert(Ok(())));
+            self.world.put_over(&file, contents);
+        }
+        self.world.set_folders(folders);
+        self.started = true;
+        Ok(self.world.tell())
     }
 
     /// When to step again without a hint.
@@ -304,7 +322,7 @@ impl Follower {
 }
 
 /// The file may have grown since it was measured.
-fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
+pub(super) fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = std::fs::File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
     if read as u64 > MAX_FILE_BYTES { Err(io::Error::other("it grows while it is read")) } else { Ok(bytes) }

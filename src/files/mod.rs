@@ -11,9 +11,11 @@
 //! From bytes to batches: [`scan`] (which files) → [`follow`] (what to believe now) → [`parse`] and [`decode`] (what it
 //! says) → [`table`] and [`world`] (what changed).
 
+mod add;
 mod decode;
 mod fields;
 mod follow;
+mod hints;
 mod locate;
 mod objects;
 mod parse;
@@ -30,14 +32,14 @@ mod world;
 mod tests;
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Instant;
 
 use federation::change::Batch;
 
+pub use add::{add_to, load_with};
 pub use follow::{Counters, GRACE};
 pub use parse::{MAX_ALIAS_NODES, MAX_ALIASES, MAX_DEPTH, MAX_DOCUMENTS, MAX_FILE_BYTES, MAX_NODES};
 pub use read::{MAX_LOCATE_BYTES, MAX_PROBLEMS_PER_FILE};
@@ -47,7 +49,7 @@ pub use watch::RESCAN;
 
 use crate::feed::Feed;
 use crate::problem::{Problem, ProblemBook};
-use follow::{Follower, Hints};
+use follow::Follower;
 use publish::Publisher;
 use watch::{Signal, Watch};
 
@@ -62,28 +64,25 @@ pub struct LoadedWorld {
 
 /// Reads a folder once. An error means that the folder itself cannot be listed.
 pub fn load(dir: &Path) -> io::Result<LoadedWorld> {
-    let mut follower = Follower::new(dir);
-    let (batches, result) = follower.step(&Hints { all: true, ..Hints::default() }, Instant::now());
-    result?;
-    Ok(LoadedWorld { batches, problems: follower.problems().into_values().flatten().collect() })
+    load_with(dir, &[])
 }
 
 /// Follows a folder on a thread of its own, until the handle is dropped or the feed is closed.
 /// An error means that the folder cannot be listed, or no thread can be started.
-pub fn spawn(dir: PathBuf, feed: Feed, problems: ProblemBook) -> io::Result<FilesHandle> {
+pub fn spawn(dir: &Path, feed: Feed, problems: ProblemBook) -> io::Result<FilesHandle> {
     dir.read_dir()?;
     // Events carry absolute paths; problems name files the way the user did.
-    let absolute = std::path::absolute(&dir)?;
+    let absolute = std::path::absolute(dir)?;
     let (sender, signals) = channel();
     let watcher = watch::watcher(sender.clone())
         .inspect_err(|error| tracing::warn!(%error, "changes of files are noticed only every few seconds"))
         .ok();
     let counters = Arc::new(Mutex::new(Counters::default()));
-    let mut publisher = Publisher::new(&dir, problems);
+    let mut publisher = Publisher::new(dir, problems);
     let shared = counters.clone();
     let watch = Watch {
         root: absolute,
-        follower: Follower::new(&dir),
+        follower: Follower::new(dir),
         feed,
         signals,
         watcher,

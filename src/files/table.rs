@@ -39,6 +39,12 @@ impl Table {
         self.touched.insert(entry.name.clone());
     }
 
+    /// Forgets all copies of an object: one that is put over them comes next.
+    pub(super) fn clear(&mut self, name: &ObjectName) {
+        self.copies.remove(name);
+        self.touched.insert(name.clone());
+    }
+
     /// Looks at an object again: a file that holds a copy began or ended fading.
     pub(super) fn touch(&mut self, entry: &Entry) {
         self.touched.insert(entry.name.clone());

@@ -1,15 +1,15 @@
 //! The thread that follows a folder: it waits for the file system or for the time, steps, and tells.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind};
+use notify::event::{AccessKind, AccessMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
-use super::follow::{Follower, Hints};
-use super::scan;
+use super::follow::Follower;
+use super::hints::Hints;
 use crate::feed::{Feed, FeedClosed};
 
 /// The whole folder is looked at this often, whatever the file system says: some say nothing.
@@ -130,45 +130,4 @@ pub(super) fn watcher(signals: Sender<Signal>) -> notify::Result<RecommendedWatc
             let _ = signals.send(Signal::Event(event));
         }
     })
-}
-
-impl Hints {
-    /// What an event tells. Later events about a file outweigh earlier ones.
-    pub(super) fn take(&mut self, root: &Path, watched: impl Fn(&Path) -> bool, event: notify::Result<notify::Event>) {
-        let Ok(event) = event else {
-            self.all = true;
-            return;
-        };
-        if event.need_rescan() {
-            self.all = true;
-        }
-        for path in &event.paths {
-            let inside = path.strip_prefix(root).ok();
-            let Some(file) = inside.filter(|file| scan::origin_of(file).is_some()) else {
-                self.all |= concerns_layout(&event.kind, path, inside.is_none_or(&watched));
-                continue;
-            };
-            match event.kind {
-                EventKind::Create(CreateKind::File) | EventKind::Modify(ModifyKind::Data(_)) => {
-                    self.ready.remove(file);
-                    self.writing.insert(file.to_owned());
-                }
-                EventKind::Modify(ModifyKind::Metadata(_)) => {}
-                EventKind::Create(CreateKind::Folder) => self.all = true,
-                _ => {
-                    self.writing.remove(file);
-                    self.ready.insert(file.to_owned());
-                }
-            }
-        }
-    }
-}
-
-/// Whether an event about something that is no file of ours can change which files there are: it is about a folder or
-/// a link. Temporary files of editors come and go.
-fn concerns_layout(kind: &EventKind, path: &Path, watched: bool) -> bool {
-    match kind {
-        EventKind::Access(_) | EventKind::Modify(ModifyKind::Data(_)) => false,
-        _ => watched || path.is_dir() || path.is_symlink(),
-    }
 }

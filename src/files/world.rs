@@ -96,6 +96,13 @@ impl World {
         self.files.insert(file.to_owned(), state);
     }
 
+    /// A file from elsewhere is laid over the hub's: its objects count, whatever the folder says of them.
+    pub(super) fn put_over(&mut self, file: &Path, contents: Contents) {
+        let table = self.tables.entry(Origin::Hub).or_default();
+        contents.entries.iter().for_each(|entry| table.clear(&entry.name));
+        self.put(file, &Origin::Hub, contents);
+    }
+
     /// A file cannot be read or understood: what it said before stays.
     pub(super) fn broken(&mut self, file: &Path, origin: &Origin, problem: Problem) {
         let state = self.files.entry(file.to_owned()).or_insert_with(|| File {

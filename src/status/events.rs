@@ -53,7 +53,7 @@ impl Events {
             api_version: Some(API_VERSION.to_owned()),
             kind: Some(kind.to_owned()),
             name: Some(about.name.to_string()),
-            uid: Some(about.uid.to_string()),
+            uid: (!about.uid.is_empty()).then(|| about.uid.to_string()),
             ..ObjectReference::default()
         };
         // Full: the hub is slow or away, and old news is no news.

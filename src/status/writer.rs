@@ -13,7 +13,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::events::Events;
 use super::members::{Inputs, Members};
-use super::observed::{self, Observed, ToWriter};
+use super::observed::{self, Identity, Observed, ToWriter};
 use super::policies::Policies;
 use crate::clusters::watch::{Follow, Listener, Trouble, follow};
 use crate::clusters::{Notes, SeenMark, SeenTable, now};
@@ -181,7 +181,7 @@ fn on_object(problem: &Problem) -> String {
 /// Rejected objects that an Event was sent for.
 #[derive(Debug, Default)]
 struct Told {
-    objects: BTreeSet<(ClusterId, ObjectName)>,
+    objects: BTreeSet<(ProblemOrigin, ObjectName)>,
 }
 
 impl Told {
@@ -189,21 +189,33 @@ impl Told {
         let mut current = BTreeSet::new();
         let mut budget = MAX_PROBLEM_EVENTS;
         for (origin, objects) in problems {
-            let ProblemOrigin::Member(id) = origin else { continue };
-            let (Ok(id), Some(about)) = (ClusterId::new(id), members.identity(id)) else { continue };
             for (object, list) in objects {
-                let key = (id.clone(), object.clone());
-                let known = self.objects.contains(&key);
-                if !known && budget == 0 {
+                let (Some((kind, about)), Some(problem)) = (about(origin, object, members), list.first()) else {
                     continue;
-                }
-                if !known && let Some(problem) = list.first() {
+                };
+                let key = (origin.clone(), object.clone());
+                if !self.objects.contains(&key) {
+                    if budget == 0 {
+                        continue; // its turn comes with the next pass
+                    }
                     budget -= 1;
-                    events.send("MemberCluster", about, false, "ObjectRejected", &problem.to_string());
+                    events.send(kind, &about, false, "ObjectRejected", &problem.to_string());
                 }
                 current.insert(key);
             }
         }
         self.objects = current;
+    }
+}
+
+/// The object of the hub that an Event about a rejected object is hung on. Members and policies have conditions for what
+/// is wrong with themselves.
+fn about(origin: &ProblemOrigin, object: &ObjectName, members: &Members) -> Option<(&'static str, Identity)> {
+    match origin {
+        ProblemOrigin::Member(id) => Some(("MemberCluster", members.identity(id)?.clone())),
+        ProblemOrigin::Hub if object.kind == "Region" => {
+            Some(("Region", Identity { name: Arc::from(object.name.as_str()), uid: Arc::from("") }))
+        }
+        ProblemOrigin::Hub => None,
     }
 }

@@ -70,7 +70,7 @@ async fn bad_objects_are_told_and_harm_nothing_else() {
 
     // A good object that turns bad keeps its last good state; put right, it is used as it now is.
     let endpoints = "addressType: IPv4\nports: [{name: http, port: 8080}]\nendpoints:\n\
-                     - {addresses: [224.0.0.1]}\n- {addresses: [10.1.0.9]}";
+                     - {addresses: [239.0.0.1]}\n- {addresses: [10.1.0.9]}";
     eu.cluster.apply(&bad_slice("web-pods", "web", endpoints)).await;
     until_told(&federation, &["shop/web-pods", "addresses"]).await;
     still("the last good state", WINDOW, async || region.scene().await.only(&["shop/web"])).await;

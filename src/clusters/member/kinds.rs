@@ -3,19 +3,19 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use federation::change::{Batch, Delta, Epoch, MemberChanges};
+use federation::change::{Batch, Delta, Epoch, MemberChanges, Object};
 use federation::model::ClusterId;
 use k8s_openapi::api::core::v1::{Namespace, Node, Service};
-use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::ServiceCIDR;
 use kube::Api;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::api::ServiceExport;
-use crate::clusters::connect::{ConnectError, Link, describe};
+use super::exports::OldServiceExport;
+use crate::api::{MCS_GROUP, MCS_VERSIONS, ServiceExport};
+use crate::clusters::connect::{CALL_TIMEOUT, ConnectError, Link, describe};
 use crate::clusters::tables::SeenMark;
-use crate::clusters::watch::{Follow, Guarded, Listener, Plain, Reading, ToFeed, Trouble, follow};
+use crate::clusters::watch::{Follow, Guarded, Listener, Plain, Reading, RemoteSlices, ToFeed, Trouble, follow};
 use crate::feed::{Feed, FeedClosed};
 use crate::problem::{ProblemBook, ProblemOrigin};
 
@@ -63,13 +63,12 @@ impl Watches {
         let set = &mut tasks;
         self.add::<Plain<Namespace>>(set, client, listener(), MemberChanges::Namespaces, None, false);
         self.add::<Plain<Service>>(set, client, listener(), MemberChanges::Services, None, false);
-        self.add::<Plain<EndpointSlice>>(set, client, listener(), MemberChanges::Slices, None, false);
+        self.add::<RemoteSlices>(set, client, listener(), MemberChanges::Slices, None, false);
         // Nodes change all the time, their ranges never.
         self.add::<Plain<Node>>(set, client, listener(), MemberChanges::Nodes, None, true);
         let cidrs = Some(self.optional.service_cidrs.clone());
         self.add::<Plain<ServiceCIDR>>(set, client, listener(), MemberChanges::ServiceCidrs, cidrs, true);
-        let exports = Some(self.optional.exports.clone());
-        self.add::<Guarded<ServiceExport>>(set, client, listener(), MemberChanges::Exports, exports, true);
+        self.add_exports(set, client.clone(), listener());
         Running { tasks, reports }
     }
 
@@ -82,18 +81,52 @@ impl Watches {
         optional: Option<Arc<AtomicBool>>,
         remember: bool,
     ) {
-        let (cluster, epoch) = (self.id.clone(), self.epoch);
-        let wrap = move |delta| Batch::Member { cluster: cluster.clone(), epoch, changes: changes(delta) };
-        let how = Follow {
+        let how = self.how(listener, optional, remember);
+        tasks.spawn(follow::<R, _>(Api::all(client.clone()), how, self.sink(changes)));
+    }
+
+    /// In the version that the cluster serves. A definition that is installed later, and in the old version only, is
+    /// seen by the next connection.
+    fn add_exports(&self, tasks: &mut JoinSet<FeedClosed>, client: kube::Client, listener: ToSession) {
+        let how = self.how(listener, Some(self.optional.exports.clone()), true);
+        let sink = self.sink(MemberChanges::Exports);
+        tasks.spawn(async move {
+            if only_old(&client).await {
+                follow::<Guarded<OldServiceExport>, _>(Api::all(client), how, sink).await
+            } else {
+                follow::<Guarded<ServiceExport>, _>(Api::all(client), how, sink).await
+            }
+        });
+    }
+
+    fn how(&self, listener: ToSession, optional: Option<Arc<AtomicBool>>, remember: bool) -> Follow<ToSession> {
+        Follow {
             origin: ProblemOrigin::from(&self.id),
             problems: self.problems.clone(),
             seen: self.seen.clone(),
             listener,
             remember,
             optional,
-        };
-        tasks.spawn(follow::<R, _>(Api::all(client.clone()), how, ToFeed { feed: self.feed.clone(), wrap }));
+        }
     }
+
+    fn sink<T: Object + 'static>(
+        &self,
+        changes: fn(Delta<T>) -> MemberChanges,
+    ) -> ToFeed<impl Fn(Delta<T>) -> Batch + Send + 'static> {
+        let (cluster, epoch) = (self.id.clone(), self.epoch);
+        let wrap = move |delta| Batch::Member { cluster: cluster.clone(), epoch, changes: changes(delta) };
+        ToFeed { feed: self.feed.clone(), wrap }
+    }
+}
+
+/// Whether ServiceExports are served in the old version and not in the current one. In doubt: no.
+async fn only_old(client: &kube::Client) -> bool {
+    let [current, old] = MCS_VERSIONS;
+    let Ok(Ok(groups)) = tokio::time::timeout(CALL_TIMEOUT, client.list_api_groups()).await else { return false };
+    let Some(group) = groups.groups.iter().find(|group| group.name == MCS_GROUP) else { return false };
+    let serves = |version: &str| group.versions.iter().any(|served| served.version == version);
+    serves(old) && !serves(current)
 }
 
 struct ToSession {

@@ -66,7 +66,7 @@ impl Schedule {
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) error: ConnectError,
-    /// The failure came as an answer (connection refused), not as silence.
+    /// The connection was refused or reset; silence, connecting included, is not that.
     pub(super) at_once: bool,
 }
 
@@ -74,12 +74,13 @@ pub(super) struct Failure {
 pub(super) async fn probe(client: MemberClient, server: http::Uri) -> Result<(), Failure> {
     const WHAT: &str = "check that it is alive";
     let Ok(request) = http::Request::get("/livez").body(Vec::new()) else { return Ok(()) };
+    let begun = Instant::now();
     match tokio::time::timeout(CALL_TIMEOUT, client.client.request_text(request)).await {
         Ok(Ok(_)) => Ok(()),
         // Alive, but it does not let us ask.
         Ok(Err(kube::Error::Api(status))) if matches!(status.code, 403 | 404) => Ok(()),
         Ok(Err(error)) => {
-            let at_once = !matches!(error, kube::Error::Api(_));
+            let at_once = !matches!(error, kube::Error::Api(_)) && begun.elapsed() < CALL_TIMEOUT / 2;
             Err(Failure { error: describe(&server, WHAT, &error), at_once })
         }
         Err(_) => {

@@ -4,6 +4,8 @@ use std::fmt::Debug;
 use std::marker::PhantomData;
 
 use federation::change::Object;
+use federation::model::{Slice, SliceKey};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use kube::core::DeserializeGuard;
@@ -51,6 +53,37 @@ where
     }
     fn key(meta: &ObjectMeta) -> Option<<K::Model as Object>::Key> {
         K::key_of(meta)
+    }
+}
+
+/// EndpointSlices of a member that is another machine. A loopback address there would make our proxies call themselves,
+/// their own admin ports included. API servers let none through; one that does is broken or means harm. (A folder that
+/// describes this very machine may hold them.)
+pub struct RemoteSlices;
+
+impl Reading for RemoteSlices {
+    type Wire = EndpointSlice;
+    type Model = Slice;
+
+    fn read(wire: &EndpointSlice) -> Converted<Slice> {
+        let Some(slice) = wire.convert()? else { return Ok(None) };
+        match slice.endpoints.iter().position(|endpoint| endpoint.ip.is_loopback()) {
+            None => Ok(Some(slice)),
+            Some(index) => {
+                let object = object_name("EndpointSlice", &wire.metadata);
+                let field = format!("endpoints[{index}].addresses[0]");
+                let expected = "an address that other hosts can reach: not a loopback address";
+                Err(vec![Problem::new(
+                    &object,
+                    field,
+                    slice.endpoints.get(index).map_or(String::new(), |e| e.ip.to_string()),
+                    expected,
+                )])
+            }
+        }
+    }
+    fn key(meta: &ObjectMeta) -> Option<SliceKey> {
+        EndpointSlice::key_of(meta)
     }
 }
 

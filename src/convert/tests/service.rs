@@ -96,8 +96,8 @@ fn bad_ones() {
             ),
             (
                 "[10.12.0.7, \"fd00::7\"]",
-                "[127.0.0.1]",
-                "Service shop/web: spec.clusterIPs[0]: found 127.0.0.1; expected a unicast address that other hosts can reach: not unspecified, loopback, link-local, multicast, broadcast or IPv4-mapped",
+                "[169.254.0.1]",
+                "Service shop/web: spec.clusterIPs[0]: found 169.254.0.1; expected a unicast address that other hosts can reach: not unspecified, link-local, multicast, broadcast or IPv4-mapped",
             ),
             (
                 "\"fd00::7\"]",

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::{Folder, MEMBER, REGION, docs, service, slice, told};
-use crate::files::follow::{Follower, GRACE, Hints};
+use crate::files::follow::{Follower, GRACE};
+use crate::files::hints::Hints;
 use crate::files::settle::MAX_SETTLE;
 
 struct Scene {

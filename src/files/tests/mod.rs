@@ -1,6 +1,7 @@
 //! Real files in temporary folders. What comes out is compared as text: batches in one line each, problems as people
 //! read them.
 
+mod add;
 mod broken;
 mod follow;
 mod lists;

@@ -1,6 +1,6 @@
 //! The thread itself, on a real file system with real events. Every wait is for something that must come, and bounded.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use federation::change::Batch;
@@ -27,7 +27,7 @@ impl Live {
         let folder = Folder::new(files);
         let (feed, batches) = Feed::new();
         let problems = ProblemBook::default();
-        let handle = spawn(folder.path(), feed, problems.clone()).unwrap();
+        let handle = spawn(&folder.path(), feed, problems.clone()).unwrap();
         let mut live = Self { folder, handle, batches, problems };
         live.wait_for("eu-1.1 exports full []");
         live.wait_until(|live| live.handle.counters().scans >= 2);
@@ -161,11 +161,11 @@ fn it_ends_when_it_is_told_or_when_nobody_listens() {
         std::thread::sleep(Duration::from_millis(1));
     }
     let (feed, mut batches) = Feed::new();
-    drop(spawn(folder.path(), feed, problems).unwrap());
+    drop(spawn(&folder.path(), feed, problems).unwrap());
     // The feed closes when the thread has ended, and with it its sender.
     while batches.blocking_recv().is_some() {}
     let (feed, _batches) = Feed::new();
-    assert!(spawn(PathBuf::from("/nonexistent/world"), feed, ProblemBook::default()).is_err());
+    assert!(spawn(Path::new("/nonexistent/world"), feed, ProblemBook::default()).is_err());
 }
 
 #[test]

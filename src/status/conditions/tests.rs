@@ -114,7 +114,7 @@ fn every_state_has_its_reason() {
         ),
         (
             Box::new(|r| {
-                r.admission = Verdict::Refused(Refusal::CidrOverlap(vec![clash(Some("us-1"), RangeUse::Pods)]))
+                r.admission = Verdict::Refused(Refusal::CidrOverlap(vec![clash(Some("us-1"), RangeUse::Pods)]));
             }),
             "Connected=True/Connected Admitted=False/CIDROverlap Synced=False/NotAdmitted Ready=False/CIDROverlap",
         ),

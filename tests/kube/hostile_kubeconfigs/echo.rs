@@ -1,5 +1,5 @@
 //! An API server that says the caller's token wherever it may say anything, to have it shown to others: in refusals, as
-//! its version, in the objects it serves.
+//! its version, in headers.
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -84,10 +84,10 @@ fn read_head(stream: &mut impl std::io::Read) -> Option<String> {
 
 fn answer(path: &str, token: &str) -> (u16, String) {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
-    let service = format!(
-        r#"{{"metadata":{{"name":"web","namespace":"shop","uid":"1","resourceVersion":"1","labels":{{"isthmus.dev/federate":"true"}}}},
-            "spec":{{"type":"{token}","clusterIPs":["{token}"],"ports":[{{"name":"{token}","port":80}}]}}}}"#
-    );
+    // Rejected, so that something of it is told. (Fields of objects are not searched for tokens: a server could hide one
+    // in them in any form, and gives away nothing but its own.)
+    let service =
+        r#"{"metadata":{"name":"web","namespace":"shop","uid":"1","resourceVersion":"1"},"spec":{"type":"Odd"}}"#;
     let list = |items: &str| {
         format!(r#"{{"kind":"List","apiVersion":"v1","metadata":{{"resourceVersion":"1"}},"items":[{items}]}}"#)
     };
@@ -102,14 +102,16 @@ fn answer(path: &str, token: &str) -> (u16, String) {
         "/api/v1/namespaces/kube-system" => {
             (200, r#"{"kind":"Namespace","apiVersion":"v1","metadata":{"name":"kube-system","uid":"echo"}}"#.to_owned())
         }
+        // Not JSON at all.
+        "/apis/networking.k8s.io/v1/servicecidrs" => (200, token.to_owned()),
         "/livez" => (200, "ok".to_owned()),
-        "/api/v1/services" if !query.contains("watch") => (200, list(&service)),
+        "/api/v1/services" if !query.contains("watch") => (200, list(service)),
         _ if !query.contains("watch") && query.contains("limit") => (200, list("")),
         _ => {
             let reason = format!(
-                r#"{{"kind":"Status","apiVersion":"v1","status":"Failure","message":"{token}","reason":"{token}","code":500}}"#
+                r#"{{"kind":"Status","apiVersion":"v1","status":"Failure","message":"{token}","reason":"{token}","code":403}}"#
             );
-            (500, reason)
+            (403, reason)
         }
     }
 }

@@ -1,0 +1,142 @@
+//! What the mirror writer does to objects, ours and others'.
+
+use std::sync::Arc;
+
+use federation::model::{ClusterId, ClusterUid, Namespace, Protocol, ServiceKey, ServicePort};
+use federation::{MirrorAction, MirrorKey, MirrorService};
+use isthmus::clusters::{Clients, MemberClient};
+use isthmus::convert::Convert;
+use isthmus::mirror::Writer;
+use k8s_openapi::api::core::v1::Service;
+use kube::Api;
+
+use super::LIMIT;
+use crate::testbed::{Cluster, ClusterSpec, config_of, eventually};
+
+fn id() -> ClusterId {
+    ClusterId::new("eu-1").unwrap()
+}
+
+fn key(name: &str) -> MirrorKey {
+    MirrorKey::Service(ServiceKey::new("shop", name).unwrap())
+}
+
+fn wish(ports: &[u16], headless: bool) -> MirrorAction {
+    let port = |number: &u16| ServicePort {
+        name: Arc::from(format!("p{number}")),
+        port: *number,
+        protocol: Protocol::Tcp,
+        app_protocol: Some(Arc::from("http")),
+    };
+    let sources = vec![ClusterId::new("us-1").unwrap()];
+    MirrorAction::ApplyService(Arc::new(MirrorService { headless, ports: ports.iter().map(port).collect(), sources }))
+}
+
+/// Submits and waits until nothing is left to do.
+async fn settle(writer: &Writer, wishes: Vec<(MirrorKey, MirrorAction)>) {
+    writer.submit(wishes.into_iter().map(|(key, action)| (id(), key, action)).collect());
+    let progress = writer.progress();
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    eventually("mirrors written", LIMIT, async || {
+        let progress = progress.borrow().get(&id()).cloned().unwrap_or_default();
+        if progress.pending == 0 { Ok(()) } else { Err(format!("{progress:?}")) }
+    })
+    .await;
+}
+
+fn ports(service: &Service) -> Vec<i32> {
+    let mut ports: Vec<_> =
+        service.spec.iter().flat_map(|spec| spec.ports.iter().flatten()).map(|port| port.port).collect();
+    ports.sort_unstable();
+    ports
+}
+
+fn precondition(service: &Service) -> MirrorAction {
+    MirrorAction::Delete {
+        uid: Arc::from(service.metadata.uid.as_deref().unwrap()),
+        resource_version: Arc::from(service.metadata.resource_version.as_deref().unwrap()),
+    }
+}
+
+#[tokio::test]
+async fn mirrors_are_written_kept_and_let_go() {
+    let cluster = Cluster::start(ClusterSpec::named("eu-1").without_controllers()).await;
+    let client = isthmus::clusters::connect::client(config_of(&cluster.kubeconfig()).await).unwrap();
+    let api: Api<Service> = Api::namespaced(cluster.client(), "shop");
+    let (clients, writer) = (Clients::default(), Writer::new());
+    let task = tokio::spawn({
+        let (clients, writer) = (clients.clone(), writer.clone());
+        async move { writer.run(&clients).await }
+    });
+
+    // A member that is not connected is waited for.
+    let namespace = MirrorKey::Namespace(Namespace::new("shop").unwrap());
+    let first = vec![(id(), key("web"), wish(&[80, 81], false)), (id(), namespace, MirrorAction::ApplyNamespace)];
+    writer.submit(first);
+    let mut progress = writer.progress();
+    progress.wait_for(|table| table.get(&id()).is_some_and(|row| row.pending == 2)).await.unwrap();
+    clients.publish(&id(), Some(MemberClient::new(client, ClusterUid(Arc::from("u")), None)));
+    settle(&writer, vec![(key("db"), wish(&[5432], true))]).await;
+
+    let web = api.get("web").await.unwrap();
+    assert_eq!(ports(&web), [80, 81]);
+    assert!(web.spec.as_ref().unwrap().selector.is_none());
+    assert!(web.convert().unwrap().unwrap().is_mirror(), "we know our own: {:?}", web.metadata);
+    assert_eq!(api.get("db").await.unwrap().spec.unwrap().cluster_ip.as_deref(), Some("None"));
+
+    // A port goes: an apply alone would leave it, because our create counts as another writer.
+    settle(&writer, vec![(key("web"), wish(&[80], false))]).await;
+    let after = api.get("web").await.unwrap();
+    assert_eq!(ports(&after), [80]);
+    assert_eq!(after.metadata.uid, web.metadata.uid, "changed in place");
+    assert_eq!(after.spec.unwrap().cluster_ip, web.spec.unwrap().cluster_ip);
+
+    // Hand edits are put back; what others added besides stays.
+    let patch = r#"{"metadata":{"labels":{"team":"a"}},"spec":{"type":"NodePort","ports":[{"name":"x","port":99}]}}"#;
+    cluster.kubectl(&["patch", "service", "-n", "shop", "web", "--patch", patch]).await;
+    settle(&writer, vec![(key("web"), wish(&[80], false))]).await;
+    let web = api.get("web").await.unwrap();
+    assert_eq!((ports(&web), web.spec.as_ref().unwrap().type_.as_deref()), (vec![80], Some("ClusterIP")));
+    assert_eq!(web.metadata.labels.as_ref().unwrap().get("team").map(String::as_str), Some("a"));
+    let version = web.metadata.resource_version.clone();
+    settle(&writer, vec![(key("web"), wish(&[80], false))]).await;
+    assert_eq!(api.get("web").await.unwrap().metadata.resource_version, version, "what is right is not written again");
+
+    // Somebody else's object is not touched, whatever is asked.
+    cluster
+        .apply("{apiVersion: v1, kind: Service, metadata: {name: theirs, namespace: shop}, spec: {ports: [{port: 1}]}}")
+        .await;
+    let theirs = api.get("theirs").await.unwrap();
+    settle(&writer, vec![(key("theirs"), wish(&[80], false))]).await;
+    settle(&writer, vec![(key("theirs"), MirrorAction::Release)]).await;
+    assert_eq!(api.get("theirs").await.unwrap(), theirs);
+
+    // A delete names what it deletes.
+    let stale = precondition(&api.get("db").await.unwrap());
+    cluster.kubectl(&["label", "service", "-n", "shop", "db", "touched=yes"]).await;
+    settle(&writer, vec![(key("db"), stale)]).await;
+    let db = api.get("db").await.unwrap();
+    settle(&writer, vec![(key("db"), precondition(&db))]).await;
+    assert!(api.get_opt("db").await.unwrap().is_none());
+
+    // A user applies their own over ours: ours goes off it, theirs stays.
+    cluster
+        .apply("{apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop}, spec: {selector: {app: web}, ports: [{name: own, port: 8080}]}}")
+        .await;
+    settle(&writer, vec![(key("web"), wish(&[80], false))]).await;
+    settle(&writer, vec![(key("web"), MirrorAction::Release)]).await;
+    let web = api.get("web").await.unwrap();
+    assert!(!web.convert().unwrap().unwrap().is_mirror());
+    let meta = serde_json::to_string(&web.metadata).unwrap();
+    assert!(!meta.contains("isthmus"), "nothing of ours is left on it: {meta}");
+    assert!(ports(&web).contains(&8080));
+
+    // Trouble is told, and ends when its cause does.
+    writer.submit(vec![(id(), MirrorKey::Service(ServiceKey::new("nowhere", "web").unwrap()), wish(&[80], false))]);
+    let row = progress.wait_for(|table| table.get(&id()).is_some_and(|row| row.last_error.is_some())).await;
+    let error = row.unwrap().get(&id()).unwrap().last_error.clone().unwrap();
+    assert!(error.contains("Service nowhere/web: NotFound"), "{error}");
+    cluster.apply("{apiVersion: v1, kind: Namespace, metadata: {name: nowhere}}").await;
+    settle(&writer, Vec::new()).await;
+    task.abort();
+}

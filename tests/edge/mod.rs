@@ -1,0 +1,12 @@
+//! The edge against real API servers, one part at a time: no engine, so that what each part says and writes is seen
+//! as it is.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panic")]
+
+mod members;
+mod mirrors;
+mod statuses;
+
+use std::time::Duration;
+
+/// Generous, because machines that run tests are busy.
+const LIMIT: Duration = Duration::from_secs(30);
