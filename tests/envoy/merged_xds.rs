@@ -107,7 +107,8 @@ async fn first_scene(federation: &Federation) {
     us.cluster.apply(&slice("web-1", "web", HTTP, &pods(us, &[(1, "us-a", Ready), (2, "us-b", Ready)]))).await;
     ap.cluster.apply(&slice("web-1", "web", HTTP, &pods(ap, &[(1, "ap-a", Ready), (2, "ap-b", NotReady)]))).await;
 
-    let two_ports = "ports: [{name: http, port: 80}, {name: admin, port: 9090}]";
+    // With selectors, as services of pods have: what is applied over a mirror without one stays a mirror.
+    let two_ports = "selector: {app: api}, ports: [{name: http, port: 80}, {name: admin, port: 9090}]";
     for (member, zone) in [(eu, "eu-b"), (ap, "ap-a")] {
         member.cluster.apply(&objects::service("shop", "api", MARK, two_ports)).await;
         let both = "{name: http, port: 8081}, {name: admin, port: 9091}";
@@ -131,14 +132,26 @@ async fn second_scene(federation: &Federation) {
 }
 
 async fn all_match(federation: &Federation, envoys: &[(&str, Envoy)], when: &str) {
-    for (region, envoy) in envoys {
+    for (index, (region, envoy)) in envoys.iter().enumerate() {
         let wanted = expected(federation, region).await;
         assert!(!wanted.is_empty());
+        let variant = if index % 2 == 0 { "delta" } else { "state of the world" };
         envoy
-            .wait_until(&format!("{region}, {when}: Envoy holds what the slices hold"), SOON, async |envoy| {
-                let found = held(envoy).await;
-                if found == wanted { Ok(()) } else { Err(format!("found {found:#?}; expected {wanted:#?}")) }
-            })
+            .wait_until(
+                &format!("{region}, {variant}, {when}: Envoy holds what the slices hold"),
+                SOON,
+                async |envoy| {
+                    let found = held(envoy).await;
+                    let names: BTreeSet<&String> = found.keys().chain(wanted.keys()).collect();
+                    let differs = |name: &&String| found.get(*name) != wanted.get(*name);
+                    let told =
+                        |name: &String| format!("{name}: found {:?}, expected {:?}", found.get(name), wanted.get(name));
+                    match names.into_iter().filter(differs).map(told).collect::<Vec<_>>() {
+                        same if same.is_empty() => Ok(()),
+                        different => Err(different.join("\n")),
+                    }
+                },
+            )
             .await;
     }
 }
