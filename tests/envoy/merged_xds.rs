@@ -28,8 +28,10 @@ const LIVE_LIMIT: Duration = Duration::from_secs(60);
 const MARK: &str = "isthmus.dev/federate: 'true'";
 const HTTP: &str = "{name: http, port: 8080}";
 
-/// `(priority, region, zone, address, health)`, sorted.
-type Hosts = Vec<(u64, String, String, SocketAddr, &'static str)>;
+/// `(priority, region, zone, address, health)`.
+type Host = (u64, String, String, SocketAddr, &'static str);
+/// Sorted.
+type Hosts = Vec<Host>;
 
 #[test]
 fn envoys_hold_what_the_slices_of_all_members_hold() {
@@ -173,7 +175,7 @@ async fn held(envoy: &Envoy) -> BTreeMap<String, Hosts> {
 /// What Envoys in zone `<region>-a` should have, by what the API servers say now.
 async fn expected(federation: &Federation, region: &str) -> BTreeMap<String, Hosts> {
     let nearest = NEAREST_FIRST.into_iter().find(|(name, _)| *name == region).unwrap().1;
-    let mut ranked: BTreeMap<String, Vec<(usize, String, String, SocketAddr, &'static str)>> = BTreeMap::new();
+    let mut ranked: BTreeMap<String, Hosts> = BTreeMap::new();
     for id in IDS {
         let member = federation.member(id);
         let services = Api::<Service>::namespaced(member.cluster.client(), "shop");
@@ -191,7 +193,7 @@ async fn expected(federation: &Federation, region: &str) -> BTreeMap<String, Hos
                     for endpoint in slice.endpoints.iter().flatten() {
                         let zone = endpoint.zone.clone().unwrap();
                         let distance = nearest.iter().position(|near| *near == member.region).unwrap();
-                        let rank = if zone == format!("{region}-a") { 0 } else { 1 + distance };
+                        let rank = if zone == format!("{region}-a") { 0 } else { 1 + distance as u64 };
                         let port = u16::try_from(target.port.unwrap()).unwrap();
                         let address = SocketAddr::new(endpoint.addresses[0].parse().unwrap(), port);
                         hosts.push((rank, member.region.clone(), zone, address, health(endpoint.conditions.as_ref())));
@@ -213,9 +215,10 @@ fn health(conditions: Option<&EndpointConditions>) -> &'static str {
     }
 }
 
-fn without_gaps(hosts: Vec<(usize, String, String, SocketAddr, &'static str)>) -> Hosts {
-    let ranks: BTreeSet<usize> = hosts.iter().map(|host| host.0).collect();
-    let priority = |rank: usize| ranks.iter().take_while(|other| **other < rank).count() as u64;
+/// Ranks become priorities.
+fn without_gaps(hosts: Hosts) -> Hosts {
+    let ranks: BTreeSet<u64> = hosts.iter().map(|host| host.0).collect();
+    let priority = |rank: u64| ranks.iter().take_while(|other| **other < rank).count() as u64;
     let mut hosts: Hosts = hosts.into_iter().map(|host| (priority(host.0), host.1, host.2, host.3, host.4)).collect();
     hosts.sort();
     hosts

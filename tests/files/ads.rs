@@ -92,7 +92,7 @@ impl Client {
             for resource in response.resources {
                 let any = resource.resource.expect("a body");
                 assert_eq!(any.type_url, response.type_url);
-                found.insert((kind, resource.name), (resource.version, any.value.to_vec()));
+                found.insert((kind, resource.name), (resource.version, any.value));
             }
             for name in response.removed_resources {
                 found.remove(&(kind, name));
