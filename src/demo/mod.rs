@@ -15,6 +15,7 @@ mod director;
 mod envoy;
 mod error;
 mod http;
+mod lag;
 mod measure;
 mod planes;
 mod process;

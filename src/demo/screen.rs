@@ -116,6 +116,13 @@ impl Screen {
         }
     }
 
+    /// The machine had no time for the demo.
+    pub fn busy(&self, lag: Duration) {
+        let text =
+            format!("this machine is busy: the demo itself was held up for {}, and the times contain it", time(lag));
+        self.note(&paint(BAD, &text));
+    }
+
     /// What is about to be seen.
     pub fn opening(&self, text: &str) {
         self.say(&format!("{}  {text}", paint(HEAD, "Isthmus demo")));

@@ -13,7 +13,7 @@ fn event(name: &str) -> Option<Event> {
 
 fn done(event: Event, measured: Measured, heard: Vec<Heard>) -> Done {
     let ms = Duration::from_millis;
-    Done { event, at: ms(3_000), told: ms(2), window: ms(4_000), measured, heard }
+    Done { event, at: ms(3_000), told: ms(2), window: ms(4_000), measured, lag: ms(1), heard }
 }
 
 fn show() -> Vec<Done> {
