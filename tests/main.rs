@@ -1,5 +1,6 @@
 //! Whole-system tests.
 
+mod demo;
 mod edge;
 mod harness;
 mod kube;

@@ -61,6 +61,8 @@ pub(super) struct Inputs<'a> {
     pub(super) mirrors: &'a BTreeMap<ClusterId, MirrorProgress>,
     pub(super) problems: &'a Problems,
     pub(super) now: Time,
+    /// The writer started a moment ago.
+    pub(super) settling: bool,
 }
 
 impl Members {
@@ -149,6 +151,11 @@ impl Row {
             let unusable = !spec_problems.is_empty();
             return unusable.then(|| wanted::unusable(&spec_problems, &self.status, inputs.now));
         };
+        // Who starts anew knows less than what the last one wrote: a restart is no event in the member's life.
+        let known = !self.status.conditions.is_empty();
+        if inputs.settling && known && is_unsettled(report) {
+            return None;
+        }
         let rejected = inputs.problems.get(&ProblemOrigin::from(id));
         let problems: Vec<_> =
             rejected.into_iter().flat_map(|objects| objects.values().flatten()).map(ToString::to_string).collect();
@@ -164,6 +171,15 @@ impl Row {
             now: inputs.now,
         };
         Some(wanted::status(&facts, &problems, &self.status))
+    }
+}
+
+/// Not yet connected, or not yet listed, and nothing is known to be wrong.
+fn is_unsettled(report: &MemberReport) -> bool {
+    match report.link {
+        LinkState::Pending => true,
+        LinkState::Up { .. } => !report.listed,
+        LinkState::Down { .. } | LinkState::IdentityChanged { .. } => false,
     }
 }
 

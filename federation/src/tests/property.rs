@@ -157,7 +157,7 @@ fn what_happens(picture: &Picture) -> Vec<&'static str> {
     let mut seen = Vec::new();
     let mut note = |what: &'static str, happened: bool| {
         if happened {
-            seen.push(what)
+            seen.push(what);
         }
     };
     note("synced", picture.synced);
