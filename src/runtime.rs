@@ -187,13 +187,12 @@ impl Loop {
         }
         match state {
             SyncState::DeadlinePassed => {
-                tracing::warn!("the deadline for the first sync passed; serving what is known")
+                tracing::warn!("the deadline for the first sync passed; serving what is known");
             }
-            _ => tracing::info!(
-                members = self.picture.members.len(),
-                services = self.picture.services,
-                "first sync complete"
-            ),
+            SyncState::Waiting | SyncState::Synced => {
+                let (members, services) = (self.picture.members.len(), self.picture.services);
+                tracing::info!(members, services, "first sync complete");
+            }
         }
         self.publish();
     }

@@ -162,7 +162,7 @@ impl StreamView {
         let types =
             ResourceType::ALL.into_iter().map(|kind| (kind, stream.of(kind))).filter(|(_, status)| status.subscribed);
         Self {
-            node: client.map(|client| client.node_id.to_string()),
+            node: client.map(|client| client.node_id.clone()),
             region: place.map(|place| place.region.to_string()),
             zone: place.and_then(|place| place.zone.as_ref()).map(ToString::to_string),
             cluster: place.and_then(|place| place.cluster.as_ref()).map(ToString::to_string),

@@ -5,6 +5,7 @@
 //! result equals what it was, so the cost of a round is what changed, not what there is.
 
 mod judge;
+mod mirrors;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -17,8 +18,7 @@ use crate::effects::{Effects, MirrorAction, MirrorKey, Topology, Vips};
 use crate::federate::Policies;
 use crate::members::Tally;
 use crate::merge::{self, Contribution};
-use crate::mirror;
-use crate::model::{ClusterId, Member, Merged, Namespace, Network, Owner, Policy, Region, RegionId, ServiceKey, Time};
+use crate::model::{ClusterId, Member, Merged, Namespace, Network, Policy, Region, RegionId, ServiceKey, Time};
 use crate::report::{Cidrs, LinkState, MemberReport, Verdict};
 use crate::stats::Stats;
 use crate::store::{ClusterState, apply_table};
@@ -306,105 +306,6 @@ impl Engine {
         let mut ports: Vec<_> = service.ports.iter().map(|port| (port.port, port.protocol)).collect();
         ports.sort_unstable();
         Some(Vips { ips: service.cluster_ips.clone(), ports, federated: self.merged.contains_key(key) })
-    }
-
-    fn plan_mirrors(&mut self, dirty: &mut Dirty, effects: &mut Effects) {
-        self.expand_mirrors(dirty);
-        let mut certain: Option<bool> = None;
-        for (id, key) in std::mem::take(&mut dirty.mirrors) {
-            self.stats.planned += 1;
-            let (action, is_orphan) = self.plan(&id, &key, &mut certain);
-            let slot = (id, key);
-            if is_orphan {
-                self.orphans.insert(slot.clone());
-            } else {
-                self.orphans.remove(&slot);
-            }
-            let (id, key) = slot;
-            let work = self.actions.entry(id.clone()).or_default();
-            if work.get(&key).unwrap_or(&MirrorAction::Leave) != &action {
-                match &action {
-                    MirrorAction::Leave => work.remove(&key),
-                    other => work.insert(key.clone(), other.clone()),
-                };
-                dirty.members.insert(id.clone());
-                effects.mirrors.push((id, key, action));
-            }
-        }
-        self.actions.retain(|_, work| !work.is_empty());
-    }
-
-    fn expand_mirrors(&self, dirty: &mut Dirty) {
-        if dirty.links {
-            dirty.mirrors.extend(self.orphans.iter().cloned());
-        }
-        for key in &dirty.changed_faces {
-            for id in self.clusters.keys() {
-                dirty.mirrors.insert((id.clone(), MirrorKey::Namespace(key.namespace.clone())));
-                dirty.mirrors.insert((id.clone(), MirrorKey::Service(key.clone())));
-            }
-        }
-        for (id, namespace) in &dirty.namespaces {
-            dirty.mirrors.insert((id.clone(), MirrorKey::Namespace(namespace.clone())));
-            // What should be in it, and what is: a namespace that ends, or comes back, matters to orphans as well.
-            let found = self.clusters.get(id).and_then(|state| state.service_names.get(namespace));
-            let wanted = self.merged_names.get(namespace);
-            for name in wanted.into_iter().chain(found).flatten() {
-                let key = ServiceKey { namespace: namespace.clone(), name: Arc::clone(name) };
-                dirty.mirrors.insert((id.clone(), MirrorKey::Service(key)));
-            }
-        }
-        for id in &dirty.faces {
-            let Some(state) = self.clusters.get(id) else { continue };
-            let ours =
-                state.services.values().filter(|service| service.owner != Owner::User).map(|service| &service.key);
-            let services = self.merged.keys().chain(ours).cloned().map(MirrorKey::Service);
-            let namespaces = self.merged_names.keys().cloned().map(MirrorKey::Namespace);
-            let told = self.actions.get(id).into_iter().flat_map(|work| work.keys().cloned());
-            dirty.mirrors.extend(services.chain(namespaces).chain(told).map(|key| (id.clone(), key)));
-        }
-    }
-
-    /// The action for one object, and whether it is an orphan, so that the action depends on who is heard.
-    fn plan(&self, id: &ClusterId, key: &MirrorKey, certain: &mut Option<bool>) -> (MirrorAction, bool) {
-        let leave = (MirrorAction::Leave, false);
-        let Some(state) = self.clusters.get(id) else { return leave };
-        // Without a complete list nobody knows what stands there; and who is not admitted receives nothing.
-        if !state.all_listed() || !self.ledger.contains_key(id) {
-            return leave;
-        }
-        match key {
-            MirrorKey::Namespace(namespace) => {
-                let wanted = self.merged_names.contains_key(namespace) && !state.namespaces.contains_key(namespace);
-                (if wanted { MirrorAction::ApplyNamespace } else { MirrorAction::Leave }, false)
-            }
-            MirrorKey::Service(key) => {
-                if state.namespaces.get(&key.namespace).is_some_and(|namespace| namespace.terminating) {
-                    return leave; // nothing can be created there, and all in it is going anyway
-                }
-                let found = state.services.get(key);
-                let plan = mirror::plan_service(self.merged.get(key).map(Arc::as_ref), found);
-                if !plan.is_orphan() {
-                    return (plan.action(false), false);
-                }
-                let everyone = *certain.get_or_insert_with(|| self.everyone_is_heard());
-                let sure = everyone && self.sources_are_heard(found) && state.fresh();
-                (plan.action(sure), true)
-            }
-        }
-    }
-
-    /// Every member that may contribute is connected and fully listed.
-    fn everyone_is_heard(&self) -> bool {
-        let HubListed { regions, members, policies } = self.hub_listed;
-        let fresh = |id| self.clusters.get(id).is_some_and(ClusterState::fresh);
-        regions && members && policies && self.ledger.keys().all(fresh)
-    }
-
-    /// Every cluster that the object names as its source is heard, unless it is no member any more.
-    fn sources_are_heard(&self, found: Option<&crate::model::Service>) -> bool {
-        let Some(Owner::Mirror { sources }) = found.map(|service| &service.owner) else { return true };
-        sources.iter().filter_map(|id| self.clusters.get(id)).all(ClusterState::fresh)
     }
 
     fn report(&mut self, dirty: &Dirty, effects: &mut Effects) {

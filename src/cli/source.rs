@@ -40,8 +40,9 @@ impl SourceArgs {
                 let kubeconfig = kube::config::Kubeconfig::read_from(file)
                     .map_err(|_| BadUsage(format!("--hub-kubeconfig: {} cannot be read as a kubeconfig", file.display())))?;
                 let options = kube::config::KubeConfigOptions::default();
-                kube::Config::from_custom_kubeconfig(kubeconfig, &options)
-                    .await
+                #[expect(clippy::disallowed_methods, reason = "chosen by whoever starts us, so its plugins may run")]
+                let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await;
+                config
                     .map_err(|error| BadUsage(format!("--hub-kubeconfig: {}: {error}", file.display())))?
             }
             None => kube::Config::infer().await.map_err(|_| {

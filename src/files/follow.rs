@@ -12,6 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use federation::change::Batch;
 
+use super::decode::Outcome;
 use super::hints::Hints;
 use super::objects::Key;
 use super::parse::MAX_FILE_BYTES;
@@ -123,8 +124,8 @@ impl Follower {
                     continue;
                 }
             };
-            let members = contents.entries.iter().filter_map(|entry| match &entry.key {
-                Some(Key::Member(id)) => Some(id.clone()),
+            let members = contents.entries.iter().filter_map(|entry| match (&entry.key, &entry.outcome) {
+                (Some(Key::Member(id)), Outcome::Taken(_)) => Some(id.clone()),
                 _ => None,
             });
             members.for_each(|id| _ = folders.entry(id).or_insert(Ok(())));

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use federation::change::{Batch, Epoch, LinkChange, LinkFailure, MemberChanges};
 use federation::model::{ClusterId, ClusterUid};
 
+use super::decode::Outcome;
 use super::objects::{self, Kind, Model, Told};
 use super::read::{Contents, Entry, Origin};
 use super::table::Table;
@@ -96,8 +97,9 @@ impl World {
         self.files.insert(file.to_owned(), state);
     }
 
-    /// A file from elsewhere is laid over the hub's: its objects count, whatever the folder says of them.
-    pub(super) fn put_over(&mut self, file: &Path, contents: Contents) {
+    /// A file from elsewhere is laid over the hub's: its good objects count, whatever the folder says of them.
+    pub(super) fn put_over(&mut self, file: &Path, mut contents: Contents) {
+        contents.entries.retain(|entry| matches!(entry.outcome, Outcome::Taken(_)));
         let table = self.tables.entry(Origin::Hub).or_default();
         contents.entries.iter().for_each(|entry| table.clear(&entry.name));
         self.put(file, &Origin::Hub, contents);

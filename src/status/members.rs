@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use federation::change::{Change, Delta};
 use federation::model::{ClusterId, Time};
-use federation::report::MemberReport;
+use federation::report::{LinkState, MemberReport};
 use futures::{StreamExt as _, stream};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Api;
@@ -28,12 +28,17 @@ const KIND: &str = "MemberCluster";
 const COALESCE: Duration = Duration::from_secs(1);
 /// Our own write comes back as an event; until then what is observed is older than what was written.
 const ECHO: Duration = Duration::from_secs(3);
+/// While a connection is just being made, or its first lists run, what a status says is left standing for so long: that
+/// we were restarted is no news about a member.
+const SETTLE: Duration = Duration::from_secs(10);
 /// Writes under way.
 const CONCURRENT_WRITES: usize = 8;
 
 #[derive(Debug, Default)]
 pub(super) struct Members {
     rows: BTreeMap<Arc<str>, Row>,
+    /// When the first pass was made.
+    started: Option<Time>,
 }
 
 #[derive(Debug)]
@@ -56,6 +61,8 @@ pub(super) struct Inputs<'a> {
     pub(super) mirrors: &'a BTreeMap<ClusterId, MirrorProgress>,
     pub(super) problems: &'a Problems,
     pub(super) now: Time,
+    /// The writer started a moment ago.
+    pub(super) settling: bool,
 }
 
 impl Members {
@@ -83,7 +90,9 @@ impl Members {
     /// Writes what differs; false if something could not be written.
     pub(super) async fn write(&mut self, sources: &Sources, inputs: &Inputs<'_>, events: &Events) -> bool {
         let at = Instant::now();
-        let writes: Vec<_> = self.rows.values().filter_map(|row| row.due(sources, inputs, at)).collect();
+        let started = *self.started.get_or_insert(inputs.now);
+        let settled = self.rows.values().filter(|row| !row.settles(inputs, started));
+        let writes: Vec<_> = settled.filter_map(|row| row.due(sources, inputs, at)).collect();
         let api: Api<MemberCluster> = Api::all(sources.client.clone());
         let results: Vec<_> = stream::iter(writes.into_iter().map(|write| async {
             let result = deadline(write_one(&api, &write)).await;
@@ -121,6 +130,18 @@ impl Row {
         due.then(|| Write { identity: self.identity.clone(), status })
     }
 
+    /// Whether what it says may still turn out to be true.
+    fn settles(&self, inputs: &Inputs<'_>, started: Time) -> bool {
+        let report = ClusterId::new(&self.identity.name).ok().and_then(|id| inputs.reports.get(&id));
+        let young = |since: Time| inputs.now.since(since) < SETTLE;
+        let settling = report.is_some_and(|report| match &report.link {
+            LinkState::Pending => young(started),
+            LinkState::Up { since } => !report.listed && young(*since),
+            LinkState::Down { .. } | LinkState::IdentityChanged { .. } => false,
+        });
+        settling && !self.status.conditions.is_empty()
+    }
+
     /// `None`: nothing is known of it yet, so nothing is said.
     fn wanted(&self, sources: &Sources, inputs: &Inputs<'_>) -> Option<MemberClusterStatus> {
         let spec_problems = HubProblems(inputs.problems).of(KIND, &self.identity.name);
@@ -130,6 +151,11 @@ impl Row {
             let unusable = !spec_problems.is_empty();
             return unusable.then(|| wanted::unusable(&spec_problems, &self.status, inputs.now));
         };
+        // Who starts anew knows less than what the last one wrote: a restart is no event in the member's life.
+        let known = !self.status.conditions.is_empty();
+        if inputs.settling && known && is_unsettled(report) {
+            return None;
+        }
         let rejected = inputs.problems.get(&ProblemOrigin::from(id));
         let problems: Vec<_> =
             rejected.into_iter().flat_map(|objects| objects.values().flatten()).map(ToString::to_string).collect();
@@ -145,6 +171,15 @@ impl Row {
             now: inputs.now,
         };
         Some(wanted::status(&facts, &problems, &self.status))
+    }
+}
+
+/// Not yet connected, or not yet listed, and nothing is known to be wrong.
+fn is_unsettled(report: &MemberReport) -> bool {
+    match report.link {
+        LinkState::Pending => true,
+        LinkState::Up { .. } => !report.listed,
+        LinkState::Down { .. } | LinkState::IdentityChanged { .. } => false,
     }
 }
 

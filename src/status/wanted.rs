@@ -35,8 +35,9 @@ pub(super) fn status(facts: &Facts<'_>, problems: &[String], before: &MemberClus
     let short = |text: &str| text::bounded(text, MAX_SHORT_LEN);
     MemberClusterStatus {
         conditions: conditions::with_history(&before.conditions, &wanted, facts.now),
-        cluster_uid: report.uid.as_ref().map(|uid| short(&uid.0)),
-        kubernetes_version: report.version.as_deref().map(short),
+        // Who it was stays known while it cannot be asked.
+        cluster_uid: report.uid.as_ref().map(|uid| short(&uid.0)).or_else(|| before.cluster_uid.clone()),
+        kubernetes_version: report.version.as_deref().map(short).or_else(|| before.kubernetes_version.clone()),
         cidrs: Some(ObservedCidrs {
             pods: ranges(&report.cidrs.pods),
             services: ranges(&report.cidrs.services),

@@ -9,7 +9,7 @@ use federation::model::ClusterId;
 use federation::report::MemberReport;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use super::events::Events;
 use super::members::{Inputs, Members};
@@ -26,6 +26,8 @@ const TICK: Duration = Duration::from_secs(1);
 const GATHER: Duration = Duration::from_millis(100);
 /// Wait after a write that failed.
 const PAUSE: Duration = Duration::from_secs(2);
+/// After a start, what is merely not known yet is not written over what was known before; after this it is.
+const SETTLE: Duration = Duration::from_secs(30);
 /// Deadline of one write.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(4);
 /// Events about rejected objects in one pass.
@@ -86,6 +88,7 @@ impl Writer {
         let to = ToWriter { sender, wrap: Observed::Policies };
         tasks.spawn(discard(follow::<observed::Policies, _>(kube::Api::all(sources.client.clone()), how(), to)));
 
+        let started = Instant::now();
         let mut members = Members::default();
         let mut policies = Policies::default();
         let mut told = Told::default();
@@ -116,7 +119,8 @@ impl Writer {
             let snapshot = problems.borrow_and_update().clone();
             let reports = self.shared.reports.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let progress = mirrors.borrow_and_update().clone();
-            let inputs = Inputs { reports: &reports, mirrors: &progress, problems: &snapshot, now: now() };
+            let settling = started.elapsed() < SETTLE;
+            let inputs = Inputs { reports: &reports, mirrors: &progress, problems: &snapshot, now: now(), settling };
             let good = members.write(&sources, &inputs, &events).await;
             let good = policies.write(&sources.client, &HubProblems(&snapshot), &events, now()).await && good;
             told.tell(&snapshot, &members, &events);

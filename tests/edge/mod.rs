@@ -2,6 +2,7 @@
 //! as it is.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panic")]
 
+mod folders;
 mod members;
 mod mirrors;
 mod statuses;

@@ -131,6 +131,12 @@ async fn statuses_follow_reports() {
     assert_eq!(status.conditions[1].last_transition_time, up.conditions[1].last_transition_time);
     assert_eq!(status.admission, Some(record.clone()), "who came first is never forgotten");
 
+    // Somebody else takes over and knows nothing yet: nothing is written over what was known.
+    writer.submit(vec![(id.clone(), Some(report(LinkState::Pending, 0)))]);
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    let kept = members.get("eu-1").await.unwrap().status.unwrap();
+    assert_eq!((line(&kept), kept.counts), (line(&status), status.counts));
+
     // Bad objects: counted, listed, and told by an Event.
     let object = ObjectName { kind: "Service".into(), namespace: Some("shop".into()), name: "web".into() };
     problems.set(

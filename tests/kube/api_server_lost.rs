@@ -49,7 +49,8 @@ async fn an_api_server_lost_takes_nothing_away() {
     let killed = Instant::now();
     federation.member_mut("eu-1").cluster.kill_apiserver();
     told(&federation, "eu-1", killed).await;
-    let aged = federation.status("eu-1").await.last_seen.expect("still known");
+    let lost = federation.status("eu-1").await;
+    let aged = lost.last_seen.as_ref().expect("still known");
     assert!(aged.0 >= seen.0, "when it was last heard is kept");
 
     // The others go on among themselves: endpoints, a new service, and one whose last source goes.
@@ -57,19 +58,24 @@ async fn an_api_server_lost_takes_nothing_away() {
     region.has_service("shop/web", &["eu-1", "us-1"], 5).await;
     federation.member("us-1").serve("shop", "new", 1).await;
     federation.member("ap-1").until_mirror("shop", "new", &["us-1"]).await;
+    let held = async || federation.scene_in(&["ap-1"]).await.only(&["/old"]);
+    let old = held().await;
     federation.member("us-1").withdraw("shop", "old").await;
     // The new controller knows the lost member from its record only; it must not take that for absence.
     assert_eq!(controller.stop().await, Some(0), "it ends although a member is dead");
     let controller = federation.controller().await;
     federation.member("ap-1").serve("shop", "late", 1).await;
     federation.member("us-1").until_mirror("shop", "late", &["ap-1"]).await;
+    let known = federation.status("eu-1").await;
+    assert_eq!((known.cluster_uid, known.kubernetes_version), (lost.cluster_uid, lost.kubernetes_version));
+    assert_eq!(known.admission, lost.admission, "its membership stays on record");
 
     still("while it is away", OUTAGE.saturating_sub(killed.elapsed()), async || {
-        let held = federation.scene_in(&["ap-1"]).await.only(&["/old"]);
         let merged = region.scene().await.only(&["shop/web", "shop/new", "shop/late"]);
-        lasting(&federation, &region).await + held + merged
+        lasting(&federation, &region).await + held().await + merged
     })
     .await;
+    old.assert_same(&held().await, "the lost one could have backed it: nobody knew");
     before.assert_same(&lasting(&federation, &region).await, "a lost API server took something away");
     told(&federation, "eu-1", Instant::now()).await;
 

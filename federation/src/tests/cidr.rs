@@ -45,7 +45,7 @@ fn containment_counts_in_both_directions() {
     check(
         old,
         ("0.0.0.0/0", "fd00::/64"),
-        concat!("refused: pod 0.0.0.0/0 x pod 10.0.0.0/16 of old, pod 0.0.0.0/0 x service 10.96.0.0/16 of old"),
+        "refused: pod 0.0.0.0/0 x pod 10.0.0.0/16 of old, pod 0.0.0.0/0 x service 10.96.0.0/16 of old",
     );
 }
 
@@ -64,12 +64,12 @@ fn ipv6_is_compared_with_ipv6_only() {
     check(
         old,
         ("fd00::/16", "10.97.0.0/16"),
-        concat!("refused: pod fd00::/16 x pod fd00:1::/48 of old, pod fd00::/16 x service fd00:2::/112 of old"),
+        "refused: pod fd00::/16 x pod fd00:1::/48 of old, pod fd00::/16 x service fd00:2::/112 of old",
     );
     check(
         ("::/0", "10.96.0.0/16"),
         ("10.0.0.0/8", "fd00::/112"),
-        concat!("refused: pod 10.0.0.0/8 x service 10.96.0.0/16 of old, service fd00::/112 x pod ::/0 of old"),
+        "refused: pod 10.0.0.0/8 x service 10.96.0.0/16 of old, service fd00::/112 x pod ::/0 of old",
     );
     check(("::/1", "8000::/16"), ("0.0.0.0/1", "128.0.0.0/16"), "admitted");
 }
@@ -146,9 +146,8 @@ fn other_networks_may_use_the_same_ranges() {
         world
     };
     engine.apply(world.hub(), make::at(2));
-    let expected = concat!(
-        "refused: pod 10.0.0.0/16 x pod 10.0.0.0/16 of near, service 10.96.0.0/16 x service 10.96.0.0/16 of near"
-    );
+    let expected =
+        "refused: pod 10.0.0.0/16 x pod 10.0.0.0/16 of near, service 10.96.0.0/16 x service 10.96.0.0/16 of near";
     assert_eq!(verdict(&engine, "far"), expected);
     assert_eq!(verdict(&engine, "near"), "admitted");
 }

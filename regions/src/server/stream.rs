@@ -148,12 +148,13 @@ impl Stream {
             let outgoing = Outgoing { response, identifier: self.shared.identifier.clone() };
             totals.sent_bytes.add(encoded_len(self.session.variant(), &outgoing) as u64);
             // There is room for a response of each type, and the next one waits for an ACK. Who fills the channel all
-            // the same acknowledges what it has not read.
-            self.responses.try_send(Ok(outgoing)).map_err(|_| {
-                Status::resource_exhausted(
-                    "responses are acknowledged but not read; expected one ACK for each response",
-                )
-            })?;
+            // the same acknowledges what it has not read. The last place is for telling it so.
+            let room = self.responses.capacity() > 1;
+            if !room || self.responses.try_send(Ok(outgoing)).is_err() {
+                return Err(Status::resource_exhausted(
+                    "responses are acknowledged but not read; expected one ACK for each response, once it was read",
+                ));
+            }
         }
         self.entry.update(&self.session);
         Ok(())

@@ -1,1 +1,287 @@
+//! Real streams over loopback, spoken to by a generated client.
 
+use std::time::Duration;
+
+use envoy_types::pb::envoy::config::core::v3::Node;
+use envoy_types::pb::envoy::service::discovery::v3 as xds;
+use envoy_types::pb::google::rpc;
+use federation::Effects;
+use tokio::sync::{mpsc, oneshot};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::Channel;
+use tonic::{Code, Streaming};
+use xds::aggregated_discovery_service_client::AggregatedDiscoveryServiceClient;
+
+use super::*;
+use crate::catalog::{Catalog, channel};
+use crate::resource::ResourceType;
+use crate::testing::*;
+
+/// Nothing here takes longer unless it hangs.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A server on loopback, and the thread that owns its catalog.
+struct Server {
+    at: SocketAddr,
+    world: mpsc::Sender<Effects>,
+    stats: Arc<Stats>,
+    streams: Streams,
+    stop: Option<oneshot::Sender<()>>,
+    served: tokio::task::JoinHandle<Result<(), ServeError>>,
+}
+
+impl Server {
+    async fn start(effects: Effects) -> Self {
+        let stats = Arc::new(Stats::default());
+        let (catalog, mut commands) = channel();
+        let (world, mut changes) = mpsc::channel::<Effects>(8);
+        let mut owned = Catalog::new(stats.clone());
+        owned.apply(&two_members());
+        owned.apply(&effects);
+        owned.set_ready();
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    Some(command) = commands.recv() => owned.handle_command(command),
+                    Some(effects) = changes.recv() => owned.apply(&effects),
+                    else => break,
+                }
+            }
+        });
+        let listener = listen(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
+        let at = listener.local_addr().expect("an address");
+        let streams = Streams::default();
+        let shared = Shared {
+            catalog,
+            region: federation::model::RegionId::new("eu").expect("a region"),
+            identifier: Arc::from("eu/test"),
+            stats: stats.clone(),
+            streams: streams.clone(),
+        };
+        let (stop, stopped) = oneshot::channel();
+        let served = tokio::spawn(serve(listener, shared, async move { drop(stopped.await) }));
+        Self { at, world, stats, streams, stop: Some(stop), served }
+    }
+
+    async fn client(&self) -> AggregatedDiscoveryServiceClient<Channel> {
+        let client = AggregatedDiscoveryServiceClient::connect(format!("http://{}", self.at)).await.expect("connected");
+        client.max_decoding_message_size(MAX_REQUEST_LEN)
+    }
+
+    async fn delta(&self) -> Talk<xds::DeltaDiscoveryRequest, xds::DeltaDiscoveryResponse> {
+        let (requests, receiver) = mpsc::channel(8);
+        let responses = self.client().await.delta_aggregated_resources(ReceiverStream::new(receiver)).await;
+        Talk { requests, responses: responses.expect("a stream").into_inner() }
+    }
+
+    async fn sotw(&self) -> Talk<xds::DiscoveryRequest, xds::DiscoveryResponse> {
+        let (requests, receiver) = mpsc::channel(8);
+        let responses = self.client().await.stream_aggregated_resources(ReceiverStream::new(receiver)).await;
+        Talk { requests, responses: responses.expect("a stream").into_inner() }
+    }
+}
+
+struct Talk<Req, Resp> {
+    requests: mpsc::Sender<Req>,
+    responses: Streaming<Resp>,
+}
+
+impl<Req, Resp> Talk<Req, Resp> {
+    async fn say(&self, request: Req) {
+        self.requests.send(request).await.expect("an open stream");
+    }
+
+    async fn hear(&mut self) -> Result<Option<Resp>, tonic::Status> {
+        tokio::time::timeout(PATIENCE, self.responses.message()).await.expect("an answer in time")
+    }
+
+    async fn response(&mut self) -> Resp {
+        self.hear().await.expect("no error").expect("a response")
+    }
+
+    async fn refusal(&mut self) -> tonic::Status {
+        match self.hear().await {
+            Err(status) => status,
+            Ok(_) => panic!("expected the stream to be refused"),
+        }
+    }
+}
+
+fn node(id: &str) -> Option<Node> {
+    Some(Node { id: id.to_owned(), ..Node::default() })
+}
+
+fn url(resource_type: ResourceType) -> String {
+    resource_type.url().to_owned()
+}
+
+fn names(response: &xds::DeltaDiscoveryResponse) -> Vec<&str> {
+    response.resources.iter().map(|resource| &*resource.name).collect()
+}
+
+const WEB: &str = "outbound|80||web.shop.svc.cluster.local";
+
+#[tokio::test]
+async fn delta_from_first_request_to_shutdown() {
+    let mut server = Server::start(services(vec![web("shop/web", &["10.8.0.1:80"])])).await;
+    let mut talk = server.delta().await;
+    let ask = |t: ResourceType| xds::DeltaDiscoveryRequest { type_url: url(t), ..<_>::default() };
+    talk.say(xds::DeltaDiscoveryRequest { node: node("web-1"), ..ask(ResourceType::Cluster) }).await;
+    let clusters = talk.response().await;
+    assert_eq!(names(&clusters), ["BlackHoleCluster", "PassthroughCluster", WEB]);
+    assert_eq!(clusters.control_plane.as_ref().map(|c| &*c.identifier), Some("eu/test"));
+    let ack = |r: &xds::DeltaDiscoveryResponse| xds::DeltaDiscoveryRequest {
+        type_url: r.type_url.clone(),
+        response_nonce: r.nonce.clone(),
+        ..<_>::default()
+    };
+    // Later requests carry no node, for every type.
+    talk.say(ack(&clusters)).await;
+    let wish =
+        xds::DeltaDiscoveryRequest { resource_names_subscribe: vec![WEB.to_owned()], ..ask(ResourceType::Assignment) };
+    talk.say(wish).await;
+    let loads = talk.response().await;
+    assert_eq!(names(&loads), [WEB]);
+    let nack = xds::DeltaDiscoveryRequest {
+        error_detail: Some(rpc::Status { message: "cannot".to_owned(), ..<_>::default() }),
+        ..ack(&loads)
+    };
+    talk.say(nack).await;
+
+    server.world.send(services(vec![web("shop/web", &["10.8.0.2:80"])])).await.expect("sent");
+    let loads = talk.response().await;
+    assert_eq!((names(&loads), &*loads.type_url), (vec![WEB], ResourceType::Assignment.url()));
+
+    let row = server.streams.list().pop().expect("a row");
+    assert_eq!(row.client.as_ref().map(|client| &*client.node_id), Some("web-1"));
+    let status = row.of(ResourceType::Assignment);
+    assert_eq!((status.nacks, status.last_error.as_deref()), (1, Some("cannot")));
+    assert_eq!(row.of(ResourceType::Cluster).acks, 1);
+    let counted = server.stats.streams.of(ResourceType::Assignment);
+    assert_eq!((counted.responses.get(), counted.nacks.get(), counted.acks.get()), (2, 1, 0));
+
+    server.stop.take().expect("running").send(()).expect("told");
+    assert_eq!(talk.refusal().await.code(), Code::Unavailable, "go to another replica");
+    drop(talk);
+    tokio::time::timeout(PATIENCE, server.served).await.expect("ended").expect("no panic").expect("no error");
+    assert!(server.streams.is_empty());
+    assert_eq!(server.stats.streams.open_delta.get(), 0);
+}
+
+#[tokio::test]
+async fn sotw_from_first_request_to_the_end_of_the_client() {
+    let server = Server::start(services(vec![web("shop/web", &["10.8.0.1:80"])])).await;
+    let mut talk = server.sotw().await;
+    let ask = |t: ResourceType| xds::DiscoveryRequest { type_url: url(t), ..<_>::default() };
+    talk.say(xds::DiscoveryRequest { node: node("web-1"), ..ask(ResourceType::Cluster) }).await;
+    let clusters = talk.response().await;
+    assert_eq!(clusters.resources.len(), 3);
+    let ack = |r: &xds::DiscoveryResponse| xds::DiscoveryRequest {
+        response_nonce: r.nonce.clone(),
+        version_info: r.version_info.clone(),
+        type_url: r.type_url.clone(),
+        ..<_>::default()
+    };
+    talk.say(ack(&clusters)).await;
+    talk.say(xds::DiscoveryRequest { resource_names: vec![WEB.to_owned()], ..ask(ResourceType::Assignment) }).await;
+    let loads = talk.response().await;
+    assert_eq!(loads.resources.len(), 1);
+    talk.say(xds::DiscoveryRequest { resource_names: vec![WEB.to_owned()], ..ack(&loads) }).await;
+
+    server.world.send(services(vec![web("shop/pay", &["10.8.0.2:80"])])).await.expect("sent");
+    let more = talk.response().await;
+    assert_eq!((more.resources.len(), &*more.type_url), (4, ResourceType::Cluster.url()));
+    assert_ne!(more.version_info, clusters.version_info);
+
+    drop(talk);
+    let gone = async {
+        while server.stats.streams.open_sotw.get() > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, gone).await.expect("the stream ends with its client");
+    assert!(server.streams.is_empty());
+}
+
+#[tokio::test]
+async fn c01_and_c02_bad_nodes_are_told_what_is_wrong() {
+    let server = Server::start(Effects::default()).await;
+    let ask = |node| xds::DeltaDiscoveryRequest { node, type_url: url(ResourceType::Cluster), ..<_>::default() };
+    for (bad, word) in [(None, "node"), (node(""), "node.id")] {
+        let mut talk = server.delta().await;
+        talk.say(ask(bad)).await;
+        let status = talk.refusal().await;
+        assert_eq!(status.code(), Code::InvalidArgument);
+        assert!(status.message().contains(word), "{}", status.message());
+    }
+    let mut talk = server.delta().await;
+    talk.say(ask(node("web-1"))).await;
+    talk.response().await;
+    talk.say(ask(node("web-2"))).await;
+    assert_eq!(talk.refusal().await.code(), Code::InvalidArgument);
+    assert_eq!(server.stats.streams.refused.get(), 3);
+}
+
+#[tokio::test]
+async fn c03_a_missing_type_is_refused_and_an_unknown_one_is_not() {
+    let server = Server::start(Effects::default()).await;
+    let mut talk = server.sotw().await;
+    let ask = |type_url: &str| xds::DiscoveryRequest {
+        node: node("web-1"),
+        type_url: type_url.to_owned(),
+        ..xds::DiscoveryRequest::default()
+    };
+    talk.say(ask("type.googleapis.com/envoy.service.runtime.v3.Runtime")).await;
+    talk.say(ask(ResourceType::Listener.url())).await;
+    assert_eq!(talk.response().await.type_url, ResourceType::Listener.url(), "the stream stayed open");
+    talk.say(ask("")).await;
+    assert_eq!(talk.refusal().await.code(), Code::InvalidArgument);
+}
+
+#[tokio::test]
+async fn requests_of_many_megabytes_are_read() {
+    let server = Server::start(services(vec![web("shop/web", &["10.8.0.1:80"])])).await;
+    let mut talk = server.delta().await;
+    let known =
+        (0..100_000).map(|i| (format!("outbound|80||{i:060}.svc.cluster.local"), "0123456789abcdef".to_owned()));
+    talk.say(xds::DeltaDiscoveryRequest {
+        node: node("web-1"),
+        type_url: url(ResourceType::Cluster),
+        initial_resource_versions: known.collect(),
+        ..<_>::default()
+    })
+    .await;
+    let response = talk.response().await;
+    assert_eq!((response.resources.len(), response.removed_resources.len()), (3, 100_000));
+}
+
+#[tokio::test]
+async fn a_client_that_acknowledges_without_reading_is_cut_off() {
+    let all = (0..2_000).map(|i| web(&format!("shop/s{i}"), &["10.8.0.1:80"])).collect();
+    let server = Server::start(services(all)).await;
+    let mut talk = server.delta().await;
+    let ask = xds::DeltaDiscoveryRequest {
+        node: node("web-1"),
+        type_url: url(ResourceType::Cluster),
+        resource_names_subscribe: vec!["*".to_owned()],
+        ..<_>::default()
+    };
+    let cut_off = async {
+        for nonce in 0..1_000_000u32 {
+            let next = xds::DeltaDiscoveryRequest { response_nonce: format!("{nonce:x}"), ..ask.clone() };
+            if talk.requests.send(next).await.is_err() || server.stats.streams.refused.get() > 0 {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, cut_off).await.expect("in time");
+    assert!(server.stats.streams.of(ResourceType::Cluster).responses.get() < 1_000, "what it costs is bounded");
+    let status = loop {
+        match talk.hear().await {
+            Ok(Some(_)) => {}
+            Ok(None) => panic!("expected to be told why"),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!(status.code(), Code::ResourceExhausted);
+}

@@ -1,1 +1,221 @@
+//! What the resources say, read back from their bytes.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use envoy_types::pb::envoy::config::cluster::v3 as c;
+use envoy_types::pb::envoy::config::core::v3::HealthStatus;
+use envoy_types::pb::envoy::config::endpoint::v3 as e;
+use envoy_types::pb::envoy::config::listener::v3 as l;
+use envoy_types::pb::envoy::config::route::v3 as r;
+use envoy_types::pb::google::protobuf::Any;
+use federation::Topology;
+use federation::model::AppProtocol::{self, Http, Http2, Tcp};
+use federation::model::{ClusterWeight, Failover, Merged};
+use federation::view::assign;
+use prost::Message;
+
+use super::route::RoutedPort;
+use super::*;
+use crate::resource::Resource;
+use crate::testing::*;
+
+fn read<T: Message + Default>(resource: &Resource) -> T {
+    let any = Any::decode(resource.any_bytes()).expect("an Any");
+    T::decode(&*any.value).expect("the message it says it is")
+}
+
+fn load(service: &Merged) -> e::ClusterLoadAssignment {
+    let topology: Topology = (*two_members().topology.expect("a topology")).clone();
+    let port = service.ports.first().expect("a port");
+    let client = class(Some("eu-1")).client;
+    read(&endpoint::load_assignment("x", &assign(&client, service, port, &topology)))
+}
+
+/// `priority region/zone/cluster weight: address=HEALTH …`
+fn lines(load: &e::ClusterLoadAssignment) -> Vec<String> {
+    let line = |group: &e::LocalityLbEndpoints| {
+        let place = group.locality.clone().unwrap_or_default();
+        let hosts = group.lb_endpoints.iter().map(|host| {
+            let health = HealthStatus::try_from(host.health_status).expect("a status");
+            let at = format!("{:?}", host.host_identifier);
+            let ip = at.split('"').find(|part| part.starts_with("10.")).unwrap_or("?");
+            format!(" {ip}={}", health.as_str_name())
+        });
+        let weight = group.load_balancing_weight.map_or(0, |weight| weight.value);
+        let hosts: String = hosts.collect();
+        format!("{} {}/{}/{} {weight}:{hosts}", group.priority, place.region, place.zone, place.sub_zone)
+    };
+    load.endpoints.iter().map(line).collect()
+}
+
+#[test]
+fn load_assignments_rank_localities_and_say_how_each_host_is() {
+    let backends = vec![
+        backend("eu-1", "eu-a", &["10.8.0.1:80", "10.8.0.2:80!", "10.8.0.3:80~"]),
+        backend("eu-1", "eu-b", &["10.8.1.1:80"]),
+        backend("us-1", "us-a", &["10.9.0.1:80"]),
+    ];
+    let service = merged("shop/web", vec![port(80, Http, backends)]);
+    assert_eq!(
+        lines(&load(&service)),
+        [
+            "0 eu/eu-a/eu-1 3: 10.8.0.1=HEALTHY 10.8.0.2=UNHEALTHY 10.8.0.3=DRAINING",
+            "1 eu/eu-b/eu-1 2: 10.8.1.1=HEALTHY",
+            "2 us/us-a/us-1 2: 10.9.0.1=HEALTHY",
+        ]
+    );
+}
+
+#[test]
+fn a_host_that_starts_to_drain_moves_a_locality_weight() {
+    // Even the only host of a locality: 2 → 1, never 1 → 1.
+    let weight = |host: &str| lines(&load(&web("shop/web", &[host])));
+    assert_eq!(weight("10.8.0.1:80!"), ["0 eu/eu-a/eu-1 2: 10.8.0.1=UNHEALTHY"]);
+    assert_eq!(weight("10.8.0.1:80~"), ["0 eu/eu-a/eu-1 1: 10.8.0.1=DRAINING"]);
+}
+
+#[test]
+fn declared_weights_are_passed_on() {
+    let backends =
+        vec![backend("eu-1", "eu-a", &["10.8.0.1:80"]), backend("us-1", "us-a", &["10.9.0.1:80", "10.9.0.2:80"])];
+    let mut service = merged("shop/web", vec![port(80, Http, backends)]);
+    service.failover = Arc::new(Failover {
+        clusters: vec![ClusterWeight { cluster: cluster_id("us-1"), weight: 7 }],
+        ..Failover::default()
+    });
+    let topology: Topology = (*two_members().topology.expect("a topology")).clone();
+    let client = class(None).client;
+    let assignment = assign(&client, &service, service.ports.first().expect("a port"), &topology);
+    assert!(assignment.weighted);
+    let expected: Vec<_> = assignment.tiers.iter().flatten().map(|locality| locality.weight).collect();
+    let load: e::ClusterLoadAssignment = read(&endpoint::load_assignment("x", &assignment));
+    let found: Vec<_> = load.endpoints.iter().filter_map(|l| l.load_balancing_weight).map(|w| w.value).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn c36_no_endpoints_is_an_empty_load_assignment() {
+    let load = load(&web("shop/web", &[]));
+    assert_eq!(load.cluster_name, "x");
+    assert!(load.endpoints.iter().all(|group| group.lb_endpoints.is_empty()));
+    let policy = load.policy.expect("a policy");
+    assert_eq!(policy.overprovisioning_factor.map(|factor| factor.value), Some(140));
+}
+
+fn cluster_of(app: AppProtocol, weighted: bool) -> c::Cluster {
+    read(&cluster::federated(&key("shop/web"), 80, app, weighted))
+}
+
+#[test]
+fn clusters_say_how_to_reach_backends() {
+    let cluster = cluster_of(Http, false);
+    assert_eq!(cluster.name, "outbound|80||web.shop.svc.cluster.local");
+    assert_eq!(cluster.cluster_discovery_type, Some(c::cluster::ClusterDiscoveryType::Type(3)), "EDS");
+    assert_eq!(cluster.eds_cluster_config.map(|eds| eds.service_name), Some(String::new()));
+    let common = cluster.common_lb_config.expect("a common configuration");
+    assert_eq!(common.healthy_panic_threshold.map(|percent| percent.value), Some(0.0));
+    assert_eq!(common.locality_config_specifier, None);
+    assert!(cluster_of(Http, true).common_lb_config.is_some_and(|lb| lb.locality_config_specifier.is_some()));
+    let limits = cluster.circuit_breakers.expect("limits").thresholds;
+    assert!(limits.iter().all(|limit| limit.max_retries.is_some_and(|max| max.value > 1_000_000)));
+}
+
+#[test]
+fn the_protocol_is_spelled_out_where_it_is_known() {
+    let options = |app| cluster_of(app, false).typed_extension_protocol_options;
+    assert!(options(Tcp).is_empty());
+    let (http, http2) = (options(Http), options(Http2));
+    assert_eq!((http.len(), http2.len()), (1, 1), "more than one would not encode deterministically");
+    assert_ne!(http, http2);
+    assert_eq!(cluster::federated(&key("a/b"), 1, Http, true), cluster::federated(&key("a/b"), 1, Http, true));
+}
+
+#[test]
+fn vip_scopes_are_keyed_as_envoy_spells_addresses() {
+    let key_of = |vip: &str, index| {
+        let scope = route::vip_scope(&key("shop/web"), 80, index, vip.parse().expect("an address"));
+        let scope: r::ScopedRouteConfiguration = read(&scope);
+        let table = scope.route_configuration.expect("an inline table");
+        assert_eq!(table.validate_clusters.map(|validate| validate.value), Some(false));
+        assert_eq!(table.request_headers_to_remove, [VIP_HEADER]);
+        assert_eq!(scope.route_configuration_name, "");
+        (scope.name, format!("{:?}", scope.key.expect("a key").fragments))
+    };
+    let (name, fragments) = key_of("10.12.0.7", 0);
+    assert_eq!(name, "outbound|80||web.shop.svc.cluster.local");
+    assert!(fragments.contains("\"10.12.0.7:80\""), "{fragments}");
+    let (name, fragments) = key_of("fd00::7", 1);
+    assert_eq!(name, "outbound|80||web.shop.svc.cluster.local|fd00::7");
+    assert!(fragments.contains("\"[fd00::7]:80\""), "{fragments}");
+}
+
+#[test]
+fn a_fetched_table_is_the_inline_one() {
+    let scope = route::vip_scope(&key("shop/web"), 80, 0, [10, 12, 0, 7].into());
+    let scope: r::ScopedRouteConfiguration = read(&scope);
+    let table: r::RouteConfiguration = read(&route::table(&key("shop/web"), 80));
+    assert_eq!(scope.route_configuration, Some(table));
+}
+
+/// Every domain of all scopes of these ports, with its scope's key and its cluster's port.
+fn egress(ports: &[(u16, AppProtocol)]) -> Vec<String> {
+    let ports: Vec<_> = ports.iter().map(|(port, app)| RoutedPort { port: *port, app: *app }).collect();
+    let mut out = Vec::new();
+    for scope in route::egress_scopes(&key("shop/web"), &ports) {
+        let scope: r::ScopedRouteConfiguration = read(&scope);
+        let fragments = scope.key.expect("a key").fragments.into_iter().filter_map(|fragment| fragment.r#type);
+        let labels: Vec<_> =
+            fragments.map(|r::scoped_route_configuration::key::fragment::Type::StringKey(text)| text).collect();
+        for host in scope.route_configuration.expect("an inline table").virtual_hosts {
+            let port = host.name.split('|').nth(1).unwrap_or_default();
+            out.extend(host.domains.iter().map(|domain| format!("({}) {domain} → {port}", labels.join(", "))));
+        }
+    }
+    out
+}
+
+#[test]
+fn every_spelling_of_a_host_finds_its_port() {
+    assert_eq!(
+        egress(&[(70, Tcp), (80, Http)]),
+        [
+            "(web, shop) web.shop.svc:70 → 70",
+            "(web, shop) web.shop.svc.cluster.local:70 → 70",
+            "(web, shop) web.shop.svc:80 → 80",
+            "(web, shop) web.shop.svc.cluster.local:80 → 80",
+            "(web, shop) web.shop → 80",
+            "(web, shop) web.shop.svc → 80",
+            "(web, shop) web.shop.svc.cluster.local → 80",
+            "(web, shop:70) web.shop:70 → 70",
+            "(web, shop:80) web.shop:80 → 80",
+        ]
+    );
+    assert!(egress(&[(70, Tcp), (71, Tcp)]).contains(&"(web, shop) web.shop → 70".to_owned()), "no HTTP: the lowest");
+    assert_eq!(egress(&[]), [""; 0]);
+}
+
+#[test]
+fn listeners_match_prefixes_of_their_own_family() {
+    let prefixes = ["10.12.0.0/20".parse().expect("a prefix"), "fd00:12::/112".parse().expect("a prefix")];
+    for (v6, name, prefix) in [(false, "0.0.0.0_80", "10.12.0.0"), (true, "[::]_80", "fd00:12::")] {
+        let listener: l::Listener = read(&listener::http_port(80, v6, &prefixes));
+        assert_eq!(listener.name, name);
+        assert_eq!(listener.bind_to_port.map(|bind| bind.value), Some(false));
+        let matches = listener.filter_chains.iter().filter_map(|chain| chain.filter_chain_match.clone());
+        let found: Vec<_> = matches.flat_map(|m| m.prefix_ranges).map(|range| range.address_prefix).collect();
+        assert_eq!(found, [prefix]);
+        assert!(listener.default_filter_chain.is_some(), "what is not federated passes");
+    }
+    let both: l::Listener = read(&listener::virtual_outbound([0, 0, 0, 0].into(), &prefixes));
+    assert_eq!(both.additional_addresses.len(), 1);
+    let one: l::Listener = read(&listener::virtual_outbound([127, 0, 0, 9].into(), &prefixes));
+    assert_eq!(one.additional_addresses.len(), 0, "a proxy that listens to one address listens to no other");
+}
+
+#[test]
+fn exceptions_are_named_by_their_destination() {
+    let name = |vip: &str| listener::tcp_vip(vip.parse::<SocketAddr>().expect("an address"), "x").name().to_string();
+    assert_eq!(name("10.12.0.7:3306"), "10.12.0.7_3306");
+    assert_eq!(name("[fd00::7]:3306"), "[fd00::7]_3306");
+}

@@ -190,16 +190,3 @@ fn nothing_else_than_a_file_is_opened() {
     assert_eq!(folder.loaded()[5], "eu-1.1 services full [shop/web]");
     assert_eq!(folder.problems(), Vec::<String>::new());
 }
-
-#[test]
-#[ignore = "measure"]
-fn measure() {
-    let since = std::time::Instant::now();
-    let world = load(std::path::Path::new("/tmp/bigworld")).unwrap();
-    println!("{:?} batches {} problems {:?}", since.elapsed(), world.batches.len(), world.problems.first());
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    println!(
-        "{}",
-        status.lines().filter(|l| l.starts_with("VmHWM") || l.starts_with("VmRSS")).collect::<Vec<_>>().join(" ")
-    );
-}
