@@ -16,7 +16,7 @@ mod isthmus;
 mod member;
 pub mod objects;
 mod scene;
-mod slots;
+pub mod slots;
 
 pub use federation::Federation;
 pub use isthmus::{Isthmus, ServicePage, Source, run};
