@@ -1,0 +1,8 @@
+//! Real Envoys at the product's control planes: what they are told, and where their traffic goes.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what is missing is a failed test")]
+
+mod failover_by_traffic;
+mod interception;
+mod merged_xds;
+mod slices;
