@@ -1,5 +1,7 @@
 //! A newcomer whose ranges clash is refused, with the reason; nobody else notices.
 
+use std::collections::BTreeSet;
+
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -159,7 +161,11 @@ async fn a_newcomer_with_clashing_ranges_is_refused_by_check() {
         let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
         (output.status.code(), text)
     };
-    let versions = async || hub.kubectl(&["get", "mc,regions.isthmus.dev", "-o", "jsonpath={..resourceVersion}"]).await;
+    // kubectl asks for both kinds at once and prints whichever comes first.
+    let versions = async || {
+        let text = hub.kubectl(&["get", "mc,regions.isthmus.dev", "-o", "jsonpath={..resourceVersion}"]).await;
+        text.split_whitespace().map(str::to_owned).collect::<BTreeSet<_>>()
+    };
     let before = versions().await;
     for case in CASES {
         let (code, text) = check(case.pods, case.services).await;
