@@ -46,9 +46,9 @@ pub struct Shared {
 
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    #[error("cannot listen on {at} for xDS: {source}")]
+    #[error("cannot listen on {at} for xDS")]
     Listen { at: SocketAddr, source: std::io::Error },
-    #[error("the xDS server failed: {0}")]
+    #[error("the xDS server failed")]
     Serve(#[from] tonic::transport::Error),
 }
 
