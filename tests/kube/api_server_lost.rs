@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::harness::{Federation, Isthmus, Scene, still};
+use crate::harness::{Federation, Isthmus, Scene, Witness, still};
 
 const IDS: [&str; 3] = ["eu-1", "us-1", "ap-1"];
 /// How long the API server is away.
@@ -108,9 +108,11 @@ async fn an_api_server_lost_takes_nothing_away() {
 async fn an_api_server_lost_in_silence_is_noticed() {
     let federation = Federation::joined(&["eu-1", "us-1"]).await;
     let (_controller, region) = serving(&federation).await;
+    let proxy = Witness::start(region.xds(), "us", "us-a").await;
+    proxy.has_endpoints("only-eu.shop", 2).await;
     let scene = async || {
         let mirrors = federation.scene_in(&["us-1"]).await.only(&["/only-eu", "Namespace"]);
-        mirrors + region.scene().await.only(&["shop/only-eu"])
+        mirrors + region.scene().await.only(&["shop/only-eu"]) + proxy.scene().only(&["only-eu.shop"])
     };
     let before = scene().await;
     let frozen = Instant::now();
