@@ -12,6 +12,7 @@ use comfy_table::{CellAlignment, ColumnConstraint, Table};
 pub use json::document;
 
 use super::director::Done;
+use super::lag::NOTABLE;
 use super::measure::Measured;
 use super::screen::time;
 use super::world::Change;
@@ -93,7 +94,13 @@ pub fn reasons(done: &[Done]) -> Vec<String> {
         let label = done.event.label;
         done.measured.reasons.iter().map(|reason| format!("{label}: {reason}")).collect::<Vec<_>>()
     };
-    done.iter().flat_map(of_one).collect()
+    let mut reasons: Vec<String> = done.iter().flat_map(of_one).collect();
+    let lag = done.iter().map(|done| done.lag).max().unwrap_or_default();
+    if !reasons.is_empty() && lag >= NOTABLE {
+        reasons
+            .push(format!("this machine held up the demo itself for {}: try again when it has less to do", time(lag)));
+    }
+    reasons
 }
 
 /// The last words: what was shown.
@@ -102,7 +109,9 @@ pub fn summary(done: &[Done], length: usize) -> String {
     let failures = match (excused, other) {
         (0, 0) => "none failed".to_owned(),
         (excused, 0) => format!("{excused} failed, each of them at a pod that had just been killed"),
-        (excused, other) => format!("{} failed, {other} of them for no reason that a failover has", excused + other),
+        (excused, other) => {
+            format!("{} failed, {other} of them not at a pod that had just been killed", excused + other)
+        }
     };
     let traffic = format!("of {requests} requests {failures}");
     if events < length {

@@ -57,6 +57,18 @@ fn the_table_is_narrow_and_says_it_all() {
 }
 
 #[test]
+fn a_machine_without_time_is_named_among_the_reasons() {
+    let mut shown = show();
+    assert_eq!(reasons(&shown), ["a clashing cluster refused: ap: no answer in time (4 ×)"]);
+    for done in &mut shown {
+        done.lag = Duration::from_millis(640);
+    }
+    assert!(reasons(&shown).last().is_some_and(|reason| reason.contains("640 ms")));
+    shown.retain(|done| done.measured.reasons.is_empty());
+    assert_eq!(reasons(&shown), Vec::<String>::new());
+}
+
+#[test]
 fn the_summary_counts_what_was_not_shown() {
     let totals = Totals::of(&show());
     assert_eq!(totals, Totals { events: 2, held: 1, requests: 2_500, excused: 3, other: 4 });
