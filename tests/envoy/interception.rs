@@ -111,7 +111,8 @@ fn at(ip: &str, port: u16) -> SocketAddr {
 /// `nat OUTPUT`, in the network namespace of this test alone.
 fn redirect() {
     let client = CLIENT.to_string();
-    let iptables = ["-t", "nat", "-A", "OUTPUT", "-p", "tcp", "-s", &client, "-j", "REDIRECT", "--to-ports", INTERCEPT_PORT];
+    let iptables =
+        ["-t", "nat", "-A", "OUTPUT", "-p", "tcp", "-s", &client, "-j", "REDIRECT", "--to-ports", INTERCEPT_PORT];
     let nft = format!(
         "table ip nat {{ chain output {{ type nat hook output priority -100; ip saddr {client} meta l4proto tcp redirect to \
          :{INTERCEPT_PORT}; }} }}"
@@ -124,7 +125,9 @@ fn redirect() {
             Err(error) => tried.push_str(&format!("{program}: {error}\n")),
         }
     }
-    panic!("\n\nThis test redirects connections inside its own network namespace:\n  apt-get install iptables\n{tried}");
+    panic!(
+        "\n\nThis test redirects connections inside its own network namespace:\n  apt-get install iptables\n{tried}"
+    );
 }
 
 /// Asks as the intercepted client until this identity answers; the whole answer, head and body.

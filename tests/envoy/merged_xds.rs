@@ -85,7 +85,8 @@ fn envoys_hold_what_the_slices_of_all_members_hold() {
             }
         }
         for plane in &planes {
-            let nacks = plane.metrics().await.into_iter().filter(|(name, count)| name.contains("nacks") && *count > 0.0);
+            let nacks =
+                plane.metrics().await.into_iter().filter(|(name, count)| name.contains("nacks") && *count > 0.0);
             assert_eq!(nacks.collect::<Vec<_>>(), []);
         }
     });
