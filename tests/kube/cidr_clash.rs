@@ -159,7 +159,13 @@ async fn a_newcomer_with_clashing_ranges_is_refused_by_check() {
         let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
         (output.status.code(), text)
     };
-    let versions = async || hub.kubectl(&["get", "mc,regions.isthmus.dev", "-o", "jsonpath={..resourceVersion}"]).await;
+    let versions = async || {
+        let mut versions = Vec::new();
+        for kind in ["mc", "regions.isthmus.dev", "fp"] {
+            versions.push(hub.kubectl(&["get", kind, "-o", "jsonpath={.items[*].metadata.resourceVersion}"]).await);
+        }
+        versions
+    };
     let before = versions().await;
     for case in CASES {
         let (code, text) = check(case.pods, case.services).await;
