@@ -157,10 +157,13 @@ async fn held(envoy: &Envoy) -> BTreeMap<String, Hosts> {
     .collect()
 }
 
+/// Distance, region, zone, address and health, before priorities are made dense.
+type Ranked = (usize, String, String, SocketAddr, &'static str);
+
 /// What Envoys in zone `<region>-a` should have, by what the API servers say now.
 async fn expected(federation: &Federation, region: &str) -> BTreeMap<String, Hosts> {
     let nearest = NEAREST_FIRST.into_iter().find(|(name, _)| *name == region).unwrap().1;
-    let mut ranked: BTreeMap<String, Vec<(usize, String, String, SocketAddr, &'static str)>> = BTreeMap::new();
+    let mut ranked: BTreeMap<String, Vec<Ranked>> = BTreeMap::new();
     for id in IDS {
         let member = federation.member(id);
         let services = Api::<Service>::namespaced(member.cluster.client(), "shop");

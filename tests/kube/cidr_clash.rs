@@ -1,7 +1,5 @@
 //! A newcomer whose ranges clash is refused, with the reason; nobody else notices.
 
-use std::collections::BTreeSet;
-
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -161,10 +159,12 @@ async fn a_newcomer_with_clashing_ranges_is_refused_by_check() {
         let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
         (output.status.code(), text)
     };
-    // kubectl asks for both kinds at once and prints whichever comes first.
     let versions = async || {
-        let text = hub.kubectl(&["get", "mc,regions.isthmus.dev", "-o", "jsonpath={..resourceVersion}"]).await;
-        text.split_whitespace().map(str::to_owned).collect::<BTreeSet<_>>()
+        let mut versions = Vec::new();
+        for kind in ["mc", "regions.isthmus.dev", "fp"] {
+            versions.push(hub.kubectl(&["get", kind, "-o", "jsonpath={.items[*].metadata.resourceVersion}"]).await);
+        }
+        versions
     };
     let before = versions().await;
     for case in CASES {
