@@ -1,0 +1,128 @@
+//! Commands that end by themselves: help, listings, exit codes, and what is said about a slip.
+
+use std::net::TcpListener;
+
+use serde_json::Value;
+
+use super::world::world;
+use crate::harness::run;
+
+/// Every command of the surface that there is, with a flag that its help must name.
+const COMMANDS: [(&str, &str); 6] = [
+    ("demo", "--for"),
+    ("controller", "--mirror-out"),
+    ("region", "--xds"),
+    ("check", "--add"),
+    ("status", "--admin"),
+    ("manifests", "member-rbac"),
+];
+
+async fn ended(args: &[&str]) -> (Option<i32>, String, String) {
+    let output = run(args).await;
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[tokio::test]
+async fn help_tells_of_every_command() {
+    let (code, all, _) = ended(&["--help"]).await;
+    assert_eq!(code, Some(0));
+    assert!(all.contains("Exit codes: 0 fine, 1 a problem was found, 2 bad usage or input."), "{all}");
+    for (command, flag) in COMMANDS {
+        assert!(all.lines().any(|line| line.trim_start().starts_with(&format!("{command} "))), "{command}: {all}");
+        let (code, help, errors) = ended(&[command, "--help"]).await;
+        assert_eq!((code, errors.as_str()), (Some(0), ""), "{command}");
+        assert!(help.contains(&format!("Usage: isthmus {command}")) && help.contains(flag), "{help}");
+    }
+    let listed = all.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let names: Vec<&str> =
+        listed.filter(|line| !line.starts_with("   ")).filter_map(|line| line.split_whitespace().next()).collect();
+    assert_eq!(names[..COMMANDS.len()], COMMANDS.map(|(name, _)| name), "a command without a test");
+    let (code, version, _) = ended(&["--version"]).await;
+    assert_eq!((code, version.trim()), (Some(0), concat!("isthmus ", env!("CARGO_PKG_VERSION"))));
+}
+
+#[tokio::test]
+async fn listings_print_for_people_and_for_programs() {
+    let world = world();
+    let folder = world.path().to_str().unwrap();
+    for command in ["status", "check"] {
+        let print = async |format: &str| {
+            let (code, text, _) = ended(&[command, "--world", folder, "-o", format]).await;
+            assert_eq!(code, Some(0), "{command} -o {format}: {text}");
+            text
+        };
+        let json: Value = serde_json::from_str(&print("json").await).unwrap();
+        let yaml: Value = serde_saphyr::from_str(&print("yaml").await).unwrap();
+        assert_eq!(json, yaml, "{command}");
+        let ids: Vec<&str> = json["members"].as_array().unwrap().iter().filter_map(|m| m["id"].as_str()).collect();
+        assert_eq!(ids, ["eu-1", "us-1"], "{command}");
+        let table = print("table").await;
+        assert!(table.starts_with("CLUSTER   REGION"), "{table}");
+        assert_eq!(table, ended(&[command, "--world", folder]).await.1, "the table is what comes unasked");
+        assert!(!table.contains('\u{1b}'), "colours only on a terminal");
+        for format in ["json", "yaml", "table", "wide"] {
+            assert_eq!(print(format).await, print(format).await, "{command} -o {format} is the same each time");
+        }
+    }
+    let (_, wide, _) = ended(&["status", "--world", folder, "-o", "wide"]).await;
+    assert!(wide.contains("SERVICE RANGES") && wide.contains("10.101.0.0/16"), "{wide}");
+    assert!(
+        wide.lines().any(|line| line.split_whitespace().eq(["shop/web", "http:80/TCP/http", "2/2", "eu-1"])),
+        "{wide}"
+    );
+}
+
+#[tokio::test]
+async fn bad_usage_is_told_and_ends_with_2() {
+    let world = world();
+    let folder = world.path().to_str().unwrap();
+    let file = world.path().join("hub.yaml");
+    let file = file.to_str().unwrap();
+    let cases: [(&[&str], &[&str]); 14] = [
+        (&[], &["Usage: isthmus"]),
+        (&["fly"], &["unrecognized subcommand 'fly'"]),
+        (&["region", "--world", folder], &["--region <REGION>"]),
+        (&["region", "--region", "EU", "--world", folder], &["--region", "\"EU\""]),
+        (&["region", "--region=eu", "--world=/no/such"], &["--world: /no/such is not a folder", "docs/world.md"]),
+        (&["region", "--region=eu", "--world", file], &["--world: ", "hub.yaml is not a folder"]),
+        (
+            &["region", "--region=eu", "--world", folder, "--xds=0.0.0.0:15010"],
+            &["--xds: 0.0.0.0:15010", "--allow-plaintext"],
+        ),
+        (&["region", "--region=eu", "--world", folder, "--xds=localhost"], &["--xds <ADDRESS>", "'localhost'"]),
+        (&["region", "--region=eu", "--world", folder, "--sync-deadline=0"], &["--sync-deadline", "1..=3600"]),
+        (&["region", "--region=eu", "--hub-kubeconfig=/no/such"], &["--hub-kubeconfig: /no/such"]),
+        (&["controller", "--world", folder], &["--mirror-out DIR"]),
+        (&["check", "--world", folder, "--add=/no/such"], &["--add: /no/such is not a file"]),
+        (&["status", "--admin=127.0.0.1:15014"], &["--admin: \"127.0.0.1:15014\"", "http://127.0.0.1:15014"]),
+        (&["status", "--world", folder, "-o", "xml"], &["'xml'", "table, wide, json, yaml"]),
+    ];
+    for (args, words) in cases {
+        let (code, out, errors) = ended(args).await;
+        assert_eq!((code, out.as_str()), (Some(2), ""), "{args:?}: {errors}");
+        for word in words {
+            assert!(errors.contains(word), "{args:?} says {errors:?}, expected {word:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_address_in_use_is_told_with_the_flag_that_helps() {
+    let world = world();
+    let folder = world.path().to_str().unwrap();
+    let holder = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = holder.local_addr().unwrap().to_string();
+    let other = "127.0.0.1:0".to_owned();
+    for (flag, xds, admin) in [("--xds", &taken, &other), ("--admin", &other, &taken)] {
+        let args = ["region", "--region=eu", "--world", folder, "--xds", xds, "--admin", admin];
+        let (code, _, errors) = ended(&args).await;
+        assert_eq!(code, Some(1), "{errors}");
+        assert!(errors.contains(&taken) && errors.contains(flag), "{errors}");
+        assert_eq!(errors.matches("Address already in use").count(), 1, "{errors}");
+    }
+    drop(holder); // now nobody answers there
+    let (code, _, errors) = ended(&["status", &format!("--admin=http://{taken}")]).await;
+    assert_eq!(code, Some(1));
+    assert!(errors.contains("is --admin the admin address of a running isthmus?"), "{errors}");
+}

@@ -1,0 +1,9 @@
+//! The command line as people and scripts use it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what is missing is a failed test")]
+
+mod commands;
+mod manifests;
+mod planes;
+mod readiness;
+mod world;
