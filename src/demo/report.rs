@@ -108,9 +108,9 @@ pub fn summary(done: &[Done], length: usize) -> String {
     let Totals { events, held, requests, excused, other } = Totals::of(done);
     let failures = match (excused, other) {
         (0, 0) => "none failed".to_owned(),
-        (excused, 0) => format!("{excused} failed, each of them at a pod that had just been killed"),
+        (excused, 0) => format!("{excused} failed, only at pods that had just been killed"),
         (excused, other) => {
-            format!("{} failed, {other} of them not at a pod that had just been killed", excused + other)
+            format!("{} failed, {other} of them elsewhere than at pods that had just been killed", excused + other)
         }
     };
     let traffic = format!("of {requests} requests {failures}");
