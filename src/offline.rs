@@ -1,10 +1,11 @@
 //! A world judged without running it: the engine, fed once with all there is.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context;
-use federation::change::Batch;
-use federation::model::Namespace;
+use federation::change::{Batch, Epoch, LinkChange, MemberChanges};
+use federation::model::{ClusterId, ClusterUid, Namespace};
 use federation::{Authority, Config, Engine};
 
 use crate::clusters::now;
@@ -23,7 +24,7 @@ pub struct Offline {
 pub fn folder(folder: &Path, add: &[PathBuf]) -> anyhow::Result<Offline> {
     let world =
         files::load_with(folder, add).with_context(|| format!("cannot read the world in {}", folder.display()))?;
-    judge(world.batches, world.problems)
+    Ok(Offline { engine: judge(world.batches)?, problems: world.problems })
 }
 
 /// Reads the hub's objects, plus those of some files as if they had been applied.
@@ -32,12 +33,36 @@ pub async fn hub(client: &kube::Client, add: &[PathBuf]) -> anyhow::Result<Offli
     let mut problems = files::add_to(&mut objects, add)?;
     let (batches, broken) = objects.batches();
     problems.extend(broken);
-    judge(batches, problems)
+    Ok(Offline { engine: judge(batches)?, problems })
 }
 
-fn judge(batches: Vec<Batch>, problems: Vec<Problem>) -> anyhow::Result<Offline> {
+impl Offline {
+    /// Takes members that were never reached for clusters of their own, so that what they declare is judged: a check
+    /// before onboarding has nothing else to go by.
+    pub fn assume_reached(mut self) -> Self {
+        let unknown: Vec<ClusterId> = self
+            .engine
+            .reports()
+            .values()
+            .filter(|report| report.uid.is_none())
+            .map(|report| report.id.clone())
+            .collect();
+        let up = |cluster: ClusterId| {
+            let uid = ClusterUid(Arc::from(format!("unknown:{cluster}")));
+            let changes = MemberChanges::Link(LinkChange::Up { uid, version: Arc::from("") });
+            Batch::Member { cluster, epoch: ASSUMED, changes }
+        };
+        self.engine.apply(unknown.into_iter().map(up), now());
+        self
+    }
+}
+
+/// Later than any connection that was really tried.
+const ASSUMED: Epoch = Epoch(u64::MAX);
+
+fn judge(batches: Vec<Batch>) -> anyhow::Result<Engine> {
     let own_namespace = Namespace::new(crate::api::SYSTEM_NAMESPACE)?;
     let mut engine = Engine::new(Config { authority: Authority::Own, own_namespace });
     engine.apply(batches, now());
-    Ok(Offline { engine, problems })
+    Ok(engine)
 }

@@ -9,25 +9,47 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::harness::slots;
 use crate::testbed::eventually;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_isthmus");
 /// The shortest timetable, starting and stopping on a busy machine, and perhaps the one fetch of Envoy.
 const RUN_LIMIT: Duration = Duration::from_secs(120);
 const STOP_LIMIT: Duration = Duration::from_secs(15);
+/// A show that did not hold while the machine had no time for it says nothing about the product: it is shown again.
+const MAX_LAG_MS: f64 = 200.0;
+const ATTEMPTS: u32 = 3;
 
 #[tokio::test]
 async fn every_failover_of_the_show_holds() {
-    let folder = tempfile::tempdir().unwrap();
-    let kept = folder.path().join("kept");
-    let mut child = demo(&kept, &["--json", "--for", "20s"]);
+    // The show measures, so nothing heavy may run beside it.
+    let _alone = slots::of_clusters(usize::MAX).await;
+    for attempt in 1..=ATTEMPTS {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = folder.path().join("kept");
+        let (code, shown) = show(&kept).await;
+        assert_eq!(running(&kept), Vec::<String>::new());
+        let events = shown.pointer("/events").and_then(Value::as_array).unwrap();
+        let lag = events.iter().filter_map(|event| event.get("lagMs")?.as_f64()).fold(0.0, f64::max);
+        if lag > MAX_LAG_MS && code == Some(1) && attempt < ATTEMPTS {
+            eprintln!("not counted: this machine held the demo up for {lag} ms");
+            continue;
+        }
+        check(code, &shown, events);
+        return;
+    }
+}
+
+async fn show(kept: &Path) -> (Option<i32>, Value) {
+    let mut child = demo(kept, &["--json", "--for", "20s"]);
     let stdout = child.stdout.take().unwrap();
     let read = tokio::task::spawn_blocking(move || std::io::read_to_string(stdout));
     let text = tokio::time::timeout(RUN_LIMIT, read).await.expect("the show ends").unwrap().unwrap();
-    let status = child.wait().unwrap();
-    let shown: Value = serde_json::from_str(&text).expect("one JSON document and nothing else");
+    let shown = serde_json::from_str(&text).expect("one JSON document and nothing else");
+    (child.wait().unwrap().code(), shown)
+}
 
-    let events = shown.pointer("/events").and_then(Value::as_array).unwrap();
+fn check(code: Option<i32>, shown: &Value, events: &[Value]) {
     let names: Vec<&str> = events.iter().filter_map(|event| event.get("name")?.as_str()).collect();
     assert_eq!(
         names,
@@ -37,11 +59,10 @@ async fn every_failover_of_the_show_holds() {
     for event in events {
         assert_eq!(event.get("reasons"), Some(&Value::Array(vec![])), "{event:#}");
     }
-    assert_eq!((status.code(), shown.get("held")), (Some(0), Some(&Value::Bool(true))));
+    assert_eq!((code, shown.get("held")), (Some(0), Some(&Value::Bool(true))));
     let refusals = shown.pointer("/events/5/verdicts").and_then(Value::as_array).unwrap();
     assert_eq!(refusals.len(), 3, "each control plane refuses the clashing cluster");
     assert!(refusals.iter().all(|verdict| verdict.get("reason") == Some(&"CIDROverlap".into())));
-    assert_eq!(running(&kept), Vec::<String>::new());
 }
 
 #[tokio::test]

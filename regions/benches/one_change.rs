@@ -40,7 +40,7 @@ fn catalog_and_session(bencher: Bencher, services: usize) {
     let mut changes = Changes::default();
     bencher.with_inputs(|| changes.next()).bench_local_values(|effects| {
         catalog.apply(&effects);
-        listen(&mut session, &class)
+        listen(&mut session, &class);
     });
 }
 

@@ -41,11 +41,12 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Offline { engine, problems } = match args.source.folder()? {
         Some(folder) => offline::folder(&folder, &args.add)?,
         None => offline::hub(&args.source.hub().await?, &args.add).await?,
-    };
+    }
+    .assume_reached();
     let members: Vec<MemberView> =
         engine.reports().values().map(|report| MemberView::new(report, &Problems::default(), None)).collect();
     let refused = |member: &&MemberView| {
-        member.conditions.iter().any(|condition| condition.kind == "Admitted" && condition.status == "False")
+        member.conditions.iter().any(|condition| condition.kind == "Admitted" && condition.status != "True")
     };
     let bad = members.iter().filter(refused).count();
     let ok = bad == 0 && problems.is_empty();
@@ -78,7 +79,7 @@ fn print(document: &Document, refused: usize) {
     }
     for member in &document.members {
         for condition in
-            member.conditions.iter().filter(|condition| condition.kind == "Admitted" && condition.status == "False")
+            member.conditions.iter().filter(|condition| condition.kind == "Admitted" && condition.status != "True")
         {
             anstream::println!("\n{}: {}", member.id, condition.message);
         }

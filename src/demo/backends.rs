@@ -21,6 +21,8 @@ const SERVICE_TIME: Duration = Duration::from_millis(2);
 const MAX_CONNECTIONS: usize = 256;
 /// Port numbers tried for the pods: whatever else runs on this machine may have some of them.
 const PORTS: std::ops::Range<u16> = 8080..8112;
+/// No pod's address. Whoever listens there has the port for its pods, so that demos side by side do not share one.
+const CLAIM: Ipv4Addr = Ipv4Addr::new(127, 8, 255, 254);
 
 /// All pods that run now.
 #[derive(Debug)]
@@ -28,15 +30,18 @@ pub struct Backends {
     port: u16,
     running: BTreeMap<Ipv4Addr, AbortHandle>,
     tasks: JoinSet<()>,
+    _claim: TcpListener,
 }
 
 impl Backends {
-    /// Finds one port that is free on every given address.
+    /// Finds one port that is free on every given address and claims it.
     pub async fn new(addresses: &[Ipv4Addr]) -> Result<Self, DemoError> {
         let mut last = None;
         for port in PORTS {
-            match all_free(addresses, port).await {
-                Ok(()) => return Ok(Self { port, running: BTreeMap::new(), tasks: JoinSet::new() }),
+            match claim(addresses, port).await {
+                Ok(claim) => {
+                    return Ok(Self { port, running: BTreeMap::new(), tasks: JoinSet::new(), _claim: claim });
+                }
                 Err(error) => last = Some(error),
             }
         }
@@ -82,11 +87,12 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, DemoError> {
     TcpListener::bind(address).await.map_err(|source| DemoError::Address { what: "a pod".to_owned(), address, source })
 }
 
-async fn all_free(addresses: &[Ipv4Addr], port: u16) -> Result<(), DemoError> {
+async fn claim(addresses: &[Ipv4Addr], port: u16) -> Result<TcpListener, DemoError> {
+    let claim = bind(SocketAddr::from((CLAIM, port))).await?;
     for ip in addresses {
         bind(SocketAddr::from((*ip, port))).await?;
     }
-    Ok(())
+    Ok(claim)
 }
 
 /// Owns the connections, so that aborting this task ends them too.

@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 
 use super::client::{CLIENTS_PER_REGION, Clients, Seat};
 use super::error::DemoError;
+use super::lag::{self, Lag};
 use super::measure::{self, Measured, Window, measure};
 use super::planes::{MemberSays, says_of};
 use super::record::Record;
@@ -35,6 +36,8 @@ pub struct Done {
     pub told: Duration,
     pub window: Duration,
     pub measured: Measured,
+    /// How long this process itself was held up at worst.
+    pub lag: Duration,
     /// What each region's control plane came to say, if it was asked.
     pub heard: Vec<Heard>,
 }
@@ -58,6 +61,7 @@ pub struct Director<'a> {
 struct Traffic {
     epoch: Instant,
     clients: Clients,
+    lag: Lag,
     seats: Vec<&'static str>,
     homes: Vec<Home>,
     /// Those that no event has been judged by.
@@ -93,6 +97,7 @@ impl Director<'_> {
         Traffic {
             epoch,
             clients: Clients::start(&seats, &host(timetable::SERVICE), epoch),
+            lag: Lag::start(),
             seats: seats.iter().map(|seat| seat.region).collect(),
             homes: homes.collect(),
             records: Vec::new(),
@@ -134,11 +139,15 @@ impl Director<'_> {
         }
         measured.reasons.extend(unreached);
         self.screen.outcome(&traffic.homes, &measured);
+        let lag = traffic.lag.take();
+        if lag >= lag::NOTABLE {
+            self.screen.busy(lag);
+        }
         // A request that is under way now belongs to the next event.
         traffic.records.retain(|record| record.ended > end);
         traffic.judged = end;
         let told = changed.told.saturating_duration_since(changed.at);
-        Ok(Done { event, at: zero, told, window, measured, heard })
+        Ok(Done { event, at: zero, told, window, measured, lag, heard })
     }
 
     /// Asks every control plane until it says something final about the cluster, each on its own.

@@ -1,6 +1,6 @@
 //! The proxies: one real Envoy per region, with nothing in its bootstrap but who it is and where its control plane is.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,6 +13,8 @@ use super::process::Process;
 
 /// Where the control plane has proxies listen for plain HTTP; the Host header picks the service.
 pub const EGRESS_PORT: u16 = 15080;
+/// Nobody serves anything there.
+const CLAIM_PORT: u16 = 15079;
 /// Third number of the first proxy's address, 127.0.x.1; others are tried if it is taken.
 const FIRST_ADDRESS: u8 = 41;
 const LAST_ADDRESS: u8 = 250;
@@ -36,19 +38,20 @@ pub struct Proxy {
     /// Where clients send their requests.
     pub egress: SocketAddr,
     pub process: Process,
+    _claim: Claim,
 }
 
 impl Proxy {
     pub fn start(
         program: &Path,
         identity: Identity,
-        listen: Ipv4Addr,
+        claim: Claim,
         xds: SocketAddr,
         root: &Path,
     ) -> Result<Self, DemoError> {
         let admin = free_port(Ipv4Addr::LOCALHOST, "an Envoy's admin page")?;
         let path = root.join(format!("envoy-{}.json", identity.region));
-        let text = format!("{:#}\n", bootstrap(&identity, listen, xds, admin));
+        let text = format!("{:#}\n", bootstrap(&identity, claim.ip, xds, admin));
         std::fs::write(&path, text).map_err(|source| DemoError::Io { action: "write", path: path.clone(), source })?;
         let config = path.to_string_lossy();
         // One worker: all of a region's clients share one view, and three proxies leave room on a small machine.
@@ -56,7 +59,7 @@ impl Proxy {
         let name = format!("the Envoy of {}", identity.region);
         let log = root.join("logs").join(format!("envoy-{}.log", identity.region));
         let process = Process::start(&name, program, &args, log)?;
-        Ok(Self { identity, egress: SocketAddr::from((listen, EGRESS_PORT)), process })
+        Ok(Self { identity, egress: SocketAddr::from((claim.ip, EGRESS_PORT)), process, _claim: claim })
     }
 
     /// One request for a service through this proxy: who answered, else why nobody did.
@@ -70,25 +73,43 @@ impl Proxy {
     }
 }
 
+/// A loopback address that is one proxy's own while this is held.
+#[derive(Debug)]
+pub struct Claim {
+    pub ip: Ipv4Addr,
+    /// Envoys share a port without a word (`SO_REUSEPORT`), and each would get some of the other's requests. So demos that
+    /// run side by side tell each other by a port that cannot be shared.
+    _held: TcpListener,
+}
+
 /// Loopback addresses on which the egress port is free, one for each proxy.
-pub fn free_addresses(count: usize) -> Result<Vec<Ipv4Addr>, DemoError> {
-    let mut found = Vec::new();
+pub fn claim_addresses(count: usize) -> Result<Vec<Claim>, DemoError> {
+    let mut claims = Vec::new();
     let mut last = None;
     for third in FIRST_ADDRESS..=LAST_ADDRESS {
-        if found.len() == count {
+        if claims.len() == count {
             break;
         }
-        let ip = Ipv4Addr::new(127, 0, third, 1);
-        let address = SocketAddr::from((ip, EGRESS_PORT));
-        match std::net::TcpListener::bind(address) {
-            Ok(_) => found.push(ip),
-            Err(source) => last = Some(DemoError::Address { what: "an Envoy".to_owned(), address, source }),
+        match claim(Ipv4Addr::new(127, 0, third, 1)) {
+            Ok(claim) => claims.push(claim),
+            Err(error) => last = Some(error),
         }
     }
     match last {
-        Some(error) if found.len() < count => Err(error),
-        _ => Ok(found),
+        Some(error) if claims.len() < count => Err(error),
+        _ => Ok(claims),
     }
+}
+
+fn claim(ip: Ipv4Addr) -> Result<Claim, DemoError> {
+    let listen = |port| {
+        let address = SocketAddr::from((ip, port));
+        let what = || "an Envoy".to_owned();
+        TcpListener::bind(address).map_err(|source| DemoError::Address { what: what(), address, source })
+    };
+    let held = listen(CLAIM_PORT)?;
+    listen(EGRESS_PORT)?;
+    Ok(Claim { ip, _held: held })
 }
 
 /// Delta ADS to one control plane, over one HTTP/2 connection that notices a dead peer.
@@ -162,13 +183,12 @@ mod tests {
     }
 
     #[test]
-    fn each_proxy_gets_an_address_of_its_own_and_taken_ones_are_passed_over() -> Result<(), DemoError> {
-        let free = free_addresses(2)?;
-        let taken = free.first().and_then(|ip| std::net::TcpListener::bind((*ip, EGRESS_PORT)).ok());
-        let now = free_addresses(3)?;
-        assert_eq!(now.len(), 3);
-        // If another test took it in the meantime, that is the same for this one.
-        assert!(taken.is_none() || !free.first().is_some_and(|ip| now.contains(ip)));
+    fn each_proxy_gets_an_address_of_its_own_and_keeps_it() -> Result<(), DemoError> {
+        let (mine, others) = (claim_addresses(2)?, claim_addresses(3)?);
+        let mut all: Vec<Ipv4Addr> = mine.iter().chain(&others).map(|claim| claim.ip).collect();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), 5);
         Ok(())
     }
 }

@@ -15,6 +15,7 @@ mod director;
 mod envoy;
 mod error;
 mod http;
+mod lag;
 mod measure;
 mod planes;
 mod process;
@@ -129,7 +130,7 @@ fn finish(args: &DemoArgs, screen: &Screen, done: &[Done], began: Instant, shown
         } else {
             Verdict::CutShort
         };
-        screen.closing(verdict, &report::summary(&totals, length));
+        screen.closing(verdict, &report::summary(done, length));
         screen.next(args.keep.as_deref());
     }
     ExitCode::from(code)

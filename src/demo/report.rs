@@ -12,8 +12,10 @@ use comfy_table::{CellAlignment, ColumnConstraint, Table};
 pub use json::document;
 
 use super::director::Done;
+use super::lag::NOTABLE;
 use super::measure::Measured;
 use super::screen::time;
+use super::world::Change;
 
 const NOBODY: &str = "–";
 
@@ -92,17 +94,44 @@ pub fn reasons(done: &[Done]) -> Vec<String> {
         let label = done.event.label;
         done.measured.reasons.iter().map(|reason| format!("{label}: {reason}")).collect::<Vec<_>>()
     };
-    done.iter().flat_map(of_one).collect()
+    let mut reasons: Vec<String> = done.iter().flat_map(of_one).collect();
+    let lag = done.iter().map(|done| done.lag).max().unwrap_or_default();
+    if !reasons.is_empty() && lag >= NOTABLE {
+        reasons
+            .push(format!("this machine held up the demo itself for {}: try again when it has less to do", time(lag)));
+    }
+    reasons
 }
 
-/// The last words: what was shown, and what to do next.
-pub fn summary(totals: &Totals, length: usize) -> String {
-    let Totals { events, held, requests, excused, other } = *totals;
-    let cut = if events < length { format!(" ({} events were not shown)", length - events) } else { String::new() };
+/// The last words: what was shown.
+pub fn summary(done: &[Done], length: usize) -> String {
+    let Totals { events, held, requests, excused, other } = Totals::of(done);
     let failures = match (excused, other) {
         (0, 0) => "none failed".to_owned(),
-        (excused, 0) => format!("{excused} failed, each of them at a pod that had just been killed"),
-        (excused, other) => format!("{} failed, {other} of them for no reason that a failover has", excused + other),
+        (excused, 0) => format!("{excused} failed, only at pods that had just been killed"),
+        (excused, other) => {
+            format!("{} failed, {other} of them elsewhere than at pods that had just been killed", excused + other)
+        }
     };
-    format!("{held} of {events} events went as they should{cut}; of {requests} requests {failures}.")
+    let traffic = format!("of {requests} requests {failures}");
+    if events < length {
+        let missing = length - events;
+        return format!(
+            "{held} of the {events} events shown went as they should ({missing} were not shown); {traffic}."
+        );
+    }
+    match slowest_loss(done).filter(|_| held == events) {
+        Some(last) => format!(
+            "A pod, a zone and a region were lost: each time the nearest pods left served every client within {}, and no \
+             other region noticed. A cluster that would have clashed was kept out, and moved nobody. All in all, {traffic}.",
+            time(last)
+        ),
+        None => format!("{held} of {events} events went as they should; {traffic}."),
+    }
+}
+
+/// The longest that clients needed after losing something.
+fn slowest_loss(done: &[Done]) -> Option<Duration> {
+    let losses = done.iter().filter(|done| matches!(done.event.change, Change::Lose(_)));
+    losses.filter_map(|done| done.measured.last).max()
 }

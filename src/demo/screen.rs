@@ -116,6 +116,13 @@ impl Screen {
         }
     }
 
+    /// The machine had no time for the demo.
+    pub fn busy(&self, lag: Duration) {
+        let text =
+            format!("this machine is busy: the demo itself was held up for {}, and the times contain it", time(lag));
+        self.note(&paint(BAD, &text));
+    }
+
     /// What is about to be seen.
     pub fn opening(&self, text: &str) {
         self.say(&format!("{}  {text}", paint(HEAD, "Isthmus demo")));
@@ -142,11 +149,14 @@ impl Screen {
 
     /// What to try now.
     pub fn next(&self, kept: Option<&Path>) {
-        let text = match kept {
-            None => "Next: isthmus demo --keep DIR keeps the world, the bootstraps and the logs to look at.".to_owned(),
-            Some(path) => format!("Kept in {}: the world, the Envoy bootstraps and the logs.", path.display()),
+        let Some(path) = kept else {
+            self.say("Next: isthmus demo --keep DIR, and see the world it played with, as files.");
+            return;
         };
-        self.say(&text);
+        let path = path.display();
+        self.say(&format!("Kept: {path} (the world, the Envoy bootstraps, the logs). Next:"));
+        self.say(&format!("  isthmus check --world {path}/world"));
+        self.say(&format!("  isthmus status --world {path}/world"));
     }
 
     pub fn closing(&self, verdict: Verdict, text: &str) {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::backends::Backends;
-use super::envoy::{Identity, Proxy, free_addresses};
+use super::envoy::{Identity, Proxy, claim_addresses};
 use super::error::DemoError;
 use super::planes::Plane;
 use super::scratch::Scratch;
@@ -73,10 +73,10 @@ impl Stage {
         }
 
         progress("starting an Envoy per region");
-        let addresses = free_addresses(planes.len())?;
+        let claims = claim_addresses(planes.len())?;
         let mut proxies = Vec::new();
-        for (plane, listen) in planes.iter().zip(addresses) {
-            proxies.push(Proxy::start(&parts.envoy, identity(&world, plane.region), listen, plane.xds, root)?);
+        for (plane, claim) in planes.iter().zip(claims) {
+            proxies.push(Proxy::start(&parts.envoy, identity(&world, plane.region), claim, plane.xds, root)?);
         }
         let mut stage = Self { world, folder, backends, planes, proxies, _scratch: scratch };
         progress("waiting for the first answers");

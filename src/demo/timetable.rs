@@ -121,7 +121,7 @@ fn pod_lost() -> Event {
         name: "podLost",
         label: "a pod lost",
         title: "A pod is lost: one of the two in eu-1's zone eu-a",
-        detail: "half a zone's pods carry 70% of its load (Envoy's 1.4 × health); the rest stays in eu, next door",
+        detail: "half a zone carries 70% of its load (Envoy counts health × 1.4); the rest goes next door",
         parts: 4,
         change: Change::Lose(Pick { cluster: Some("eu-1"), pod: Some("web-a-2"), ..Pick::default() }),
         ask: None,

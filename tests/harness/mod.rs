@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`Isthmus`] | a running `isthmus controller` or `isthmus region`, its admin pages and its log |
 //! | [`Federation`] | a hub and its members with the rights that the product itself asks for, and no more |
+//! | [`Witness`] | a proxy that only listens: what a region serves, and whether it was served anything new |
 //! | [`Scene`] | what must not move: who wrote what when, to be compared with later |
 //! | [`objects`] | Kubernetes objects as YAML, as a kubelet and its controllers would leave them |
 
@@ -16,12 +17,14 @@ mod isthmus;
 mod member;
 pub mod objects;
 mod scene;
-mod slots;
+pub mod slots;
+mod witness;
 
 pub use federation::Federation;
 pub use isthmus::{Isthmus, ServicePage, Source, run};
 pub use member::Member;
 pub use scene::{Scene, still};
+pub use witness::Witness;
 
 /// For whatever should happen soon on a busy machine.
 pub const SOON: std::time::Duration = std::time::Duration::from_secs(40);

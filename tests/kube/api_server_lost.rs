@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::harness::{Federation, Isthmus, Scene, still};
+use crate::harness::{Federation, Isthmus, Scene, Witness, still};
 
 const IDS: [&str; 3] = ["eu-1", "us-1", "ap-1"];
 /// How long the API server is away.
@@ -58,6 +58,8 @@ async fn an_api_server_lost_takes_nothing_away() {
     region.has_service("shop/web", &["eu-1", "us-1"], 5).await;
     federation.member("us-1").serve("shop", "new", 1).await;
     federation.member("ap-1").until_mirror("shop", "new", &["us-1"]).await;
+    let held = async || federation.scene_in(&["ap-1"]).await.only(&["/old"]);
+    let old = held().await;
     federation.member("us-1").withdraw("shop", "old").await;
     // The new controller knows the lost member from its record only; it must not take that for absence.
     assert_eq!(controller.stop().await, Some(0), "it ends although a member is dead");
@@ -69,11 +71,11 @@ async fn an_api_server_lost_takes_nothing_away() {
     assert_eq!(known.admission, lost.admission, "its membership stays on record");
 
     still("while it is away", OUTAGE.saturating_sub(killed.elapsed()), async || {
-        let held = federation.scene_in(&["ap-1"]).await.only(&["/old"]);
         let merged = region.scene().await.only(&["shop/web", "shop/new", "shop/late"]);
-        lasting(&federation, &region).await + held + merged
+        lasting(&federation, &region).await + held().await + merged
     })
     .await;
+    old.assert_same(&held().await, "the lost one could have backed it: nobody knew");
     before.assert_same(&lasting(&federation, &region).await, "a lost API server took something away");
     told(&federation, "eu-1", Instant::now()).await;
 
@@ -106,9 +108,11 @@ async fn an_api_server_lost_takes_nothing_away() {
 async fn an_api_server_lost_in_silence_is_noticed() {
     let federation = Federation::joined(&["eu-1", "us-1"]).await;
     let (_controller, region) = serving(&federation).await;
+    let proxy = Witness::start(region.xds(), "us", "us-a").await;
+    proxy.has_endpoints("only-eu.shop", 2).await;
     let scene = async || {
         let mirrors = federation.scene_in(&["us-1"]).await.only(&["/only-eu", "Namespace"]);
-        mirrors + region.scene().await.only(&["shop/only-eu"])
+        mirrors + region.scene().await.only(&["shop/only-eu"]) + proxy.scene().only(&["only-eu.shop"])
     };
     let before = scene().await;
     let frozen = Instant::now();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
-use crate::harness::{Federation, Isthmus, Scene, Source, objects, run, still};
+use crate::harness::{Federation, Isthmus, Scene, Source, Witness, objects, run, still};
 
 const SETTLED: [&str; 3] = ["eu-1", "us-1", "ap-1"];
 /// Long enough for a watch event to be acted upon many times over.
@@ -86,7 +86,13 @@ async fn a_newcomer_with_clashing_ranges_is_refused_alone() {
     newcomer.serve("shop", "web", 1).await;
     federation.add_secret("us-2").await;
     settle(&federation, &region).await;
-    let before = scene(&federation, &region).await;
+    let proxy = Witness::start(region.xds(), "us", "us-a").await;
+    proxy.has_endpoints("web.shop", 6).await;
+    for id in SETTLED {
+        proxy.has_endpoints(&format!("only-{id}.shop"), 1).await;
+    }
+    let scene = async || scene(&federation, &region).await + proxy.scene();
+    let before = scene().await;
 
     for case in CASES {
         federation.hub.apply(&objects::member_cluster("us-2", "us", case.pods, case.services)).await;
@@ -96,20 +102,21 @@ async fn a_newcomer_with_clashing_ranges_is_refused_alone() {
         }
         // It was reached and looked into, so what follows is a decision and not ignorance.
         federation.until("us-2", "Connected", "True", "").await;
-        before.assert_same(&scene(&federation, &region).await, case.what);
+        before.assert_same(&scene().await, case.what);
     }
-    still("a refused newcomer disturbs nobody", WINDOW, async || scene(&federation, &region).await).await;
-    before.assert_same(&scene(&federation, &region).await, "in all that time");
+    still("a refused newcomer disturbs nobody", WINDOW, scene).await;
+    before.assert_same(&scene().await, "in all that time");
     assert_eq!(federation.status("us-2").await.admission, None, "nothing was put on record");
 
     // The right ranges, and it takes part: without a restart of anything.
     federation.hub.apply(&newcomer.declared()).await;
     federation.until_ready("us-2").await;
     region.has_service("shop/web", &["ap-1", "eu-1", "us-1", "us-2"], 7).await;
+    proxy.has_endpoints("web.shop", 7).await;
     newcomer.until_mirror("shop", "only-eu-1", &["eu-1"]).await;
     // The others' own objects did not even change for that; their mirrors have one more source.
     let objects = |scene: Scene| scene.only(&["eu-1 ", "us-1 ", "ap-1 "]);
-    objects(before).assert_same(&objects(scene(&federation, &region).await), "admitting it wrote to the others");
+    objects(before).assert_same(&objects(scene().await), "admitting it wrote to the others");
     drop(controller);
 }
 
@@ -152,7 +159,13 @@ async fn a_newcomer_with_clashing_ranges_is_refused_by_check() {
         let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
         (output.status.code(), text)
     };
-    let versions = async || hub.kubectl(&["get", "mc,regions.isthmus.dev", "-o", "jsonpath={..resourceVersion}"]).await;
+    let versions = async || {
+        let mut versions = Vec::new();
+        for kind in ["mc", "regions.isthmus.dev", "fp"] {
+            versions.push(hub.kubectl(&["get", kind, "-o", "jsonpath={.items[*].metadata.resourceVersion}"]).await);
+        }
+        versions
+    };
     let before = versions().await;
     for case in CASES {
         let (code, text) = check(case.pods, case.services).await;

@@ -224,9 +224,12 @@ async fn mirroring_holds_deletes_while_a_member_is_down() {
     }
     federation.member_mut("ap-1").cluster.kill_apiserver();
     federation.until("ap-1", "Connected", "False", "Unreachable").await;
+    let look = async || federation.scene_in(&["us-1"]).await;
+    let before = look().await;
     federation.member("eu-1").withdraw("shop", "web").await;
     // `ap-1` could back it: nobody knows.
-    still("mirrors while a member is down", HOLD, async || federation.scene_in(&["us-1"]).await).await;
+    still("mirrors while a member is down", HOLD, look).await;
+    before.assert_same(&look().await, "a mirror went although a member was down");
     federation.member_mut("ap-1").cluster.restart_apiserver().await;
     federation.member("us-1").until_gone("shop", "web").await;
     federation.member("ap-1").until_gone("shop", "web").await;

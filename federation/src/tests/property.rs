@@ -17,13 +17,16 @@ use crate::{Authority, Engine, MirrorAction};
 
 /// Enough to find most mistakes within seconds in a debug build.
 const ORDINARY_CASES: u32 = 500;
+/// Each of these is told twice, in some sixty rounds.
+const ORDINARY_ORDERS: u32 = 150;
 /// Histories in which everything that matters should have happened at least once.
 const COVERING_CASES: usize = 400;
 
-fn config() -> ProptestConfig {
+/// As many cases as `PROPTEST_CASES` says, else `ordinary`.
+fn config(ordinary: u32) -> ProptestConfig {
     let mut config = ProptestConfig { max_shrink_iters: 20_000, ..ProptestConfig::default() };
     if std::env::var_os("PROPTEST_CASES").is_none() {
-        config.cases = ORDINARY_CASES;
+        config.cases = ordinary;
     }
     config
 }
@@ -86,7 +89,7 @@ fn outcome(sources: &[Vec<Batch>], turns: &[(usize, bool)], start: &[Batch]) -> 
 }
 
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(config(ORDINARY_CASES))]
 
     #[test]
     fn incremental_equals_from_scratch(
@@ -95,6 +98,10 @@ proptest! {
     ) {
         retell(authority, &rounds, |_| {})?;
     }
+}
+
+proptest! {
+    #![proptest_config(config(ORDINARY_ORDERS))]
 
     #[test]
     fn order_of_arrival_does_not_matter(

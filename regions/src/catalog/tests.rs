@@ -173,6 +173,13 @@ fn a_vip_that_moves_ends_with_its_new_owner() {
         published,
         ["+srds outbound|80||aa.shop.svc.cluster.local", "-srds outbound|80||zz.shop.svc.cluster.local"]
     );
+    // It is let go of by the one that had it, and so goes to the one that waits.
+    let published = bench.apply(&vips_gone("eu-1", "shop/aa"));
+    assert_eq!(
+        published,
+        ["-srds outbound|80||aa.shop.svc.cluster.local", "+srds outbound|80||zz.shop.svc.cluster.local"]
+    );
+    bench.apply(&both);
     assert_eq!(bench.apply(&vips_gone("eu-1", "shop/zz")), [""; 0]);
     assert_eq!(
         bench.apply(&vips_gone("eu-1", "shop/aa")),

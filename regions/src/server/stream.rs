@@ -53,8 +53,13 @@ pub(super) async fn run<Req: Incoming>(
     mut stopping: watch::Receiver<bool>,
 ) {
     let _open = Open::new(shared.stats.clone(), variant);
-    let mut stream =
-        Stream { entry: shared.streams.enter(variant, peer), session: Session::new(variant), responses, shared };
+    let mut stream = Stream {
+        entry: shared.streams.enter(variant, peer),
+        node: String::new(),
+        session: Session::new(variant),
+        responses,
+        shared,
+    };
     let stopped = async move { drop(stopping.wait_for(|stop| *stop).await) };
     let end = tokio::select! {
         end = stream.serve(&mut requests) => end,
@@ -62,7 +67,7 @@ pub(super) async fn run<Req: Incoming>(
     };
     if let Err(status) = end {
         stream.shared.stats.streams.refused.inc();
-        debug!(?peer, code = ?status.code(), message = status.message(), "stream ended by us");
+        debug!(node = stream.node, ?peer, code = ?status.code(), message = status.message(), "stream ended by us");
         // Full or closed: the client does not listen any more.
         drop(stream.responses.try_send(Err(status)));
     }
@@ -70,6 +75,8 @@ pub(super) async fn run<Req: Incoming>(
 
 struct Stream {
     entry: Entry,
+    /// `node.id`, once it is known.
+    node: String,
     session: Session,
     responses: Responses,
     shared: Shared,
@@ -82,6 +89,8 @@ impl Stream {
         let client = self.session.identify(first.node(), &self.shared.region).map_err(refuse)?;
         let Some(client) = client else { return Ok(()) };
         let ClassSubscription { mut snapshots } = self.open(&client).await?;
+        self.node.clone_from(&client.node_id);
+        debug!(node = self.node, variant = ?self.session.variant(), class = ?client.class, "stream opened");
         self.entry.identified(client);
         self.hear(first)?;
         loop {
@@ -127,7 +136,12 @@ impl Stream {
             Heard::Nack(_) => {
                 stats.nacks.inc();
                 let error = self.session.status(resource_type).last_error;
-                warn!(resource_type = resource_type.label(), error = error.as_deref(), "configuration rejected");
+                warn!(
+                    node = self.node,
+                    resource_type = resource_type.label(),
+                    error = error.as_deref(),
+                    "configuration rejected"
+                );
             }
         }
         self.entry.update(&self.session);

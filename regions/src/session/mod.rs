@@ -15,6 +15,7 @@ mod delta;
 mod pending;
 mod request;
 mod sotw;
+mod status;
 mod subscription;
 pub(crate) use pending::nonce_text;
 
@@ -27,8 +28,8 @@ use envoy_types::pb::envoy::config::core::v3::Node;
 use federation::model::RegionId;
 use pending::TypeState;
 
-pub use pending::{MAX_ERROR_LEN, TypeStatus};
 pub use request::{Ask, Request};
+pub use status::{MAX_ERROR_LEN, TypeStatus};
 pub use subscription::{MAX_NAME_LEN, MAX_NAMES, SubscriptionError};
 
 /// The two ways to speak xDS.

@@ -3,26 +3,32 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::status::{MAX_ERROR_LEN, TypeStatus};
 use super::subscription::Subscription;
 use super::{Response, Variant};
 use crate::class::cut;
-use crate::resource::{Resource, ResourceType, version_text};
+use crate::resource::{Resource, ResourceType};
 use crate::snapshot::Snapshot;
 
-/// The beginning of a client's last complaint that is kept, in bytes.
-pub const MAX_ERROR_LEN: usize = 1_024;
+mod plan;
+
+/// Rejected versions that a stream remembers before it forgets those of resources that are gone.
+const MAX_REJECTED: usize = 10_000;
 
 pub(super) struct TypeState {
     variant: Variant,
     resource_type: ResourceType,
     pub(super) subscription: Subscription,
-    /// What the client was brought to; `None`: nothing was sent, or everything is wanted again.
+    /// What the client was brought to; `None`: nothing was sent yet.
     cursor: Option<Arc<Snapshot>>,
+    /// Everything that is wanted is to be sent, whatever the cursor.
+    resend: bool,
     /// What the client says it has from an earlier stream, until it is first answered.
     known: HashMap<String, String>,
     /// The client asked for these: to be sent although nothing changed.
     forced: BTreeSet<Arc<str>>,
-    /// The client needs these, asked for or not: load assignments of clusters that were sent.
+    /// The client needs these, asked for or not: load assignments of clusters that were sent. Remembered until it asks
+    /// for the type at all.
     owed: BTreeSet<Arc<str>>,
     /// The next response goes out even if it is empty.
     must_answer: bool,
@@ -50,37 +56,6 @@ struct Outstanding {
     resources: Vec<Resource>,
 }
 
-/// How one type of one stream stands.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TypeStatus {
-    /// Whether the client ever asked for this type.
-    pub subscribed: bool,
-    pub wildcard: bool,
-    /// Names it asked for one by one.
-    pub names: usize,
-    pub sent: u64,
-    pub acks: u64,
-    pub nacks: u64,
-    /// A response waits for its ACK.
-    pub outstanding: bool,
-    /// The last response that was answered was rejected.
-    pub rejected: bool,
-    /// Version of the type as last sent.
-    pub version: u64,
-    /// The last complaint, cut to [`MAX_ERROR_LEN`].
-    pub last_error: Option<Arc<str>>,
-}
-
-/// What lies between the cursor and the target.
-#[derive(Default)]
-struct Plan {
-    send: Vec<Resource>,
-    /// Asked for, or known from an earlier stream, but not there.
-    missing: Vec<Arc<str>>,
-    /// Was there, and is not any more.
-    gone: Vec<Resource>,
-}
-
 impl TypeState {
     pub(super) fn new(variant: Variant, resource_type: ResourceType) -> Self {
         Self {
@@ -88,6 +63,7 @@ impl TypeState {
             resource_type,
             subscription: Subscription::new(resource_type),
             cursor: None,
+            resend: false,
             known: HashMap::new(),
             forced: BTreeSet::new(),
             owed: BTreeSet::new(),
@@ -158,7 +134,7 @@ impl TypeState {
 
     /// Everything that is wanted is to be sent.
     pub(super) fn start_over(&mut self) {
-        self.cursor = None;
+        self.resend = true;
         self.known.clear();
         self.must_answer = self.subscription.is_wildcard();
     }
@@ -171,8 +147,9 @@ impl TypeState {
 
     /// Whether the client was brought to the target, ACKed or not.
     pub(super) fn is_current(&self, target: &Snapshot) -> bool {
-        !self.subscription.is_open()
-            || self.cursor.as_ref().is_some_and(|at| target.of(self.resource_type).changed_at() <= at.seq())
+        let changed_at = target.of(self.resource_type).changed_at();
+        let reached = self.cursor.as_ref().is_some_and(|at| changed_at <= at.seq());
+        !self.subscription.is_open() || (reached && !self.resend)
     }
 
     /// Whether it also said that it got there.
@@ -204,13 +181,15 @@ impl TypeState {
         }
         let plan = self.plan(target, eager);
         self.cursor = Some(target.clone());
+        self.resend = false;
         self.known = HashMap::new();
         self.forced.clear();
-        // Until the client asks, what it is owed is remembered.
-        let subscription = &self.subscription;
-        self.owed.retain(|name| !eager && !subscription.wants(name));
+        self.owed.clear();
         let view = target.of(self.resource_type);
         self.retained.retain(|name, _| view.get(name).is_none());
+        if self.rejected.len() > MAX_REJECTED {
+            self.rejected.retain(|name, _| view.get(name).is_some());
+        }
         let must_answer = std::mem::take(&mut self.must_answer);
         let mut removed = plan.missing;
         let mut changed = must_answer || !plan.send.is_empty();
@@ -291,62 +270,6 @@ impl TypeState {
         };
         resources.extend(retained);
         Some(Response { version, ..self.response(target, resources, Vec::new()) })
-    }
-
-    fn plan(&self, target: &Snapshot, eager: bool) -> Plan {
-        let mut plan = match &self.cursor {
-            None => self.plan_all(target),
-            Some(cursor) => self.plan_changes(cursor, target, eager),
-        };
-        plan.send.retain(|resource| self.rejected.get(resource.name()) != Some(&resource.version()));
-        plan
-    }
-
-    fn plan_all(&self, target: &Snapshot) -> Plan {
-        let view = target.of(self.resource_type);
-        let has = |resource: &Resource| {
-            let name = resource.name();
-            !self.known.is_empty()
-                && !self.forced.contains(name)
-                && !self.owed.contains(name)
-                && self.known.get(&**name).is_some_and(|v| *v == version_text(resource.version()))
-        };
-        let named = self.subscription.names();
-        let send = if self.subscription.is_wildcard() {
-            view.iter().filter(|resource| !has(resource)).cloned().collect()
-        } else {
-            named.iter().filter_map(|name| view.get(name)).filter(|resource| !has(resource)).cloned().collect()
-        };
-        let known = self.known.keys().filter(|name| self.subscription.wants(name)).map(|name| Arc::from(&**name));
-        let missing: BTreeSet<Arc<str>> =
-            named.iter().cloned().chain(known).filter(|name| view.get(name).is_none()).collect();
-        Plan { send, missing: missing.into_iter().collect(), gone: Vec::new() }
-    }
-
-    fn plan_changes(&self, cursor: &Snapshot, target: &Snapshot, eager: bool) -> Plan {
-        let (old, new) = (cursor.of(self.resource_type), target.of(self.resource_type));
-        let changed: BTreeSet<&Arc<str>> = match target.changed_since(self.resource_type, cursor.seq()) {
-            _ if new.changed_at() <= cursor.seq() => BTreeSet::new(),
-            Some(changed) => changed.collect(),
-            None => old.iter().chain(new.iter()).map(Resource::name).collect(),
-        };
-        let names = changed.into_iter().chain(&self.forced).chain(&self.owed).collect::<BTreeSet<_>>();
-        let mut plan = Plan::default();
-        for name in names {
-            let (forced, owed) = (self.forced.contains(name), self.owed.contains(name));
-            let due = self.subscription.wants(name) || (owed && eager);
-            if !due {
-                continue;
-            }
-            match (old.get(name), new.get(name)) {
-                (Some(was), Some(is)) if was == is && !forced && !owed => {}
-                (_, Some(is)) => plan.send.push(is.clone()),
-                (_, None) if forced => plan.missing.push(name.clone()),
-                (Some(was), None) => plan.gone.push(was.clone()),
-                (None, None) => {}
-            }
-        }
-        plan
     }
 }
 

@@ -2,6 +2,7 @@
 //! must hear, in order, and nothing else.
 
 mod delta;
+mod model;
 mod order;
 mod sotw;
 

@@ -45,6 +45,8 @@ struct One {
     concerned: Vec<&'static str>,
     first_ms: Option<f64>,
     last_ms: Option<f64>,
+    /// How long the demo itself was held up at worst, by a machine that is too busy; the times contain it.
+    lag_ms: f64,
     requests: usize,
     failed: Failed,
     served: BTreeMap<String, Vec<Share>>,
@@ -100,7 +102,7 @@ pub fn document(done: &[Done], length: usize, took: Duration, error: Option<Stri
 }
 
 fn one(done: &Done) -> One {
-    let Done { event, at, told, window, measured, heard } = done;
+    let Done { event, at, told, window, measured, lag, heard } = done;
     let served = measured.served.iter().map(|(region, shares)| {
         let share = |(spot, part): &(super::super::world::Spot, f64)| Share {
             cluster: spot.cluster.clone(),
@@ -120,6 +122,7 @@ fn one(done: &Done) -> One {
         concerned: event.goals.iter().filter(|goal| goal.concerned()).map(|goal| goal.region).collect(),
         first_ms: measured.first.map(ms),
         last_ms: measured.last.map(ms),
+        lag_ms: ms(*lag),
         requests: measured.requests,
         failed: Failed {
             in_flight: measured.failed.in_flight,

@@ -13,7 +13,7 @@ fn event(name: &str) -> Option<Event> {
 
 fn done(event: Event, measured: Measured, heard: Vec<Heard>) -> Done {
     let ms = Duration::from_millis;
-    Done { event, at: ms(3_000), told: ms(2), window: ms(4_000), measured, heard }
+    Done { event, at: ms(3_000), told: ms(2), window: ms(4_000), measured, lag: ms(1), heard }
 }
 
 fn show() -> Vec<Done> {
@@ -57,13 +57,29 @@ fn the_table_is_narrow_and_says_it_all() {
 }
 
 #[test]
+fn a_machine_without_time_is_named_among_the_reasons() {
+    let mut shown = show();
+    assert_eq!(reasons(&shown), ["a clashing cluster refused: ap: no answer in time (4 ×)"]);
+    for done in &mut shown {
+        done.lag = Duration::from_millis(640);
+    }
+    assert!(reasons(&shown).last().is_some_and(|reason| reason.contains("640 ms")));
+    shown.retain(|done| done.measured.reasons.is_empty());
+    assert_eq!(reasons(&shown), Vec::<String>::new());
+}
+
+#[test]
 fn the_summary_counts_what_was_not_shown() {
     let totals = Totals::of(&show());
     assert_eq!(totals, Totals { events: 2, held: 1, requests: 2_500, excused: 3, other: 4 });
-    let text = summary(&totals, 7);
-    assert!(
-        text.contains("1 of 2") && text.contains("5 events were not shown") && text.contains("7 failed, 4 of them")
-    );
+    let text = summary(&show(), 7);
+    for part in ["1 of the 2", "5 were not shown", "7 failed, 4 of them"] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    let text = summary(&show(), 2);
+    assert!(text.starts_with("1 of 2 events went as they should"), "{text}");
+    let held: Vec<Done> = show().into_iter().take(1).collect();
+    assert!(summary(&held, 1).contains("within 1.04 s"), "{}", summary(&held, 1));
 }
 
 #[test]

@@ -85,7 +85,9 @@ pub fn bar(home: &Home, shares: &[(Spot, f64)]) -> String {
             drawn = until;
         }
     }
-    text.push_str(&paint(DIM, &"·".repeat(WIDTH - drawn)));
+    if drawn < WIDTH {
+        text.push_str(&paint(DIM, &"·".repeat(WIDTH - drawn)));
+    }
     text
 }
 

@@ -89,3 +89,12 @@ fn one_newcomer_clashes_with_eu_1_and_the_other_with_nobody() {
     // The federation itself is clean, and the newcomer is the youngest: it is the one to be refused.
     assert!(world().clusters.iter().all(|old| clashes(old) == [old.id] && old.created < cast::newcomer().created));
 }
+
+#[test]
+fn what_is_told_fits_a_hundred_columns() {
+    for event in events() {
+        // Nine columns come before it.
+        assert!(event.title.chars().count() <= 91 && event.detail.chars().count() <= 91, "{}", event.name);
+        assert!(event.label.chars().count() <= 26, "{}", event.label);
+    }
+}

@@ -11,6 +11,9 @@ use crate::testbed::binaries::{Tool, obtain_all};
 use crate::testbed::process::Process;
 use crate::testbed::{certs, hash, ports};
 
+const CONTROLLER_MANAGER: &str = "kube-controller-manager";
+/// Starts of a controller manager that gave up.
+const CONTROLLER_RESTARTS: u32 = 5;
 /// The controllers whose work tests look at. Those that need a kubelet, a cloud
 /// or a scheduler would only log.
 const CONTROLLERS: &[&str] = &[
@@ -50,7 +53,7 @@ impl Binaries {
 
 pub(super) struct ControlPlane {
     pub apiserver: Process,
-    pub controllers: Option<Process>,
+    pub controllers: Option<Controllers>,
     etcd: Process,
     apiserver_binary: PathBuf,
     apiserver_args: Vec<String>,
@@ -108,7 +111,7 @@ impl ControlPlane {
         apiserver_args.extend(spec.apiserver_flags.iter().cloned());
         let controllers = binaries.controllers.map(|binary| {
             let config = write("controllers.kubeconfig", &kubeconfig("controllers", &controller_token));
-            Process::spawn("kube-controller-manager", &binary, controller_args(&config, &ca_file), folder)
+            Controllers::spawn(binary, controller_args(&config, &ca_file), folder)
         });
         Self {
             etcd: Process::spawn("etcd", &binaries.etcd, etcd_args, folder),
@@ -133,13 +136,13 @@ impl ControlPlane {
         self.etcd.must_run();
         self.apiserver.must_run();
         if let Some(controllers) = &mut self.controllers {
-            controllers.must_run();
+            controllers.run_on();
         }
     }
 
     /// For a test that is failing.
     pub(super) fn print_logs(&self) {
-        let logged = [Some(&self.apiserver), self.controllers.as_ref()];
+        let logged = [Some(&self.apiserver), self.controllers.as_ref().map(|controllers| &controllers.process)];
         for process in logged.into_iter().flatten() {
             eprintln!("{}", process.log_tail(FAILURE_LINES));
         }
@@ -150,9 +153,36 @@ impl ControlPlane {
     pub(super) fn kill(&mut self) {
         self.apiserver.kill();
         if let Some(controllers) = &mut self.controllers {
-            controllers.kill();
+            controllers.process.kill();
         }
         self.etcd.kill();
+    }
+}
+
+/// The controller manager. It gives up by itself when the API server is not healthy within ten seconds, which on a busy
+/// machine only means that the machine is busy.
+pub(super) struct Controllers {
+    process: Process,
+    binary: PathBuf,
+    args: Vec<String>,
+    folder: PathBuf,
+    starts_left: u32,
+}
+
+impl Controllers {
+    fn spawn(binary: PathBuf, args: Vec<String>, folder: &Path) -> Self {
+        let process = Process::spawn(CONTROLLER_MANAGER, &binary, &args, folder);
+        Self { process, binary, args, folder: folder.to_owned(), starts_left: CONTROLLER_RESTARTS }
+    }
+
+    /// Starts it again if it has given up; panics with its last words when it does so for ever.
+    fn run_on(&mut self) {
+        if self.starts_left == 0 {
+            self.process.must_run();
+        } else if self.process.ended().is_some() {
+            self.starts_left -= 1;
+            self.process = Process::spawn(CONTROLLER_MANAGER, &self.binary, &self.args, &self.folder);
+        }
     }
 }
 

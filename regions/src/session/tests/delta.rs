@@ -35,6 +35,16 @@ fn c18_an_explicit_wildcard_goes_with_names() {
 }
 
 #[test]
+fn asking_for_everything_again_also_tells_what_is_gone() {
+    let mut talk = talk();
+    talk.delta(Cluster, &["*"], &[]);
+    assert_eq!(talk.delta(Cluster, &["*"], &[]), NOTHING, "the first answer is not acknowledged yet");
+    assert_eq!(talk.world(&service_gone("shop/b")), NOTHING);
+    assert_eq!(talk.ack(Cluster), ["cds +hole +pass +a"]);
+    assert_eq!(talk.ack(Cluster), ["cds -b"]);
+}
+
+#[test]
 fn c19_under_the_wildcard_an_unsubscribed_name_is_answered() {
     let mut talk = talk();
     talk.delta(Cluster, &["*", "a", "nobody"], &[]);

@@ -1,0 +1,27 @@
+//! How the types of a stream stand, for people.
+
+use std::sync::Arc;
+
+/// The beginning of a client's last complaint that is kept, in bytes.
+pub const MAX_ERROR_LEN: usize = 1_024;
+
+/// How one type of one stream stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TypeStatus {
+    /// Whether the client ever asked for this type.
+    pub subscribed: bool,
+    pub wildcard: bool,
+    /// Names it asked for one by one.
+    pub names: usize,
+    pub sent: u64,
+    pub acks: u64,
+    pub nacks: u64,
+    /// A response waits for its ACK.
+    pub outstanding: bool,
+    /// The last response that was answered was rejected.
+    pub rejected: bool,
+    /// Version of the type as last sent.
+    pub version: u64,
+    /// The last complaint, cut to [`MAX_ERROR_LEN`].
+    pub last_error: Option<Arc<str>>,
+}

@@ -1,0 +1,247 @@
+//! Random worlds, random moments: whatever happens, a client that behaves like Envoy ends up with exactly what it should
+//! have, and at no moment holds something that refers to what it lacks.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use envoy_types::pb::envoy::config::route::v3::{self as route, ScopedRouteConfiguration};
+use envoy_types::pb::google::protobuf::Any;
+use federation::model::AppProtocol;
+use proptest::prelude::*;
+use prost::Message;
+
+use super::ResourceType::{Assignment, Cluster, Listener, Scope};
+use super::*;
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    /// Service (0..4), protocol, last octet of its endpoint.
+    Put(u8, bool, u8),
+    Remove(u8),
+    Vip(u8, bool),
+    /// The client reads, applies and acknowledges the next responses.
+    Read(u8),
+    /// It asks again for what it has.
+    AskAgain,
+    Reconnect,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0..4u8, any::<bool>(), 1..4u8).prop_map(|(service, http2, host)| Step::Put(service, http2, host)),
+        2 => (0..4u8).prop_map(Step::Remove),
+        2 => (0..4u8, any::<bool>()).prop_map(|(service, there)| Step::Vip(service, there)),
+        6 => (1..4u8).prop_map(Step::Read),
+        1 => Just(Step::AskAgain),
+        1 => Just(Step::Reconnect),
+    ]
+}
+
+/// What Envoy does with responses, as far as it matters here.
+struct Envoy {
+    catalog: Catalog,
+    view: ClassSubscription,
+    session: Session,
+    /// Said, but not read yet.
+    line: VecDeque<Response>,
+    held: BTreeMap<ResourceType, BTreeMap<Arc<str>, Resource>>,
+    /// Nonce of the last response read, by type, on this stream.
+    read: HashMap<ResourceType, String>,
+    /// Clusters whose load assignment came after them.
+    warm: BTreeSet<Arc<str>>,
+    /// Names subscribed to on this stream (delta).
+    subscribed: BTreeSet<Arc<str>>,
+}
+
+impl Envoy {
+    fn new(variant: Variant) -> Self {
+        let mut catalog = Catalog::new(Arc::new(Stats::default()));
+        catalog.apply(&two_members());
+        catalog.set_ready();
+        let view = catalog.open(&class(Some("eu-1"))).expect("a class");
+        let mut envoy = Self {
+            catalog,
+            view,
+            session: Session::new(variant),
+            line: VecDeque::new(),
+            held: BTreeMap::new(),
+            read: HashMap::new(),
+            warm: BTreeSet::new(),
+            subscribed: BTreeSet::new(),
+        };
+        envoy.connect();
+        envoy
+    }
+
+    fn connect(&mut self) {
+        self.session = Session::new(self.session.variant());
+        self.line.clear();
+        self.read.clear();
+        self.subscribed.clear();
+        // A connection that breaks between a cluster and its load assignment leaves both ends believing that all is
+        // well. Nothing in the protocol can tell; Envoy's own timeout ends it.
+        let held = self.held.get(&Cluster).into_iter().flatten();
+        self.warm.extend(held.map(|(name, _)| name.clone()));
+        for t in [Cluster, Assignment, Listener, Scope] {
+            let known = self.held.get(&t).into_iter().flatten();
+            let known = known.map(|(name, r)| (name.to_string(), version_text(r.version()))).collect();
+            self.request(t, known, None);
+        }
+    }
+
+    fn step(&mut self, step: Step) {
+        let name = |service| format!("shop/{}", char::from(b'a' + service));
+        match step {
+            Step::Put(service, http2, octet) => {
+                let app = if http2 { AppProtocol::Http2 } else { AppProtocol::Http };
+                let hosts = vec![backend("eu-1", "eu-a", &[&*format!("10.8.0.{octet}:80")])];
+                self.catalog.apply(&services(vec![merged(&name(service), vec![port(80, app, hosts)])]));
+            }
+            Step::Remove(service) => self.catalog.apply(&service_gone(&name(service))),
+            Step::Vip(service, true) => {
+                let ip = format!("10.12.0.{service}");
+                self.catalog.apply(&vips("eu-1", &name(service), &[&*ip], &[80], true));
+            }
+            Step::Vip(service, false) => self.catalog.apply(&vips_gone("eu-1", &name(service))),
+            Step::Read(responses) => {
+                for _ in 0..responses {
+                    self.read_one();
+                }
+            }
+            Step::AskAgain => self.request(Assignment, HashMap::new(), self.read.get(&Assignment).cloned()),
+            Step::Reconnect => self.connect(),
+        }
+        self.listen();
+    }
+
+    fn listen(&mut self) {
+        let snapshot = self.view.snapshots.borrow().clone().expect("a snapshot");
+        self.session.on_snapshot(snapshot);
+        self.line.extend(self.session.responses());
+    }
+
+    /// Says what is wanted of a type, with a nonce if it is an answer.
+    fn request(&mut self, t: ResourceType, known: HashMap<String, String>, nonce: Option<String>) {
+        let clusters = self.held.get(&Cluster).into_iter().flatten().map(|(name, _)| name);
+        let wanted: BTreeSet<Arc<str>> = if t == Assignment {
+            clusters.filter(|name| name.starts_with("outbound")).cloned().collect()
+        } else {
+            BTreeSet::new()
+        };
+        let text = |names: Vec<&Arc<str>>| names.into_iter().map(ToString::to_string).collect::<Vec<_>>();
+        let ask = match self.session.variant() {
+            Variant::Sotw => Ask::Sotw { names: text(wanted.iter().collect()) },
+            Variant::Delta if t == Assignment => {
+                let subscribe = text(wanted.difference(&self.subscribed).collect());
+                let unsubscribe = text(self.subscribed.difference(&wanted).collect());
+                self.subscribed = wanted;
+                Ask::Delta { subscribe, unsubscribe, known }
+            }
+            Variant::Delta => Ask::Delta { subscribe: Vec::new(), unsubscribe: Vec::new(), known },
+        };
+        let request = Request { resource_type: t, nonce: nonce.unwrap_or_default(), error: None, ask };
+        self.session.on_request(request).expect("accepted");
+        self.listen();
+    }
+
+    fn read_one(&mut self) {
+        let Some(response) = self.line.pop_front() else { return };
+        let t = response.resource_type;
+        let first = self.read.insert(t, nonce_text(response.nonce)).is_none();
+        let held = self.held.entry(t).or_default();
+        let before = held.clone();
+        if self.session.variant() == Variant::Sotw && t.allows_wildcard() {
+            held.clear();
+        }
+        held.extend(response.resources.iter().map(|r| (r.name().clone(), r.clone())));
+        for name in &response.removed {
+            held.remove(name);
+        }
+        match t {
+            Cluster => {
+                let now = held.clone();
+                self.warm.retain(|name| now.contains_key(name) && now.get(name) == before.get(name));
+                // After a reconnect what is gone may go at once; else only when nothing refers to it any more.
+                if !first {
+                    self.check_references("a cluster left too early");
+                }
+                // Envoy asks for load assignments anew whenever clusters changed.
+                let nonce = self.read.get(&Assignment).cloned();
+                let delta = self.session.variant() == Variant::Delta;
+                self.request(Assignment, HashMap::new(), nonce.filter(|_| !delta));
+            }
+            Assignment => self.warm.extend(response.resources.iter().map(|r| r.name().clone())),
+            Scope => self.check_references("a scope came too early"),
+            _ => {}
+        }
+        self.request(t, HashMap::new(), self.read.get(&t).cloned());
+    }
+
+    fn check_references(&self, why: &str) {
+        let clusters = self.held.get(&Cluster).cloned().unwrap_or_default();
+        for scope in self.held.get(&Scope).into_iter().flatten().map(|(_, scope)| scope) {
+            for cluster in referred(scope) {
+                assert!(clusters.contains_key(&*cluster), "{why}: {scope:?} refers to {cluster}");
+            }
+        }
+    }
+
+    fn check_the_end(&mut self) {
+        while !self.line.is_empty() {
+            self.read_one();
+        }
+        let snapshot = self.view.snapshots.borrow().clone().expect("a snapshot");
+        for t in [Cluster, Listener, Scope] {
+            let should: Vec<_> = snapshot.of(t).iter().collect();
+            let has: Vec<_> = self.held.get(&t).into_iter().flatten().map(|(_, r)| r).collect();
+            assert_eq!(has, should, "{}", t.label());
+        }
+        for load in snapshot.of(Assignment).iter() {
+            let has = self.held.get(&Assignment).and_then(|held| held.get(load.name()));
+            assert_eq!(has, Some(load));
+            assert!(self.warm.contains(load.name()), "C34: {load:?} did not follow its cluster");
+        }
+        for t in ResourceType::ALL {
+            assert_eq!(self.session.status(t).nacks, 0);
+            assert!(!self.session.status(t).outstanding, "{} waits for ever", t.label());
+        }
+    }
+}
+
+/// Clusters that a scope's routes lead to.
+fn referred(scope: &Resource) -> BTreeSet<String> {
+    let any = Any::decode(scope.any_bytes()).expect("an Any");
+    let scope = ScopedRouteConfiguration::decode(&*any.value).expect("a scope");
+    let routes =
+        scope.route_configuration.into_iter().flat_map(|table| table.virtual_hosts).flat_map(|host| host.routes);
+    let actions = routes.filter_map(|route| match route.action {
+        Some(route::route::Action::Route(action)) => action.cluster_specifier,
+        _ => None,
+    });
+    let clusters = actions.filter_map(|to| match to {
+        route::route_action::ClusterSpecifier::Cluster(name) => Some(name),
+        _ => None,
+    });
+    clusters.collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_delta_client_ends_up_with_what_it_should_have(steps in prop::collection::vec(step(), 1..60)) {
+        run(Variant::Delta, &steps);
+    }
+
+    #[test]
+    fn a_state_of_the_world_client_ends_up_with_what_it_should_have(steps in prop::collection::vec(step(), 1..60)) {
+        run(Variant::Sotw, &steps);
+    }
+}
+
+fn run(variant: Variant, steps: &[Step]) {
+    let mut envoy = Envoy::new(variant);
+    for step in steps {
+        envoy.step(*step);
+    }
+    envoy.check_the_end();
+}
