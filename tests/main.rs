@@ -1,8 +1,10 @@
 //! Whole-system tests.
 
+mod cli;
 mod demo;
 mod edge;
 mod envoy;
+mod files;
 mod harness;
 mod kube;
 mod testbed;
