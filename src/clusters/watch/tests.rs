@@ -225,7 +225,8 @@ async fn refusal_and_long_trouble_are_told_apart() {
     assert!(scene.play(vec![Ok(Event::Init), Err(Error::InitialListFailed(api_error(401)))]).await);
     assert_eq!(scene.heard(), ["refused"]);
     let mut scene = self::scene(None);
-    for _ in 0..12 {
+    // Enough for the shortest waits that the spread allows to add up to the limit.
+    for _ in 0..40 {
         scene.play(vec![Ok(Event::Init), Err(Error::InitialListFailed(api_error(500)))]).await;
     }
     let heard = scene.heard();
