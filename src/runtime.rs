@@ -24,7 +24,8 @@ const QUERY_CAPACITY: usize = 16;
 #[derive(Clone, Debug, Default)]
 pub struct Picture {
     pub sync: SyncState,
-    pub members: BTreeMap<ClusterId, Arc<MemberReport>>,
+    /// Shared between rounds: most rounds change no report.
+    pub members: Arc<BTreeMap<ClusterId, Arc<MemberReport>>>,
     pub services: usize,
     pub stats: Stats,
     pub rounds: u64,
@@ -162,11 +163,14 @@ impl Loop {
                 follower(&effects);
             }
         }
-        for (id, report) in &effects.members {
-            match report {
-                Some(report) => self.picture.members.insert(id.clone(), Arc::clone(report)),
-                None => self.picture.members.remove(id),
-            };
+        if !effects.members.is_empty() {
+            let members = Arc::make_mut(&mut self.picture.members);
+            for (id, report) in &effects.members {
+                match report {
+                    Some(report) => members.insert(id.clone(), Arc::clone(report)),
+                    None => members.remove(id),
+                };
+            }
         }
         self.picture.rounds += 1;
         self.picture.last_round = started.elapsed();

@@ -50,7 +50,7 @@ pub const LABEL_MIRROR: &str = "isthmus.dev/mirror";
 /// Cluster ids that back a mirror, sorted, joined by commas.
 pub const ANNOTATION_SOURCES: &str = "isthmus.dev/sources";
 /// `"true"` on a Service or Namespace marks it as federated.
-pub const LABEL_FEDERATE: &str = "isthmus.dev/federate";
+pub const LABEL_FEDERATE: &str = federation::FEDERATE_LABEL;
 
 /// Names the Service that an EndpointSlice belongs to.
 pub const LABEL_SERVICE_NAME: &str = "kubernetes.io/service-name";

@@ -16,7 +16,7 @@ pub struct SourceArgs {
     #[arg(long, value_name = "FILE")]
     pub hub_kubeconfig: Option<PathBuf>,
     /// Isthmus's own namespace in the hub, where kubeconfig Secrets are.
-    #[arg(long, value_name = "NAMESPACE", default_value = "isthmus-system")]
+    #[arg(long, value_name = "NAMESPACE", default_value = crate::api::SYSTEM_NAMESPACE)]
     pub namespace: String,
 }
 

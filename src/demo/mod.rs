@@ -7,6 +7,7 @@
 
 pub mod cache;
 pub mod envoy_binary;
+pub mod tied;
 
 mod args;
 mod backends;

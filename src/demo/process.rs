@@ -4,12 +4,12 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use tokio::process::{Child, Command};
 
 use super::error::DemoError;
+use super::tied::tied_to_us;
 
 /// How long the system is given to hand back a killed child.
 const REAP_LIMIT: Duration = Duration::from_secs(2);
@@ -33,7 +33,8 @@ impl Process {
         };
         let (out, err) =
             open().map_err(|source| DemoError::Io { action: "make the log", path: log.clone(), source })?;
-        let mut command = tied_to_us(program);
+        // On the main thread, which lasts as long as the demo does.
+        let mut command = Command::from(tied_to_us(program));
         command.args(args).stdin(Stdio::null()).stdout(out).stderr(err).kill_on_drop(true);
         let child = command.spawn().map_err(|source| DemoError::Start { name: name.to_owned(), source })?;
         Ok(Self { name: name.to_owned(), child, log })
@@ -77,23 +78,6 @@ impl Process {
         }
     }
 }
-
-/// A command whose process the kernel kills when this one is gone, however it went: `setpriv` (util-linux) asks for that
-/// and then becomes the program, with the same pid. Where there is no `setpriv`, a demo that is killed outright leaves
-/// its children behind. The kernel goes by the thread that starts the child, so starting belongs on the main thread.
-fn tied_to_us(program: &Path) -> Command {
-    if !*CAN_TIE {
-        return Command::new(program);
-    }
-    let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", "--"]).arg(program);
-    command
-}
-
-static CAN_TIE: LazyLock<bool> = LazyLock::new(|| {
-    let output = std::process::Command::new("setpriv").args(["--pdeathsig", "KILL", "true"]).output();
-    output.is_ok_and(|output| output.status.success())
-});
 
 #[cfg(test)]
 mod tests {

@@ -68,7 +68,7 @@ fn run_inside() {
     }
     let script = format!("{setup} && {INSIDE_VAR}=1 exec \"$@\"");
     // Tied to this process once more: entering a user namespace unties it.
-    let tie = if Process::can_tie() { "exec setpriv --pdeathsig KILL -- \"$@\"" } else { "exec \"$@\"" };
+    let tie = if isthmus::demo::tied::can_tie() { "exec setpriv --pdeathsig KILL -- \"$@\"" } else { "exec \"$@\"" };
     let mut args: Vec<&str> = unshare.to_vec();
     args.extend(["--", "sh", "-c", tie, "tie", "sh", "-c", &script, "setup"]);
     let own = own.to_string_lossy();

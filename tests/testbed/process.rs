@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{LazyLock, Mutex, mpsc};
 
+use isthmus::demo::tied::tied_to_us;
+
 /// A running child. Dropping it kills it (SIGKILL) and waits for its end.
 #[derive(Debug)]
 pub struct Process {
@@ -34,11 +36,6 @@ impl Process {
         let child = spawn_from_lasting_thread(command)
             .unwrap_or_else(|error| panic!("start {name} ({}): {error}", program.display()));
         Self { name: name.to_owned(), child, log }
-    }
-
-    /// Whether children end with this process even if it is killed.
-    pub fn can_tie() -> bool {
-        *TIES
     }
 
     pub fn pid(&self) -> u32 {
@@ -104,23 +101,6 @@ impl Drop for Process {
         self.kill();
     }
 }
-
-/// A command whose process the kernel kills when this one dies, even by SIGKILL.
-/// `setpriv` (util-linux) sets that up and then becomes the program, with the
-/// same pid. Without it only [`Drop`] ends children.
-fn tied_to_us(program: &Path) -> Command {
-    if !*TIES {
-        return Command::new(program);
-    }
-    let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", "--"]).arg(program);
-    command
-}
-
-static TIES: LazyLock<bool> = LazyLock::new(|| {
-    let output = Command::new("setpriv").args(["--pdeathsig", "KILL", "true"]).output();
-    output.is_ok_and(|output| output.status.success())
-});
 
 type Order = (Command, mpsc::Sender<io::Result<Child>>);
 

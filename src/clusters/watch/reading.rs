@@ -33,18 +33,31 @@ pub trait Reading: Send + 'static {
     }
 }
 
-/// A kind that Kubernetes itself defines: its API server lets no object through that does not fit the schema.
-pub struct Plain<K>(PhantomData<fn() -> K>);
+/// What a type needs to be watched as it is.
+pub trait Watchable:
+    Convert<Model: Object<Key: Send> + Clone + PartialEq + Send + 'static>
+    + Clone
+    + Debug
+    + DeserializeOwned
+    + Send
+    + 'static
+{
+}
 
-impl<K> Reading for Plain<K>
-where
+impl<K> Watchable for K where
     K: Convert<Model: Object<Key: Send> + Clone + PartialEq + Send + 'static>
         + Clone
         + Debug
         + DeserializeOwned
         + Send
-        + 'static,
+        + 'static
 {
+}
+
+/// A kind that Kubernetes itself defines: its API server lets no object through that does not fit the schema.
+pub struct Plain<K>(PhantomData<fn() -> K>);
+
+impl<K: Watchable> Reading for Plain<K> {
     type Wire = K;
     type Model = K::Model;
 
@@ -67,20 +80,15 @@ impl Reading for RemoteSlices {
 
     fn read(wire: &EndpointSlice) -> Converted<Slice> {
         let Some(slice) = wire.convert()? else { return Ok(None) };
-        match slice.endpoints.iter().position(|endpoint| endpoint.ip.is_loopback()) {
-            None => Ok(Some(slice)),
-            Some(index) => {
-                let object = object_name("EndpointSlice", &wire.metadata);
-                let field = format!("endpoints[{index}].addresses[0]");
-                let expected = "an address that other hosts can reach: not a loopback address";
-                Err(vec![Problem::new(
-                    &object,
-                    field,
-                    slice.endpoints.get(index).map_or(String::new(), |e| e.ip.to_string()),
-                    expected,
-                )])
-            }
-        }
+        let Some((index, endpoint)) =
+            slice.endpoints.iter().enumerate().find(|(_, endpoint)| endpoint.ip.is_loopback())
+        else {
+            return Ok(Some(slice));
+        };
+        let object = object_name("EndpointSlice", &wire.metadata);
+        let field = format!("endpoints[{index}].addresses[0]");
+        let expected = "an address that other hosts can reach: not a loopback address";
+        Err(vec![Problem::new(&object, field, endpoint.ip, expected)])
     }
     fn key(meta: &ObjectMeta) -> Option<SliceKey> {
         EndpointSlice::key_of(meta)
@@ -91,15 +99,7 @@ impl Reading for RemoteSlices {
 /// not fit must not make the whole list unreadable.
 pub struct Guarded<K>(PhantomData<fn() -> K>);
 
-impl<K> Reading for Guarded<K>
-where
-    K: Convert<Model: Object<Key: Send> + Clone + PartialEq + Send + 'static>
-        + Clone
-        + Debug
-        + DeserializeOwned
-        + Send
-        + 'static,
-{
+impl<K: Watchable> Reading for Guarded<K> {
     type Wire = DeserializeGuard<K>;
     type Model = K::Model;
 

@@ -266,3 +266,27 @@ async fn a_kind_that_was_there_is_not_believed_to_be_gone_on_doubt() {
     scene.play(vec![Ok(Event::Init), Err(Error::InitialListFailed(api_error(404)))]).await;
     assert_eq!(scene.told(), ["full"], "the definition was deleted, and its objects with it");
 }
+
+#[test]
+fn a_loopback_endpoint_of_another_machine_is_rejected_alone() {
+    let slice = |ip: &str| {
+        let slice = json!({
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": {"name": "web-1", "namespace": "shop", "labels": {"kubernetes.io/service-name": "web"}},
+            "addressType": "IPv4",
+            "ports": [{"name": "http", "port": 8080, "protocol": "TCP"}],
+            "endpoints": [{"addresses": ["10.8.0.1"]}, {"addresses": [ip]}],
+        });
+        RemoteSlices::read(&serde_json::from_value(slice).unwrap())
+    };
+    assert!(slice("10.8.0.2").is_ok_and(|slice| slice.is_some_and(|slice| slice.endpoints.len() == 2)));
+    let problems = slice("127.0.0.1").unwrap_err();
+    assert_eq!(
+        problems.first().map(ToString::to_string).as_deref(),
+        Some(
+            "EndpointSlice shop/web-1: endpoints[1].addresses[0]: found 127.0.0.1; expected an address that other hosts can \
+             reach: not a loopback address"
+        )
+    );
+}
