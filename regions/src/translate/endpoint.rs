@@ -11,7 +11,7 @@ use super::proto::{address, u32_value};
 use crate::resource::{Resource, ResourceType};
 
 /// Traffic starts to spill to the next priority below 100/1.4 = 71.4 % healthy hosts. Envoy's default, said aloud.
-const OVERPROVISIONING_PERCENT: u32 = 140;
+pub(super) const OVERPROVISIONING_PERCENT: u32 = 140;
 
 /// The load assignment called `name`. One without endpoints is sent too: Envoy holds a cluster back until it has one.
 pub fn load_assignment(name: &str, assignment: &Assignment<'_>) -> Resource {

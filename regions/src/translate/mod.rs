@@ -5,6 +5,7 @@
 
 pub mod cluster;
 pub mod endpoint;
+pub mod grpc;
 pub mod listener;
 pub mod names;
 mod proto;

@@ -18,6 +18,20 @@ pub fn outbound(port: u16, service: &ServiceKey) -> String {
     format!("outbound|{port}||{}", service.dns_name())
 }
 
+/// `<name>.<ns>.svc.cluster.local:<port>`: the listener of a gRPC client that dials `xds:///` and this.
+pub fn dialled(port: u16, service: &ServiceKey) -> String {
+    format!("{}:{port}", service.dns_name())
+}
+
+/// What the name of a gRPC server's listener begins with; its listening address follows. In the bootstrap:
+/// `"server_listener_resource_name_template": "grpc/server?xds.resource.listening_address=%s"`.
+pub const SERVER_LISTENER: &str = "grpc/server?xds.resource.listening_address=";
+
+/// The address a gRPC server listens on, from the name of the listener it asks for.
+pub fn listening_address(listener: &str) -> Option<SocketAddr> {
+    listener.strip_prefix(SERVER_LISTENER)?.parse().ok()
+}
+
 /// The scope of one VIP. The first VIP's is named like the cluster; further ones (the other family) add their address.
 pub fn vip_scope(port: u16, service: &ServiceKey, index: usize, vip: IpAddr) -> String {
     let name = outbound(port, service);
