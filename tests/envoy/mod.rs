@@ -6,3 +6,4 @@ mod failover_by_traffic;
 mod interception;
 mod merged_xds;
 mod slices;
+mod tls;
