@@ -10,7 +10,7 @@ use anyhow::Context;
 use federation::model::{Namespace, RegionId};
 use federation::{Authority, Config, Effects};
 use regions::catalog::{self, Catalog};
-use regions::server::{self, Shared, Streams};
+use regions::server::{self, Limits, Listening, Shared, Streams};
 use tokio::task::JoinSet;
 
 use crate::admin;
@@ -89,22 +89,28 @@ pub async fn run(plane: Plane, shutdown: Shutdown) -> anyhow::Result<()> {
     };
     let config = Config { authority, own_namespace };
     let wiring = Wiring { config, feed: batches, catalog, followers, sync_deadline };
-    let world = runtime::start(wiring, shutdown.clone()).context("cannot start the engine's thread")?;
+    // Streams end one after another: those that end last are served until they do, so all that feeds them ends later.
+    let (served, after_serving) = Shutdown::new();
+    let last = if serve.is_some() { after_serving } else { shutdown.clone() };
+    let world = runtime::start(wiring, last.clone()).context("cannot start the engine's thread")?;
 
     let mut tasks = JoinSet::new();
     let proxies = serve.is_some().then(|| admin::Proxies { streams: streams.clone(), stats: Arc::clone(&stats) });
     let pages = admin::Sources { world, problems: problems.clone(), seen: tables.seen.clone(), proxies };
-    tasks.spawn(admin::serve(admin, pages, shutdown.clone()));
+    tasks.spawn(admin::serve(admin, pages, last.clone()));
     if let (Some(serve), Some(listener), Some(catalog)) = (serve, xds, handle) {
         tracing::info!(region = %serve.region, address = %listener.local_addr()?, "serving xDS");
         let identifier = Arc::from(format!("isthmus/{}", serve.region));
         let shared = Shared { catalog, region: serve.region, identifier, stats, streams };
         let mut ending = shutdown.clone();
+        let listeners = vec![Listening { listener, tls: None }];
         tasks.spawn(async move {
-            server::serve(listener, shared, async move { ending.wait().await }).await.context("xDS ended")
+            server::serve(listeners, shared, Limits::default(), async move { ending.wait().await }).await;
+            served.fire();
+            Ok(())
         });
     }
-    start_source(origin, feed, problems, tables, shutdown.clone(), &mut tasks)?;
+    start_source(origin, feed, problems, tables, last, &mut tasks)?;
 
     // The first to end decides: with the shutdown signal all end, without it one that ends is an error.
     let mut result = Ok(());

@@ -9,6 +9,7 @@ use crate::resource::{ResourceType, TYPES};
 pub struct Stats {
     pub catalog: CatalogStats,
     pub streams: StreamStats,
+    pub connections: ConnectionStats,
 }
 
 /// How much the writer did, and how much it found it need not do.
@@ -49,6 +50,25 @@ pub struct StreamStats {
     /// Payload of responses, in bytes, before framing.
     pub sent_bytes: Counter,
     pub by_type: [TypeStats; TYPES],
+}
+
+/// Connections that carry streams.
+#[derive(Debug, Default)]
+pub struct ConnectionStats {
+    /// Open connections, those that are still shaking hands included.
+    pub open: Gauge,
+    /// Connections ever accepted.
+    pub accepted: Counter,
+    /// Closed at once because too many were open.
+    pub refused: Counter,
+    /// TLS handshakes that came to nothing.
+    pub handshakes_failed: Counter,
+    /// Ended in good order because of their age.
+    pub aged: Counter,
+    /// Told to end, but cut off because they did not in time.
+    pub cut_off: Counter,
+    /// Given up because the client did not answer or did not read.
+    pub silent: Counter,
 }
 
 /// By type, see [`ResourceType::index`].

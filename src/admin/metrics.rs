@@ -14,7 +14,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 use regions::resource::ResourceType;
-use regions::stats::{CatalogStats, TypeStats};
+use regions::stats::{CatalogStats, ConnectionStats, TypeStats};
 
 use super::{Proxies, Sources};
 use crate::problem::{ProblemOrigin, Problems};
@@ -170,8 +170,20 @@ impl Scrape {
         counters(out, "xds_nacks", "Responses that clients rejected", by_type(|stats| &stats.nacks))?;
         let held = ResourceType::ALL
             .map(|kind| (vec![("type", kind.label().to_owned())], count(stats.catalog.resources_of(kind))));
-        gauges(out, "xds_resources", "Resources held, over all classes", held)
+        gauges(out, "xds_resources", "Resources held, over all classes", held)?;
+        connections(out, &stats.connections)
     }
+}
+
+fn connections(out: &mut DescriptorEncoder<'_>, stats: &ConnectionStats) -> std::fmt::Result {
+    let ConnectionStats { open, accepted, refused, handshakes_failed, aged, cut_off, silent } = stats;
+    gauge(out, "xds_connections", "Open connections", count(open))?;
+    counter(out, "xds_connections_accepted", "Connections accepted", accepted.get())?;
+    counter(out, "xds_connections_refused", "Connections closed because too many were open", refused.get())?;
+    counter(out, "xds_handshakes_failed", "TLS handshakes that failed", handshakes_failed.get())?;
+    counter(out, "xds_connections_aged", "Connections ended in good order because of their age", aged.get())?;
+    counter(out, "xds_connections_cut_off", "Connections told to end that did not in time", cut_off.get())?;
+    counter(out, "xds_connections_silent", "Connections given up because the client did not answer", silent.get())
 }
 
 fn count(gauge: &regions::stats::Gauge) -> u64 {

@@ -2,12 +2,11 @@
 //! would encode every response anew for every client.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::task::{Context, Poll};
 
 use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DiscoveryRequest};
 use prost::Message;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::body::Body as GrpcBody;
 use tonic::codegen::{Body, BoxFuture, Service, StdError, http};
@@ -17,6 +16,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::Shared;
 use super::codec::{MAX_REQUEST_LEN, Outgoing, XdsCodec};
 use super::stream::{self, Incoming};
+use super::transport::Peer;
 use crate::resource::TYPES;
 use crate::session::Variant;
 
@@ -27,13 +27,11 @@ const DELTA: &str = "/envoy.service.discovery.v3.AggregatedDiscoveryService/Delt
 #[derive(Clone)]
 pub struct AdsService {
     shared: Shared,
-    stopping: watch::Receiver<bool>,
 }
 
 impl AdsService {
-    /// `stopping`: once true, streams end with UNAVAILABLE.
-    pub fn new(shared: Shared, stopping: watch::Receiver<bool>) -> Self {
-        Self { shared, stopping }
+    pub fn new(shared: Shared) -> Self {
+        Self { shared }
     }
 }
 
@@ -96,9 +94,11 @@ impl<Req: Incoming> StreamingService<Req> for Call {
     fn call(&mut self, request: Request<Streaming<Req>>) -> Self::Future {
         // One response of each type may be on its way, and one status that ends the stream.
         let (responses, receiver) = mpsc::channel(TYPES + 1);
-        let peer: Option<SocketAddr> = request.remote_addr();
-        let AdsService { shared, stopping } = self.service.clone();
-        tokio::spawn(stream::run(self.variant, peer, request.into_inner(), responses, shared, stopping));
+        let Some(Peer { address, draining, .. }) = request.extensions().get().cloned() else {
+            return Box::pin(async { Err(Status::internal("the transport does not say whose request this is")) });
+        };
+        let shared = self.service.shared.clone();
+        tokio::spawn(stream::run(self.variant, Some(address), request.into_inner(), responses, shared, draining));
         Box::pin(async { Ok(Response::new(ReceiverStream::new(receiver))) })
     }
 }

@@ -4,17 +4,14 @@ mod ads;
 mod codec;
 mod stream;
 mod streams;
+mod transport;
 
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use federation::model::RegionId;
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::sync::watch;
-use tokio_stream::wrappers::TcpListenerStream;
-use tonic::transport::Server;
 
 use crate::catalog::CatalogHandle;
 use crate::stats::Stats;
@@ -22,15 +19,11 @@ use crate::stats::Stats;
 pub use ads::AdsService;
 pub use codec::MAX_REQUEST_LEN;
 pub use streams::{StreamInfo, Streams};
+pub use transport::{Limits, Listening, Peer, TlsSource};
 
 /// Connections the kernel holds for us while we are busy: a restart brings all proxies back at once, and a thousand of
 /// them overflow the usual 1,024.
 const LISTEN_BACKLOG: u32 = 4_096;
-/// A client that vanished without a word is noticed after this and [`KEEPALIVE_TIMEOUT`].
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
-/// Streams on one connection. A proxy needs one, or one per type.
-const MAX_STREAMS_PER_CONNECTION: u32 = 128;
 
 /// What every stream needs to know. Cheap to clone.
 #[derive(Clone)]
@@ -48,8 +41,6 @@ pub struct Shared {
 pub enum ServeError {
     #[error("cannot listen on {at} for xDS")]
     Listen { at: SocketAddr, source: std::io::Error },
-    #[error("the xDS server failed")]
-    Serve(#[from] tonic::transport::Error),
 }
 
 /// Listens with a backlog that survives the return of all proxies at once.
@@ -64,28 +55,10 @@ pub fn listen(at: SocketAddr) -> Result<TcpListener, ServeError> {
 }
 
 /// Serves until `shutdown` completes. Then streams are ended with UNAVAILABLE, so that clients go to another replica at
-/// once, and connections close.
-pub async fn serve(
-    listener: TcpListener,
-    shared: Shared,
-    shutdown: impl Future<Output = ()> + Send,
-) -> Result<(), ServeError> {
-    let (stop, stopping) = watch::channel(false);
-    let shutdown = async move {
-        shutdown.await;
-        // Open streams hold the connections open: they have to end first.
-        stop.send_replace(true);
-    };
-    let incoming = TcpListenerStream::new(listener);
-    Server::builder()
-        .tcp_nodelay(true)
-        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
-        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-        .max_concurrent_streams(MAX_STREAMS_PER_CONNECTION)
-        .add_service(AdsService::new(shared, stopping))
-        .serve_with_incoming_shutdown(incoming, shutdown)
-        .await?;
-    Ok(())
+/// once, and connections close; that takes no longer than [`Limits::drain`].
+pub async fn serve(listeners: Vec<Listening>, shared: Shared, limits: Limits, shutdown: impl Future<Output = ()>) {
+    let stats = Arc::clone(&shared.stats);
+    transport::serve(listeners, AdsService::new(shared), limits, stats, shutdown).await;
 }
 
 #[cfg(test)]

@@ -1,0 +1,87 @@
+//! The open connections of a process, and how they are ended when it ends.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+/// What a returning proxy costs the replica that it goes to, generously: connections are told to end no faster than one
+/// in this time, unless there are too many of them for that.
+const PACE: Duration = Duration::from_millis(4);
+/// Of the time for draining, the part in which connections are told; the rest is for the last of them to end.
+const TELLING: f64 = 0.8;
+
+#[derive(Debug, Default)]
+pub(super) struct Connections {
+    tasks: JoinSet<()>,
+    /// To tell each of them to end.
+    ends: HashMap<Id, oneshot::Sender<()>>,
+}
+
+impl Connections {
+    pub(super) fn len(&self) -> usize {
+        self.tasks.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.tasks.is_empty()
+    }
+
+    /// Starts a connection's task. It is given what tells it to end.
+    pub(super) fn spawn<F>(&mut self, connection: impl FnOnce(oneshot::Receiver<()>) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (end, ending) = oneshot::channel();
+        let task = self.tasks.spawn(connection(ending));
+        self.ends.insert(task.id(), end);
+    }
+
+    /// Forgets the next connection that has ended. May be dropped and called again.
+    pub(super) async fn reap(&mut self) {
+        if let Some(ended) = self.tasks.join_next_with_id().await {
+            self.ends.remove(&id(ended));
+        }
+    }
+
+    /// Tells all connections to end, one after another and in no order, so that the other replicas do not get them all in
+    /// one instant. Whoever is still there after `limit` is cut off.
+    pub(super) async fn drain(mut self, limit: Duration) {
+        let start = Instant::now();
+        let pace = pace(self.ends.len(), limit);
+        let gently = async {
+            for (nth, (_, end)) in (0u32..).zip(self.ends.drain()) {
+                sleep_until(start + pace.mul_f64(f64::from(nth))).await;
+                let _ = end.send(()); // it may have ended by itself
+            }
+            while let Some(ended) = self.tasks.join_next_with_id().await {
+                id(ended);
+            }
+        };
+        if timeout_at(start + limit, gently).await.is_err() {
+            tracing::info!(connections = self.tasks.len(), "connections cut off: they did not end in time");
+        }
+        self.tasks.shutdown().await;
+    }
+}
+
+fn pace(connections: usize, limit: Duration) -> Duration {
+    let evenly = limit.mul_f64(TELLING / connections.max(1) as f64);
+    evenly.min(PACE)
+}
+
+fn id(ended: Result<(Id, ()), JoinError>) -> Id {
+    match ended {
+        Ok((id, ())) => id,
+        Err(error) => {
+            tracing::error!(%error, "the task of a connection failed");
+            error.id()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

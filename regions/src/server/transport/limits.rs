@@ -1,0 +1,66 @@
+//! What one process, and one connection, may cost.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::time::Duration;
+
+/// Bounds of the transport. Every one of them ends something that would otherwise not end.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Beyond it, new connections are closed at once.
+    pub max_connections: usize,
+    /// A proxy needs one stream, or one per type.
+    pub max_streams_per_connection: u32,
+    /// TLS handshakes that are worked on at a time; others wait. When all proxies come back at once, those that were let
+    /// in first should be served, rather than all be late.
+    pub max_handshakes: usize,
+    /// How long a client may take for its TLS handshake, and then again for the first bytes of HTTP/2.
+    pub handshake_timeout: Duration,
+    /// A client that vanished without a word is noticed after this and `keepalive_timeout`; so is one that does not read.
+    pub keepalive_interval: Duration,
+    pub keepalive_timeout: Duration,
+    /// A connection is ended in good order at this age, give or take `age_jitter` of it: so replicas that were added get
+    /// their share, and a client proves again who it is.
+    pub max_connection_age: Duration,
+    /// From 0 to 1.
+    pub age_jitter: f64,
+    /// How long a connection that was told to end may take. The end of the process takes no longer either.
+    pub drain: Duration,
+    /// What a client may send ahead of our reading it, in bytes, on one stream and on all. Envoy names everything it
+    /// knows when it reconnects.
+    pub initial_stream_window: u32,
+    pub initial_connection_window: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_connections: 20_000,
+            max_streams_per_connection: 128,
+            max_handshakes: 256,
+            handshake_timeout: Duration::from_secs(10),
+            keepalive_interval: Duration::from_secs(30),
+            keepalive_timeout: Duration::from_secs(20),
+            max_connection_age: Duration::from_secs(30 * 60),
+            age_jitter: 0.2,
+            drain: Duration::from_secs(5),
+            initial_stream_window: 1 << 20,
+            initial_connection_window: 1 << 20,
+        }
+    }
+}
+
+impl Limits {
+    /// The age at which one connection ends. All proxies that came back together must not leave together.
+    pub(super) fn age(&self) -> Duration {
+        // Keys of std's hash maps come from the system's randomness: good enough to spread things.
+        let random = RandomState::new().build_hasher().finish();
+        let unit = random as f64 / u64::MAX as f64;
+        let jitter = self.age_jitter.clamp(0.0, 1.0);
+        self.max_connection_age.mul_f64(1.0 + jitter * (2.0 * unit - 1.0))
+    }
+
+    /// Without progress for this long, a peer is taken for dead.
+    pub(super) fn silence(&self) -> Duration {
+        self.keepalive_interval + self.keepalive_timeout
+    }
+}
