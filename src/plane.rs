@@ -10,7 +10,8 @@ use anyhow::Context;
 use federation::model::{Namespace, RegionId};
 use federation::{Authority, Config, Effects};
 use regions::catalog::{self, Catalog};
-use regions::server::{self, Limits, Listening, Shared, Streams};
+use regions::class::Defaults;
+use regions::server::{self, Admission, Limits, Listening, Shared, Streams};
 use tokio::task::JoinSet;
 
 use crate::admin;
@@ -46,6 +47,8 @@ pub enum Origin {
 pub struct Serve {
     pub region: RegionId,
     pub xds: SocketAddr,
+    /// Whether sidecars get clusters on demand, unless they say otherwise.
+    pub on_demand: bool,
 }
 
 /// Where mirrored objects and statuses are written.
@@ -101,7 +104,9 @@ pub async fn run(plane: Plane, shutdown: Shutdown) -> anyhow::Result<()> {
     if let (Some(serve), Some(listener), Some(catalog)) = (serve, xds, handle) {
         tracing::info!(region = %serve.region, address = %listener.local_addr()?, "serving xDS");
         let identifier = Arc::from(format!("isthmus/{}", serve.region));
-        let shared = Shared { catalog, region: serve.region, identifier, stats, streams };
+        let Serve { region, on_demand, .. } = serve;
+        let defaults = Arc::new(Defaults { region, on_demand });
+        let shared = Shared { catalog, defaults, identifier, stats, streams, admission: Admission::default() };
         let mut ending = shutdown.clone();
         let listeners = vec![Listening { listener, tls: None }];
         tasks.spawn(async move {

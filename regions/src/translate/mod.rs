@@ -9,6 +9,7 @@ pub mod grpc;
 pub mod listener;
 pub mod names;
 mod proto;
+mod retry;
 pub mod route;
 
 /// The port that transparently intercepted connections are redirected to (Istio's number).

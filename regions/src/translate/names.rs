@@ -8,6 +8,7 @@ use federation::model::ServiceKey;
 pub const PASSTHROUGH: &str = "PassthroughCluster";
 /// Answers nothing.
 pub const BLACK_HOLE: &str = "BlackHoleCluster";
+const VIP_CLUSTER: &str = "vip|";
 /// The listener that intercepted connections reach first.
 pub const VIRTUAL_OUTBOUND: &str = "virtualOutbound";
 /// The plain HTTP listener.
@@ -30,6 +31,21 @@ pub const SERVER_LISTENER: &str = "grpc/server?xds.resource.listening_address=";
 /// The address a gRPC server listens on, from the name of the listener it asks for.
 pub fn listening_address(listener: &str) -> Option<SocketAddr> {
     listener.strip_prefix(SERVER_LISTENER)?.parse().ok()
+}
+
+/// `vip|<ip>:<port>`: a cluster that is asked for by where a connection was going.
+pub fn vip_cluster(at: SocketAddr) -> String {
+    format!("{VIP_CLUSTER}{at}")
+}
+
+/// The same, for Envoy to fill in.
+pub fn vip_cluster_format() -> String {
+    format!("{VIP_CLUSTER}%DOWNSTREAM_LOCAL_ADDRESS%")
+}
+
+/// Where a connection was going that needs this cluster.
+pub fn parse_vip_cluster(name: &str) -> Option<SocketAddr> {
+    name.strip_prefix(VIP_CLUSTER)?.parse().ok()
 }
 
 /// The scope of one VIP. The first VIP's is named like the cluster; further ones (the other family) add their address.

@@ -192,12 +192,48 @@ fn what_the_client_knows_counts_in_its_first_request_only() {
     assert_eq!(talk.delta_full(Assignment, &["b"], &[], &known, "", None), ["eds +b"]);
 }
 
+/// More changes than a log remembers, and then the present endpoint of `a`.
+fn a_long_time_passes(talk: &mut Talk) {
+    let all = |octet: usize| {
+        let host = format!("10.8.0.{octet}:80");
+        services((0..500).map(|i| web(&format!("shop/s{i}"), &[&*host])).collect())
+    };
+    for i in 0..2 * crate::snapshot::MAX_LOG_CHANGES / 500 + 2 {
+        talk.world(&all(1 + i % 2));
+    }
+    talk.world(&services(vec![web("shop/a", &["10.8.0.77:80"])]));
+}
+
 #[test]
-fn a_stream_too_far_behind_for_the_log_still_gets_exactly_the_difference() {
+fn who_names_what_it_wants_and_falls_too_far_behind_is_sent_all_of_it() {
     let mut talk = talk();
     talk.delta(Assignment, &["a", "b"], &[]);
-    for i in 0..=crate::snapshot::MAX_LOG_COMMITS {
-        talk.world(&services(vec![web("shop/a", &[&*format!("10.8.{}.{}:80", i / 250, i % 250)])]));
+    a_long_time_passes(&mut talk);
+    assert_eq!(talk.ack(Assignment), ["eds +a +b"]);
+    assert_eq!(talk.ack(Assignment), NOTHING);
+}
+
+#[test]
+fn who_wants_everything_and_falls_too_far_behind_has_to_say_what_it_has() {
+    let mut talk = talk();
+    talk.delta(Cluster, &[], &[]);
+    let add = |talk: &mut Talk, round: usize| {
+        let all = (0..500).map(|i| web(&format!("shop/s{round}-{i}"), &[])).collect();
+        talk.catalog.apply(&services(all));
+        let gone = (0..500).map(|i| service_gone(&format!("shop/s{round}-{i}")).services.remove(0)).collect();
+        talk.catalog.apply(&Effects { services: gone, ..Effects::default() });
+    };
+    for round in 0..crate::snapshot::MAX_LOG_CHANGES / 500 + 2 {
+        add(&mut talk, round);
     }
-    assert_eq!(talk.ack(Assignment), ["eds +a"]);
+    let nonce = talk.nonce(Cluster);
+    let ack = Request {
+        resource_type: Cluster,
+        nonce,
+        error: None,
+        ask: Ask::Delta { subscribe: vec![], unsubscribe: vec![], known: HashMap::new() },
+    };
+    talk.session.on_request(ack).expect("accepted");
+    talk.session.on_snapshot(talk.view.snapshot().expect("a snapshot"));
+    assert_eq!(talk.session.responses(), Err(Refusal::TooFarBehind));
 }
