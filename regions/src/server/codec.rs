@@ -69,15 +69,20 @@ impl Writer {
 
     /// Bytes of the message, without the head that gRPC puts before it.
     pub(super) fn message_len(&self) -> usize {
-        let Response { resource_type, nonce, version, resources, removed } = &self.response;
+        let Response { resource_type, nonce, resources, removed, .. } = &self.response;
         let resources = resources.iter().map(|r| field_len(RESOURCES, body_len(self.variant, r)));
         let removed = removed.iter().map(|name| field_len(REMOVED_DELTA, name.len()));
-        field_len(VERSION, version_text(*version).len())
+        self.version().map_or(0, |version| field_len(VERSION, version.len()))
             + resources.sum::<usize>()
             + field_len(TYPE_URL, resource_type.url().len())
             + field_len(NONCE, nonce_text(*nonce).len())
             + if self.variant == Variant::Delta { removed.sum::<usize>() } else { 0 }
             + field_len(CONTROL_PLANE_DELTA, field_len(IDENTIFIER, self.identifier.len()))
+    }
+
+    /// In incremental xDS each resource has its own, and that of the whole would be for the eye only.
+    fn version(&self) -> Option<String> {
+        (self.variant == Variant::Sotw).then(|| version_text(self.response.version))
     }
 
     /// The next piece; none when all was written.
@@ -94,7 +99,9 @@ impl Writer {
             to.reserve((GRPC_HEAD_LEN + len).min(CHUNK_LEN));
             to.put_u8(0);
             to.put_u32(u32::try_from(len).unwrap_or(u32::MAX));
-            put_field(VERSION, version_text(self.response.version).as_bytes(), &mut to);
+            if let Some(version) = self.version() {
+                put_field(VERSION, version.as_bytes(), &mut to);
+            }
         } else {
             to.reserve(CHUNK_LEN);
         }
