@@ -26,8 +26,8 @@ pub enum Computed {
     Nothing,
     /// Clusters, for clients that fetch them when they need them.
     Clusters,
-    /// Listeners of gRPC servers (gRFC A36).
-    ServerListeners,
+    /// Listeners of gRPC servers (gRFC A36), and of services that are not there.
+    GrpcListeners,
 }
 
 /// The resources of one type.
@@ -61,14 +61,17 @@ impl Snapshot {
     }
 
     /// What a client that asks for this name gets. With on-demand clusters that is never nothing: Envoy asks for a
-    /// cluster once, and after a "no" never again, so what is not there is a cluster without hosts until it is born.
+    /// cluster once, and after a "no" never again, so what is not there is a cluster without hosts until it is born. Nor
+    /// is it for gRPC's listeners: state-of-the-world xDS has no "no", and clients wait 15 s for it.
     pub fn find(&self, resource_type: ResourceType, name: &str) -> Option<Resource> {
         if let Some(found) = self.of(resource_type).get(name) {
             return Some(found.clone());
         }
         match (self.computed, resource_type) {
             (Computed::Clusters, ResourceType::Cluster) => Some(cluster::stand_in(name)),
-            (Computed::ServerListeners, ResourceType::Listener) => grpc::server_listener(name),
+            (Computed::GrpcListeners, ResourceType::Listener) => {
+                grpc::server_listener(name).or_else(|| grpc::stand_in(name))
+            }
             _ => None,
         }
     }

@@ -278,14 +278,21 @@ impl TypeState {
         let view = target.of(self.resource_type);
         let retained = self.retained.values().cloned();
         let version = retained.clone().fold(view.digest(), |sum, resource| sum.wrapping_add(resource.digest()));
-        if self.rejected_digest == Some(version) {
+        let wildcard = self.subscription.is_wildcard();
+        if wildcard && self.rejected_digest == Some(version) {
             return None;
         }
-        let mut resources: Vec<Resource> = if self.subscription.is_wildcard() {
+        let mut resources: Vec<Resource> = if wildcard {
             view.iter().cloned().collect()
         } else {
-            self.subscription.names().iter().filter_map(|name| view.get(name)).cloned().collect()
+            let names = self.subscription.names().iter();
+            names.filter_map(|name| target.find(self.resource_type, name)).collect()
         };
+        // The version is that of the type as a whole, and other names than those that were refused may be fine.
+        let refused = |resource: &Resource| self.rejected.get(resource.name()) == Some(&resource.version());
+        if !wildcard && !resources.is_empty() && resources.iter().all(refused) {
+            return None;
+        }
         resources.extend(retained);
         Some(Response { version, ..self.response(target, resources, Vec::new()) })
     }
