@@ -195,6 +195,12 @@ impl TypeState {
             self.rejected.retain(|name, _| view.get(name).is_some());
         }
         let must_answer = std::mem::take(&mut self.must_answer);
+        // State of the world has no way to say "there is no such thing" but this, which Envoy passes over; it is answered
+        // when the thing is born.
+        let missing = match self.variant {
+            Variant::Sotw if target.tells_what_is_missing() => plan.missing.clone(),
+            Variant::Sotw | Variant::Delta => Vec::new(),
+        };
         let mut removed = plan.missing;
         let mut changed = must_answer || !plan.send.is_empty();
         if self.is_referred_to() {
@@ -207,12 +213,6 @@ impl TypeState {
         let fresh =
             |resource: &&Resource| self.resource_type == ResourceType::Cluster || owed.contains(resource.name());
         self.fresh = plan.send.iter().filter(fresh).filter_map(Resource::load).cloned().collect();
-        // State of the world has no way to say "there is no such thing" but this, which Envoy passes over; it is answered
-        // when the thing is born.
-        let missing = match self.variant {
-            Variant::Sotw if target.tells_what_is_missing() => std::mem::take(&mut removed),
-            Variant::Sotw | Variant::Delta => Vec::new(),
-        };
         let response = match self.variant {
             Variant::Delta => (changed || !removed.is_empty()).then(|| self.response(target, plan.send, removed)),
             Variant::Sotw if self.is_full_state() => {
@@ -289,14 +289,21 @@ impl TypeState {
         let view = target.of(self.resource_type);
         let retained = self.retained.values().cloned();
         let version = retained.clone().fold(view.digest(), |sum, resource| sum.wrapping_add(resource.digest()));
-        if self.rejected_digest == Some(version) {
+        let wildcard = self.subscription.is_wildcard();
+        if wildcard && self.rejected_digest == Some(version) {
             return None;
         }
-        let mut resources: Vec<Resource> = if self.subscription.is_wildcard() {
+        let mut resources: Vec<Resource> = if wildcard {
             view.iter().cloned().collect()
         } else {
-            self.subscription.names().iter().filter_map(|name| target.find(self.resource_type, name)).collect()
+            let names = self.subscription.names().iter();
+            names.filter_map(|name| target.find(self.resource_type, name)).collect()
         };
+        // The version is that of the type as a whole, and other names than those that were refused may be fine.
+        let refused = |resource: &Resource| self.rejected.get(resource.name()) == Some(&resource.version());
+        if !wildcard && !resources.is_empty() && resources.iter().all(refused) {
+            return None;
+        }
         resources.extend(retained);
         Some(Response { version, ..self.response(target, resources, Vec::new()) })
     }

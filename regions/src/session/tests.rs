@@ -2,6 +2,7 @@
 //! must hear, in order, and nothing else.
 
 mod delta;
+mod grpc;
 mod model;
 mod on_demand;
 mod order;
@@ -174,7 +175,7 @@ fn short(name: &str) -> String {
 fn long(name: &str) -> String {
     match name {
         "*" | "egress" => name.to_owned(),
-        name if name.contains('|') || name.starts_with("xdstp:") => name.to_owned(),
+        name if name.contains(['|', ':']) => name.to_owned(),
         name => format!("outbound|80||{name}.shop.svc.cluster.local"),
     }
 }

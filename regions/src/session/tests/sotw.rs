@@ -148,28 +148,10 @@ fn grpc() -> Talk {
 #[test]
 fn c48_grpc_is_told_at_once_what_there_is_not() {
     let mut talk = grpc();
-    let said = talk.ask(Request::sotw(DiscoveryRequest {
-        type_url: Listener.url().to_owned(),
-        resource_names: vec!["a.shop.svc.cluster.local:80".to_owned(), "nobody:80".to_owned()],
-        ..DiscoveryRequest::default()
-    }));
-    assert_eq!(said, ["lds +a.shop.svc.cluster.local:80 ?nobody:80"]);
     assert_eq!(talk.sotw(Cluster, &["a", "b"]), ["cds +a ?b"]);
     assert_eq!(talk.sotw(Cluster, &["a", "b"]), NOTHING, "the ACK");
     assert_eq!(talk.sotw(Assignment, &["b"]), ["eds ?b"]);
     talk.sotw(Assignment, &["b"]);
     let said = talk.world(&services(vec![web("shop/b", &["10.8.0.3:80"])]));
     assert_eq!(said, ["cds +a +b", "eds +b"], "C23: and it is remembered");
-}
-
-#[test]
-fn c53_a_grpc_server_gets_its_listener() {
-    let mut talk = grpc();
-    let name = "grpc/server?xds.resource.listening_address=127.0.0.1:50051";
-    let said = talk.ask(Request::sotw(DiscoveryRequest {
-        type_url: Listener.url().to_owned(),
-        resource_names: vec![name.to_owned()],
-        ..DiscoveryRequest::default()
-    }));
-    assert_eq!(said, [format!("lds +{name}")]);
 }
