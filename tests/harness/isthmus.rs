@@ -94,6 +94,15 @@ impl Isthmus {
         self.process = Process::spawn(&self.name, Path::new(BINARY), args, self._folder.path());
     }
 
+    /// SIGTERM, the end in good order, and a new start on the same ports.
+    pub async fn roll(&mut self) {
+        self.process.terminate();
+        let what = format!("{} ends when asked to", self.name);
+        eventually(&what, STOP_LIMIT, async || self.process.ended().ok_or("it still runs")).await;
+        self.restart();
+        self.wait_ready().await;
+    }
+
     fn spawn(name: &str, mut args: Vec<String>, xds: Option<SocketAddr>, filter: &str) -> Self {
         let folder = tempfile::Builder::new().prefix(&format!("isthmus-{name}-")).tempdir().expect("make a folder");
         let admin = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free()));
