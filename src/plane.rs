@@ -10,7 +10,8 @@ use anyhow::Context;
 use federation::model::{Namespace, RegionId};
 use federation::{Authority, Config, Effects};
 use regions::catalog::{self, Catalog};
-use regions::server::{self, Limits, Listening, Shared, Streams};
+use regions::class::Defaults;
+use regions::server::{self, Admission, Limits, Listening, Shared, Streams};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -50,6 +51,8 @@ pub struct Serve {
     pub region: RegionId,
     /// In plaintext.
     pub xds: SocketAddr,
+    /// Whether sidecars get clusters on demand, unless they say otherwise.
+    pub on_demand: bool,
     /// Over TLS, and with what.
     pub tls: Option<(SocketAddr, tls::Origin)>,
     pub limits: Limits,
@@ -112,10 +115,12 @@ pub async fn run(plane: Plane, shutdown: Shutdown) -> anyhow::Result<()> {
             tracing::info!(region = %serve.region, address = %listener.local_addr()?, tls = tls.is_some(), "serving xDS");
         }
         let identifier = Arc::from(format!("isthmus/{}", serve.region));
-        let shared = Shared { catalog, region: serve.region, identifier, stats, streams };
+        let Serve { region, on_demand, limits, .. } = serve;
+        let defaults = Arc::new(Defaults { region, on_demand });
+        let shared = Shared { catalog, defaults, identifier, stats, streams, admission: Admission::default() };
         let mut ending = shutdown.clone();
         tasks.spawn(async move {
-            server::serve(ports.listeners, shared, serve.limits, async move { ending.wait().await }).await;
+            server::serve(ports.listeners, shared, limits, async move { ending.wait().await }).await;
             served.fire();
             Ok(())
         });

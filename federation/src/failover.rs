@@ -37,10 +37,18 @@ pub(crate) fn assign<'a>(
         };
         by_rank.entry((place.traffic == Traffic::Drained, tier, within)).or_default().push((backend, place));
     }
-    let weighted =
-        by_rank.values().flatten().any(|(backend, place)| declared_weight(service, backend, place).is_some());
+    let weighted = is_weighted(service, port, topology);
     let tiers = by_rank.into_values().map(|members| tier_localities(service, &members, weighted)).collect();
     Assignment { tiers, weighted }
+}
+
+/// Whether any cluster that backs the port carries a declared weight. It does not depend on who asks, so that all
+/// clients can share the cluster that goes with the assignment.
+pub(crate) fn is_weighted(service: &Merged, port: &MergedPort, topology: &Topology) -> bool {
+    port.backends.iter().any(|backend| {
+        let place = topology.members.get(&backend.cluster);
+        place.is_some_and(|place| declared_weight(service, backend, place).is_some())
+    })
 }
 
 /// The first of the service's tiers that takes this backend, and its place inside that tier.

@@ -41,3 +41,8 @@ pub fn assign<'a>(
 ) -> Assignment<'a> {
     crate::failover::assign(class, service, port, topology)
 }
+
+/// Whether declared weights steer this port's traffic, for whatever client: see [`Assignment::weighted`].
+pub fn is_weighted(service: &Merged, port: &MergedPort, topology: &Topology) -> bool {
+    crate::failover::is_weighted(service, port, topology)
+}

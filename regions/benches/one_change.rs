@@ -12,7 +12,7 @@ use federation::model::{
 use federation::view::ClientClass;
 use federation::{Effects, Place, Topology};
 use regions::catalog::{Catalog, ClassSubscription};
-use regions::class::{Class, Profile};
+use regions::class::{Class, EnvoyProfile, Interception, Profile};
 use regions::resource::ResourceType;
 use regions::session::{Ask, Request, Session, Variant};
 use regions::stats::Stats;
@@ -58,12 +58,17 @@ fn world(services: usize) -> Result<World, NameError> {
     };
     let topology = Topology { members: [(ClusterId::new("eu-1")?, place)].into(), ..Topology::default() };
     let client = ClientClass { region: eu, zone: None, network, cluster: None };
-    let profile = Profile::Envoy { listen: IpAddr::V4(Ipv4Addr::UNSPECIFIED) };
+    let profile = Profile::Envoy(EnvoyProfile {
+        listen: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        interception: Interception::None,
+        on_demand: false,
+        leds: false,
+    });
     let merged = (0..services).map(|i| service(i, HOSTS)).collect::<Result<Vec<_>, _>>()?;
     let mut catalog = Catalog::new(Arc::new(Stats::default()));
     catalog.apply(&Effects { services: merged, topology: Some(Arc::new(topology)), ..Effects::default() });
     catalog.set_ready();
-    let class = catalog.open(&Class { client, network_named: true, profile });
+    let class = catalog.open(&Class { client, network_named: true, profile }, Arc::default());
     Ok((catalog, class.map_err(|_| NameError::Empty)?))
 }
 
@@ -130,9 +135,9 @@ fn say(session: &mut Session, resource_type: ResourceType, nonce: String, subscr
 }
 
 fn listen(session: &mut Session, class: &ClassSubscription) {
-    let snapshot = class.snapshots.borrow().clone();
+    let snapshot = class.snapshot();
     snapshot.into_iter().for_each(|snapshot| session.on_snapshot(snapshot));
-    for response in session.responses() {
+    for response in session.responses().unwrap_or_default() {
         say(session, response.resource_type, format!("{:x}", response.nonce), Vec::new());
     }
 }

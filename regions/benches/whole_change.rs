@@ -12,7 +12,7 @@ use federation::testing::{World, make};
 use federation::view::ClientClass;
 use federation::{Authority, Engine};
 use regions::catalog::{Catalog, ClassSubscription};
-use regions::class::{Class, Profile};
+use regions::class::{Class, EnvoyProfile, Interception, Profile};
 use regions::stats::Stats;
 
 const SERVICES: [usize; 3] = [100, 1_000, 10_000];
@@ -59,8 +59,13 @@ impl Plane {
             network: Network::default_network(),
             cluster: Some(make::cluster("c0")),
         };
-        let profile = Profile::Envoy { listen: IpAddr::V4(Ipv4Addr::UNSPECIFIED) };
-        let class = catalog.open(&Class { client, network_named: true, profile }).ok()?;
+        let profile = Profile::Envoy(EnvoyProfile {
+            listen: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            interception: Interception::None,
+            on_demand: false,
+            leds: false,
+        });
+        let class = catalog.open(&Class { client, network_named: true, profile }, Arc::default()).ok()?;
         Some(Self { engine, catalog, stats, _class: class })
     }
 

@@ -22,13 +22,40 @@ pub struct Class {
 }
 
 /// What kind of client it is, and so how resources are spelled for it.
-///
-/// Known gap: proxyless gRPC wants a profile of its own (`api_listener`s, load assignments without spill-over). Until
-/// there is one, such a client is not told apart and will reject what it cannot use.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Profile {
-    /// An Envoy whose listeners bind to this address.
-    Envoy { listen: IpAddr },
+    Envoy(EnvoyProfile),
+    /// A proxyless gRPC client: `api_listener`s, and load assignments without spill-over (gRFC A27, A56).
+    Grpc,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EnvoyProfile {
+    /// The address its listeners bind to.
+    pub listen: IpAddr,
+    pub interception: Interception,
+    /// It fetches clusters when they are used, instead of following all of them. Incremental xDS only.
+    pub on_demand: bool,
+    /// It is told of endpoints one by one, instead of load assignment by load assignment. Incremental xDS only.
+    pub leds: bool,
+}
+
+/// How traffic reaches an Envoy (Istio's `INTERCEPTION_MODE`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Interception {
+    /// iptables redirects it to port 15001; listeners know the VIPs of the member it runs in.
+    Redirect,
+    /// Clients send it to the plain HTTP port, and `Host` says where it should go.
+    None,
+}
+
+/// What holds where a node says nothing else.
+#[derive(Clone, Debug)]
+pub struct Defaults {
+    /// The region of the control plane that was reached.
+    pub region: RegionId,
+    /// Whether sidecars that speak incremental xDS get clusters on demand.
+    pub on_demand: bool,
 }
 
 /// A client that may be served.
@@ -57,16 +84,17 @@ pub enum NodeError {
 }
 
 impl Client {
-    /// Reads `node.id`, `node.locality` and the metadata keys `CLUSTER_ID`, `NAMESPACE`, `NETWORK` and `LISTEN`.
-    /// A node without a region is taken to be in `own_region`, that of the control plane it reached.
-    pub fn from_node(node: &Node, own_region: &RegionId) -> Result<Self, NodeError> {
+    /// Reads `node.id`, `node.locality` and the metadata keys `CLUSTER_ID`, `NAMESPACE`, `NETWORK`, `LISTEN`,
+    /// `INTERCEPTION_MODE`, `CLUSTERS`, `ENDPOINTS` and `GENERATOR`. `incremental`: it speaks the variant that knows on-demand
+    /// clusters.
+    pub fn from_node(node: &Node, defaults: &Defaults, incremental: bool) -> Result<Self, NodeError> {
         match node.id.len() {
             0 => return Err(NodeError::NoId),
             found if found > MAX_NODE_ID_LEN => return Err(NodeError::IdTooLong { found }),
             _ => {}
         }
         let (region, zone) = node.locality.as_ref().map_or(("", ""), |l| (&*l.region, &*l.zone));
-        let region = named("node.locality.region", region, RegionId::new)?.unwrap_or_else(|| own_region.clone());
+        let region = named("node.locality.region", region, RegionId::new)?.unwrap_or_else(|| defaults.region.clone());
         let zone = named("node.locality.zone", zone, Zone::new)?;
         let cluster = metadata(node, "CLUSTER_ID", "node.metadata.CLUSTER_ID")?;
         let cluster = named("node.metadata.CLUSTER_ID", cluster, ClusterId::new)?;
@@ -76,9 +104,68 @@ impl Client {
         let network = named("node.metadata.NETWORK", network, Network::new)?;
         let network_named = network.is_some();
         let network = network.unwrap_or_else(Network::default_network);
-        let profile = Profile::Envoy { listen: listen(node)? };
         let client = ClientClass { region, zone, network, cluster };
+        let profile = if is_grpc(node)? {
+            Profile::Grpc
+        } else {
+            let interception = interception(node, client.cluster.is_some())?;
+            let default = defaults.on_demand && interception == Interception::Redirect;
+            let on_demand = incremental && choice(node, &CLUSTERS, default)?;
+            let leds = incremental && choice(node, &ENDPOINTS, false)?;
+            Profile::Envoy(EnvoyProfile { listen: listen(node)?, interception, on_demand, leds })
+        };
         Ok(Self { node_id: node.id.clone(), namespace, class: Class { client, network_named, profile } })
+    }
+}
+
+/// `GENERATOR: grpc`, or the user agent of a gRPC library: "gRPC C-core linux", "gRPC Go", "gRPC Java".
+fn is_grpc(node: &Node) -> Result<bool, NodeError> {
+    let generator = metadata(node, "GENERATOR", "node.metadata.GENERATOR")?;
+    Ok(generator.eq_ignore_ascii_case("grpc") || cut(&node.user_agent_name, 4).eq_ignore_ascii_case("grpc"))
+}
+
+/// Without a member there are no VIPs to recognise, so only the plain port is of use.
+fn interception(node: &Node, has_member: bool) -> Result<Interception, NodeError> {
+    const FIELD: &str = "node.metadata.INTERCEPTION_MODE";
+    match metadata(node, "INTERCEPTION_MODE", FIELD)? {
+        "REDIRECT" | "" if has_member => Ok(Interception::Redirect),
+        "REDIRECT" | "NONE" | "" => Ok(Interception::None),
+        text => Err(NodeError::BadValue { field: FIELD, found: shown(text), expected: "\"REDIRECT\" or \"NONE\"" }),
+    }
+}
+
+/// A metadata key with two values.
+struct Choice {
+    key: &'static str,
+    field: &'static str,
+    yes: &'static str,
+    no: &'static str,
+    expected: &'static str,
+}
+
+const CLUSTERS: Choice = Choice {
+    key: "CLUSTERS",
+    field: "node.metadata.CLUSTERS",
+    yes: "on-demand",
+    no: "eager",
+    expected: "\"on-demand\" or \"eager\"",
+};
+
+const ENDPOINTS: Choice = Choice {
+    key: "ENDPOINTS",
+    field: "node.metadata.ENDPOINTS",
+    yes: "single",
+    no: "whole",
+    expected: "\"single\" (LEDS) or \"whole\"",
+};
+
+fn choice(node: &Node, choice: &Choice, default: bool) -> Result<bool, NodeError> {
+    let Choice { key, field, yes, no, expected } = *choice;
+    match metadata(node, key, field)? {
+        "" => Ok(default),
+        text if text == yes => Ok(true),
+        text if text == no => Ok(false),
+        text => Err(NodeError::BadValue { field, found: shown(text), expected }),
     }
 }
 

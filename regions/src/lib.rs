@@ -8,6 +8,7 @@
 
 pub mod catalog;
 pub mod class;
+pub mod interest;
 pub mod resource;
 pub mod server;
 pub mod session;

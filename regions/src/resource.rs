@@ -7,9 +7,9 @@ use std::sync::Arc;
 use bytes::{BufMut, Bytes, BytesMut};
 use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-/// The five types Isthmus serves, in the order in which one change must reach a client: nothing may be referred to
+/// The types Isthmus serves, in the order in which one change must reach a client: nothing may be referred to
 /// before it is there (xDS protocol, "Eventual consistency considerations").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ResourceType {
@@ -17,6 +17,8 @@ pub enum ResourceType {
     Cluster,
     /// EDS.
     Assignment,
+    /// LEDS: endpoints one by one.
+    Endpoint,
     /// LDS.
     Listener,
     /// SRDS: scoped routes.
@@ -26,16 +28,18 @@ pub enum ResourceType {
 }
 
 /// How many resource types there are.
-pub const TYPES: usize = 5;
+pub const TYPES: usize = 6;
 
 impl ResourceType {
     /// All types, in dependency order.
-    pub const ALL: [Self; TYPES] = [Self::Cluster, Self::Assignment, Self::Listener, Self::Scope, Self::Route];
+    pub const ALL: [Self; TYPES] =
+        [Self::Cluster, Self::Assignment, Self::Endpoint, Self::Listener, Self::Scope, Self::Route];
 
     pub fn url(self) -> &'static str {
         match self {
             Self::Cluster => "type.googleapis.com/envoy.config.cluster.v3.Cluster",
             Self::Assignment => "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
+            Self::Endpoint => "type.googleapis.com/envoy.config.endpoint.v3.LbEndpoint",
             Self::Listener => "type.googleapis.com/envoy.config.listener.v3.Listener",
             Self::Scope => "type.googleapis.com/envoy.config.route.v3.ScopedRouteConfiguration",
             Self::Route => "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
@@ -51,6 +55,7 @@ impl ResourceType {
         match self {
             Self::Cluster => "cds",
             Self::Assignment => "eds",
+            Self::Endpoint => "leds",
             Self::Listener => "lds",
             Self::Scope => "srds",
             Self::Route => "rds",
@@ -67,6 +72,18 @@ impl ResourceType {
     pub fn index(self) -> usize {
         self as usize
     }
+
+    /// This type's item of a table by type.
+    pub fn pick<T>(self, [clusters, assignments, endpoints, listeners, scopes, routes]: &[T; TYPES]) -> &T {
+        match self {
+            Self::Cluster => clusters,
+            Self::Assignment => assignments,
+            Self::Endpoint => endpoints,
+            Self::Listener => listeners,
+            Self::Scope => scopes,
+            Self::Route => routes,
+        }
+    }
 }
 
 /// A resource with its bytes. Cloning costs one reference count.
@@ -79,7 +96,9 @@ struct Body {
     /// A whole `envoy.service.discovery.v3.Resource` message.
     delta: Bytes,
     /// Where in `delta` the `google.protobuf.Any` stands.
-    any: Range<usize>,
+    any: Range<u32>,
+    /// What has to follow it, see [`Resource::load`].
+    load: Option<Arc<str>>,
 }
 
 // Field numbers of envoy.service.discovery.v3.Resource and google.protobuf.Any.
@@ -105,11 +124,31 @@ impl Resource {
         let mut delta = BytesMut::with_capacity(total);
         put_field(RESOURCE_VERSION, version_text(version).as_bytes(), &mut delta);
         put_head(RESOURCE_RESOURCE, any_len, &mut delta);
-        let any = delta.len()..delta.len() + any_len;
+        let any = offset(delta.len())..offset(delta.len() + any_len);
         put_field(ANY_TYPE_URL, url.as_bytes(), &mut delta);
         put_field(ANY_VALUE, &value, &mut delta);
         put_field(RESOURCE_NAME, name.as_bytes(), &mut delta);
-        Self(Arc::new(Body { name: Arc::from(name), version, delta: delta.freeze(), any }))
+        Self(Arc::new(Body { name: Arc::from(name), version, delta: delta.freeze(), any, load: None }))
+    }
+
+    /// The same resource, said to need this to follow it.
+    pub fn followed_by(self, load: &str) -> Self {
+        let Body { name, version, delta, any, .. } = &*self.0;
+        // Most clusters and their load assignments share a name, and then its bytes too.
+        let load = if load == &**name { name.clone() } else { Arc::from(load) };
+        Self(Arc::new(Body {
+            name: name.clone(),
+            version: *version,
+            delta: delta.clone(),
+            any: any.clone(),
+            load: Some(load),
+        }))
+    }
+
+    /// What has to follow, asked for or not, because Envoy holds this back until then: a cluster's load assignment, or a
+    /// load assignment's endpoints, by the beginning of their names.
+    pub fn load(&self) -> Option<&Arc<str>> {
+        self.0.load.as_ref()
     }
 
     pub fn name(&self) -> &Arc<str> {
@@ -121,18 +160,22 @@ impl Resource {
     }
 
     /// A whole delta `Resource` message.
-    pub fn delta_bytes(&self) -> &[u8] {
+    pub fn delta_bytes(&self) -> &Bytes {
         &self.0.delta
     }
 
     /// The same resource as the `Any` that a state-of-the-world response holds.
-    pub fn any_bytes(&self) -> &[u8] {
-        self.0.delta.get(self.0.any.clone()).unwrap_or_default()
+    pub fn any_bytes(&self) -> Bytes {
+        self.0.delta.slice(self.0.any.start as usize..self.0.any.end as usize)
     }
 
-    /// The summand of this resource in the digest of its type, see [`crate::snapshot::TypeView::digest`].
+    pub fn any_len(&self) -> usize {
+        self.0.any.len()
+    }
+
+    /// The summand of this resource in the digest of its type, see [`crate::snapshot::View::digest`].
     pub fn digest(&self) -> u64 {
-        xxhash_rust::xxh3::xxh3_64_with_seed(self.0.name.as_bytes(), self.0.version)
+        xxh3_64_with_seed(self.0.name.as_bytes(), self.0.version)
     }
 }
 
@@ -149,6 +192,16 @@ impl fmt::Debug for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}@{:016x}", self.0.name, self.0.version)
     }
+}
+
+/// Resources are far below 4 GiB: the largest, a load assignment of 100,000 endpoints, has 4 MiB.
+fn offset(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
+/// Whether a client's spelling of a version means this one. It costs no allocation: a resumed stream brings thousands.
+pub fn is_version(text: &str, version: u64) -> bool {
+    text.len() == VERSION_LEN && u64::from_str_radix(text, 16) == Ok(version)
 }
 
 /// How a version stands on the wire.

@@ -1,125 +1,144 @@
 //! What one class of clients should hold, as an immutable value: readers share it, and never wait for the writer.
+//!
+//! A [`Snapshot`] is put together from [`Part`]s, the present state of the catalog's shelves. Classes that must be sent
+//! the same bytes share the part, its log of changes included, so a thousand classes cost little more than one.
 
-use std::sync::Arc;
+mod log;
+mod part;
 
-use rpds::RedBlackTreeMapSync;
+pub use log::{Change, Log, MAX_LOG_CHANGES, Was};
+pub use part::Part;
 
 use crate::resource::{Resource, ResourceType, TYPES};
-
-/// Commits that a snapshot remembers. A stream that is further behind compares everything instead.
-pub const MAX_LOG_COMMITS: usize = 128;
-/// Changes that a snapshot remembers, over all commits. Beyond it comparing everything is not dearer.
-pub const MAX_LOG_CHANGES: usize = 65_536;
+use crate::translate::{cluster, grpc};
 
 /// All resources of one class at one moment. Cloning it, or making the next one, copies no resource.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     seq: u64,
-    types: [TypeView; TYPES],
-    /// The latest commits, oldest first. Their sequence numbers are contiguous and end at `seq`.
-    log: Arc<[Arc<Commit>]>,
+    computed: Computed,
+    types: [View; TYPES],
+}
+
+/// What is made up, from its name alone, for who asks for something that is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Computed {
+    Nothing,
+    /// Clusters, for clients that fetch them when they need them.
+    Clusters,
+    /// Listeners of gRPC servers (gRFC A36), and of services that are not there.
+    GrpcListeners,
 }
 
 /// The resources of one type.
-#[derive(Clone, Debug)]
-pub struct TypeView {
-    resources: RedBlackTreeMapSync<Arc<str>, Resource>,
-    digest: u64,
-    changed_at: u64,
-}
-
-/// What one publication changed; names may since have changed again.
-#[derive(Debug, Default)]
-pub struct Commit {
-    pub seq: u64,
-    pub changes: Vec<(ResourceType, Arc<str>)>,
+#[derive(Clone, Debug, Default)]
+pub struct View {
+    /// What a wildcard subscription covers.
+    star: Part,
+    /// What is there for who names it, and only for them.
+    named: Vec<Part>,
+    /// Since when the view consists of these parts: what changed before that cannot be told from their logs.
+    since: u64,
 }
 
 impl Snapshot {
-    pub(crate) fn new(seq: u64, types: [TypeView; TYPES], log: Arc<[Arc<Commit>]>) -> Self {
-        Self { seq, types, log }
+    pub(crate) fn new(seq: u64, computed: Computed, types: [View; TYPES]) -> Self {
+        Self { seq, computed, types }
     }
 
-    /// Counts publications of this class.
+    /// Counts the catalog's commits.
     pub fn seq(&self) -> u64 {
         self.seq
     }
 
-    pub fn of(&self, resource_type: ResourceType) -> &TypeView {
-        let [clusters, assignments, listeners, scopes, routes] = &self.types;
-        match resource_type {
-            ResourceType::Cluster => clusters,
-            ResourceType::Assignment => assignments,
-            ResourceType::Listener => listeners,
-            ResourceType::Scope => scopes,
-            ResourceType::Route => routes,
+    /// Whether these clients fetch clusters when they need them, instead of following all of them.
+    pub fn is_on_demand(&self) -> bool {
+        self.computed == Computed::Clusters
+    }
+
+    /// Whether these clients want to be told at once what there is not: gRPC would wait 15 s for it (gRFC A88).
+    pub fn tells_what_is_missing(&self) -> bool {
+        self.computed == Computed::GrpcListeners
+    }
+
+    pub fn of(&self, resource_type: ResourceType) -> &View {
+        resource_type.pick(&self.types)
+    }
+
+    /// What a client that asks for this name gets. With on-demand clusters that is never nothing: Envoy asks for a
+    /// cluster once, and after a "no" never again, so what is not there is a cluster without hosts until it is born. Nor
+    /// is it for gRPC's listeners: state-of-the-world xDS has no "no", and clients wait 15 s for it.
+    pub fn find(&self, resource_type: ResourceType, name: &str) -> Option<Resource> {
+        if let Some(found) = self.of(resource_type).get(name) {
+            return Some(found.clone());
+        }
+        match (self.computed, resource_type) {
+            (Computed::Clusters, ResourceType::Cluster) => Some(cluster::stand_in(name)),
+            (Computed::GrpcListeners, ResourceType::Listener) => {
+                grpc::server_listener(name).or_else(|| grpc::stand_in(name))
+            }
+            _ => None,
         }
     }
-
-    /// Names of this type that may differ from what they were at `seq`, repeated if they changed repeatedly.
-    /// `None`: that is too long ago to tell.
-    pub fn changed_since(&self, resource_type: ResourceType, seq: u64) -> Option<impl Iterator<Item = &Arc<str>>> {
-        let behind = usize::try_from(self.seq.checked_sub(seq)?).ok()?;
-        let start = self.log.len().checked_sub(behind)?;
-        let commits = self.log.get(start..)?;
-        let changes = commits.iter().flat_map(|commit| &commit.changes);
-        Some(changes.filter(move |(t, _)| *t == resource_type).map(|(_, name)| name))
-    }
 }
 
-impl Default for TypeView {
-    fn default() -> Self {
-        Self { resources: RedBlackTreeMapSync::new_sync(), digest: 0, changed_at: 0 }
+impl View {
+    pub(crate) fn new(star: Part, named: Vec<Part>, since: u64) -> Self {
+        Self { star, named, since }
     }
-}
 
-impl TypeView {
+    fn parts(&self) -> impl Iterator<Item = &Part> {
+        std::iter::once(&self.star).chain(&self.named)
+    }
+
     pub fn get(&self, name: &str) -> Option<&Resource> {
-        self.resources.get(name)
+        self.parts().find_map(|part| part.get(name))
     }
 
-    /// In order of names.
+    /// All resources whose names begin so.
+    pub fn under<'a>(&'a self, begin: &'a str) -> impl Iterator<Item = &'a Resource> {
+        self.parts().flat_map(move |part| part.under(begin))
+    }
+
+    /// What a wildcard covers.
+    pub fn star(&self) -> &Part {
+        &self.star
+    }
+
+    /// What a wildcard covers, in order of names.
     pub fn iter(&self) -> impl Iterator<Item = &Resource> {
-        self.resources.values()
+        self.star.iter()
     }
 
+    /// How many resources a wildcard covers.
     pub fn len(&self) -> usize {
-        self.resources.size()
+        self.star.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.resources.is_empty()
+        self.star.is_empty()
     }
 
     /// A version for the type as a whole: the sum of [`Resource::digest`] over all resources. It depends on names and
     /// versions only, so it is equal on every replica, and it costs O(1) to keep.
     pub fn digest(&self) -> u64 {
-        self.digest
+        self.parts().fold(0, |sum, part| sum.wrapping_add(part.digest()))
     }
 
     /// The last commit that changed anything of this type.
     pub fn changed_at(&self) -> u64 {
-        self.changed_at
+        self.parts().map(Part::changed_at).max().unwrap_or(0).max(self.since)
     }
 
-    /// Puts a resource. Returns false, having done nothing, if the same bytes are there already.
-    pub(crate) fn put(&mut self, resource: Resource, seq: u64) -> bool {
-        match self.resources.get(resource.name()) {
-            Some(old) if *old == resource => return false,
-            Some(old) => self.digest = self.digest.wrapping_sub(old.digest()),
-            None => {}
-        }
-        self.digest = self.digest.wrapping_add(resource.digest());
-        self.changed_at = seq;
-        self.resources.insert_mut(resource.name().clone(), resource);
-        true
-    }
-
-    /// Returns false if it was not there.
-    pub(crate) fn remove(&mut self, name: &str, seq: u64) -> bool {
-        let Some(old) = self.resources.get(name) else { return false };
-        self.digest = self.digest.wrapping_sub(old.digest());
-        self.changed_at = seq;
-        self.resources.remove_mut(name)
+    /// What may differ from what it was at `seq`, newest change first, repeated if it changed repeatedly. The flag says
+    /// whether a wildcard covers it. `None`: that is too long ago to tell.
+    pub fn changes_since(&self, seq: u64) -> Option<impl Iterator<Item = (bool, &Change)>> {
+        let told = seq >= self.since && self.parts().all(|part| part.changed_at() <= seq || seq >= part.log().from());
+        told.then(|| {
+            let star = std::iter::once((true, &self.star));
+            let parts = star.chain(self.named.iter().map(|part| (false, part)));
+            let changed = parts.filter(move |(_, part)| part.changed_at() > seq);
+            changed.flat_map(move |(star, part)| part.log().since(seq).map(move |change| (star, change)))
+        })
     }
 }

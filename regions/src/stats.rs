@@ -111,22 +111,12 @@ impl Gauge {
 
 impl StreamStats {
     pub fn of(&self, resource_type: ResourceType) -> &TypeStats {
-        pick(&self.by_type, resource_type)
+        resource_type.pick(&self.by_type)
     }
 }
 
 impl CatalogStats {
     pub fn resources_of(&self, resource_type: ResourceType) -> &Gauge {
-        pick(&self.resources, resource_type)
-    }
-}
-
-fn pick<T>([clusters, assignments, listeners, scopes, routes]: &[T; TYPES], resource_type: ResourceType) -> &T {
-    match resource_type {
-        ResourceType::Cluster => clusters,
-        ResourceType::Assignment => assignments,
-        ResourceType::Listener => listeners,
-        ResourceType::Scope => scopes,
-        ResourceType::Route => routes,
+        resource_type.pick(&self.resources)
     }
 }

@@ -10,7 +10,7 @@ use federation::model::{
 use federation::view::ClientClass;
 use federation::{Effects, Place, Topology, Vips};
 
-use crate::class::{Class, Profile};
+use crate::class::{Class, Defaults, EnvoyProfile, Interception, Profile};
 
 pub(crate) fn key(text: &str) -> ServiceKey {
     let (namespace, name) = text.split_once('/').expect("namespace/name");
@@ -21,19 +21,40 @@ pub(crate) fn cluster_id(text: &str) -> ClusterId {
     ClusterId::new(text).expect("a cluster id")
 }
 
+pub(crate) fn defaults() -> Defaults {
+    Defaults { region: RegionId::new("eu").expect("a region"), on_demand: true }
+}
+
 pub(crate) fn zone(text: &str) -> Zone {
     Zone::new(text).expect("a zone")
 }
 
-/// A client in region `eu`, zone `eu-a`; with a member, in it.
+/// A client in region `eu`, zone `eu-a`; with a member, in it and intercepted.
 pub(crate) fn class(member: Option<&str>) -> Class {
+    envoy(member, false)
+}
+
+/// A sidecar in `eu-1` that fetches clusters when it needs them.
+pub(crate) fn on_demand() -> Class {
+    envoy(Some("eu-1"), true)
+}
+
+/// A gRPC client without a proxy.
+pub(crate) fn grpc() -> Class {
+    Class { profile: Profile::Grpc, ..class(None) }
+}
+
+fn envoy(member: Option<&str>, on_demand: bool) -> Class {
     let client = ClientClass {
         region: RegionId::new("eu").expect("a region"),
         zone: Some(zone("eu-a")),
         network: Network::default_network(),
         cluster: member.map(cluster_id),
     };
-    Class { client, network_named: false, profile: Profile::Envoy { listen: IpAddr::from([0, 0, 0, 0]) } }
+    let interception = if member.is_some() { Interception::Redirect } else { Interception::None };
+    let profile =
+        Profile::Envoy(EnvoyProfile { listen: IpAddr::from([0, 0, 0, 0]), interception, on_demand, leds: false });
+    Class { client, network_named: false, profile }
 }
 
 /// `10.0.0.1:8080`, followed by `!` for not ready or `~` for draining.

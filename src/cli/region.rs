@@ -29,12 +29,23 @@ pub struct Args {
     /// Serve plaintext xDS on an address that others can reach: for networks that are closed or encrypted by other means.
     #[arg(long)]
     allow_plaintext: bool,
+    /// What sidecars that speak incremental xDS get: the clusters they use, when they use them, or all there are. A node
+    /// that says CLUSTERS in its metadata decides for itself.
+    #[arg(long, value_name = "WHICH", value_enum, default_value_t)]
+    clusters: Clusters,
     #[command(flatten)]
     tls: TlsArgs,
     #[command(flatten)]
     connections: ConnectionArgs,
     #[command(flatten)]
     plane: PlaneArgs,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Clusters {
+    #[default]
+    OnDemand,
+    Eager,
 }
 
 /// How long proxies stay, and how many.
@@ -76,7 +87,7 @@ impl PlaneArgs {
 }
 
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Args { region, source, xds, allow_plaintext, tls, connections, plane } = args;
+    let Args { region, source, xds, allow_plaintext, clusters, tls, connections, plane } = args;
     let region = RegionId::new(&region).map_err(|error| BadUsage(format!("--region: {error}")))?;
     if !xds.ip().is_loopback() && !allow_plaintext {
         let text = format!(
@@ -94,7 +105,13 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         authority,
         admin: plane.admin,
         sync_deadline: plane.sync_deadline(),
-        serve: Some(Serve { region, xds, tls: tls.served()?, limits: connections.limits() }),
+        serve: Some(Serve {
+            region,
+            xds,
+            tls: tls.served()?,
+            on_demand: clusters == Clusters::OnDemand,
+            limits: connections.limits(),
+        }),
         writers: None,
     };
     plane::run(plane, shutdown).await?;

@@ -122,7 +122,12 @@ fn bootstrap(identity: &Identity, listen: Ipv4Addr, xds: SocketAddr, admin: Sock
             "id": format!("demo-{region}"),
             "cluster": "isthmus-demo",
             "locality": {"region": region, "zone": zone},
-            "metadata": {"CLUSTER_ID": cluster, "NAMESPACE": namespace, "LISTEN": listen.to_string()},
+            "metadata": {
+                "CLUSTER_ID": cluster,
+                "NAMESPACE": namespace,
+                "LISTEN": listen.to_string(),
+                "INTERCEPTION_MODE": "NONE",
+            },
         },
         "admin": {"address": at(admin)},
         "overload_manager": {"resource_monitors": [{
@@ -175,7 +180,12 @@ mod tests {
         assert_eq!(made.pointer("/node/locality"), Some(&json!({"region": "eu", "zone": "eu-a"})));
         assert_eq!(
             made.pointer("/node/metadata"),
-            Some(&json!({"CLUSTER_ID": "eu-1", "NAMESPACE": "shop", "LISTEN": "127.0.41.1"}))
+            Some(&json!({
+                "CLUSTER_ID": "eu-1",
+                "NAMESPACE": "shop",
+                "LISTEN": "127.0.41.1",
+                "INTERCEPTION_MODE": "NONE",
+            }))
         );
         assert_eq!(made.pointer("/static_resources/clusters").and_then(Value::as_array).map(Vec::len), Some(1));
         assert_eq!(made.pointer("/static_resources/listeners"), None);

@@ -125,7 +125,8 @@ impl Show {
         let plane = federation.region("eu").await;
         plane.has_service("shop/web", &["eu-1", "us-1"], 6).await;
         let spec = EnvoySpec::new("client", "eu", "eu-a", plane.xds());
-        let spec = spec.metadata("CLUSTER_ID", "eu-1").metadata("LISTEN", "127.0.0.1");
+        let spec =
+            spec.metadata("CLUSTER_ID", "eu-1").metadata("LISTEN", "127.0.0.1").metadata("INTERCEPTION_MODE", "NONE");
         let envoy = Envoy::start(spec).await;
         envoy.wait_live(LIVE_LIMIT).await;
         let traffic = Traffic::start("127.0.0.1:15080".parse().unwrap(), HOST, PER_SECOND);

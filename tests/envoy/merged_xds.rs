@@ -57,6 +57,8 @@ fn envoys_hold_what_the_slices_of_all_members_hold() {
                 EnvoySpec::new(&node, region, &format!("{region}-a"), plane.xds())
                     .metadata("CLUSTER_ID", id.as_str())
                     .metadata("LISTEN", format!("127.11.{number}.{octet}"))
+                    // All clusters, so that all can be compared.
+                    .metadata("CLUSTERS", "eager")
             };
             envoys.push((region, Envoy::start(spec("delta", 1)).await));
             envoys.push((region, Envoy::start(spec("sotw", 2).state_of_the_world()).await));

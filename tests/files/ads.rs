@@ -27,11 +27,13 @@ const MAX_RESPONSES: usize = 1_000;
 pub(super) type Resources = BTreeMap<(&'static str, String), (String, Vec<u8>)>;
 
 pub(super) fn node(region: &str, zone: &str, cluster: Option<&str>) -> Node {
-    let cluster = cluster.map(|id| ("CLUSTER_ID".to_owned(), Value { kind: Some(Kind::StringValue(id.to_owned())) }));
+    let text = |text: &str| Value { kind: Some(Kind::StringValue(text.to_owned())) };
+    let cluster = cluster.map(|id| ("CLUSTER_ID".to_owned(), text(id)));
+    let metadata = cluster.into_iter().chain([("CLUSTERS".to_owned(), text("eager"))]);
     Node {
         id: format!("{region}-{zone}"),
         locality: Some(Locality { region: region.to_owned(), zone: zone.to_owned(), sub_zone: String::new() }),
-        metadata: Some(Struct { fields: cluster.into_iter().collect() }),
+        metadata: Some(Struct { fields: metadata.collect() }),
         ..Node::default()
     }
 }

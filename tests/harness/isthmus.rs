@@ -35,6 +35,7 @@ pub enum Source<'a> {
 pub struct Isthmus {
     name: String,
     process: Process,
+    args: Vec<String>,
     admin: SocketAddr,
     xds: Option<SocketAddr>,
     _folder: TempDir,
@@ -86,12 +87,19 @@ impl Isthmus {
         Self::spawn(&format!("region-{region}"), args, Some(xds), filter)
     }
 
+    /// Kills it and starts it anew, on the same ports.
+    pub fn restart(&mut self) {
+        self.process.kill();
+        let args = self.args.clone();
+        self.process = Process::spawn(&self.name, Path::new(BINARY), args, self._folder.path());
+    }
+
     fn spawn(name: &str, mut args: Vec<String>, xds: Option<SocketAddr>, filter: &str) -> Self {
         let folder = tempfile::Builder::new().prefix(&format!("isthmus-{name}-")).tempdir().expect("make a folder");
         let admin = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free()));
         args.extend([format!("--admin={admin}"), "--log-format=json".to_owned(), format!("--log={filter}")]);
-        let process = Process::spawn(name, Path::new(BINARY), args, folder.path());
-        Self { name: name.to_owned(), process, admin, xds, _folder: folder }
+        let process = Process::spawn(name, Path::new(BINARY), args.clone(), folder.path());
+        Self { name: name.to_owned(), process, args, admin, xds, _folder: folder }
     }
 
     /// Ready as its own `/readyz` says.

@@ -170,6 +170,16 @@ impl Envoy {
         eventually(what, limit, async || check(self).await).await
     }
 
+    /// Resident memory, in KiB.
+    pub fn resident_kib(&self) -> u64 {
+        self.process.resident_kib()
+    }
+
+    /// CPU time it has used.
+    pub fn cpu(&self) -> Duration {
+        self.process.cpu()
+    }
+
     /// What it logged last.
     pub fn log_tail(&self, lines: usize) -> String {
         self.process.log_tail(lines)

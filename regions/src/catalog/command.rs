@@ -1,9 +1,12 @@
 //! How streams, which are asynchronous, talk to the catalog, which is not.
 
+use std::sync::Arc;
+
 use tokio::sync::{mpsc, oneshot};
 
 use super::{ClassSubscription, OpenError};
 use crate::class::Class;
+use crate::interest::Interest;
 
 /// Commands that may wait. Each stream sends one and waits for its answer.
 pub const COMMAND_CAPACITY: usize = 1_024;
@@ -11,7 +14,7 @@ pub const COMMAND_CAPACITY: usize = 1_024;
 /// What a stream asks of the catalog.
 #[derive(Debug)]
 pub enum CatalogCommand {
-    Open { class: Class, reply: oneshot::Sender<Result<ClassSubscription, OpenError>> },
+    Open { class: Class, interest: Arc<Interest>, reply: oneshot::Sender<Result<ClassSubscription, OpenError>> },
 }
 
 /// The streams' end. The owner of the catalog reads the other end and calls [`super::Catalog::handle_command`].
@@ -32,10 +35,14 @@ pub fn channel() -> (CatalogHandle, mpsc::Receiver<CatalogCommand>) {
 }
 
 impl CatalogHandle {
-    /// Opens a class. Dropping the subscription releases it.
-    pub async fn open(&self, class: Class) -> Result<Result<ClassSubscription, OpenError>, CatalogClosed> {
+    /// Opens a class for a stream that wants what `interest` says. Dropping the subscription releases it.
+    pub async fn open(
+        &self,
+        class: Class,
+        interest: Arc<Interest>,
+    ) -> Result<Result<ClassSubscription, OpenError>, CatalogClosed> {
         let (reply, answer) = oneshot::channel();
-        self.sender.send(CatalogCommand::Open { class, reply }).await.map_err(|_| CatalogClosed)?;
+        self.sender.send(CatalogCommand::Open { class, interest, reply }).await.map_err(|_| CatalogClosed)?;
         answer.await.map_err(|_| CatalogClosed)
     }
 }

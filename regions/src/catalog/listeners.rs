@@ -30,12 +30,28 @@ pub(super) type Uses = BTreeMap<(u16, IpAddr), Use>;
 /// A listener that must be there (`Some`) or must not.
 pub(super) type Change = (String, Option<Resource>);
 
+/// How many destinations share a port's listener. HTTP has it if both want it: bytes then need exceptions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Users {
+    http: usize,
+    tcp: usize,
+}
+
+/// What a port's shared listener takes connections for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Http,
+    Tcp,
+}
+
 pub(super) struct Listeners {
     listen: IpAddr,
+    /// TCP clusters are asked for by address, so a port is enough and no VIP needs a listener of its own.
+    on_demand: bool,
     /// The member's service ranges; `None` while it is not a member, and then nothing is listened to.
     prefixes: Option<Vec<IpNet>>,
-    /// Ports with HTTP listeners, and how many destinations share them.
-    http: BTreeMap<u16, usize>,
+    /// Ports with listeners for all VIPs, and how many destinations share them.
+    shared: BTreeMap<u16, Users>,
     exact: BTreeMap<(u16, IpAddr), BTreeMap<ServiceKey, Use>>,
     dirty_base: bool,
     dirty_ports: BTreeSet<u16>,
@@ -43,11 +59,12 @@ pub(super) struct Listeners {
 }
 
 impl Listeners {
-    pub(super) fn new(listen: IpAddr) -> Self {
+    pub(super) fn new(listen: IpAddr, on_demand: bool) -> Self {
         Self {
             listen,
+            on_demand,
             prefixes: None,
-            http: BTreeMap::new(),
+            shared: BTreeMap::new(),
             exact: BTreeMap::new(),
             dirty_base: false,
             dirty_ports: BTreeSet::new(),
@@ -74,7 +91,7 @@ impl Listeners {
         if self.prefixes.as_deref() != prefixes {
             self.prefixes = prefixes.map(<[IpNet]>::to_vec);
             self.dirty_base = true;
-            self.dirty_ports.extend(self.http.keys());
+            self.dirty_ports.extend(self.shared.keys());
             self.dirty_exact.extend(self.exact.keys());
         }
     }
@@ -97,37 +114,51 @@ impl Listeners {
     }
 
     fn claim(&mut self, key: &ServiceKey, at: (u16, IpAddr), wish: &Use) {
-        if *wish == Use::Http {
-            let users = self.http.entry(at.0).or_default();
-            *users += 1;
-            if *users == 1 {
-                self.port_turned(at.0);
-            }
-        } else {
+        if *wish != Use::Http {
             self.exact.entry(at).or_default().insert(key.clone(), wish.clone());
             self.dirty_exact.insert(at);
         }
+        self.count(at.0, wish, |users| *users += 1);
     }
 
     fn withdraw(&mut self, key: &ServiceKey, at: (u16, IpAddr), was: &Use) {
-        if *was == Use::Http {
-            let users = self.http.get(&at.0).copied().unwrap_or_default();
-            if users > 1 {
-                self.http.insert(at.0, users - 1);
-            } else {
-                self.http.remove(&at.0);
-                self.port_turned(at.0);
-            }
-        } else if let Some(claims) = self.exact.get_mut(&at) {
+        if let Some(claims) = self.exact.get_mut(&at) {
             claims.remove(key);
             if claims.is_empty() {
                 self.exact.remove(&at);
             }
             self.dirty_exact.insert(at);
         }
+        self.count(at.0, was, |users| *users = users.saturating_sub(1));
     }
 
-    /// A port got its first HTTP service, or lost its last: the untouched ones on it need their exception, or not.
+    fn count(&mut self, port: u16, wish: &Use, step: impl FnOnce(&mut usize)) {
+        let before = self.kind(port);
+        let users = self.shared.entry(port).or_default();
+        match wish {
+            Use::Http => step(&mut users.http),
+            Use::Tcp(_) if self.on_demand => step(&mut users.tcp),
+            Use::Tcp(_) | Use::Untouched => {}
+        }
+        if *users == Users::default() {
+            self.shared.remove(&port);
+        }
+        if self.kind(port) != before {
+            self.port_turned(port);
+        }
+    }
+
+    /// What the listener that all VIPs of a port share does, if there is one.
+    fn kind(&self, port: u16) -> Option<Kind> {
+        match self.shared.get(&port)? {
+            Users { http: 0, tcp: 0 } => None,
+            Users { http: 0, .. } => Some(Kind::Tcp),
+            Users { .. } => Some(Kind::Http),
+        }
+    }
+
+    /// A port's shared listener came, went or does something else now: those on it that it is not for need their
+    /// exception, or not.
     fn port_turned(&mut self, port: u16) {
         self.dirty_ports.insert(port);
         let lowest = (port, IpAddr::from([0, 0, 0, 0]));
@@ -136,19 +167,24 @@ impl Listeners {
     }
 
     fn port(&self, port: u16, v6: bool) -> Option<Resource> {
-        let prefixes = self.prefixes.as_deref().filter(|_| self.http.contains_key(&port))?;
+        let prefixes = self.prefixes.as_deref()?;
+        let kind = self.kind(port)?;
         // Without a range of this family there is nothing to recognise federated traffic by.
-        prefixes.iter().any(|net| matches!(net, IpNet::V6(_)) == v6).then(|| listener::http_port(port, v6, prefixes))
+        prefixes.iter().any(|net| matches!(net, IpNet::V6(_)) == v6).then(|| match kind {
+            Kind::Http => listener::http_port(port, v6, prefixes, self.on_demand),
+            Kind::Tcp => listener::tcp_port(port, v6, prefixes),
+        })
     }
 
     fn exact(&self, at: (u16, IpAddr)) -> Option<Resource> {
         self.prefixes.as_ref()?;
         let (_, wish) = self.exact.get(&at)?.first_key_value()?;
-        let cluster = match wish {
-            Use::Tcp(cluster) => cluster,
-            Use::Untouched if self.http.contains_key(&at.0) => names::PASSTHROUGH,
-            Use::Untouched | Use::Http => return None,
-        };
-        Some(listener::tcp_vip(SocketAddr::new(at.1, at.0), cluster))
+        let vip = SocketAddr::new(at.1, at.0);
+        match (wish, self.kind(at.0)) {
+            (Use::Tcp(cluster), _) if !self.on_demand => Some(listener::tcp_vip(vip, cluster)),
+            (Use::Tcp(_), Some(Kind::Http)) => Some(listener::tcp_vip_on_demand(vip)),
+            (Use::Untouched, Some(_)) => Some(listener::tcp_vip(vip, names::PASSTHROUGH)),
+            (Use::Tcp(_) | Use::Untouched | Use::Http, _) => None,
+        }
     }
 }

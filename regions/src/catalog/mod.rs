@@ -1,44 +1,57 @@
 //! The only writer of what clients are served. It lives on the engine's thread: [`Effects`] go in, and each open class
-//! of clients gets a new immutable [`Snapshot`] through a watch channel, at most one for each call.
+//! of clients gets a new immutable [`Snapshot`], at most one for each call.
 //!
-//! Work is proportional to what changed: a service is derived again only if it, its VIPs or the topology changed, only
-//! its load assignments are encoded unless its ports or VIPs changed too, and bytes that are equal go nowhere.
+//! Resources stand on [`shelf::Shelf`]s, one for each audience of each type; a class is a choice of shelves, see
+//! [`label`]. Work is proportional to what changed: a service's resources are encoded again once for each audience whose
+//! bytes may differ, an endpoint that changes concerns load assignments only, and bytes that are equal go nowhere.
 
-mod class_state;
 mod command;
+mod feed;
+mod label;
 mod listeners;
+mod shelf;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use federation::Effects;
-use tokio::sync::watch;
 
 use crate::class::Class;
-use crate::snapshot::Snapshot;
+use crate::interest::Interest;
+use crate::resource::{ResourceType, TYPES};
+use crate::snapshot::{Snapshot, View};
 use crate::stats::Stats;
-use class_state::ClassState;
+use feed::{Concerns, Feed};
+use label::{Label, Sources};
+use shelf::{Committed, Shelf};
 use world::World;
 
 pub use command::{COMMAND_CAPACITY, CatalogClosed, CatalogCommand, CatalogHandle, channel};
+pub use feed::ClassSubscription;
 
-/// Classes that are kept current at a time. Each costs memory for all resources and time for every change, and anyone
-/// who can connect can name one.
+/// Classes that are kept current at a time. Each may cost memory for load assignments and time for every change, and
+/// anyone who can connect can name one.
 pub const MAX_CLASSES: usize = 512;
 
 /// Keeps what the federation decided, and serves it to classes of clients.
 pub struct Catalog {
     world: World,
+    /// Counts commits: rounds that changed anything for anybody.
+    seq: u64,
+    shelves: BTreeMap<Label, Shelf>,
     classes: BTreeMap<Class, ClassState>,
     ready: bool,
+    /// Classes changed shelves since it was last seen to which ones are used.
+    moved: bool,
     stats: Arc<Stats>,
 }
 
-/// A class's snapshots, as long as this or a clone of it is held. `None` until the catalog is ready.
-#[derive(Clone, Debug)]
-pub struct ClassSubscription {
-    pub snapshots: watch::Receiver<Option<Arc<Snapshot>>>,
+struct ClassState {
+    sources: [Sources; TYPES],
+    /// Since when each type comes from these.
+    since: [u64; TYPES],
+    feed: Arc<Feed>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,60 +64,75 @@ pub enum OpenError {
 
 impl Catalog {
     pub fn new(stats: Arc<Stats>) -> Self {
-        Self { world: World::default(), classes: BTreeMap::new(), ready: false, stats }
+        Self {
+            world: World::default(),
+            seq: 0,
+            shelves: BTreeMap::new(),
+            classes: BTreeMap::new(),
+            ready: false,
+            moved: false,
+            stats,
+        }
     }
 
     /// Takes in what the engine decided and publishes to each class what changed for it.
     pub fn apply(&mut self, effects: &Effects) {
         self.reap();
+        let ranked_by_cluster = self.world.ranks_by_cluster();
         let dirty = self.world.apply(effects, &self.stats.catalog);
-        let mut everything = None;
-        for state in self.classes.values_mut() {
-            if dirty.topology {
-                let all = everything.get_or_insert_with(|| self.world.all_keys());
-                state.update(all, true, &self.world, &self.stats.catalog);
-            } else {
-                let local = state.member().and_then(|member| dirty.local.get(member));
-                if dirty.services.is_empty() && local.is_none() {
-                    continue;
-                }
-                let keys: BTreeSet<_> = dirty.services.iter().chain(local.into_iter().flatten()).cloned().collect();
-                state.update(&keys, false, &self.world, &self.stats.catalog);
+        let seq = self.seq + 1;
+        let mut committed: BTreeMap<Label, Committed> = BTreeMap::new();
+        for (label, shelf) in &mut self.shelves {
+            shelf.update(&dirty, &self.world, &self.stats.catalog);
+            if let Some(changes) = shelf.commit(seq) {
+                committed.insert(label.clone(), changes);
             }
-            if self.ready {
-                state.publish(&self.stats.catalog);
-            }
+        }
+        let moved = if dirty.topology || ranked_by_cluster != self.world.ranks_by_cluster() {
+            self.move_classes(seq)
+        } else {
+            BTreeSet::new()
+        };
+        if committed.is_empty() && moved.is_empty() {
+            return;
+        }
+        self.seq = seq;
+        if self.ready {
+            self.publish(&committed, &moved);
         }
     }
 
     /// The class's snapshots; it is built if this is its first client. A class without clients is dropped at the next
     /// [`Catalog::apply`].
-    pub fn open(&mut self, class: &Class) -> Result<ClassSubscription, OpenError> {
-        if !self.classes.contains_key(class) && self.classes.len() >= MAX_CLASSES {
+    pub fn open(&mut self, class: &Class, interest: Arc<Interest>) -> Result<ClassSubscription, OpenError> {
+        if let Some(state) = self.classes.get(class) {
+            return Ok(state.feed.subscribe(interest));
+        }
+        if self.classes.len() >= MAX_CLASSES {
             self.reap();
             if self.classes.len() >= MAX_CLASSES {
                 self.stats.catalog.classes_refused.inc();
                 return Err(OpenError::TooManyClasses);
             }
         }
-        let state = self.classes.entry(class.clone()).or_insert_with(|| {
-            self.stats.catalog.classes.add(1);
-            let mut state = ClassState::new(class.clone(), &self.stats.catalog);
-            state.update(&self.world.all_keys(), true, &self.world, &self.stats.catalog);
-            state
-        });
+        self.stats.catalog.classes.add(1);
+        let sources = label::sources(class, &self.world);
+        self.stock(&sources);
+        let state = ClassState { sources, since: [self.seq; TYPES], feed: Arc::default() };
         if self.ready {
-            state.publish(&self.stats.catalog);
+            self.publish_to(class, &state, &Concerns::nobody());
         }
-        Ok(ClassSubscription { snapshots: state.subscribe() })
+        let subscription = state.feed.subscribe(interest);
+        self.classes.insert(class.clone(), state);
+        Ok(subscription)
     }
 
     /// From now on snapshots are served: every source was fully heard, or the time to wait for them is over. Until
     /// then streams are accepted and wait, because a half-heard world would look like one in which services are gone.
     pub fn set_ready(&mut self) {
         self.ready = true;
-        for state in self.classes.values_mut() {
-            state.publish(&self.stats.catalog);
+        for (class, state) in &self.classes {
+            self.publish_to(class, state, &Concerns::Everybody);
         }
     }
 
@@ -116,20 +144,92 @@ impl Catalog {
     pub fn handle_command(&mut self, command: CatalogCommand) {
         match command {
             // The stream may have ended meanwhile; then nobody is there to be told.
-            CatalogCommand::Open { class, reply } => drop(reply.send(self.open(&class))),
+            CatalogCommand::Open { class, interest, reply } => drop(reply.send(self.open(&class, interest))),
         }
     }
 
-    /// Drops the classes nobody listens to.
+    fn publish(&self, committed: &BTreeMap<Label, Committed>, moved: &BTreeSet<Class>) {
+        for (class, state) in &self.classes {
+            let mut concerns = if moved.contains(class) { Concerns::Everybody } else { Concerns::nobody() };
+            let mut changed = moved.contains(class);
+            for sources in &state.sources {
+                for label in sources.all() {
+                    let Some(changes) = committed.get(label) else { continue };
+                    changed = true;
+                    if changes.all {
+                        concerns = Concerns::Everybody;
+                    }
+                    concerns.add(changes.topics(sources.star.as_ref() == Some(label)));
+                }
+            }
+            if changed {
+                self.publish_to(class, state, &concerns);
+            }
+        }
+    }
+
+    fn publish_to(&self, class: &Class, state: &ClassState, concerns: &Concerns) {
+        let part = |label: &Label| self.shelves.get(label).map(|shelf| shelf.part().clone()).unwrap_or_default();
+        let view = |t: ResourceType| {
+            let sources = t.pick(&state.sources);
+            let star = sources.star.as_ref().map(part).unwrap_or_default();
+            View::new(star, sources.named.iter().map(part).collect(), *t.pick(&state.since))
+        };
+        let snapshot = Snapshot::new(self.seq, label::computed(class), ResourceType::ALL.map(view));
+        state.feed.publish(Arc::new(snapshot), concerns);
+        self.stats.catalog.published.inc();
+    }
+
+    /// Puts up the shelves that are not there yet.
+    fn stock(&mut self, sources: &[Sources; TYPES]) {
+        for label in sources.iter().flat_map(Sources::all) {
+            if !self.shelves.contains_key(label) {
+                let shelf = Shelf::new(label.clone(), &self.world, self.seq, &self.stats.catalog);
+                self.shelves.insert(label.clone(), shelf);
+            }
+        }
+    }
+
+    /// Lets classes take their resources from elsewhere, if that changed: a member joined another network, or services
+    /// began to be ranked by the client's own cluster. Returns those that did.
+    fn move_classes(&mut self, seq: u64) -> BTreeSet<Class> {
+        let new = self.classes.iter().map(|(class, state)| (class, label::sources(class, &self.world), state));
+        let moved: Vec<_> = new
+            .filter(|(_, sources, state)| *sources != state.sources)
+            .map(|(class, sources, _)| (class.clone(), sources))
+            .collect();
+        self.moved |= !moved.is_empty();
+        for (class, sources) in &moved {
+            self.stock(sources);
+            let Some(state) = self.classes.get_mut(class) else { continue };
+            let pairs = state.since.iter_mut().zip(&mut state.sources).zip(sources);
+            for ((since, old), new) in pairs {
+                if old != new {
+                    old.clone_from(new);
+                    *since = seq;
+                }
+            }
+        }
+        moved.into_iter().map(|(class, _)| class).collect()
+    }
+
+    /// Drops the classes nobody listens to, and the shelves nobody takes from.
     fn reap(&mut self) {
         let stats = &self.stats.catalog;
-        self.classes.retain(|_, state| {
-            let used = state.is_used();
-            if !used {
-                state.forget(stats);
-                stats.classes.add(-1);
+        let before = self.classes.len();
+        self.classes.retain(|_, state| state.feed.is_used());
+        stats.classes.add(-i64::try_from(before - self.classes.len()).unwrap_or(0));
+        if before == self.classes.len() && !std::mem::take(&mut self.moved) {
+            return;
+        }
+        let sources = self.classes.values().flat_map(|state| &state.sources);
+        let used: BTreeSet<&Label> = sources.flat_map(Sources::all).collect();
+        self.shelves.retain(|label, shelf| {
+            let keep = used.contains(label);
+            if !keep {
+                shelf.forget(stats);
             }
-            used
+            keep
         });
     }
 }

@@ -4,6 +4,7 @@ use federation::model::AppProtocol;
 
 use super::*;
 use crate::resource::ResourceType::{self, Assignment, Cluster, Listener, Route, Scope};
+use crate::snapshot::{MAX_LOG_CHANGES, Snapshot};
 use crate::testing::*;
 
 /// A catalog with one open class, and what was last seen of it.
@@ -20,13 +21,13 @@ impl Bench {
         let mut catalog = Catalog::new(stats.clone());
         catalog.apply(&two_members());
         catalog.set_ready();
-        let view = catalog.open(&class(member)).expect("a class");
-        let before = view.snapshots.borrow().clone();
+        let view = catalog.open(&class(member), Arc::default()).expect("a class");
+        let before = view.snapshot();
         Self { catalog, stats, view, before }
     }
 
     fn snapshot(&self) -> Arc<Snapshot> {
-        self.view.snapshots.borrow().clone().expect("a snapshot")
+        self.view.snapshot().expect("a snapshot")
     }
 
     fn names(&self, t: ResourceType) -> Vec<String> {
@@ -44,7 +45,8 @@ impl Bench {
         let seq = self.before.as_ref().map_or(0, |before| before.seq());
         let mut out = Vec::new();
         for t in ResourceType::ALL {
-            let names: BTreeSet<_> = after.changed_since(t, seq).expect("a short log").collect();
+            let changes = after.of(t).changes_since(seq).expect("a short log");
+            let names: BTreeSet<_> = changes.map(|(_, change)| &change.name).collect();
             for name in names {
                 let sign = if after.of(t).get(name).is_some() { '+' } else { '-' };
                 out.push(format!("{sign}{} {name}", t.label()));
@@ -110,7 +112,7 @@ fn listeners_stay_when_endpoints_or_further_services_come() {
     let published = bench.apply(&first);
     assert!(published.contains(&"+lds 0.0.0.0_80".to_owned()), "{published:?}");
     assert!(published.contains(&format!("+srds {WEB}")), "{published:?}");
-    assert_eq!(bench.names(Listener), ["0.0.0.0_80", "egress", "virtualOutbound"]);
+    assert_eq!(bench.names(Listener), ["0.0.0.0_80", "virtualOutbound"]);
 
     let mut second = services(vec![web("shop/pay", &["10.8.0.2:8080"])]);
     second.vips = vips("eu-1", "shop/pay", &["10.12.0.8"], &[80], true).vips;
@@ -120,7 +122,7 @@ fn listeners_stay_when_endpoints_or_further_services_come() {
 
     // Its VIP is still there, and is nobody's business any more.
     bench.apply(&service_gone("shop/pay"));
-    assert_eq!(bench.names(Listener), ["0.0.0.0_80", "10.12.0.8_80", "egress", "virtualOutbound"]);
+    assert_eq!(bench.names(Listener), ["0.0.0.0_80", "10.12.0.8_80", "virtualOutbound"]);
 }
 
 #[test]
@@ -132,20 +134,19 @@ fn what_is_not_federated_passes_an_http_port_by() {
     // The member's own Service also has a port 90 that is not exported, and 80 over UDP.
     federated.vips = vips("eu-1", "shop/web", &["10.12.0.7"], &[80, 90], true).vips;
     bench.apply(&federated);
-    assert_eq!(bench.names(Listener), ["0.0.0.0_80", "10.12.0.99_80", "egress", "virtualOutbound"]);
+    assert_eq!(bench.names(Listener), ["0.0.0.0_80", "10.12.0.99_80", "virtualOutbound"]);
     // Once somebody federates port 90, both untouched ones get their exception.
     let other = merged("shop/other", vec![port(90, AppProtocol::Http2, vec![])]);
     let mut effects = services(vec![other]);
     effects.vips = vips("eu-1", "shop/other", &["10.12.0.5"], &[90], true).vips;
     bench.apply(&effects);
-    let expected =
-        ["0.0.0.0_80", "0.0.0.0_90", "10.12.0.7_90", "10.12.0.99_80", "10.12.0.99_90", "egress", "virtualOutbound"];
+    let expected = ["0.0.0.0_80", "0.0.0.0_90", "10.12.0.7_90", "10.12.0.99_80", "10.12.0.99_90", "virtualOutbound"];
     assert_eq!(bench.names(Listener), expected);
     // And loses it with the last user of the port.
     bench.apply(&vips_gone("eu-1", "shop/other"));
-    assert_eq!(bench.names(Listener), ["0.0.0.0_80", "10.12.0.99_80", "egress", "virtualOutbound"]);
+    assert_eq!(bench.names(Listener), ["0.0.0.0_80", "10.12.0.99_80", "virtualOutbound"]);
     bench.apply(&vips_gone("eu-1", "shop/web"));
-    assert_eq!(bench.names(Listener), ["egress", "virtualOutbound"]);
+    assert_eq!(bench.names(Listener), ["virtualOutbound"]);
 }
 
 #[test]
@@ -155,7 +156,7 @@ fn tcp_ports_get_a_listener_for_each_vip() {
     let mut effects = services(vec![db]);
     effects.vips = vips("eu-1", "shop/db", &["10.12.0.3", "fd00::3"], &[3306], true).vips;
     bench.apply(&effects);
-    assert_eq!(bench.names(Listener), ["10.12.0.3_3306", "[fd00::3]_3306", "egress", "virtualOutbound"]);
+    assert_eq!(bench.names(Listener), ["10.12.0.3_3306", "[fd00::3]_3306", "virtualOutbound"]);
     assert!(!bench.names(Scope).iter().any(|name| name.starts_with("outbound")), "no HTTP, no VIP scope");
     assert_eq!(bench.names(Route), ["outbound|3306||db.shop.svc.cluster.local"]);
 }
@@ -210,7 +211,7 @@ fn a_topology_change_derives_all_and_publishes_what_differs() {
     // The client's own member leaves: its listeners go, its services stay.
     let published = bench.apply(&topology(&[("us-1", "us", &["10.13.0.0/20"])]));
     assert!(published.contains(&"-lds virtualOutbound".to_owned()), "{published:?}");
-    assert_eq!(bench.names(Listener), ["egress"]);
+    assert_eq!(bench.names(Listener), [""; 0]);
     assert_eq!(bench.names(Cluster).len(), 4);
 }
 
@@ -224,7 +225,7 @@ fn a_client_that_names_no_network_is_in_that_of_its_member() {
     let mut bench = Bench::new(Some("eu-1"));
     bench.apply(&services(vec![web("shop/web", &["10.8.0.1:8080"])]));
     let before = bench.snapshot().of(Assignment).get(WEB).cloned();
-    bench.apply(&topology);
+    bench.catalog.apply(&topology);
     assert_eq!(bench.snapshot().of(Assignment).get(WEB), before.as_ref(), "still reachable");
 }
 
@@ -232,13 +233,13 @@ fn a_client_that_names_no_network_is_in_that_of_its_member() {
 fn c26_nothing_is_served_before_the_catalog_is_ready() {
     let stats = Arc::new(Stats::default());
     let mut catalog = Catalog::new(stats.clone());
-    let view = catalog.open(&class(None)).expect("a class");
+    let view = catalog.open(&class(None), Arc::default()).expect("a class");
     catalog.apply(&two_members());
     catalog.apply(&services(vec![web("shop/web", &["10.8.0.1:8080"])]));
-    assert!(view.snapshots.borrow().is_none());
+    assert!(view.snapshot().is_none());
     assert_eq!(stats.catalog.published.get(), 0);
     catalog.set_ready();
-    let snapshot = view.snapshots.borrow().clone().expect("a snapshot");
+    let snapshot = view.snapshot().expect("a snapshot");
     assert!(snapshot.of(Cluster).get(WEB).is_some());
     assert_eq!(stats.catalog.published.get(), 1);
 }
@@ -257,7 +258,7 @@ fn a_class_opened_late_holds_the_same_bytes() {
     late.apply(&Effects { vips: effects.vips, ..Effects::default() });
     late.apply(&two_members());
     late.set_ready();
-    let late = late.open(&class(Some("eu-1"))).expect("a class").snapshots.borrow().clone().expect("a snapshot");
+    let late = late.open(&class(Some("eu-1")), Arc::default()).expect("a class").snapshot().expect("a snapshot");
     for t in ResourceType::ALL {
         assert_eq!(early.snapshot().of(t).digest(), late.of(t).digest(), "{}", t.label());
         let (a, b): (Vec<_>, Vec<_>) =
@@ -269,11 +270,11 @@ fn a_class_opened_late_holds_the_same_bytes() {
 #[test]
 fn a_class_without_clients_is_dropped() {
     let Bench { mut catalog, stats, view, .. } = Bench::new(None);
-    let clone = view.clone();
+    let other = catalog.open(&class(None), Arc::default()).expect("a class");
     drop(view);
     catalog.apply(&Effects::default());
-    assert_eq!(stats.catalog.classes.get(), 1, "a clone still listens");
-    drop(clone);
+    assert_eq!(stats.catalog.classes.get(), 1, "somebody still listens");
+    drop(other);
     catalog.apply(&Effects::default());
     assert_eq!(stats.catalog.classes.get(), 0);
     assert!(ResourceType::ALL.iter().all(|t| stats.catalog.resources_of(*t).get() == 0));
@@ -286,7 +287,7 @@ fn classes_are_bounded() {
     let mut open = |i: usize| {
         let mut class = class(None);
         class.client.zone = Some(zone(&format!("z{i}")));
-        catalog.open(&class)
+        catalog.open(&class, Arc::default())
     };
     let held: Vec<_> = (0..MAX_CLASSES).map(|i| open(i).expect("a class")).collect();
     assert_eq!(open(MAX_CLASSES).err(), Some(OpenError::TooManyClasses));
@@ -300,12 +301,157 @@ fn classes_are_bounded() {
 fn a_log_that_is_too_short_says_so() {
     let mut bench = Bench::new(None);
     let start = bench.snapshot().seq();
-    for i in 0..=crate::snapshot::MAX_LOG_COMMITS {
-        bench.catalog.apply(&services(vec![web("shop/web", &[&*format!("10.8.{}.{}:80", i / 250, i % 250)])]));
+    let all = |octet: usize| {
+        let hosts = [format!("10.8.0.{octet}:80")];
+        services((0..500).map(|i| web(&format!("shop/s{i}"), &[&*hosts[0]])).collect())
+    };
+    for i in 0..2 * MAX_LOG_CHANGES / 500 + 2 {
+        bench.catalog.apply(&all(1 + i % 2));
     }
     let last = bench.snapshot();
-    assert!(last.changed_since(Assignment, start).is_none());
-    let recent = last.changed_since(Assignment, last.seq() - 3).expect("remembered").count();
-    assert_eq!(recent, 3);
-    assert_eq!(last.changed_since(Cluster, last.seq() - 3).expect("remembered").count(), 0);
+    assert!(last.of(Assignment).changes_since(start).is_none());
+    let recent = last.of(Assignment).changes_since(last.seq() - 3).expect("remembered").count();
+    assert_eq!(recent, 1_500);
+    assert_eq!(last.of(Cluster).changes_since(last.seq() - 3).expect("remembered").count(), 0);
+}
+
+#[test]
+fn who_reads_is_woken_before_the_log_forgets() {
+    let mut catalog = Catalog::new(Arc::new(Stats::default()));
+    catalog.apply(&two_members());
+    catalog.set_ready();
+    // Wants something that never changes.
+    let interest = Arc::new(Interest::default());
+    interest.add(Assignment, "outbound|80||silent.shop.svc.cluster.local");
+    let view = catalog.open(&class(None), interest.clone()).expect("a class");
+    let mut seen = view.snapshot().expect("a snapshot").seq();
+    let mut woken = 0;
+    let busy = |octet: usize| {
+        let hosts = [format!("10.8.0.{octet}:80")];
+        services((0..200).map(|i| web(&format!("shop/s{i}"), &[&*hosts[0]])).collect())
+    };
+    for i in 0..1_000 {
+        catalog.apply(&busy(1 + i % 2));
+        if poll(&interest) {
+            woken += 1;
+            let snapshot = view.snapshot().expect("a snapshot");
+            assert!(snapshot.of(Assignment).changes_since(seen).is_some(), "told in time");
+            seen = snapshot.seq();
+        }
+    }
+    assert!((1..500).contains(&woken), "woken {woken} times for nothing");
+}
+
+fn poll(interest: &Interest) -> bool {
+    interest.poll_woken(&mut std::task::Context::from_waker(std::task::Waker::noop())).is_ready()
+}
+
+#[test]
+fn only_those_it_concerns_are_woken() {
+    let mut bench = Bench::new(Some("eu-1"));
+    bench.apply(&services((0..50).map(|i| web(&format!("shop/s{i}"), &["10.8.0.1:80"])).collect()));
+    let name = |i: usize| format!("outbound|80||s{i}.shop.svc.cluster.local");
+    let streams: Vec<_> = (0..50)
+        .map(|i| {
+            let interest = Arc::new(Interest::default());
+            interest.add(Assignment, &name(i));
+            (bench.catalog.open(&class(Some("eu-1")), interest.clone()).expect("a class"), interest)
+        })
+        .collect();
+    bench.apply(&services(vec![web("shop/s7", &["10.8.0.2:80"])]));
+    let woken: Vec<_> = (0..50).filter(|i| poll(&streams[*i].1)).collect();
+    assert_eq!(woken, [7]);
+}
+
+#[test]
+fn classes_share_what_is_the_same_for_them() {
+    let stats = Arc::new(Stats::default());
+    let mut catalog = Catalog::new(stats.clone());
+    catalog.apply(&two_members());
+    catalog.set_ready();
+    let member = |member: &str, in_zone: &str| {
+        let mut class = class(Some(member));
+        class.client.zone = Some(zone(in_zone));
+        class
+    };
+    let classes = [member("eu-1", "eu-a"), member("us-1", "eu-a"), member("eu-1", "eu-b"), class(None), on_demand()];
+    let views: Vec<_> = classes.iter().map(|class| catalog.open(class, Arc::default()).expect("a class")).collect();
+    let before = stats.catalog.encoded.get();
+    catalog.apply(&services(vec![web("shop/web", &["10.8.0.1:80"])]));
+    // Two zones' load assignments, a cluster, a route table, two egress scopes.
+    assert_eq!(stats.catalog.encoded.get() - before, 6);
+    let before = stats.catalog.encoded.get();
+    catalog.apply(&services(vec![web("shop/web", &["10.8.0.2:80"])]));
+    assert_eq!(stats.catalog.encoded.get() - before, 2, "one for each zone");
+    let of = |i: usize, t: ResourceType| views[i].snapshot().expect("a snapshot").of(t).get(WEB).cloned();
+    for t in [Cluster, Assignment] {
+        assert!(of(0, t).is_some());
+        assert!((1..5).all(|i| of(i, t) == of(0, t)), "no cluster is looked at, and both zones are alike here");
+    }
+}
+
+#[test]
+fn ranking_by_own_cluster_ends_the_sharing() {
+    use federation::model::{Failover, Tier};
+    let mut bench = Bench::new(Some("eu-1"));
+    let backends = vec![backend("eu-1", "eu-a", &["10.8.0.1:80"]), backend("us-1", "us-a", &["10.9.0.1:80"])];
+    let mut pinned = merged("shop/web", vec![port(80, AppProtocol::Http, backends)]);
+    bench.apply(&services(vec![pinned.clone()]));
+    let before = bench.snapshot().of(Assignment).get(WEB).cloned();
+    pinned.failover = Arc::new(Failover { tiers: vec![Tier::Cluster], ..Failover::default() });
+    bench.catalog.apply(&services(vec![pinned.clone()]));
+    let after = bench.snapshot().of(Assignment).get(WEB).cloned();
+    assert_ne!(before, after, "only the own cluster serves now");
+    assert!(bench.snapshot().of(Assignment).changes_since(bench.before.as_ref().expect("seen").seq()).is_none());
+}
+
+#[test]
+fn on_demand_clients_follow_the_built_in_clusters_and_find_all_others_by_name() {
+    let mut catalog = Catalog::new(Arc::new(Stats::default()));
+    catalog.apply(&two_members());
+    let db = merged("shop/db", vec![port(3306, AppProtocol::Tcp, vec![])]);
+    let mut effects = services(vec![web("shop/web", &["10.8.0.1:80"]), db]);
+    effects.vips = vips("eu-1", "shop/web", &["10.12.0.7"], &[80], true).vips;
+    effects.vips.extend(vips("eu-1", "shop/db", &["10.12.0.3"], &[3306], true).vips);
+    effects.vips.extend(vips("eu-1", "shop/local", &["10.12.0.9"], &[3306], false).vips);
+    catalog.apply(&effects);
+    catalog.set_ready();
+    let view = catalog.open(&on_demand(), Arc::default()).expect("a class");
+    let snapshot = view.snapshot().expect("a snapshot");
+    let star: Vec<_> = snapshot.of(Cluster).iter().map(|r| r.name().to_string()).collect();
+    assert_eq!(star, ["BlackHoleCluster", "PassthroughCluster"]);
+    let find = |name: &str| snapshot.find(Cluster, name).expect("never nothing");
+    let load = |name: &str| find(name).load().map(ToString::to_string);
+    assert_eq!(load(WEB).as_deref(), Some(WEB));
+    let db = "outbound|3306||db.shop.svc.cluster.local";
+    assert_eq!(load("vip|10.12.0.3:3306").as_deref(), Some(db), "a VIP is served by its service's endpoints");
+    assert_eq!(load("vip|10.12.0.9:3306"), None, "and what is not federated passes through");
+    assert_ne!(find("vip|10.12.0.9:3306").version(), find("nobody").version());
+    assert_eq!(load("outbound|80||nobody.shop.svc.cluster.local"), None);
+    assert!(snapshot.find(Assignment, "nobody").is_none(), "stand-ins are for clusters");
+    // One listener for the port, none for the VIP; what is not federated has its exception.
+    let listeners: Vec<_> = snapshot.of(Listener).iter().map(|r| r.name().to_string()).collect();
+    assert_eq!(listeners, ["0.0.0.0_3306", "0.0.0.0_80", "10.12.0.9_3306", "virtualOutbound"]);
+}
+
+#[test]
+fn bytes_on_a_port_that_speaks_http_get_their_own_listener_on_demand_too() {
+    let mut catalog = Catalog::new(Arc::new(Stats::default()));
+    catalog.apply(&two_members());
+    catalog.set_ready();
+    let view = catalog.open(&on_demand(), Arc::default()).expect("a class");
+    let names = |view: &ClassSubscription| -> Vec<String> {
+        view.snapshot().expect("a snapshot").of(Listener).iter().map(|r| r.name().to_string()).collect()
+    };
+    let raw = merged("shop/raw", vec![port(80, AppProtocol::Tcp, vec![])]);
+    let mut effects = services(vec![raw]);
+    effects.vips = vips("eu-1", "shop/raw", &["10.12.0.3"], &[80], true).vips;
+    catalog.apply(&effects);
+    assert_eq!(names(&view), ["0.0.0.0_80", "virtualOutbound"], "a port for bytes");
+    let mut effects = services(vec![web("shop/web", &[])]);
+    effects.vips = vips("eu-1", "shop/web", &["10.12.0.7"], &[80], true).vips;
+    catalog.apply(&effects);
+    assert_eq!(names(&view), ["0.0.0.0_80", "10.12.0.3_80", "virtualOutbound"], "now a port for HTTP");
+    catalog.apply(&service_gone("shop/web"));
+    assert_eq!(names(&view), ["0.0.0.0_80", "10.12.0.7_80", "virtualOutbound"], "and back; its VIP is nobody's");
 }

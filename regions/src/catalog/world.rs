@@ -4,16 +4,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use federation::model::{ClusterId, Merged, ServiceKey};
+use federation::model::{ClusterId, Merged, Protocol, ServiceKey, Tier};
+use federation::view::is_weighted;
 use federation::{Effects, Topology, Vips};
 
 use crate::stats::CatalogStats;
+use crate::translate::route::RoutedPort;
 
 #[derive(Default)]
 pub(super) struct World {
     pub(super) services: BTreeMap<ServiceKey, Arc<Merged>>,
     pub(super) topology: Arc<Topology>,
     members: BTreeMap<ClusterId, MemberVips>,
+    /// Services whose ranking looks at the client's own cluster.
+    pinned: usize,
+}
+
+/// A port that runs over TCP. Envoy's clusters speak TCP; UDP and SCTP ports stay with Kubernetes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Face {
+    pub(super) port: RoutedPort,
+    pub(super) weighted: bool,
 }
 
 /// The VIPs of one member. A VIP belongs to one service at a time, but while it moves from one to another both may
@@ -27,11 +38,13 @@ struct MemberVips {
 /// What must be derived again.
 #[derive(Default)]
 pub(super) struct Dirty {
-    /// For every class.
+    /// Whatever is said of them, their endpoints included.
     pub(super) services: BTreeSet<ServiceKey>,
+    /// Those of which more changed than their endpoints.
+    pub(super) faces: BTreeSet<ServiceKey>,
     /// For the classes of one member.
     pub(super) local: BTreeMap<ClusterId, BTreeSet<ServiceKey>>,
-    /// Everything, for every class.
+    /// The ranking of everything.
     pub(super) topology: bool,
 }
 
@@ -40,9 +53,15 @@ impl World {
         let mut dirty = Dirty::default();
         for (key, merged) in &effects.services {
             stats.merged_seen.inc();
-            match merged {
-                Some(merged) => drop(self.services.insert(key.clone(), merged.clone())),
-                None => drop(self.services.remove(key)),
+            let old = match merged {
+                Some(merged) => self.services.insert(key.clone(), merged.clone()),
+                None => self.services.remove(key),
+            };
+            self.pinned += usize::from(merged.as_deref().is_some_and(is_pinned));
+            self.pinned -= usize::from(old.as_deref().is_some_and(is_pinned));
+            let face = |merged: &Arc<Merged>| faces(merged, &self.topology);
+            if old.as_ref().map(face) != merged.as_ref().map(face) {
+                dirty.faces.insert(key.clone());
             }
             dirty.services.insert(key.clone());
         }
@@ -56,10 +75,26 @@ impl World {
         }
         if let Some(topology) = &effects.topology {
             stats.topologies_seen.inc();
-            dirty.topology = *self.topology != **topology;
+            if *self.topology != **topology {
+                dirty.topology = true;
+                let changed = |merged: &Merged| faces(merged, &self.topology) != faces(merged, topology);
+                let changed = self.services.iter().filter(|(_, merged)| changed(merged));
+                dirty.faces.extend(changed.map(|(key, _)| key.clone()));
+            }
             self.topology = topology.clone();
         }
         dirty
+    }
+
+    /// The service's ports, as clusters and routes know them.
+    pub(super) fn faces(&self, key: &ServiceKey) -> Vec<Face> {
+        self.services.get(key).map(|merged| faces(merged, &self.topology)).unwrap_or_default()
+    }
+
+    /// Whether any service is ranked by the client's own cluster. If none is, clients of one zone share their load
+    /// assignments, whatever their cluster.
+    pub(super) fn ranks_by_cluster(&self) -> bool {
+        self.pinned > 0
     }
 
     /// What the member knows of the service, and which of its VIPs are really its own.
@@ -70,11 +105,23 @@ impl World {
         Some((vips, vips.ips.iter().filter(owns).copied().collect()))
     }
 
-    /// Every service that exists anywhere, federated or not.
-    pub(super) fn all_keys(&self) -> BTreeSet<ServiceKey> {
-        let local = self.members.values().flat_map(|member| member.by_service.keys());
-        self.services.keys().chain(local).cloned().collect()
+    /// Every service that the member knows, federated or not.
+    pub(super) fn known_in(&self, member: &ClusterId) -> impl Iterator<Item = &ServiceKey> {
+        self.members.get(member).into_iter().flat_map(|member| member.by_service.keys())
     }
+}
+
+fn faces(merged: &Merged, topology: &Topology) -> Vec<Face> {
+    let tcp = merged.ports.iter().filter(|port| port.protocol == Protocol::Tcp);
+    tcp.map(|port| Face {
+        port: RoutedPort { port: port.port, app: port.app },
+        weighted: is_weighted(merged, port, topology),
+    })
+    .collect()
+}
+
+fn is_pinned(merged: &Merged) -> bool {
+    merged.failover.tiers.contains(&Tier::Cluster)
 }
 
 impl MemberVips {

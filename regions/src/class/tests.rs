@@ -18,7 +18,7 @@ fn text(text: &str) -> Kind {
 }
 
 fn parse(node: &Node) -> Result<Client, NodeError> {
-    Client::from_node(node, &RegionId::new("eu").expect("a region"))
+    Client::from_node(node, &crate::testing::defaults(), true)
 }
 
 #[test]
@@ -39,7 +39,9 @@ fn a_full_node_is_read() {
     assert_eq!(class.client.network.as_str(), "vpc-b");
     assert_eq!(class.client.cluster, ClusterId::new("us-1").ok());
     assert!(class.network_named);
-    assert_eq!(class.profile, Profile::Envoy { listen: "127.0.0.9".parse().expect("an address") });
+    let listen = "127.0.0.9".parse().expect("an address");
+    let expected = EnvoyProfile { listen, interception: Interception::Redirect, on_demand: true, leds: false };
+    assert_eq!(class.profile, Profile::Envoy(expected));
 }
 
 #[test]
@@ -50,7 +52,9 @@ fn what_is_missing_has_a_default() {
     assert_eq!(client.class.client.network.as_str(), "default");
     assert_eq!(client.class.client.cluster, None);
     assert!(!client.class.network_named);
-    assert_eq!(client.class.profile, Profile::Envoy { listen: IpAddr::V4(Ipv4Addr::UNSPECIFIED) });
+    let listen = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+    let expected = EnvoyProfile { listen, interception: Interception::None, on_demand: false, leds: false };
+    assert_eq!(client.class.profile, Profile::Envoy(expected), "no member, no VIPs to recognise");
 }
 
 #[test]
@@ -63,6 +67,8 @@ fn unusable_values_name_field_found_and_expected() {
         (node("x", ("", ""), &[("CLUSTER_ID", text("eu_1"))]), vec!["CLUSTER_ID", "\"eu_1\"", "lower-case"]),
         (node("x", ("", ""), &[("CLUSTER_ID", Kind::BoolValue(true))]), vec!["CLUSTER_ID", "boolean", "string"]),
         (node("x", ("", ""), &[("LISTEN", text("localhost"))]), vec!["LISTEN", "\"localhost\"", "IP address"]),
+        (node("x", ("", ""), &[("CLUSTERS", text("lazy"))]), vec!["CLUSTERS", "\"lazy\"", "on-demand", "eager"]),
+        (node("x", ("", ""), &[("INTERCEPTION_MODE", text("TPROXY"))]), vec!["INTERCEPTION_MODE", "TPROXY", "NONE"]),
     ];
     for (node, words) in cases {
         let message = parse(&node).expect_err("an error").to_string();
@@ -75,4 +81,36 @@ fn errors_do_not_echo_endless_input() {
     let long = format!("127.{}", "é".repeat(10_000));
     let message = parse(&node("x", ("", ""), &[("LISTEN", text(&long))])).expect_err("an error").to_string();
     assert!(message.len() < 300, "{} bytes", message.len());
+}
+
+fn profile(metadata: &[(&str, &str)], incremental: bool) -> Profile {
+    let metadata: Vec<_> = metadata.iter().map(|(key, value)| (*key, text(value))).collect();
+    let node = node("x", ("", ""), &metadata);
+    Client::from_node(&node, &crate::testing::defaults(), incremental).expect("a client").class.profile
+}
+
+#[test]
+fn sidecars_fetch_clusters_on_demand_unless_something_speaks_against_it() {
+    let on_demand = |metadata: &[(&str, &str)], incremental| match profile(metadata, incremental) {
+        Profile::Envoy(envoy) => envoy.on_demand,
+        Profile::Grpc => panic!("expected an Envoy"),
+    };
+    let sidecar = ("CLUSTER_ID", "eu-1");
+    assert!(on_demand(&[sidecar], true));
+    assert!(!on_demand(&[sidecar], false), "state of the world cannot");
+    assert!(!on_demand(&[sidecar, ("CLUSTERS", "on-demand")], false));
+    assert!(!on_demand(&[sidecar, ("CLUSTERS", "eager")], true));
+    assert!(!on_demand(&[sidecar, ("INTERCEPTION_MODE", "NONE")], true), "no sidecar");
+    assert!(on_demand(&[("CLUSTERS", "on-demand")], true), "but who asks for it gets it");
+}
+
+#[test]
+fn grpc_clients_are_known_by_their_generator_or_user_agent() {
+    assert_eq!(profile(&[("GENERATOR", "grpc")], false), Profile::Grpc);
+    let agent = |name: &str| {
+        let node = Node { user_agent_name: name.to_owned(), ..node("x", ("", ""), &[]) };
+        parse(&node).expect("a client").class.profile == Profile::Grpc
+    };
+    assert!(agent("gRPC C-core linux") && agent("gRPC Go") && agent("grpc-java"));
+    assert!(!agent("envoy") && !agent("") && !agent("gré"));
 }

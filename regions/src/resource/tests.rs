@@ -14,13 +14,13 @@ fn sample() -> (Cluster, Resource) {
 #[test]
 fn the_prebuilt_bytes_are_what_prost_would_have_written() {
     let (cluster, resource) = sample();
-    let decoded = discovery::Resource::decode(resource.delta_bytes()).expect("a Resource message");
+    let decoded = discovery::Resource::decode(resource.delta_bytes().clone()).expect("a Resource message");
     assert_eq!(decoded.name, cluster.name);
     assert_eq!(decoded.version, version_text(resource.version()));
     let any = decoded.resource.clone().expect("an Any");
     assert_eq!(any.type_url, Cluster::type_url());
     assert_eq!(Cluster::decode(&*any.value).expect("a Cluster"), cluster);
-    assert_eq!(decoded.encode_to_vec(), resource.delta_bytes());
+    assert_eq!(decoded.encode_to_vec(), *resource.delta_bytes());
     assert_eq!(Any::decode(resource.any_bytes()).expect("an Any"), any);
 }
 

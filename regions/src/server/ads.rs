@@ -1,29 +1,28 @@
-//! `envoy.service.discovery.v3.AggregatedDiscoveryService`, both variants. Written by hand because the generated service
-//! would encode every response anew for every client.
+//! The gRPC services: ADS, and the per-type services that serve a part of it (xDS protocol, "Aggregated Discovery
+//! Service"). Written by hand because generated ones would encode every response anew for every client, and hand it from
+//! task to task.
 
 use std::convert::Infallible;
+use std::future::{Ready, ready};
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DiscoveryRequest};
+use http_body::Body;
 use prost::Message;
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
 use tonic::body::Body as GrpcBody;
-use tonic::codegen::{Body, BoxFuture, Service, StdError, http};
-use tonic::server::{Grpc, NamedService, StreamingService};
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Status, Streaming};
+use tower::Service;
 
 use super::Shared;
-use super::codec::{MAX_REQUEST_LEN, Outgoing, XdsCodec};
+use super::body::{Mailbox, StreamBody};
+use super::codec::{MAX_REQUEST_LEN, RequestDecoder};
+use super::method::{Method, method};
 use super::stream::{self, Incoming};
 use super::transport::Peer;
-use crate::resource::TYPES;
 use crate::session::Variant;
 
-const SOTW: &str = "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources";
-const DELTA: &str = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources";
-
-/// The gRPC service, to be added to a `tonic` server.
+/// Every discovery service, to be served by a transport.
 #[derive(Clone)]
 pub struct AdsService {
     shared: Shared,
@@ -33,72 +32,62 @@ impl AdsService {
     pub fn new(shared: Shared) -> Self {
         Self { shared }
     }
-}
 
-impl NamedService for AdsService {
-    const NAME: &'static str = "envoy.service.discovery.v3.AggregatedDiscoveryService";
+    fn answer<B>(&self, request: http::Request<B>) -> Result<http::Response<GrpcBody>, Status>
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let path = request.uri().path();
+        let Some(method) = method(path) else {
+            return Err(Status::unimplemented(format!(
+                "{path} is not served here; expected a stream of the aggregated discovery service or of one of its parts"
+            )));
+        };
+        let encoding = request.headers().get("grpc-encoding").and_then(|value| value.to_str().ok());
+        if let Some(encoding) = encoding.filter(|encoding| *encoding != "identity") {
+            return Err(Status::unimplemented(format!("messages are encoded as {encoding:?}; expected \"identity\"")));
+        }
+        let Some(peer) = request.extensions().get::<Peer>().cloned() else {
+            return Err(Status::internal("the transport does not say whose request this is"));
+        };
+        Ok(match method.variant {
+            Variant::Sotw => self.stream::<DiscoveryRequest, B>(method, peer, request),
+            Variant::Delta => self.stream::<DeltaDiscoveryRequest, B>(method, peer, request),
+        })
+    }
+
+    fn stream<Req, B>(&self, method: Method, peer: Peer, request: http::Request<B>) -> http::Response<GrpcBody>
+    where
+        Req: Incoming + Message + Default,
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let decoder = RequestDecoder::<Req>::new();
+        let requests = Streaming::new_request(decoder, request.into_body(), None, Some(MAX_REQUEST_LEN));
+        let mailbox = Mailbox::default();
+        let driver = Box::pin(stream::run(method, peer, requests, mailbox.clone(), self.shared.clone()));
+        let mut response = http::Response::new(GrpcBody::new(StreamBody::new(mailbox, driver)));
+        let content_type = http::HeaderValue::from_static("application/grpc");
+        response.headers_mut().insert(http::header::CONTENT_TYPE, content_type);
+        response
+    }
 }
 
 impl<B> Service<http::Request<B>> for AdsService
 where
-    B: Body + Send + 'static,
-    B::Error: Into<StdError> + Send + 'static,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     type Response = http::Response<GrpcBody>;
     type Error = Infallible;
-    type Future = BoxFuture<Self::Response, Self::Error>;
+    type Future = Ready<Result<Self::Response, Infallible>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
-        match request.uri().path() {
-            SOTW => self.stream::<DiscoveryRequest, B>(Variant::Sotw, request),
-            DELTA => self.stream::<DeltaDiscoveryRequest, B>(Variant::Delta, request),
-            _ => Box::pin(async { Ok(Status::unimplemented("expected one of the two methods of ADS").into_http()) }),
-        }
-    }
-}
-
-impl AdsService {
-    fn stream<Req, B>(
-        &self,
-        variant: Variant,
-        request: http::Request<B>,
-    ) -> BoxFuture<http::Response<GrpcBody>, Infallible>
-    where
-        Req: Incoming + Message + Default + 'static,
-        B: Body + Send + 'static,
-        B::Error: Into<StdError> + Send + 'static,
-    {
-        let call = Call { variant, service: self.clone() };
-        Box::pin(async move {
-            let codec = XdsCodec::<Req>::new(variant);
-            let mut grpc = Grpc::new(codec).max_decoding_message_size(MAX_REQUEST_LEN);
-            Ok(grpc.streaming(call, request).await)
-        })
-    }
-}
-
-struct Call {
-    variant: Variant,
-    service: AdsService,
-}
-
-impl<Req: Incoming> StreamingService<Req> for Call {
-    type Response = Outgoing;
-    type ResponseStream = ReceiverStream<Result<Outgoing, Status>>;
-    type Future = BoxFuture<Response<Self::ResponseStream>, Status>;
-
-    fn call(&mut self, request: Request<Streaming<Req>>) -> Self::Future {
-        // One response of each type may be on its way, and one status that ends the stream.
-        let (responses, receiver) = mpsc::channel(TYPES + 1);
-        let Some(Peer { address, draining, .. }) = request.extensions().get().cloned() else {
-            return Box::pin(async { Err(Status::internal("the transport does not say whose request this is")) });
-        };
-        let shared = self.service.shared.clone();
-        tokio::spawn(stream::run(self.variant, Some(address), request.into_inner(), responses, shared, draining));
-        Box::pin(async { Ok(Response::new(ReceiverStream::new(receiver))) })
+        ready(Ok(self.answer(request).unwrap_or_else(Status::into_http)))
     }
 }

@@ -3,52 +3,31 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use bytes::{Buf, BufMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use envoy_types::pb::envoy::service::discovery::v3::{ResourceError, ResourceName};
+use envoy_types::pb::google::rpc;
 use prost::Message;
-use tonic::Status;
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::codec::{DecodeBuf, Decoder};
+use tonic::{Code, Status};
 
 use crate::resource::{Resource, field_len, put_field, put_head, version_text};
 use crate::session::{Response, Variant, nonce_text};
 
 /// Largest request, in bytes. Envoy names everything it knows when it reconnects: tens of bytes for each resource.
 pub const MAX_REQUEST_LEN: usize = 64 << 20;
-
-/// A response and who says so.
-#[derive(Debug)]
-pub(super) struct Outgoing {
-    pub(super) response: Response,
-    pub(super) identifier: Arc<str>,
-}
-
-#[derive(Debug)]
-pub(super) struct XdsCodec<Req> {
-    variant: Variant,
-    request: PhantomData<fn() -> Req>,
-}
-
-impl<Req> XdsCodec<Req> {
-    pub(super) fn new(variant: Variant) -> Self {
-        Self { variant, request: PhantomData }
-    }
-}
-
-impl<Req: Message + Default + 'static> Codec for XdsCodec<Req> {
-    type Encode = Outgoing;
-    type Decode = Req;
-    type Encoder = SplicingEncoder;
-    type Decoder = RequestDecoder<Req>;
-
-    fn encoder(&mut self) -> Self::Encoder {
-        SplicingEncoder(self.variant)
-    }
-
-    fn decoder(&mut self) -> Self::Decoder {
-        RequestDecoder(PhantomData)
-    }
-}
+/// A response is written in pieces of about this size, so that a reader who stops costs no more than one of them,
+/// however large the response is.
+pub const CHUNK_LEN: usize = 32 << 10;
+/// The head of a gRPC message: a flag for compression, and the length (gRPC over HTTP/2, "Length-Prefixed-Message").
+const GRPC_HEAD_LEN: usize = 5;
 
 pub(super) struct RequestDecoder<Req>(PhantomData<fn() -> Req>);
+
+impl<Req> RequestDecoder<Req> {
+    pub(super) fn new() -> Self {
+        Self(PhantomData)
+    }
+}
 
 impl<Req: Message + Default> Decoder for RequestDecoder<Req> {
     type Item = Req;
@@ -62,19 +41,6 @@ impl<Req: Message + Default> Decoder for RequestDecoder<Req> {
     }
 }
 
-pub(super) struct SplicingEncoder(Variant);
-
-impl Encoder for SplicingEncoder {
-    type Item = Outgoing;
-    type Error = Status;
-
-    fn encode(&mut self, item: Outgoing, dst: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        dst.reserve(encoded_len(self.0, &item));
-        write(self.0, &item, dst);
-        Ok(())
-    }
-}
-
 // Field numbers shared by DiscoveryResponse and DeltaDiscoveryResponse, unless said otherwise.
 const VERSION: u32 = 1;
 const RESOURCES: u32 = 2;
@@ -82,48 +48,138 @@ const TYPE_URL: u32 = 4;
 const NONCE: u32 = 5;
 const CONTROL_PLANE_SOTW: u32 = 6;
 const REMOVED_DELTA: u32 = 6;
+const ERRORS_SOTW: u32 = 7;
 const CONTROL_PLANE_DELTA: u32 = 7;
 /// Of `ControlPlane`.
 const IDENTIFIER: u32 = 1;
 
-fn body(variant: Variant, resource: &Resource) -> &[u8] {
+/// A response on its way out. It holds references to the resources' bytes, not copies.
+pub(super) struct Writer {
+    variant: Variant,
+    response: Response,
+    identifier: Arc<str>,
+    /// Resources written so far; `None`: not even the head.
+    written: Option<usize>,
+    /// A resource so large that it is handed on as it is, instead of being copied into a piece.
+    large: Option<Bytes>,
+    done: bool,
+}
+
+impl Writer {
+    pub(super) fn new(variant: Variant, response: Response, identifier: Arc<str>) -> Self {
+        Self { variant, response, identifier, written: None, large: None, done: false }
+    }
+
+    /// Bytes of the message, without the head that gRPC puts before it.
+    pub(super) fn message_len(&self) -> usize {
+        let Response { resource_type, nonce, resources, removed, .. } = &self.response;
+        let resources = resources.iter().map(|r| field_len(RESOURCES, body_len(self.variant, r)));
+        let removed = removed.iter().map(|name| field_len(REMOVED_DELTA, name.len()));
+        let errors: usize = self.errors().map(|error| field_len(ERRORS_SOTW, error.encoded_len())).sum();
+        self.version().map_or(0, |version| field_len(VERSION, version.len()))
+            + resources.sum::<usize>()
+            + field_len(TYPE_URL, resource_type.url().len())
+            + field_len(NONCE, nonce_text(*nonce).len())
+            + if self.variant == Variant::Delta { removed.sum::<usize>() } else { 0 }
+            + field_len(CONTROL_PLANE_DELTA, field_len(IDENTIFIER, self.identifier.len()))
+            + errors
+    }
+
+    /// In incremental xDS each resource has its own, and that of the whole would be for the eye only.
+    fn version(&self) -> Option<String> {
+        (self.variant == Variant::Sotw).then(|| version_text(self.response.version))
+    }
+
+    /// The next piece; none when all was written.
+    pub(super) fn next(&mut self) -> Option<Bytes> {
+        if let Some(large) = self.large.take() {
+            return Some(large);
+        }
+        if self.done {
+            return None;
+        }
+        let mut to = BytesMut::new();
+        if self.written.is_none() {
+            let len = self.message_len();
+            to.reserve((GRPC_HEAD_LEN + len).min(CHUNK_LEN));
+            to.put_u8(0);
+            to.put_u32(u32::try_from(len).unwrap_or(u32::MAX));
+            if let Some(version) = self.version() {
+                put_field(VERSION, version.as_bytes(), &mut to);
+            }
+        } else {
+            to.reserve(CHUNK_LEN);
+        }
+        let mut at = self.written.unwrap_or(0);
+        while let Some(resource) = self.response.resources.get(at) {
+            let len = body_len(self.variant, resource);
+            if len >= CHUNK_LEN {
+                put_head(RESOURCES, len, &mut to);
+                self.written = Some(at + 1);
+                self.large = Some(body(self.variant, resource));
+                return Some(to.freeze());
+            }
+            if !to.is_empty() && to.len() + len > CHUNK_LEN {
+                self.written = Some(at);
+                return Some(to.freeze());
+            }
+            put_head(RESOURCES, len, &mut to);
+            match self.variant {
+                Variant::Sotw => to.put_slice(&resource.any_bytes()),
+                Variant::Delta => to.put_slice(resource.delta_bytes()),
+            }
+            at += 1;
+        }
+        self.put_tail(&mut to);
+        self.done = true;
+        Some(to.freeze())
+    }
+
+    fn put_tail(&self, to: &mut impl BufMut) {
+        let response = &self.response;
+        put_field(TYPE_URL, response.resource_type.url().as_bytes(), to);
+        put_field(NONCE, nonce_text(response.nonce).as_bytes(), to);
+        let control_plane = match self.variant {
+            Variant::Sotw => CONTROL_PLANE_SOTW,
+            Variant::Delta => {
+                for name in &response.removed {
+                    put_field(REMOVED_DELTA, name.as_bytes(), to);
+                }
+                CONTROL_PLANE_DELTA
+            }
+        };
+        put_head(control_plane, field_len(IDENTIFIER, self.identifier.len()), to);
+        put_field(IDENTIFIER, self.identifier.as_bytes(), to);
+        for error in self.errors() {
+            put_field(ERRORS_SOTW, &error.encode_to_vec(), to);
+        }
+    }
+
+    /// One "not found" for each name that was asked for in vain.
+    fn errors(&self) -> impl Iterator<Item = ResourceError> {
+        self.response.missing.iter().map(|name| ResourceError {
+            resource_name: Some(ResourceName { name: name.to_string(), ..ResourceName::default() }),
+            error_detail: Some(rpc::Status {
+                code: Code::NotFound.into(),
+                message: format!("{name:?} is not served here; expected the name of a federated service"),
+                details: Vec::new(),
+            }),
+        })
+    }
+}
+
+fn body(variant: Variant, resource: &Resource) -> Bytes {
     match variant {
         Variant::Sotw => resource.any_bytes(),
-        Variant::Delta => resource.delta_bytes(),
+        Variant::Delta => resource.delta_bytes().clone(),
     }
 }
 
-pub(super) fn encoded_len(variant: Variant, item: &Outgoing) -> usize {
-    let response = &item.response;
-    let resources = response.resources.iter().map(|r| field_len(RESOURCES, body(variant, r).len()));
-    let removed = response.removed.iter().map(|name| field_len(REMOVED_DELTA, name.len()));
-    field_len(VERSION, version_text(response.version).len())
-        + resources.sum::<usize>()
-        + field_len(TYPE_URL, response.resource_type.url().len())
-        + field_len(NONCE, nonce_text(response.nonce).len())
-        + if variant == Variant::Delta { removed.sum::<usize>() } else { 0 }
-        + field_len(CONTROL_PLANE_DELTA, field_len(IDENTIFIER, item.identifier.len()))
-}
-
-fn write(variant: Variant, item: &Outgoing, to: &mut impl BufMut) {
-    let response = &item.response;
-    put_field(VERSION, version_text(response.version).as_bytes(), to);
-    for resource in &response.resources {
-        put_field(RESOURCES, body(variant, resource), to);
+fn body_len(variant: Variant, resource: &Resource) -> usize {
+    match variant {
+        Variant::Sotw => resource.any_len(),
+        Variant::Delta => resource.delta_bytes().len(),
     }
-    put_field(TYPE_URL, response.resource_type.url().as_bytes(), to);
-    put_field(NONCE, nonce_text(response.nonce).as_bytes(), to);
-    let control_plane = match variant {
-        Variant::Sotw => CONTROL_PLANE_SOTW,
-        Variant::Delta => {
-            for name in &response.removed {
-                put_field(REMOVED_DELTA, name.as_bytes(), to);
-            }
-            CONTROL_PLANE_DELTA
-        }
-    };
-    put_head(control_plane, field_len(IDENTIFIER, item.identifier.len()), to);
-    put_field(IDENTIFIER, item.identifier.as_bytes(), to);
 }
 
 #[cfg(test)]

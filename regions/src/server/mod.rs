@@ -1,7 +1,11 @@
 //! Sessions over gRPC: sockets, tasks, limits. What is said is decided in [`crate::session`].
 
+mod admission;
 mod ads;
+mod body;
 mod codec;
+mod method;
+mod open;
 mod stream;
 mod streams;
 mod transport;
@@ -10,12 +14,13 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use federation::model::RegionId;
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::catalog::CatalogHandle;
+use crate::class::Defaults;
 use crate::stats::Stats;
 
+pub use admission::Admission;
 pub use ads::AdsService;
 pub use codec::MAX_REQUEST_LEN;
 pub use streams::{StreamInfo, Streams};
@@ -29,12 +34,13 @@ const LISTEN_BACKLOG: u32 = 4_096;
 #[derive(Clone)]
 pub struct Shared {
     pub catalog: CatalogHandle,
-    /// The region this control plane serves; nodes that name none are taken to be in it.
-    pub region: RegionId,
+    /// What holds where a node says nothing else.
+    pub defaults: Arc<Defaults>,
     /// Shown to clients as `control_plane.identifier`.
     pub identifier: Arc<str>,
     pub stats: Arc<Stats>,
     pub streams: Streams,
+    pub admission: Admission,
 }
 
 #[derive(Debug, thiserror::Error)]

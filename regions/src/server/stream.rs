@@ -1,31 +1,40 @@
-//! One task per stream: it waits for the client or for news, lets the session decide, and hands on what it says.
+//! One stream: it waits for the client or for news, lets the session decide, and hands on what it says.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::future::poll_fn;
+use std::pin::pin;
 
 use envoy_types::pb::envoy::config::core::v3::Node;
 use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DiscoveryRequest};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::OwnedSemaphorePermit;
 use tonic::{Code, Status, Streaming};
 use tracing::{debug, info, warn};
 
 use super::Shared;
-use super::codec::{Outgoing, encoded_len};
+use super::admission::PATIENCE;
+use super::body::Mailbox;
+use super::codec::Writer;
+use super::method::Method;
+use super::open::Open;
 use super::streams::Entry;
-use crate::catalog::{CatalogClosed, ClassSubscription, OpenError};
+use super::transport::Peer;
+use crate::catalog::{ClassSubscription, OpenError};
 use crate::class::Client;
-use crate::session::{Heard, Refusal, Request, Session, Variant};
-use crate::stats::{Gauge, StreamStats};
+use crate::resource::{ResourceType, TYPES};
+use crate::session::{Heard, Refusal, Request, Session};
 
 /// A request off the wire.
 pub(super) trait Incoming: Send + Sized + 'static {
     fn node(&self) -> Option<&Node>;
+    fn type_url(&mut self) -> &mut String;
     fn read(self) -> Result<Option<Request>, Refusal>;
 }
 
 impl Incoming for DiscoveryRequest {
     fn node(&self) -> Option<&Node> {
         self.node.as_ref()
+    }
+    fn type_url(&mut self) -> &mut String {
+        &mut self.type_url
     }
     fn read(self) -> Result<Option<Request>, Refusal> {
         Request::sotw(self)
@@ -36,87 +45,102 @@ impl Incoming for DeltaDiscoveryRequest {
     fn node(&self) -> Option<&Node> {
         self.node.as_ref()
     }
+    fn type_url(&mut self) -> &mut String {
+        &mut self.type_url
+    }
     fn read(self) -> Result<Option<Request>, Refusal> {
         Request::delta(self)
     }
 }
 
-type Responses = mpsc::Sender<Result<Outgoing, Status>>;
-
-/// Runs a stream to its end. An error of ours, or the end of the process, is the last thing the client hears.
+/// Runs a stream to its end, and returns the last thing the client hears.
 pub(super) async fn run<Req: Incoming>(
-    variant: Variant,
-    peer: Option<SocketAddr>,
+    method: Method,
+    peer: Peer,
     mut requests: Streaming<Req>,
-    responses: Responses,
+    mailbox: Mailbox,
     shared: Shared,
-    mut stopping: watch::Receiver<bool>,
-) {
-    let _open = Open::new(shared.stats.clone(), variant);
+) -> Status {
+    let _open = Open::new(shared.stats.clone(), method.variant);
+    let Peer { address, mut draining, .. } = peer;
     let mut stream = Stream {
-        entry: shared.streams.enter(variant, peer),
+        only: method.only,
+        entry: shared.streams.enter(method.variant, Some(address)),
         node: String::new(),
-        session: Session::new(variant),
-        responses,
+        session: Session::new(method.variant),
+        subscription: None,
+        mailbox,
         shared,
     };
-    let stopped = async move { drop(stopping.wait_for(|stop| *stop).await) };
+    let drained = async move { drop(draining.wait_for(|draining| *draining).await) };
     let end = tokio::select! {
-        end = stream.serve(&mut requests) => end,
-        () = stopped => Err(Status::unavailable("this control plane is shutting down; another one may serve you")),
+        biased;
+        () = drained => None,
+        end = stream.serve(&mut requests) => Some(end),
     };
-    if let Err(status) = end {
-        stream.shared.stats.streams.refused.inc();
-        debug!(node = stream.node, ?peer, code = ?status.code(), message = status.message(), "stream ended by us");
-        // Full or closed: the client does not listen any more.
-        drop(stream.responses.try_send(Err(status)));
-    }
+    let end = match end {
+        Some(end) => end,
+        None => stream.leave(),
+    };
+    let Err(status) = end else { return Status::ok("") };
+    stream.shared.stats.streams.refused.inc();
+    debug!(node = stream.node, peer = %address, code = ?status.code(), message = status.message(), "stream ended by us");
+    status
 }
 
 struct Stream {
+    only: Option<ResourceType>,
     entry: Entry,
     /// `node.id`, once it is known.
     node: String,
     session: Session,
-    responses: Responses,
+    subscription: Option<ClassSubscription>,
+    mailbox: Mailbox,
     shared: Shared,
 }
 
 impl Stream {
     async fn serve<Req: Incoming>(&mut self, requests: &mut Streaming<Req>) -> Result<(), Status> {
+        // Before anything is read: what waits for its turn costs no more than its flow-control window.
+        let mut place = self.shared.admission.enter().await;
         // Nothing is known before the first request says who it is.
         let Some(first) = next(requests).await? else { return Ok(()) };
-        let client = self.session.identify(first.node(), &self.shared.region).map_err(refuse)?;
+        let client = self.session.identify(first.node(), &self.shared.defaults).map_err(refuse)?;
         let Some(client) = client else { return Ok(()) };
-        let ClassSubscription { mut snapshots } = self.open(&client).await?;
+        self.subscription = Some(self.open(&client).await?);
         self.node.clone_from(&client.node_id);
         debug!(node = self.node, variant = ?self.session.variant(), class = ?client.class, "stream opened");
         self.entry.identified(client);
         self.hear(first)?;
+        let mut patience = pin!(tokio::time::sleep(PATIENCE));
         loop {
-            let snapshot = snapshots.borrow_and_update().clone();
-            if let Some(snapshot) = snapshot {
-                self.session.on_snapshot(snapshot);
-            }
             self.speak()?;
+            let interest = self.session.interest().clone();
             tokio::select! {
                 request = next(requests) => match request? {
                     Some(request) => {
-                        self.session.identify(request.node(), &self.shared.region).map_err(refuse)?;
+                        self.session.identify(request.node(), &self.shared.defaults).map_err(refuse)?;
                         self.hear(request)?;
+                        // It answers, so it has read: somebody else may come up.
+                        leave(&mut place);
                     }
                     None => return Ok(()),
                 },
-                news = snapshots.changed() => {
-                    news.map_err(|_| Status::unavailable(CatalogClosed.to_string()))?;
-                }
-                () = self.responses.closed() => return Ok(()),
+                () = poll_fn(|cx| interest.poll_woken(cx)) => {}
+                () = &mut patience, if place.is_some() => leave(&mut place),
             }
         }
     }
 
+    /// The connection is to end. A client that was told nothing yet would count that as a failure of all its targets, so
+    /// what there is to say is said.
+    fn leave(&mut self) -> Result<(), Status> {
+        self.speak()?;
+        Err(Status::unavailable("this control plane ends the connection in good order; another one may serve you"))
+    }
+
     async fn open(&self, client: &Client) -> Result<ClassSubscription, Status> {
-        let opened = self.shared.catalog.open(client.class.clone()).await;
+        let opened = self.shared.catalog.open(client.class.clone(), self.session.interest().clone()).await;
         let opened = opened.map_err(|closed| Status::unavailable(closed.to_string()))?;
         opened.map_err(|error: OpenError| {
             warn!(node = client.node_id, %error, "client refused");
@@ -125,7 +149,18 @@ impl Stream {
     }
 
     /// Takes in one request. The node, its extensions included, ends here.
-    fn hear<Req: Incoming>(&mut self, request: Req) -> Result<(), Status> {
+    fn hear<Req: Incoming>(&mut self, mut request: Req) -> Result<(), Status> {
+        if let Some(only) = self.only {
+            let url = request.type_url();
+            if url.is_empty() {
+                only.url().clone_into(url);
+            } else if url != only.url() {
+                return Err(Status::invalid_argument(format!(
+                    "`type_url` is {url:?} on a stream of another type; expected {:?}",
+                    only.url()
+                )));
+            }
+        }
         let Some(request) = request.read().map_err(refuse)? else { return Ok(()) };
         let resource_type = request.resource_type;
         let stats = self.shared.stats.streams.of(resource_type);
@@ -144,35 +179,36 @@ impl Stream {
                 );
             }
         }
-        self.entry.update(&self.session);
+        self.entry.update(resource_type, &self.session);
         Ok(())
     }
 
+    /// Brings the session up to date and hands on what it has to say.
     fn speak(&mut self) -> Result<(), Status> {
-        let said = self.session.responses();
-        if said.is_empty() {
-            return Ok(());
+        if let Some(snapshot) = self.subscription.as_ref().and_then(ClassSubscription::snapshot) {
+            self.session.on_snapshot(snapshot);
         }
-        for response in said {
+        for response in self.session.responses().map_err(refuse)? {
+            let resource_type = response.resource_type;
             let totals = &self.shared.stats.streams;
-            let stats = totals.of(response.resource_type);
+            let stats = totals.of(resource_type);
             stats.responses.inc();
             stats.resources_sent.add(response.resources.len() as u64);
             stats.removals_sent.add(response.removed.len() as u64);
-            let outgoing = Outgoing { response, identifier: self.shared.identifier.clone() };
-            totals.sent_bytes.add(encoded_len(self.session.variant(), &outgoing) as u64);
-            // There is room for a response of each type, and the next one waits for an ACK. Who fills the channel all
-            // the same acknowledges what it has not read. The last place is for telling it so.
-            let room = self.responses.capacity() > 1;
-            if !room || self.responses.try_send(Ok(outgoing)).is_err() {
-                return Err(Status::resource_exhausted(
-                    "responses are acknowledged but not read; expected one ACK for each response, once it was read",
-                ));
-            }
+            let writer = Writer::new(self.session.variant(), response, self.shared.identifier.clone());
+            totals.sent_bytes.add(writer.message_len() as u64);
+            self.mailbox.push(writer);
+            self.entry.update(resource_type, &self.session);
         }
-        self.entry.update(&self.session);
+        // One response of a type waits for its ACK. Who has more of them waiting to be written acknowledges what it has
+        // not read, and cannot be one of ours: they are not listened to while there is something to write.
+        debug_assert!(self.mailbox.len() <= 2 * TYPES, "responses wait for their ACKs");
         Ok(())
     }
+}
+
+fn leave(place: &mut Option<OwnedSemaphorePermit>) {
+    *place = None;
 }
 
 /// The next request, or none if the client is gone. An error is one that it should hear.
@@ -190,33 +226,7 @@ async fn next<Req>(requests: &mut Streaming<Req>) -> Result<Option<Req>, Status>
 fn refuse(refusal: Refusal) -> Status {
     match refusal {
         Refusal::Subscription(error) => Status::resource_exhausted(error.to_string()),
+        Refusal::TooFarBehind => Status::aborted(refusal.to_string()),
         other => Status::invalid_argument(other.to_string()),
-    }
-}
-
-/// Counts an open stream.
-struct Open {
-    stats: Arc<crate::stats::Stats>,
-    variant: Variant,
-}
-
-impl Open {
-    fn new(stats: Arc<crate::stats::Stats>, variant: Variant) -> Self {
-        stats.streams.accepted.inc();
-        gauge(&stats.streams, variant).add(1);
-        Self { stats, variant }
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        gauge(&self.stats.streams, self.variant).add(-1);
-    }
-}
-
-fn gauge(stats: &StreamStats, variant: Variant) -> &Gauge {
-    match variant {
-        Variant::Sotw => &stats.open_sotw,
-        Variant::Delta => &stats.open_delta,
     }
 }

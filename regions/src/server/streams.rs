@@ -67,14 +67,7 @@ impl Streams {
 
 impl StreamInfo {
     pub fn of(&self, resource_type: ResourceType) -> &TypeStatus {
-        let [clusters, assignments, listeners, scopes, routes] = &self.types;
-        match resource_type {
-            ResourceType::Cluster => clusters,
-            ResourceType::Assignment => assignments,
-            ResourceType::Listener => listeners,
-            ResourceType::Scope => scopes,
-            ResourceType::Route => routes,
-        }
+        resource_type.pick(&self.types)
     }
 }
 
@@ -83,8 +76,10 @@ impl Entry {
         lock(&self.row).client = Some(client);
     }
 
-    pub(super) fn update(&self, session: &Session) {
-        lock(&self.row).types = ResourceType::ALL.map(|t| session.status(t));
+    pub(super) fn update(&self, resource_type: ResourceType, session: &Session) {
+        if let Some(status) = lock(&self.row).types.get_mut(resource_type.index()) {
+            *status = session.status(resource_type);
+        }
     }
 }
 

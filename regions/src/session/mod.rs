@@ -4,11 +4,11 @@
 //! request ──► subscription, ACK or NACK ──┐
 //! snapshot ─► target ─────────────────────┴─► responses(): what may be sent now, in order
 //! ```
-//! Each type has a cursor: the snapshot its client was brought to. A response carries what lies between the cursor and
+//! Each type has a cursor: the commit its client was brought to. A response carries what lies between the cursor and
 //! the newest snapshot, so a slow client skips what was outdated before it could be sent. At most one response of a
 //! type waits for its ACK; what happens meanwhile is the next response.
 //!
-//! Order, for one change: clusters, load assignments, listeners, scopes, routes; then, once the client has
+//! Order, for one change: clusters, load assignments, endpoints, listeners, scopes, routes; then, once the client has
 //! acknowledged that nothing refers to them any more, the removal of load assignments and clusters.
 
 mod delta;
@@ -21,11 +21,12 @@ pub(crate) use pending::nonce_text;
 
 use std::sync::Arc;
 
-use crate::class::{Client, NodeError};
-use crate::resource::{Resource, ResourceType, TYPES};
-use crate::snapshot::Snapshot;
 use envoy_types::pb::envoy::config::core::v3::Node;
-use federation::model::RegionId;
+
+use crate::class::{Client, Defaults, NodeError};
+use crate::interest::Interest;
+use crate::resource::{Resource, ResourceType, TYPES};
+use crate::snapshot::{MAX_LOG_CHANGES, Snapshot};
 use pending::TypeState;
 
 pub use request::{Ask, Request};
@@ -52,6 +53,8 @@ pub struct Response {
     pub resources: Vec<Resource>,
     /// Delta only.
     pub removed: Vec<Arc<str>>,
+    /// State of the world only: what was asked for and is not there, for clients that want to be told at once.
+    pub missing: Vec<Arc<str>>,
 }
 
 /// What a request meant for the response before it.
@@ -74,6 +77,10 @@ pub enum Refusal {
     NoType,
     #[error(transparent)]
     Subscription(#[from] SubscriptionError),
+    #[error(
+        "this stream has not acknowledged the last {MAX_LOG_CHANGES} changes, too many to tell what it lacks; open a new one that says in `initial_resource_versions` what it has"
+    )]
+    TooFarBehind,
 }
 
 pub struct Session {
@@ -81,13 +88,20 @@ pub struct Session {
     node_id: Option<String>,
     target: Option<Arc<Snapshot>>,
     last_nonce: u64,
+    interest: Arc<Interest>,
     types: [TypeState; TYPES],
 }
 
 impl Session {
     pub fn new(variant: Variant) -> Self {
-        let types = ResourceType::ALL.map(|t| TypeState::new(variant, t));
-        Self { variant, node_id: None, target: None, last_nonce: 0, types }
+        let interest = Arc::new(Interest::default());
+        let types = ResourceType::ALL.map(|t| TypeState::new(variant, t, interest.clone()));
+        Self { variant, node_id: None, target: None, last_nonce: 0, interest, types }
+    }
+
+    /// What this client wants to hear of, for whoever wakes the stream.
+    pub fn interest(&self) -> &Arc<Interest> {
+        &self.interest
     }
 
     pub fn variant(&self) -> Variant {
@@ -96,11 +110,11 @@ impl Session {
 
     /// Looks at the node of a request, of whatever type. The first one must have one, and is answered with the client
     /// it describes; later ones may leave it out (`set_node_on_first_message_only`) but not become somebody else.
-    pub fn identify(&mut self, node: Option<&Node>, own_region: &RegionId) -> Result<Option<Client>, Refusal> {
+    pub fn identify(&mut self, node: Option<&Node>, defaults: &Defaults) -> Result<Option<Client>, Refusal> {
         match (&self.node_id, node) {
             (None, None) => Err(NodeError::NoNode.into()),
             (None, Some(node)) => {
-                let client = Client::from_node(node, own_region)?;
+                let client = Client::from_node(node, defaults, self.variant == Variant::Delta)?;
                 self.node_id = Some(client.node_id.clone());
                 Ok(Some(client))
             }
@@ -138,40 +152,46 @@ impl Session {
     }
 
     /// Everything that may be sent now, in the order in which it must be sent.
-    pub fn responses(&mut self) -> Vec<Response> {
-        let Some(target) = self.target.clone() else { return Vec::new() };
+    pub fn responses(&mut self) -> Result<Vec<Response>, Refusal> {
+        let Some(target) = self.target.clone() else { return Ok(Vec::new()) };
         let nonce = &mut self.last_nonce;
         let mut out = Vec::new();
-        let [clusters, assignments, listeners, scopes, routes] = &mut self.types;
+        let [clusters, assignments, endpoints, listeners, scopes, routes] = &mut self.types;
 
-        out.extend(clusters.advance(&target, false, nonce));
+        out.extend(clusters.advance(&target, false, nonce)?);
         // A cluster that Envoy is given, new or changed, is of no use before its load assignment comes *after* it. For a
         // cluster that it had before it does not even ask.
-        for cluster in clusters.take_fresh() {
-            if target.of(ResourceType::Assignment).get(cluster.name()).is_some() {
-                assignments.owe(cluster.name().clone());
+        for load in clusters.take_fresh() {
+            if target.of(ResourceType::Assignment).get(&load).is_some() {
+                assignments.owe(load);
             }
         }
-        // A client that follows all clusters is about to ask for the new ones' load assignments: it need not.
-        let eager = clusters.is_wildcard();
-        out.extend(assignments.advance(&target, eager, nonce));
+        // A client that follows all clusters, or fetches them when it needs them, is about to ask for the new ones' load
+        // assignments: it need not.
+        let eager = clusters.is_wildcard() || target.is_on_demand();
+        out.extend(assignments.advance(&target, eager, nonce)?);
+        for begin in assignments.take_fresh() {
+            let follow = target.of(ResourceType::Endpoint).under(&begin);
+            follow.for_each(|endpoint| endpoints.owe(endpoint.name().clone()));
+        }
+        out.extend(endpoints.advance(&target, false, nonce)?);
 
         // Nothing may refer to a cluster that was not sent, or that still lacks its load assignment.
         if clusters.is_current(&target) && !assignments.owes() {
-            out.extend(listeners.advance(&target, false, nonce));
-            out.extend(scopes.advance(&target, false, nonce));
-            out.extend(routes.advance(&target, false, nonce));
+            out.extend(listeners.advance(&target, false, nonce)?);
+            out.extend(scopes.advance(&target, false, nonce)?);
+            out.extend(routes.advance(&target, false, nonce)?);
         }
         if [listeners, scopes, routes].into_iter().all(|state| state.is_settled(&target)) {
             out.extend(assignments.release(&target, nonce));
             out.extend(clusters.release(&target, nonce));
         }
-        out
+        Ok(out)
     }
 
     /// How one type stands, for people.
     pub fn status(&self, resource_type: ResourceType) -> TypeStatus {
-        self.types.get(resource_type.index()).map(TypeState::status).unwrap_or_default()
+        resource_type.pick(&self.types).status()
     }
 }
 

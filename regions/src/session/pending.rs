@@ -1,12 +1,16 @@
-//! What one type owes its client: the way from the snapshot it has to the one it should have.
+//! What one type owes its client: the way from what it has to what it should have.
+//!
+//! What a client has is not kept: a stream remembers the commit its client was brought to, and the log tells what
+//! changed since. So a client that does not answer pins no resource, however long it stays.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::status::{MAX_ERROR_LEN, TypeStatus};
 use super::subscription::Subscription;
-use super::{Response, Variant};
+use super::{Refusal, Response, Variant};
 use crate::class::cut;
+use crate::interest::Interest;
 use crate::resource::{Resource, ResourceType};
 use crate::snapshot::Snapshot;
 
@@ -19,8 +23,8 @@ pub(super) struct TypeState {
     variant: Variant,
     resource_type: ResourceType,
     pub(super) subscription: Subscription,
-    /// What the client was brought to; `None`: nothing was sent yet.
-    cursor: Option<Arc<Snapshot>>,
+    /// The commit that the client was brought to; `None`: nothing was sent yet.
+    cursor: Option<u64>,
     /// Everything that is wanted is to be sent, whatever the cursor.
     resend: bool,
     /// What the client says it has from an earlier stream, until it is first answered.
@@ -34,8 +38,8 @@ pub(super) struct TypeState {
     must_answer: bool,
     /// Gone from the snapshot, but routes that the client may still have refer to it.
     retained: BTreeMap<Arc<str>, Resource>,
-    /// What the last response held that was new to the client, or that it asked for.
-    fresh: Vec<Resource>,
+    /// What has to follow what the last response held, see [`Resource::load`].
+    fresh: Vec<Arc<str>>,
     outstanding: Option<Outstanding>,
     nonce: Option<u64>,
     /// What the client refused. The same bytes are not sent again on this stream.
@@ -47,21 +51,21 @@ pub(super) struct TypeState {
 /// What a client said about a response.
 pub(super) struct Answer {
     pub(super) ack: bool,
-    /// What the response held.
-    pub(super) resources: Vec<Resource>,
+    /// Names and versions that the response held.
+    pub(super) held: Vec<(Arc<str>, u64)>,
 }
 
 struct Outstanding {
     digest: u64,
-    resources: Vec<Resource>,
+    held: Vec<(Arc<str>, u64)>,
 }
 
 impl TypeState {
-    pub(super) fn new(variant: Variant, resource_type: ResourceType) -> Self {
+    pub(super) fn new(variant: Variant, resource_type: ResourceType, interest: Arc<Interest>) -> Self {
         Self {
             variant,
             resource_type,
-            subscription: Subscription::new(resource_type),
+            subscription: Subscription::new(resource_type, interest),
             cursor: None,
             resend: false,
             known: HashMap::new(),
@@ -113,13 +117,13 @@ impl TypeState {
         self.status.rejected = error.is_some();
         let Some(error) = error else {
             self.status.acks += 1;
-            return Some(Answer { ack: true, resources: outstanding.resources });
+            return Some(Answer { ack: true, held: outstanding.held });
         };
         self.status.nacks += 1;
         self.status.last_error = Some(Arc::from(cut(&error, MAX_ERROR_LEN)));
         self.rejected_digest = Some(outstanding.digest);
-        self.rejected.extend(outstanding.resources.iter().map(|r| (r.name().clone(), r.version())));
-        Some(Answer { ack: false, resources: outstanding.resources })
+        self.rejected.extend(outstanding.held.iter().cloned());
+        Some(Answer { ack: false, held: outstanding.held })
     }
 
     /// A name is to be sent, whatever the client may have.
@@ -148,7 +152,7 @@ impl TypeState {
     /// Whether the client was brought to the target, ACKed or not.
     pub(super) fn is_current(&self, target: &Snapshot) -> bool {
         let changed_at = target.of(self.resource_type).changed_at();
-        let reached = self.cursor.as_ref().is_some_and(|at| changed_at <= at.seq());
+        let reached = self.cursor.is_some_and(|at| changed_at <= at);
         !self.subscription.is_open() || (reached && !self.resend)
     }
 
@@ -162,35 +166,41 @@ impl TypeState {
         self.outstanding.is_some() && self.subscription.is_open() && !self.owed.is_empty()
     }
 
-    /// Clusters that the last [`TypeState::advance`] gave the client anew. In a full state the others have equal content,
-    /// which Envoy does not even look at.
-    pub(super) fn take_fresh(&mut self) -> Vec<Resource> {
+    /// What has to follow the clusters, or the load assignments of such, that the last [`TypeState::advance`] gave the
+    /// client anew. In a full state the others have equal content, which Envoy does not even look at.
+    pub(super) fn take_fresh(&mut self) -> Vec<Arc<str>> {
         std::mem::take(&mut self.fresh)
     }
 
     /// Moves the cursor to the target and returns what has to be said on the way, if anything. Waits for the ACK of the
     /// response before. `eager`: what is owed is sent even if the client has not asked for it yet.
-    pub(super) fn advance(&mut self, target: &Arc<Snapshot>, eager: bool, nonce: &mut u64) -> Option<Response> {
-        if !self.subscription.is_open() || self.outstanding.is_some() {
-            return None;
+    pub(super) fn advance(
+        &mut self,
+        target: &Snapshot,
+        eager: bool,
+        nonce: &mut u64,
+    ) -> Result<Option<Response>, Refusal> {
+        if !self.subscription.is_open() || self.outstanding.is_some() || self.has_nothing_to_do(target) {
+            return Ok(None);
         }
-        let idle = self.forced.is_empty() && self.owed.is_empty() && !self.must_answer;
-        if idle && self.is_current(target) {
-            self.cursor = Some(target.clone());
-            return None;
-        }
-        let plan = self.plan(target, eager);
-        self.cursor = Some(target.clone());
+        let plan = self.plan(target, eager)?;
+        self.cursor = Some(target.seq());
         self.resend = false;
         self.known = HashMap::new();
         self.forced.clear();
-        self.owed.clear();
+        let owed = std::mem::take(&mut self.owed);
         let view = target.of(self.resource_type);
         self.retained.retain(|name, _| view.get(name).is_none());
         if self.rejected.len() > MAX_REJECTED {
             self.rejected.retain(|name, _| view.get(name).is_some());
         }
         let must_answer = std::mem::take(&mut self.must_answer);
+        // State of the world has no way to say "there is no such thing" but this, which Envoy passes over; it is answered
+        // when the thing is born.
+        let missing = match self.variant {
+            Variant::Sotw if target.tells_what_is_missing() => plan.missing.clone(),
+            Variant::Sotw | Variant::Delta => Vec::new(),
+        };
         let mut removed = plan.missing;
         let mut changed = must_answer || !plan.send.is_empty();
         if self.is_referred_to() {
@@ -199,29 +209,47 @@ impl TypeState {
             changed |= !plan.gone.is_empty();
             removed.extend(plan.gone.iter().map(|resource| resource.name().clone()));
         }
-        if self.resource_type == ResourceType::Cluster {
-            self.fresh = plan.send.clone();
-        }
+        // A load assignment makes Envoy wait for endpoints only together with a cluster that it made anew.
+        let fresh =
+            |resource: &&Resource| self.resource_type == ResourceType::Cluster || owed.contains(resource.name());
+        self.fresh = plan.send.iter().filter(fresh).filter_map(Resource::load).cloned().collect();
         let response = match self.variant {
             Variant::Delta => (changed || !removed.is_empty()).then(|| self.response(target, plan.send, removed)),
-            Variant::Sotw if self.is_full_state() => changed.then(|| self.full(target)).flatten(),
-            // What is not there is not mentioned: the client is answered when it is born.
-            Variant::Sotw => (!plan.send.is_empty()).then(|| self.response(target, plan.send, Vec::new())),
+            Variant::Sotw if self.is_full_state() => {
+                (changed || !missing.is_empty()).then(|| self.full(target)).flatten()
+            }
+            Variant::Sotw => {
+                let something = !plan.send.is_empty() || !missing.is_empty();
+                something.then(|| self.response(target, plan.send, Vec::new()))
+            }
         };
-        self.emit(response, nonce)
+        Ok(self.emit(response.map(|response| Response { missing, ..response }), nonce))
+    }
+
+    /// The usual case for most types at most changes.
+    fn has_nothing_to_do(&self, target: &Snapshot) -> bool {
+        self.is_current(target) && self.forced.is_empty() && self.owed.is_empty() && !self.must_answer
     }
 
     /// Removes what was retained. To be called when nothing refers to it any more.
-    pub(super) fn release(&mut self, target: &Arc<Snapshot>, nonce: &mut u64) -> Option<Response> {
+    pub(super) fn release(&mut self, target: &Snapshot, nonce: &mut u64) -> Option<Response> {
         if self.retained.is_empty() || self.outstanding.is_some() {
             return None;
         }
         let subscription = &self.subscription;
         let gone: Vec<_> = std::mem::take(&mut self.retained).into_keys().collect();
-        let gone: Vec<_> = gone.into_iter().filter(|name| subscription.wants(name)).collect();
+        let gone: Vec<_> = gone.into_iter().filter(|name| subscription.wants(name, true)).collect();
         let response = match self.variant {
             _ if gone.is_empty() => None,
-            Variant::Delta => Some(self.response(target, Vec::new(), gone)),
+            Variant::Delta => {
+                // Where nothing may be missing, something else stands in for it.
+                let (there, gone): (Vec<_>, Vec<_>) = gone
+                    .into_iter()
+                    .map(|name| target.find(self.resource_type, &name).ok_or(name))
+                    .partition(Result::is_ok);
+                let there = there.into_iter().flatten().collect();
+                Some(self.response(target, there, gone.into_iter().filter_map(Result::err).collect()))
+            }
             Variant::Sotw if self.is_full_state() => self.full(target),
             Variant::Sotw => None,
         };
@@ -236,7 +264,8 @@ impl TypeState {
         self.nonce = Some(response.nonce);
         self.status.sent += 1;
         self.status.version = response.version;
-        self.outstanding = Some(Outstanding { digest: response.version, resources: response.resources.clone() });
+        let held = response.resources.iter().map(|resource| (resource.name().clone(), resource.version())).collect();
+        self.outstanding = Some(Outstanding { digest: response.version, held });
         Some(response)
     }
 
@@ -252,7 +281,7 @@ impl TypeState {
 
     fn response(&self, target: &Snapshot, resources: Vec<Resource>, removed: Vec<Arc<str>>) -> Response {
         let version = target.of(self.resource_type).digest();
-        Response { resource_type: self.resource_type, nonce: 0, version, resources, removed }
+        Response { resource_type: self.resource_type, nonce: 0, version, resources, removed, missing: Vec::new() }
     }
 
     /// All that the client wants and that exists, what is retained included.
@@ -260,14 +289,21 @@ impl TypeState {
         let view = target.of(self.resource_type);
         let retained = self.retained.values().cloned();
         let version = retained.clone().fold(view.digest(), |sum, resource| sum.wrapping_add(resource.digest()));
-        if self.rejected_digest == Some(version) {
+        let wildcard = self.subscription.is_wildcard();
+        if wildcard && self.rejected_digest == Some(version) {
             return None;
         }
-        let mut resources: Vec<Resource> = if self.subscription.is_wildcard() {
+        let mut resources: Vec<Resource> = if wildcard {
             view.iter().cloned().collect()
         } else {
-            self.subscription.names().iter().filter_map(|name| view.get(name)).cloned().collect()
+            let names = self.subscription.names().iter();
+            names.filter_map(|name| target.find(self.resource_type, name)).collect()
         };
+        // The version is that of the type as a whole, and other names than those that were refused may be fine.
+        let refused = |resource: &Resource| self.rejected.get(resource.name()) == Some(&resource.version());
+        if !wildcard && !resources.is_empty() && resources.iter().all(refused) {
+            return None;
+        }
         resources.extend(retained);
         Some(Response { version, ..self.response(target, resources, Vec::new()) })
     }

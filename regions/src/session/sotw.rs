@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use super::pending::{Answer, TypeState};
 use super::subscription::SubscriptionError;
-use crate::resource::Resource;
 use crate::snapshot::Snapshot;
 
 /// Takes in a request, and returns whether it was an ACK or NACK.
@@ -32,7 +31,7 @@ pub(super) fn hear(
         state.start_over();
     } else if let (Some(answer), false) = (&heard, changed.asked.is_empty()) {
         // What the client just got it need not be sent again because it now also asks for it.
-        let got: BTreeSet<_> = answer.resources.iter().map(Resource::name).collect();
+        let got: BTreeSet<_> = answer.held.iter().map(|(name, _)| name).collect();
         changed.asked.into_iter().filter(|name| !got.contains(name)).for_each(|name| state.force(name));
     } else if !changed.asked.is_empty() {
         changed.asked.into_iter().for_each(|name| state.force(name));

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::interest::Interest;
 use crate::resource::ResourceType;
-use crate::snapshot::TypeView;
+use crate::snapshot::View;
+use crate::translate::leds;
 
 /// Names that one stream may want of one type. Each costs the stream about 30 bytes.
 pub const MAX_NAMES: usize = 200_000;
@@ -24,6 +26,8 @@ pub enum SubscriptionError {
 #[derive(Debug)]
 pub(super) struct Subscription {
     resource_type: ResourceType,
+    /// Told of every wish, so that the writer knows whom a change concerns.
+    interest: Arc<Interest>,
     opened: bool,
     wildcard: bool,
     /// Once any name was given, an empty list no longer means everything.
@@ -43,8 +47,8 @@ pub(super) struct Changed {
 }
 
 impl Subscription {
-    pub(super) fn new(resource_type: ResourceType) -> Self {
-        Self { resource_type, opened: false, wildcard: false, named: false, names: BTreeSet::new() }
+    pub(super) fn new(resource_type: ResourceType, interest: Arc<Interest>) -> Self {
+        Self { resource_type, interest, opened: false, wildcard: false, named: false, names: BTreeSet::new() }
     }
 
     /// Whether the client ever sent a request of this type.
@@ -56,8 +60,14 @@ impl Subscription {
         self.wildcard
     }
 
-    pub(super) fn wants(&self, name: &str) -> bool {
-        self.wildcard || self.names.contains(name)
+    /// `star`: a wildcard covers the name.
+    pub(super) fn wants(&self, name: &str, star: bool) -> bool {
+        (self.wildcard && star) || self.names.contains(name) || self.wants_collection_of(name)
+    }
+
+    /// Endpoints are subscribed to by collection (xDS protocol, "glob collections").
+    fn wants_collection_of(&self, name: &str) -> bool {
+        self.resource_type == ResourceType::Endpoint && self.names.contains(&*leds::collection_of(name))
     }
 
     /// Names given one by one, in order.
@@ -67,7 +77,7 @@ impl Subscription {
 
     /// State of the world: `names` is all that is wanted. None at all means everything, if that is possible for the type
     /// and no name was ever given before (the legacy form of the wildcard).
-    pub(super) fn set(&mut self, names: Vec<String>, view: Option<&TypeView>) -> Result<Changed, SubscriptionError> {
+    pub(super) fn set(&mut self, names: Vec<String>, view: Option<&View>) -> Result<Changed, SubscriptionError> {
         self.opened = true;
         self.named |= !names.is_empty();
         let may_be_all = self.resource_type.allows_wildcard();
@@ -84,6 +94,7 @@ impl Subscription {
         };
         self.wildcard = wildcard;
         self.names = names;
+        self.tell(&changed);
         Ok(changed)
     }
 
@@ -92,7 +103,7 @@ impl Subscription {
         &mut self,
         subscribe: Vec<String>,
         unsubscribe: Vec<String>,
-        view: Option<&TypeView>,
+        view: Option<&View>,
     ) -> Result<Changed, SubscriptionError> {
         let may_be_all = self.resource_type.allows_wildcard();
         let legacy = !self.opened && subscribe.is_empty() && may_be_all;
@@ -126,12 +137,18 @@ impl Subscription {
         if self.names.len() > MAX_NAMES {
             return Err(SubscriptionError::TooManyNames(self.resource_type));
         }
+        self.tell(&changed);
         Ok(changed)
+    }
+
+    fn tell(&self, changed: &Changed) {
+        self.interest.set_star(self.resource_type, self.wildcard);
+        changed.asked.iter().for_each(|name| self.interest.add(self.resource_type, name));
     }
 }
 
 /// The snapshot's own copy of the name, if it has it: ten thousand streams that want it then share one.
-fn intern(name: &str, view: Option<&TypeView>) -> Result<Arc<str>, SubscriptionError> {
+fn intern(name: &str, view: Option<&View>) -> Result<Arc<str>, SubscriptionError> {
     if name.len() > MAX_NAME_LEN {
         return Err(SubscriptionError::NameTooLong { found: name.len() });
     }

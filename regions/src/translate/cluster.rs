@@ -1,6 +1,7 @@
 //! Clusters: how a proxy talks to the backends of one port. They depend on the port, never on who is behind it.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use envoy_types::pb::envoy::config::cluster::v3 as pb;
@@ -19,7 +20,7 @@ use envoy_types::pb::envoy::r#type::v3::Percent;
 use federation::model::{AppProtocol, ServiceKey};
 
 use super::names;
-use super::proto::{ads, any, duration, u32_value};
+use super::proto::{ads_within, any, duration, u32_value};
 use crate::resource::{Resource, ResourceType};
 
 /// Between pods of one flat network a connection takes one round trip, 0.3 s around the world. The kernel repeats a
@@ -31,19 +32,45 @@ const KEEPALIVE_INTERVAL_S: u32 = 10;
 const KEEPALIVE_PROBES: u32 = 3;
 /// Envoy's own defaults (1,024 connections, pending and running requests; 3 retries) break busy services without a
 /// word, and a limit belongs to whoever owns the service. Retries are safe without one here, because ours repeat only
-/// what no backend has begun to work on, see [`super::route`].
+/// what no backend has begun to work on, see [`super::retry`].
 const NO_LIMIT: u32 = u32::MAX;
+/// A cluster whose load assignment does not come holds up all clusters behind it. Ours comes right after it, so this is
+/// for a control plane that died between the two.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(1);
 /// The extension that HTTP options of a cluster go under.
 const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
 /// The cluster of one TCP-transport port. `weighted`: its load assignment's locality weights are meant to steer traffic.
 pub fn federated(service: &ServiceKey, port: u16, app: AppProtocol, weighted: bool) -> Resource {
     let name = names::outbound(port, service);
+    eds(name.clone(), &name, app, weighted)
+}
+
+/// A cluster that is asked for by where a connection was going. Its load assignment is that of the service.
+pub fn vip(at: SocketAddr, service: &ServiceKey, weighted: bool) -> Resource {
+    eds(names::vip_cluster(at), &names::outbound(at.port(), service), AppProtocol::Tcp, weighted)
+}
+
+/// What an on-demand client is told of a cluster that is not there (yet). Bytes to a VIP that is nobody's business here
+/// go where they wanted to go; anything else ends at once, in a cluster without hosts.
+pub fn stand_in(name: &str) -> Resource {
+    let cluster = match names::parse_vip_cluster(name) {
+        Some(_) => pb::Cluster { name: name.to_owned(), ..passthrough() },
+        None => pb::Cluster { name: name.to_owned(), ..black_hole() },
+    };
+    Resource::encode(ResourceType::Cluster, name, &cluster)
+}
+
+fn eds(name: String, load: &str, app: AppProtocol, weighted: bool) -> Resource {
     let cluster = pb::Cluster {
         name: name.clone(),
         cluster_discovery_type: Some(ClusterDiscoveryType::Type(DiscoveryType::Eds.into())),
-        // No `service_name`: the load assignment has the cluster's name, so two clusters can never share one.
-        eds_cluster_config: Some(EdsClusterConfig { eds_config: ads(), ..EdsClusterConfig::default() }),
+        eds_cluster_config: Some(EdsClusterConfig {
+            eds_config: ads_within(LOAD_TIMEOUT),
+            // Two clusters of one name would stall each other; ours share one only where one service has two VIPs, and
+            // every cluster that is sent is followed by its load assignment.
+            service_name: if name == load { String::new() } else { load.to_owned() },
+        }),
         connect_timeout: duration(CONNECT_TIMEOUT),
         // Not LEAST_REQUEST: a backend that refuses at once always has the fewest requests and would attract the most.
         lb_policy: LbPolicy::RoundRobin.into(),
@@ -61,12 +88,16 @@ pub fn federated(service: &ServiceKey, port: u16, app: AppProtocol, weighted: bo
         upstream_connection_options: keepalive(),
         ..pb::Cluster::default()
     };
-    Resource::encode(ResourceType::Cluster, &name, &cluster)
+    Resource::encode(ResourceType::Cluster, &name, &cluster).followed_by(load)
 }
 
 /// The clusters that every client has: one that goes where the client wanted to go, and one that goes nowhere.
 pub fn built_in() -> [Resource; 2] {
-    let passthrough = pb::Cluster {
+    [passthrough(), black_hole()].map(|cluster| Resource::encode(ResourceType::Cluster, &cluster.name, &cluster))
+}
+
+fn passthrough() -> pb::Cluster {
+    pb::Cluster {
         name: names::PASSTHROUGH.to_owned(),
         cluster_discovery_type: Some(ClusterDiscoveryType::Type(DiscoveryType::OriginalDst.into())),
         // What passes through may go anywhere in the world: the kernel's patience, not that of a flat network.
@@ -75,17 +106,16 @@ pub fn built_in() -> [Resource; 2] {
         circuit_breakers: no_limits(),
         upstream_connection_options: keepalive(),
         ..pb::Cluster::default()
-    };
-    let black_hole = pb::Cluster {
+    }
+}
+
+fn black_hole() -> pb::Cluster {
+    pb::Cluster {
         name: names::BLACK_HOLE.to_owned(),
         cluster_discovery_type: Some(ClusterDiscoveryType::Type(DiscoveryType::Static.into())),
         connect_timeout: duration(CONNECT_TIMEOUT),
         ..pb::Cluster::default()
-    };
-    [
-        Resource::encode(ResourceType::Cluster, names::PASSTHROUGH, &passthrough),
-        Resource::encode(ResourceType::Cluster, names::BLACK_HOLE, &black_hole),
-    ]
+    }
 }
 
 fn no_limits() -> Option<pb::CircuitBreakers> {
@@ -121,6 +151,8 @@ fn http_options(app: AppProtocol) -> HashMap<String, envoy_types::pb::google::pr
         upstream_protocol_options: Some(UpstreamProtocolOptions::ExplicitHttpConfig(ExplicitHttpConfig {
             protocol_config: Some(protocol),
         })),
+        // Here and not in routes (Envoy 1.37 and newer): a proxy holds one cluster of a service, and several routes to it.
+        retry_policy: Some(super::retry::policy()),
         ..HttpProtocolOptions::default()
     };
     HashMap::from([(HTTP_OPTIONS.to_owned(), any(&options))])

@@ -5,13 +5,17 @@
 //! the exact one (`<vip>_<port>`), else that of the port (`0.0.0.0_<port>`), else it passes through.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 use envoy_types::pb::envoy::config::common::mutation_rules::v3 as mutation;
 use envoy_types::pb::envoy::config::core::v3 as core;
 use envoy_types::pb::envoy::config::listener::v3 as pb;
+use envoy_types::pb::envoy::extensions::filters::common::set_filter_state::v3 as state;
+use envoy_types::pb::envoy::extensions::filters::http::on_demand::v3::{OnDemand, OnDemandCds};
 use envoy_types::pb::envoy::extensions::filters::http::router::v3::Router;
 use envoy_types::pb::envoy::extensions::filters::listener::original_dst::v3::OriginalDst;
 use envoy_types::pb::envoy::extensions::filters::network::http_connection_manager::v3 as hcm;
+use envoy_types::pb::envoy::extensions::filters::network::set_filter_state::v3 as set_state;
 use envoy_types::pb::envoy::extensions::filters::network::tcp_proxy::v3 as tcp;
 use envoy_types::pb::envoy::extensions::http::early_header_mutation::header_mutation::v3::HeaderMutation;
 use hcm::scoped_routes::scope_key_builder::FragmentBuilder;
@@ -20,12 +24,16 @@ use hcm::scoped_routes::scope_key_builder::fragment_builder::{HeaderValueExtract
 use hcm::scoped_routes::{ConfigSpecifier, ScopeKeyBuilder};
 use ipnet::IpNet;
 
-use super::proto::{address, ads, any, bool_value, cidr, extension, no_timeout, u32_value};
+use super::proto::{address, ads, any, bool_value, cidr, duration, extension, no_timeout, u32_value};
 use super::{EGRESS_PORT, INTERCEPT_PORT, VIP_HEADER, names};
 use crate::resource::{Resource, ResourceType};
 
 /// Hosts that a TCP connection may try in turn before it is given up: the failover of what cannot be retried later.
 const TCP_CONNECT_ATTEMPTS: u32 = 4;
+
+/// How long a request or connection waits for a cluster it is the first to need. Usually it takes 2–3 ms.
+const ON_DEMAND_TIMEOUT: Duration = Duration::from_secs(3);
+const TCP_PROXY: &str = "envoy.filters.network.tcp_proxy";
 
 /// `virtualOutbound`: where interception sends everything.
 pub fn virtual_outbound(listen: IpAddr, prefixes: &[IpNet]) -> Resource {
@@ -52,16 +60,26 @@ pub fn virtual_outbound(listen: IpAddr, prefixes: &[IpNet]) -> Resource {
 }
 
 /// `0.0.0.0_<port>` or `[::]_<port>`: HTTP to any VIP of the member on this port. What goes elsewhere passes untouched.
-pub fn http_port(port: u16, v6: bool, prefixes: &[IpNet]) -> Resource {
+pub fn http_port(port: u16, v6: bool, prefixes: &[IpNet], on_demand: bool) -> Resource {
+    let mut manager = http_manager("vip", vec![header(VIP_HEADER, "", 0)], on_demand);
+    manager.early_header_mutation_extensions = vec![note_vip()];
+    any_vip(port, v6, prefixes, "http", vec![http_filter(&manager)])
+}
+
+/// The same port for bytes: the cluster is asked for by the VIP and port that a connection was going to, so that no
+/// listener depends on how many services there are.
+pub fn tcp_port(port: u16, v6: bool, prefixes: &[IpNet]) -> Resource {
+    any_vip(port, v6, prefixes, "tcp", vec![choose_vip_cluster(), on_demand_tcp_proxy()])
+}
+
+fn any_vip(port: u16, v6: bool, prefixes: &[IpNet], name: &str, filters: Vec<pb::Filter>) -> Resource {
     let any_ip = if v6 { IpAddr::V6(Ipv6Addr::UNSPECIFIED) } else { IpAddr::V4(Ipv4Addr::UNSPECIFIED) };
     let mut listener = not_bound(names::port_listener(port, v6), SocketAddr::new(any_ip, port));
     let federated = pb::FilterChainMatch {
         prefix_ranges: prefixes.iter().filter(|net| is_v6(net) == v6).map(cidr).collect(),
         ..pb::FilterChainMatch::default()
     };
-    let mut manager = http_manager("vip", vec![header(VIP_HEADER, "", 0)]);
-    manager.early_header_mutation_extensions = vec![note_vip()];
-    listener.filter_chains = vec![chain("http", Some(federated), http_filter(&manager))];
+    listener.filter_chains = vec![pb::FilterChain { filters, ..chain_of(name, Some(federated)) }];
     listener.default_filter_chain = Some(passthrough());
     encode(listener)
 }
@@ -73,10 +91,19 @@ pub fn tcp_vip(vip: SocketAddr, cluster: &str) -> Resource {
     encode(listener)
 }
 
+/// `<vip>_<port>` for an on-demand client, on a port whose shared listener speaks HTTP.
+pub fn tcp_vip_on_demand(vip: SocketAddr) -> Resource {
+    let mut listener = not_bound(names::vip_listener(vip), vip);
+    let filters = vec![choose_vip_cluster(), on_demand_tcp_proxy()];
+    listener.filter_chains = vec![pb::FilterChain { filters, ..chain_of("tcp", None) }];
+    encode(listener)
+}
+
 /// `egress`: plain HTTP for clients that are not intercepted; `Host` says where to.
-pub fn egress(listen: IpAddr) -> Resource {
+pub fn egress(listen: IpAddr, on_demand: bool) -> Resource {
     let mut listener = named(names::EGRESS.to_owned(), SocketAddr::new(listen, EGRESS_PORT));
-    let mut manager = http_manager("egress", vec![header(":authority", ".", 0), header(":authority", ".", 1)]);
+    let mut manager =
+        http_manager("egress", vec![header(":authority", ".", 0), header(":authority", ".", 1)], on_demand);
     manager.strip_trailing_host_dot = true;
     listener.filter_chains = vec![chain("http", None, http_filter(&manager))];
     encode(listener)
@@ -104,12 +131,11 @@ fn is_v6(net: &IpNet) -> bool {
 }
 
 fn chain(name: &str, matches: Option<pb::FilterChainMatch>, filter: pb::Filter) -> pb::FilterChain {
-    pb::FilterChain {
-        name: name.to_owned(),
-        filter_chain_match: matches,
-        filters: vec![filter],
-        ..pb::FilterChain::default()
-    }
+    pb::FilterChain { filters: vec![filter], ..chain_of(name, matches) }
+}
+
+fn chain_of(name: &str, matches: Option<pb::FilterChainMatch>) -> pb::FilterChain {
+    pb::FilterChain { name: name.to_owned(), filter_chain_match: matches, ..pb::FilterChain::default() }
 }
 
 fn passthrough() -> pb::FilterChain {
@@ -117,15 +143,52 @@ fn passthrough() -> pb::FilterChain {
 }
 
 fn tcp_proxy(cluster: &str) -> pb::Filter {
+    filter(TCP_PROXY, any(&tcp_config(cluster)))
+}
+
+/// Which cluster it is, [`choose_vip_cluster`] has decided.
+fn on_demand_tcp_proxy() -> pb::Filter {
     let proxy = tcp::TcpProxy {
+        stat_prefix: "vip".to_owned(),
+        on_demand: Some(tcp::tcp_proxy::OnDemand {
+            odcds_config: ads(),
+            timeout: duration(ON_DEMAND_TIMEOUT),
+            ..tcp::tcp_proxy::OnDemand::default()
+        }),
+        max_connect_attempts: u32_value(TCP_CONNECT_ATTEMPTS),
+        ..tcp_config(names::BLACK_HOLE)
+    };
+    filter(TCP_PROXY, any(&proxy))
+}
+
+fn tcp_config(cluster: &str) -> tcp::TcpProxy {
+    tcp::TcpProxy {
         stat_prefix: cluster.to_owned(),
         cluster_specifier: Some(tcp::tcp_proxy::ClusterSpecifier::Cluster(cluster.to_owned())),
         // Idle connections are the two ends' business; the dead ones are found by TCP keepalive.
         idle_timeout: no_timeout(),
         max_connect_attempts: u32_value(if cluster == names::PASSTHROUGH { 1 } else { TCP_CONNECT_ATTEMPTS }),
         ..tcp::TcpProxy::default()
+    }
+}
+
+/// Tells the TCP proxy behind it a cluster that is named after where the connection was going.
+fn choose_vip_cluster() -> pb::Filter {
+    use core::substitution_format_string::Format;
+    let value = core::SubstitutionFormatString {
+        format: Some(Format::TextFormatSource(core::DataSource {
+            specifier: Some(core::data_source::Specifier::InlineString(names::vip_cluster_format())),
+            ..core::DataSource::default()
+        })),
+        ..core::SubstitutionFormatString::default()
     };
-    filter("envoy.filters.network.tcp_proxy", any(&proxy))
+    let value = state::FilterStateValue {
+        key: Some(state::filter_state_value::Key::ObjectKey("envoy.tcp_proxy.cluster".to_owned())),
+        value: Some(state::filter_state_value::Value::FormatString(value)),
+        ..state::FilterStateValue::default()
+    };
+    let config = set_state::Config { on_new_connection: vec![value], ..set_state::Config::default() };
+    filter("envoy.filters.network.set_filter_state", any(&config))
 }
 
 fn http_filter(manager: &hcm::HttpConnectionManager) -> pb::Filter {
@@ -136,7 +199,7 @@ fn filter(name: &str, config: envoy_types::pb::google::protobuf::Any) -> pb::Fil
     pb::Filter { name: name.to_owned(), config_type: Some(pb::filter::ConfigType::TypedConfig(config)) }
 }
 
-fn http_manager(name: &str, key: Vec<FragmentBuilder>) -> hcm::HttpConnectionManager {
+fn http_manager(name: &str, key: Vec<FragmentBuilder>, on_demand: bool) -> hcm::HttpConnectionManager {
     use hcm::http_connection_manager::{CodecType, RouteSpecifier, ServerHeaderTransformation, UpgradeConfig};
     let scopes = hcm::ScopedRoutes {
         name: name.to_owned(),
@@ -151,16 +214,32 @@ fn http_manager(name: &str, key: Vec<FragmentBuilder>) -> hcm::HttpConnectionMan
         codec_type: CodecType::Auto.into(),
         stat_prefix: name.to_owned(),
         route_specifier: Some(RouteSpecifier::ScopedRoutes(scopes)),
-        http_filters: vec![hcm::HttpFilter {
-            name: "envoy.filters.http.router".to_owned(),
-            config_type: Some(hcm::http_filter::ConfigType::TypedConfig(any(&Router::default()))),
-            ..hcm::HttpFilter::default()
-        }],
+        http_filters: on_demand
+            .then(fetch_cluster)
+            .into_iter()
+            .chain([http("envoy.filters.http.router", any(&Router::default()))])
+            .collect(),
         // The application's own `Server` header, and streams that may be silent for as long as they like.
         server_header_transformation: ServerHeaderTransformation::PassThrough.into(),
         stream_idle_timeout: no_timeout(),
         upgrade_configs: vec![UpgradeConfig { upgrade_type: "websocket".to_owned(), ..UpgradeConfig::default() }],
         ..hcm::HttpConnectionManager::default()
+    }
+}
+
+/// Holds a request back until the cluster of its route was fetched.
+fn fetch_cluster() -> hcm::HttpFilter {
+    let config = OnDemand {
+        odcds: Some(OnDemandCds { source: ads(), timeout: duration(ON_DEMAND_TIMEOUT), ..OnDemandCds::default() }),
+    };
+    http("envoy.filters.http.on_demand", any(&config))
+}
+
+fn http(name: &str, config: envoy_types::pb::google::protobuf::Any) -> hcm::HttpFilter {
+    hcm::HttpFilter {
+        name: name.to_owned(),
+        config_type: Some(hcm::http_filter::ConfigType::TypedConfig(config)),
+        ..hcm::HttpFilter::default()
     }
 }
 

@@ -5,9 +5,12 @@
 
 pub mod cluster;
 pub mod endpoint;
+pub mod grpc;
+pub mod leds;
 pub mod listener;
 pub mod names;
 mod proto;
+mod retry;
 pub mod route;
 
 /// The port that transparently intercepted connections are redirected to (Istio's number).

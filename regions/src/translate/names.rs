@@ -8,6 +8,7 @@ use federation::model::ServiceKey;
 pub const PASSTHROUGH: &str = "PassthroughCluster";
 /// Answers nothing.
 pub const BLACK_HOLE: &str = "BlackHoleCluster";
+const VIP_CLUSTER: &str = "vip|";
 /// The listener that intercepted connections reach first.
 pub const VIRTUAL_OUTBOUND: &str = "virtualOutbound";
 /// The plain HTTP listener.
@@ -16,6 +17,35 @@ pub const EGRESS: &str = "egress";
 /// `outbound|<port>||<name>.<ns>.svc.cluster.local`: a cluster, its load assignment, its route table.
 pub fn outbound(port: u16, service: &ServiceKey) -> String {
     format!("outbound|{port}||{}", service.dns_name())
+}
+
+/// `<name>.<ns>.svc.cluster.local:<port>`: the listener of a gRPC client that dials `xds:///` and this.
+pub fn dialled(port: u16, service: &ServiceKey) -> String {
+    format!("{}:{port}", service.dns_name())
+}
+
+/// What the name of a gRPC server's listener begins with; its listening address follows. In the bootstrap:
+/// `"server_listener_resource_name_template": "grpc/server?xds.resource.listening_address=%s"`.
+pub const SERVER_LISTENER: &str = "grpc/server?xds.resource.listening_address=";
+
+/// The address a gRPC server listens on, from the name of the listener it asks for.
+pub fn listening_address(listener: &str) -> Option<SocketAddr> {
+    listener.strip_prefix(SERVER_LISTENER)?.parse().ok()
+}
+
+/// `vip|<ip>:<port>`: a cluster that is asked for by where a connection was going.
+pub fn vip_cluster(at: SocketAddr) -> String {
+    format!("{VIP_CLUSTER}{at}")
+}
+
+/// The same, for Envoy to fill in.
+pub fn vip_cluster_format() -> String {
+    format!("{VIP_CLUSTER}%DOWNSTREAM_LOCAL_ADDRESS%")
+}
+
+/// Where a connection was going that needs this cluster.
+pub fn parse_vip_cluster(name: &str) -> Option<SocketAddr> {
+    name.strip_prefix(VIP_CLUSTER)?.parse().ok()
 }
 
 /// The scope of one VIP. The first VIP's is named like the cluster; further ones (the other family) add their address.

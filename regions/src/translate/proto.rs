@@ -48,13 +48,22 @@ pub(super) fn cidr(net: &IpNet) -> core::CidrRange {
 
 /// "From the stream that delivered this."
 pub(super) fn ads() -> Option<core::ConfigSource> {
-    Some(core::ConfigSource {
+    Some(ads_source())
+}
+
+/// The same, and go on without it after this time (Envoy's default is 15 s).
+pub(super) fn ads_within(limit: Duration) -> Option<core::ConfigSource> {
+    Some(core::ConfigSource { initial_fetch_timeout: duration(limit), ..ads_source() })
+}
+
+fn ads_source() -> core::ConfigSource {
+    core::ConfigSource {
         resource_api_version: core::ApiVersion::V3.into(),
         config_source_specifier: Some(core::config_source::ConfigSourceSpecifier::Ads(
             core::AggregatedConfigSource::default(),
         )),
         ..core::ConfigSource::default()
-    })
+    }
 }
 
 pub(super) fn extension<T: Message + Name>(name: &str, config: &T) -> core::TypedExtensionConfig {

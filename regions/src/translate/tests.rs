@@ -154,7 +154,8 @@ fn vip_scopes_are_keyed_as_envoy_spells_addresses() {
 fn a_fetched_table_is_the_inline_one() {
     let scope = route::vip_scope(&key("shop/web"), 80, 0, [10, 12, 0, 7].into());
     let scope: r::ScopedRouteConfiguration = read(&scope);
-    let table: r::RouteConfiguration = read(&route::table(&key("shop/web"), 80));
+    let mut table: r::RouteConfiguration = read(&route::table(&key("shop/web"), 80));
+    assert_eq!(std::mem::take(&mut table.name), scope.name, "the scope's name is the table's");
     assert_eq!(scope.route_configuration, Some(table));
 }
 
@@ -168,11 +169,19 @@ fn egress(ports: &[(u16, AppProtocol)]) -> Vec<String> {
         let labels: Vec<_> =
             fragments.map(|r::scoped_route_configuration::key::fragment::Type::StringKey(text)| text).collect();
         for host in scope.route_configuration.expect("an inline table").virtual_hosts {
-            let port = host.name.split('|').nth(1).unwrap_or_default();
+            let port = port_of(&host);
             out.extend(host.domains.iter().map(|domain| format!("({}) {domain} → {port}", labels.join(", "))));
         }
     }
     out
+}
+
+/// The port of the cluster that a virtual host leads to.
+fn port_of(host: &r::VirtualHost) -> String {
+    let action = host.routes.first().and_then(|route| route.action.clone());
+    let Some(r::route::Action::Route(action)) = action else { return String::new() };
+    let Some(r::route_action::ClusterSpecifier::Cluster(name)) = action.cluster_specifier else { return String::new() };
+    name.split('|').nth(1).unwrap_or_default().to_owned()
 }
 
 #[test]
@@ -199,7 +208,7 @@ fn every_spelling_of_a_host_finds_its_port() {
 fn listeners_match_prefixes_of_their_own_family() {
     let prefixes = ["10.12.0.0/20".parse().expect("a prefix"), "fd00:12::/112".parse().expect("a prefix")];
     for (v6, name, prefix) in [(false, "0.0.0.0_80", "10.12.0.0"), (true, "[::]_80", "fd00:12::")] {
-        let listener: l::Listener = read(&listener::http_port(80, v6, &prefixes));
+        let listener: l::Listener = read(&listener::http_port(80, v6, &prefixes, false));
         assert_eq!(listener.name, name);
         assert_eq!(listener.bind_to_port.map(|bind| bind.value), Some(false));
         let matches = listener.filter_chains.iter().filter_map(|chain| chain.filter_chain_match.clone());

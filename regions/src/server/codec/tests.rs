@@ -1,42 +1,51 @@
-use bytes::BytesMut;
 use envoy_types::pb::envoy::config::cluster::v3::Cluster;
 use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryResponse, DiscoveryResponse};
+use proptest::prelude::*;
 
 use super::*;
 use crate::resource::ResourceType;
 
-fn sample() -> Outgoing {
-    let resources = ["a", "b"].map(|name| {
-        let cluster = Cluster { name: name.to_owned(), ..Cluster::default() };
-        Resource::encode(ResourceType::Cluster, name, &cluster)
+fn writer(variant: Variant, sizes: &[usize]) -> Writer {
+    let resources = sizes.iter().enumerate().map(|(i, size)| {
+        let name = format!("c{i}");
+        let cluster = Cluster { name: name.clone(), alt_stat_name: "x".repeat(*size), ..Cluster::default() };
+        Resource::encode(ResourceType::Cluster, &name, &cluster)
     });
     let response = Response {
         resource_type: ResourceType::Cluster,
         nonce: 0x1f,
         version: 7,
-        resources: resources.to_vec(),
+        resources: resources.collect(),
         removed: vec![Arc::from("gone")],
+        missing: if variant == Variant::Sotw { vec![Arc::from("nobody")] } else { Vec::new() },
     };
-    Outgoing { response, identifier: Arc::from("eu/0") }
+    Writer::new(variant, response, Arc::from("eu/0"))
 }
 
-fn encode(variant: Variant) -> BytesMut {
-    let item = sample();
+/// All pieces, without the head.
+fn write(variant: Variant, sizes: &[usize]) -> Bytes {
+    let mut writer = writer(variant, sizes);
+    let len = writer.message_len();
     let mut bytes = BytesMut::new();
-    write(variant, &item, &mut bytes);
-    assert_eq!(bytes.len(), encoded_len(variant, &item), "the length reserved is the length written");
-    bytes
+    while let Some(piece) = writer.next() {
+        assert!(piece.len() <= CHUNK_LEN + 64 || sizes.iter().any(|size| *size >= CHUNK_LEN / 2), "{}", piece.len());
+        bytes.put_slice(&piece);
+    }
+    assert_eq!(bytes.get_u8(), 0, "not compressed");
+    assert_eq!(bytes.get_u32() as usize, len, "the length announced");
+    assert_eq!(bytes.len(), len, "is the length written");
+    bytes.freeze()
 }
 
 #[test]
 fn c30_a_delta_response_reads_as_it_was_meant() {
-    let read = DeltaDiscoveryResponse::decode(encode(Variant::Delta)).expect("a response");
+    let read = DeltaDiscoveryResponse::decode(write(Variant::Delta, &[0, 1])).expect("a response");
     assert_eq!(read.type_url, ResourceType::Cluster.url());
-    assert_eq!((&*read.nonce, &*read.system_version_info), ("1f", "0000000000000007"));
+    assert_eq!((&*read.nonce, &*read.system_version_info), ("1f", ""));
     assert_eq!(read.control_plane.expect("c04: a control plane").identifier, "eu/0");
     assert_eq!(read.removed_resources, ["gone"]);
     let names: Vec<_> = read.resources.iter().map(|r| &*r.name).collect();
-    assert_eq!(names, ["a", "b"]);
+    assert_eq!(names, ["c0", "c1"]);
     for resource in &read.resources {
         let any = resource.resource.as_ref().expect("an Any");
         assert_eq!(any.type_url, read.type_url);
@@ -46,11 +55,28 @@ fn c30_a_delta_response_reads_as_it_was_meant() {
 
 #[test]
 fn c30_a_state_of_the_world_response_reads_as_it_was_meant() {
-    let read = DiscoveryResponse::decode(encode(Variant::Sotw)).expect("a response");
+    let read = DiscoveryResponse::decode(write(Variant::Sotw, &[0, 1])).expect("a response");
     assert_eq!(read.type_url, ResourceType::Cluster.url());
     assert_eq!((&*read.nonce, &*read.version_info), ("1f", "0000000000000007"));
-    assert_eq!(read.control_plane.expect("c04: a control plane").identifier, "eu/0");
+    assert_eq!(read.control_plane.as_ref().expect("c04: a control plane").identifier, "eu/0");
     let names = read.resources.iter().map(|any| Cluster::decode(&*any.value).expect("a Cluster").name);
-    assert_eq!(names.collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(names.collect::<Vec<_>>(), ["c0", "c1"]);
     assert!(read.resources.iter().all(|any| any.type_url == read.type_url));
+    let [error] = &read.resource_errors[..] else { panic!("{read:?}") };
+    assert_eq!(error.resource_name.as_ref().map(|name| &*name.name), Some("nobody"), "C48");
+    assert_eq!(error.error_detail.as_ref().map(|detail| detail.code), Some(5));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn pieces_put_together_are_the_message(sizes in prop::collection::vec(prop_oneof![0..200usize, 30_000..70_000usize], 0..40)) {
+        let delta = DeltaDiscoveryResponse::decode(write(Variant::Delta, &sizes)).expect("a response");
+        prop_assert_eq!(delta.resources.len(), sizes.len());
+        let sotw = DiscoveryResponse::decode(write(Variant::Sotw, &sizes)).expect("a response");
+        for (any, size) in sotw.resources.iter().zip(&sizes) {
+            prop_assert_eq!(Cluster::decode(&*any.value).expect("a Cluster").alt_stat_name.len(), *size);
+        }
+    }
 }

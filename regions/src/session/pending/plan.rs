@@ -1,11 +1,13 @@
 //! Finding what lies between what a client was brought to and what it should have.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::TypeState;
-use crate::resource::{Resource, version_text};
-use crate::snapshot::Snapshot;
+use crate::resource::{Resource, is_version};
+use crate::session::{Refusal, Variant};
+use crate::snapshot::{Snapshot, Was};
+use crate::translate::leds;
 
 /// What lies between the cursor and the target.
 #[derive(Default)]
@@ -17,65 +19,135 @@ pub(super) struct Plan {
     pub(super) gone: Vec<Resource>,
 }
 
+/// What happened to one name since the cursor.
+struct Step<'a> {
+    /// A wildcard covers it.
+    star: bool,
+    /// The version at the cursor.
+    had: Option<u64>,
+    /// What stood there before the newest change.
+    was: &'a Was,
+}
+
+type Steps<'a> = BTreeMap<&'a Arc<str>, Step<'a>>;
+
 impl TypeState {
-    pub(super) fn plan(&self, target: &Snapshot, eager: bool) -> Plan {
-        let mut plan = match &self.cursor {
-            Some(cursor) if !self.resend => self.plan_changes(cursor, target, eager),
-            cursor => self.plan_all(cursor.as_deref(), target),
+    pub(super) fn plan(&self, target: &Snapshot, eager: bool) -> Result<Plan, Refusal> {
+        let mut plan = match self.cursor {
+            Some(cursor) if !self.resend => self.plan_changes(cursor, target, eager)?,
+            cursor => self.plan_all(cursor, target)?,
         };
         plan.send.retain(|resource| self.rejected.get(resource.name()) != Some(&resource.version()));
-        plan
+        Ok(plan)
     }
 
-    fn plan_all(&self, cursor: Option<&Snapshot>, target: &Snapshot) -> Plan {
+    fn plan_all(&self, cursor: Option<u64>, target: &Snapshot) -> Result<Plan, Refusal> {
         let view = target.of(self.resource_type);
         let has = |resource: &Resource| {
             let name = resource.name();
             !self.known.is_empty()
                 && !self.forced.contains(name)
                 && !self.owed.contains(name)
-                && self.known.get(&**name).is_some_and(|v| *v == version_text(resource.version()))
+                && self.known.get(&**name).is_some_and(|version| is_version(version, resource.version()))
         };
-        let named = self.subscription.names();
-        let send = if self.subscription.is_wildcard() {
-            view.iter().filter(|resource| !has(resource)).cloned().collect()
-        } else {
-            named.iter().filter_map(|name| view.get(name)).filter(|resource| !has(resource)).cloned().collect()
-        };
-        let known = self.known.keys().filter(|name| self.subscription.wants(name)).map(|name| Arc::from(&**name));
-        let missing: BTreeSet<Arc<str>> =
-            named.iter().cloned().chain(known).filter(|name| view.get(name).is_none()).collect();
-        let old = cursor.into_iter().flat_map(|cursor| cursor.of(self.resource_type).iter());
-        let gone = old.filter(|was| {
-            let name = was.name();
-            view.get(name).is_none() && self.subscription.wants(name) && !missing.contains(name)
-        });
-        Plan { send, gone: gone.cloned().collect(), missing: missing.into_iter().collect() }
-    }
-
-    fn plan_changes(&self, cursor: &Snapshot, target: &Snapshot, eager: bool) -> Plan {
-        let (old, new) = (cursor.of(self.resource_type), target.of(self.resource_type));
-        let changed: BTreeSet<&Arc<str>> = match target.changed_since(self.resource_type, cursor.seq()) {
-            _ if new.changed_at() <= cursor.seq() => BTreeSet::new(),
-            Some(changed) => changed.collect(),
-            None => old.iter().chain(new.iter()).map(Resource::name).collect(),
-        };
-        let names = changed.into_iter().chain(&self.forced).chain(&self.owed).collect::<BTreeSet<_>>();
+        let (wildcard, named) = (self.subscription.is_wildcard(), self.subscription.names());
         let mut plan = Plan::default();
-        for name in names {
-            let (forced, owed) = (self.forced.contains(name), self.owed.contains(name));
-            let due = self.subscription.wants(name) || (owed && eager);
-            if !due {
+        if wildcard {
+            plan.send.extend(view.iter().filter(|resource| !has(resource)).cloned());
+        }
+        for name in named.iter().filter(|name| !(wildcard && view.star().get(name).is_some())) {
+            if let Some(begin) = leds::glob(name) {
+                plan.send.extend(view.under(begin).filter(|resource| !has(resource)).cloned());
                 continue;
             }
-            match (old.get(name), new.get(name)) {
-                (Some(was), Some(is)) if was == is && !forced && !owed => {}
-                (_, Some(is)) => plan.send.push(is.clone()),
-                (_, None) if forced => plan.missing.push(name.clone()),
-                (Some(was), None) => plan.gone.push(was.clone()),
-                (None, None) => {}
+            match target.find(self.resource_type, name) {
+                Some(resource) if has(&resource) => {}
+                Some(resource) => plan.send.push(resource),
+                None => plan.missing.push(name.clone()),
             }
         }
-        plan
+        // What it knows from an earlier stream and did not name is what it got under a wildcard, or in a collection.
+        let unnamed = self.known.keys().filter(|name| self.subscription.wants(name, true) && !named.contains(&***name));
+        let gone = |name: &&String| match wildcard {
+            true => view.star().get(name).is_none(),
+            false => view.get(name).is_none(),
+        };
+        plan.missing.extend(unnamed.filter(gone).map(|name| Arc::from(&**name)));
+        if let Some(cursor) = cursor {
+            for (name, step) in self.steps(cursor, target)? {
+                let wanted = self.subscription.wants(name, step.star) && !named.contains(&**name);
+                if let (true, Step { had: Some(_), was: Was::There(old), .. }, None) = (wanted, &step, view.get(name)) {
+                    plan.gone.push(old.clone());
+                }
+            }
+        }
+        Ok(plan)
+    }
+
+    fn plan_changes(&self, cursor: u64, target: &Snapshot, eager: bool) -> Result<Plan, Refusal> {
+        let view = target.of(self.resource_type);
+        let steps = self.steps(cursor, target)?;
+        let asked = self.asked(target);
+        let names: BTreeSet<&Arc<str>> = steps.keys().copied().chain(asked.iter().copied()).chain(&self.owed).collect();
+        let mut plan = Plan::default();
+        for name in names {
+            let (forced, owed) = (asked.contains(name), self.owed.contains(name));
+            let step = steps.get(name);
+            let star = step.map_or_else(|| view.star().get(name).is_some(), |step| step.star);
+            if !(forced || self.subscription.wants(name, star) || (owed && eager)) {
+                continue;
+            }
+            match (view.get(name), step) {
+                (Some(is), Some(step)) if step.had == Some(is.version()) && !forced && !owed => {}
+                (Some(is), _) => plan.send.push(is.clone()),
+                (None, _) if forced => match target.find(self.resource_type, name) {
+                    Some(stand_in) => plan.send.push(stand_in),
+                    None => plan.missing.push(name.clone()),
+                },
+                (None, Some(Step { had: Some(_), was: Was::There(old), .. })) => plan.gone.push(old.clone()),
+                (None, _) => {}
+            }
+        }
+        Ok(plan)
+    }
+
+    /// The names that were asked for, collections as what is in them.
+    fn asked<'a>(&'a self, target: &'a Snapshot) -> BTreeSet<&'a Arc<str>> {
+        let view = target.of(self.resource_type);
+        let (globs, names): (Vec<_>, Vec<_>) = self.forced.iter().partition(|name| leds::glob(name).is_some());
+        let under = globs.into_iter().filter_map(|name| leds::glob(name)).flat_map(|begin| view.under(begin));
+        names.into_iter().chain(under.map(Resource::name)).collect()
+    }
+
+    fn steps<'a>(&self, cursor: u64, target: &'a Snapshot) -> Result<Steps<'a>, Refusal> {
+        let view = target.of(self.resource_type);
+        let mut steps = Steps::new();
+        if view.changed_at() <= cursor {
+            return Ok(steps);
+        }
+        let Some(changes) = view.changes_since(cursor) else { return self.steps_untold(target) };
+        for (star, change) in changes {
+            // Newest first: the last one to be seen is the oldest, and says what the client has.
+            let step = steps.entry(&change.name).or_insert(Step { star, had: None, was: &change.was });
+            step.star |= star;
+            step.had = change.was.version();
+        }
+        Ok(steps)
+    }
+
+    /// The log has forgotten, or the class takes its resources from elsewhere now. A client of incremental xDS that
+    /// follows everything comes back and says what it has; the others are sent all they want.
+    fn steps_untold<'a>(&self, target: &'a Snapshot) -> Result<Steps<'a>, Refusal> {
+        let view = target.of(self.resource_type);
+        let wildcard = self.subscription.is_wildcard();
+        if self.variant == Variant::Delta && wildcard {
+            return Err(Refusal::TooFarBehind);
+        }
+        let stars = view.iter().filter(|_| wildcard).map(|resource| (true, resource));
+        let named =
+            self.subscription.names().iter().filter_map(|name| view.get(name)).map(|resource| (false, resource));
+        let step =
+            |(star, resource): (bool, &'a Resource)| (resource.name(), Step { star, had: None, was: &Was::Nothing });
+        Ok(stars.chain(named).map(step).collect())
     }
 }

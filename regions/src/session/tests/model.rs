@@ -57,11 +57,12 @@ impl Envoy {
         let mut catalog = Catalog::new(Arc::new(Stats::default()));
         catalog.apply(&two_members());
         catalog.set_ready();
-        let view = catalog.open(&class(Some("eu-1"))).expect("a class");
+        let session = Session::new(variant);
+        let view = catalog.open(&class(Some("eu-1")), session.interest().clone()).expect("a class");
         let mut envoy = Self {
             catalog,
             view,
-            session: Session::new(variant),
+            session,
             line: VecDeque::new(),
             held: BTreeMap::new(),
             read: HashMap::new(),
@@ -74,6 +75,7 @@ impl Envoy {
 
     fn connect(&mut self) {
         self.session = Session::new(self.session.variant());
+        self.view = self.catalog.open(&class(Some("eu-1")), self.session.interest().clone()).expect("a class");
         self.line.clear();
         self.read.clear();
         self.subscribed.clear();
@@ -114,9 +116,9 @@ impl Envoy {
     }
 
     fn listen(&mut self) {
-        let snapshot = self.view.snapshots.borrow().clone().expect("a snapshot");
+        let snapshot = self.view.snapshot().expect("a snapshot");
         self.session.on_snapshot(snapshot);
-        self.line.extend(self.session.responses());
+        self.line.extend(self.session.responses().expect("not too far behind"));
     }
 
     /// Says what is wanted of a type, with a nonce if it is an answer.
@@ -189,7 +191,7 @@ impl Envoy {
         while !self.line.is_empty() {
             self.read_one();
         }
-        let snapshot = self.view.snapshots.borrow().clone().expect("a snapshot");
+        let snapshot = self.view.snapshot().expect("a snapshot");
         for t in [Cluster, Listener, Scope] {
             let should: Vec<_> = snapshot.of(t).iter().collect();
             let has: Vec<_> = self.held.get(&t).into_iter().flatten().map(|(_, r)| r).collect();

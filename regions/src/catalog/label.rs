@@ -1,0 +1,152 @@
+//! What stands on which shelf, and which shelves a class of clients takes its resources from.
+
+use std::net::IpAddr;
+
+use federation::model::ClusterId;
+use federation::view::ClientClass;
+
+use super::world::World;
+use crate::class::{Class, EnvoyProfile, Interception, Profile};
+use crate::resource::{ResourceType, TYPES};
+use crate::snapshot::Computed;
+
+/// Everything that the resources of a shelf depend on, the world excepted.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Label {
+    /// The clusters that every Envoy has.
+    BuiltIn,
+    /// These, and those of all services.
+    Clusters,
+    /// Clusters of one member's TCP VIPs, for who asks for them by address.
+    VipClusters(ClusterId),
+    Loads {
+        client: ClientClass,
+        dialect: Dialect,
+    },
+    /// Endpoints one by one.
+    Endpoints,
+    EgressListener {
+        listen: IpAddr,
+        on_demand: bool,
+    },
+    VipListeners {
+        member: ClusterId,
+        listen: IpAddr,
+        on_demand: bool,
+    },
+    EgressScopes,
+    VipScopes(ClusterId),
+    Routes,
+    GrpcListeners,
+    GrpcClusters,
+}
+
+/// How load assignments are spelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Dialect {
+    Envoy,
+    /// For an Envoy that fetches endpoints one by one.
+    Leds,
+    Grpc,
+}
+
+/// Where one type of a class's resources comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub(super) struct Sources {
+    /// What a wildcard covers.
+    pub(super) star: Option<Label>,
+    /// What is there for who names it.
+    pub(super) named: Vec<Label>,
+}
+
+impl Sources {
+    fn star(label: Label) -> Self {
+        Self { star: Some(label), named: Vec::new() }
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &Label> {
+        self.star.iter().chain(&self.named)
+    }
+}
+
+impl Label {
+    pub(super) fn resource_type(&self) -> ResourceType {
+        match self {
+            Self::BuiltIn | Self::Clusters | Self::VipClusters(_) | Self::GrpcClusters => ResourceType::Cluster,
+            Self::Loads { .. } => ResourceType::Assignment,
+            Self::Endpoints => ResourceType::Endpoint,
+            Self::EgressListener { .. } | Self::VipListeners { .. } | Self::GrpcListeners => ResourceType::Listener,
+            Self::EgressScopes | Self::VipScopes(_) => ResourceType::Scope,
+            Self::Routes => ResourceType::Route,
+        }
+    }
+
+    /// The member whose VIPs it depends on.
+    pub(super) fn member(&self) -> Option<&ClusterId> {
+        match self {
+            Self::VipClusters(member) | Self::VipScopes(member) | Self::VipListeners { member, .. } => Some(member),
+            _ => None,
+        }
+    }
+}
+
+/// The shelves of a class, by [`ResourceType::index`].
+pub(super) fn sources(class: &Class, world: &World) -> [Sources; TYPES] {
+    let loads = |dialect| Sources::star(Label::Loads { client: client(class, world), dialect });
+    match &class.profile {
+        Profile::Grpc => [
+            Sources::star(Label::GrpcClusters),
+            loads(Dialect::Grpc),
+            Sources::default(),
+            Sources::star(Label::GrpcListeners),
+            Sources::default(),
+            Sources::star(Label::Routes),
+        ],
+        Profile::Envoy(EnvoyProfile { listen, interception, on_demand, leds }) => {
+            let (listen, on_demand) = (*listen, *on_demand);
+            let member = class.client.cluster.clone().filter(|_| *interception == Interception::Redirect);
+            let clusters = if on_demand {
+                let vips = member.clone().map(Label::VipClusters);
+                let named = std::iter::once(Label::Clusters).chain(vips).collect();
+                Sources { star: Some(Label::BuiltIn), named }
+            } else {
+                Sources::star(Label::Clusters)
+            };
+            let (listeners, scopes) = match member {
+                Some(member) => {
+                    (Label::VipListeners { member: member.clone(), listen, on_demand }, Label::VipScopes(member))
+                }
+                None => (Label::EgressListener { listen, on_demand }, Label::EgressScopes),
+            };
+            let (loads, endpoints) = if *leds {
+                (loads(Dialect::Leds), Sources::star(Label::Endpoints))
+            } else {
+                (loads(Dialect::Envoy), Sources::default())
+            };
+            let routes = Sources::star(Label::Routes);
+            [clusters, loads, endpoints, Sources::star(listeners), Sources::star(scopes), routes]
+        }
+    }
+}
+
+/// What is made up for clients of a class when they name something that stands on no shelf.
+pub(super) fn computed(class: &Class) -> Computed {
+    match &class.profile {
+        Profile::Grpc => Computed::GrpcListeners,
+        Profile::Envoy(EnvoyProfile { on_demand: true, .. }) => Computed::Clusters,
+        Profile::Envoy(_) => Computed::Nothing,
+    }
+}
+
+/// As whom these clients are ranked: without what makes no difference to them, so that more of them share the result.
+fn client(class: &Class, world: &World) -> ClientClass {
+    let place = class.client.cluster.as_ref().and_then(|member| world.topology.members.get(member));
+    let mut client = class.client.clone();
+    if let (false, Some(place)) = (class.network_named, place) {
+        client.network = place.network.clone();
+    }
+    if !world.ranks_by_cluster() {
+        client.cluster = None;
+    }
+    client
+}

@@ -1,0 +1,282 @@
+//! Resources of one type for one audience, kept current service by service. Classes of clients that must be sent the
+//! same bytes take them from the same shelf, so each is encoded once, however many classes there are.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use federation::model::{AppProtocol, ClusterId, Merged, Protocol, ServiceKey};
+use federation::view::ClientClass;
+
+use super::label::{Dialect, Label};
+use super::listeners::{Listeners, Use, Uses};
+use super::world::{Dirty, World};
+use crate::interest::Topic;
+use crate::resource::{Resource, ResourceType};
+use crate::snapshot::{Change, Part, Was};
+use crate::stats::CatalogStats;
+use crate::translate::{cluster, endpoint, grpc, leds, listener, names, route};
+
+pub(super) struct Shelf {
+    label: Label,
+    part: Part,
+    /// What changed since the last commit.
+    pending: Vec<Change>,
+    /// What stands for a service, unless it follows from the service's key and ports alone.
+    names: HashMap<ServiceKey, Vec<Arc<str>>>,
+    listeners: Option<(Listeners, HashMap<ServiceKey, Uses>)>,
+    /// What endpoints were derived from.
+    merged: HashMap<ServiceKey, Arc<Merged>>,
+}
+
+impl Shelf {
+    /// Fills a shelf with what there is at commit `seq`.
+    pub(super) fn new(label: Label, world: &World, seq: u64, stats: &CatalogStats) -> Self {
+        let listeners = match &label {
+            Label::VipListeners { listen, on_demand, .. } => {
+                Some((Listeners::new(*listen, *on_demand), HashMap::new()))
+            }
+            _ => None,
+        };
+        let mut shelf = Self {
+            label,
+            part: Part::starting_at(seq),
+            pending: Vec::new(),
+            names: HashMap::new(),
+            listeners,
+            merged: HashMap::new(),
+        };
+        for resource in shelf.label.constants() {
+            shelf.put(resource, stats);
+        }
+        let keys: Vec<ServiceKey> = match shelf.label.member() {
+            Some(member) => world.known_in(member).cloned().collect(),
+            None => world.services.keys().cloned().collect(),
+        };
+        shelf.set_prefixes(world);
+        match shelf.label {
+            Label::Endpoints => shelf.derive_endpoints(&keys.into_iter().collect(), world, stats),
+            _ => shelf.derive(keys.iter(), world, stats),
+        }
+        // All of this is the state that the log begins with.
+        shelf.pending.clear();
+        shelf
+    }
+
+    pub(super) fn part(&self) -> &Part {
+        &self.part
+    }
+
+    /// Derives anew what the change concerns.
+    pub(super) fn update(&mut self, dirty: &Dirty, world: &World, stats: &CatalogStats) {
+        match &self.label {
+            Label::Loads { .. } if dirty.topology => self.derive(world.services.keys(), world, stats),
+            Label::Loads { .. } => self.derive(dirty.services.iter(), world, stats),
+            Label::Endpoints => self.derive_endpoints(&dirty.services, world, stats),
+            label => {
+                let local = label.member().and_then(|member| dirty.local.get(member));
+                if label.member().is_some() && dirty.topology {
+                    self.set_prefixes(world);
+                }
+                let keys: BTreeSet<&ServiceKey> = dirty.faces.iter().chain(local.into_iter().flatten()).collect();
+                self.derive(keys.into_iter(), world, stats);
+            }
+        }
+    }
+
+    /// Makes what changed part of commit `seq`, and says whom it concerns. `None`: nothing changed.
+    pub(super) fn commit(&mut self, seq: u64) -> Option<Committed> {
+        if self.pending.is_empty() {
+            return None;
+        }
+        let changes = std::mem::take(&mut self.pending);
+        let names = changes.iter().map(|change| change.name.clone()).collect();
+        let all = self.part.log_mut().push(seq, changes);
+        self.part.set_changed_at(seq);
+        Some(Committed { resource_type: self.label.resource_type(), names, all })
+    }
+
+    fn set_prefixes(&mut self, world: &World) {
+        if let (Some((listeners, _)), Some(member)) = (&mut self.listeners, self.label.member()) {
+            listeners.set_prefixes(world.topology.members.get(member).map(|place| &*place.services));
+        }
+    }
+
+    fn derive<'a>(&mut self, keys: impl Iterator<Item = &'a ServiceKey>, world: &World, stats: &CatalogStats) {
+        for key in keys {
+            stats.derived.inc();
+            if let (Some((listeners, uses)), Some(member)) = (&mut self.listeners, self.label.member()) {
+                let new = uses_of(member, key, world);
+                let old = if new.is_empty() { uses.remove(key) } else { uses.insert(key.clone(), new.clone()) };
+                listeners.replace(key, &old.unwrap_or_default(), &new);
+                continue;
+            }
+            let resources = resources(&self.label, key, world);
+            let names: Vec<Arc<str>> = resources.iter().map(|resource| resource.name().clone()).collect();
+            resources.into_iter().for_each(|resource| self.put(resource, stats));
+            let old = match names.is_empty() {
+                true => self.names.remove(key),
+                false if self.names.get(key) == Some(&names) => None,
+                false => self.names.insert(key.clone(), names.clone()),
+            };
+            for name in old.into_iter().flatten().filter(|name| !names.contains(name)) {
+                self.remove(&name, stats);
+            }
+        }
+        let changes = self.listeners.as_mut().map(|(listeners, _)| listeners.settle()).unwrap_or_default();
+        for (name, listener) in changes {
+            match listener {
+                Some(listener) => self.put(listener, stats),
+                None => self.remove(&name, stats),
+            }
+        }
+    }
+
+    /// Only those endpoints that changed: there may be a hundred thousand of them.
+    fn derive_endpoints(&mut self, keys: &BTreeSet<ServiceKey>, world: &World, stats: &CatalogStats) {
+        for key in keys {
+            stats.derived.inc();
+            let new = world.services.get(key).cloned();
+            let old = match &new {
+                Some(new) => self.merged.insert(key.clone(), new.clone()),
+                None => self.merged.remove(key),
+            };
+            let leds::Difference { put, gone } = leds::difference(old.as_deref(), new.as_deref());
+            put.into_iter().for_each(|endpoint| self.put(endpoint, stats));
+            gone.iter().for_each(|name| self.remove(name, stats));
+        }
+    }
+
+    fn put(&mut self, resource: Resource, stats: &CatalogStats) {
+        stats.encoded.inc();
+        if self.part.get(resource.name()) == Some(&resource) {
+            stats.unchanged.inc();
+            return;
+        }
+        stats.changed.inc();
+        let name = resource.name().clone();
+        let was = match self.part.put(resource) {
+            Some(old) => Was::Version(old.version()),
+            None => {
+                stats.resources_of(self.label.resource_type()).add(1);
+                Was::Nothing
+            }
+        };
+        self.pending.push(Change { name, was });
+    }
+
+    fn remove(&mut self, name: &str, stats: &CatalogStats) {
+        let Some(old) = self.part.remove(name) else { return };
+        stats.changed.inc();
+        stats.resources_of(self.label.resource_type()).add(-1);
+        self.pending.push(Change { name: old.name().clone(), was: Was::There(old) });
+    }
+
+    /// Takes its share out of the gauges.
+    pub(super) fn forget(&self, stats: &CatalogStats) {
+        let held = i64::try_from(self.part.len()).unwrap_or(0);
+        stats.resources_of(self.label.resource_type()).add(-held);
+    }
+}
+
+/// What a commit changed on one shelf.
+#[derive(Debug)]
+pub(super) struct Committed {
+    resource_type: ResourceType,
+    names: Vec<Arc<str>>,
+    /// Everybody has to look, because the log is about to forget.
+    pub(super) all: bool,
+}
+
+impl Committed {
+    /// The names, for streams that take them under a wildcard (`star`) or only by name.
+    pub(super) fn topics(&self, star: bool) -> impl Iterator<Item = Topic> {
+        self.names.iter().map(move |name| match self.resource_type {
+            ResourceType::Endpoint => Topic::new(self.resource_type, &leds::collection_of(name), star),
+            _ => Topic::new(self.resource_type, name, star),
+        })
+    }
+}
+
+/// What stands for one service on a shelf.
+fn resources(label: &Label, key: &ServiceKey, world: &World) -> Vec<Resource> {
+    let faces = || world.faces(key).into_iter();
+    match label {
+        Label::BuiltIn | Label::EgressListener { .. } | Label::VipListeners { .. } | Label::Endpoints => Vec::new(),
+        Label::Clusters => {
+            faces().map(|face| cluster::federated(key, face.port.port, face.port.app, face.weighted)).collect()
+        }
+        Label::Routes => faces().map(|face| route::table(key, face.port.port)).collect(),
+        Label::EgressScopes => route::egress_scopes(key, &faces().map(|face| face.port).collect::<Vec<_>>()),
+        Label::GrpcListeners => faces().map(|face| grpc::listener(key, face.port.port)).collect(),
+        Label::GrpcClusters => faces().map(|face| grpc::cluster(key, face.port.port)).collect(),
+        Label::Loads { client, dialect } => loads(client, *dialect, key, world),
+        Label::VipScopes(member) => {
+            let vips = federated_vips(member, key, world);
+            let http = faces().filter(|face| face.port.app != AppProtocol::Tcp);
+            http.flat_map(|face| {
+                let vips = vips.iter().enumerate();
+                vips.map(move |(i, vip)| route::vip_scope(key, face.port.port, i, *vip))
+            })
+            .collect()
+        }
+        Label::VipClusters(member) => {
+            let vips = federated_vips(member, key, world);
+            let tcp = faces().filter(|face| face.port.app == AppProtocol::Tcp);
+            tcp.flat_map(|face| {
+                vips.iter().map(move |vip| cluster::vip(SocketAddr::new(*vip, face.port.port), key, face.weighted))
+            })
+            .collect()
+        }
+    }
+}
+
+fn loads(client: &ClientClass, dialect: Dialect, key: &ServiceKey, world: &World) -> Vec<Resource> {
+    let Some(merged) = world.services.get(key) else { return Vec::new() };
+    let tcp = merged.ports.iter().filter(|port| port.protocol == Protocol::Tcp);
+    tcp.map(|port| {
+        let assignment = federation::view::assign(client, merged, port, &world.topology);
+        let name = names::outbound(port.port, key);
+        match dialect {
+            Dialect::Envoy => endpoint::load_assignment(&name, &assignment),
+            Dialect::Leds => leds::load_assignment(key, port.port, &assignment),
+            Dialect::Grpc => grpc::load_assignment(&name, &assignment),
+        }
+    })
+    .collect()
+}
+
+/// VIPs in this member under which a merged service is reached.
+fn federated_vips(member: &ClusterId, key: &ServiceKey, world: &World) -> Vec<std::net::IpAddr> {
+    let known = world.vips(member, key).filter(|(known, _)| known.federated && world.services.contains_key(key));
+    known.map(|(_, ips)| ips).unwrap_or_default()
+}
+
+/// What one service wants of the listeners in a member.
+fn uses_of(member: &ClusterId, key: &ServiceKey, world: &World) -> Uses {
+    let mut uses: Uses = BTreeMap::new();
+    let Some((known, ips)) = world.vips(member, key) else { return uses };
+    let federated = known.federated && world.services.contains_key(key);
+    for ip in &ips {
+        let local = known.ports.iter().filter(|(_, protocol)| *protocol == Protocol::Tcp);
+        uses.extend(local.map(|(port, _)| ((*port, *ip), Use::Untouched)));
+        if federated {
+            uses.extend(world.faces(key).into_iter().map(|face| match face.port.app {
+                AppProtocol::Http | AppProtocol::Http2 => ((face.port.port, *ip), Use::Http),
+                AppProtocol::Tcp => ((face.port.port, *ip), Use::Tcp(names::outbound(face.port.port, key).into())),
+            }));
+        }
+    }
+    uses
+}
+
+/// What a shelf holds whatever the world looks like.
+impl Label {
+    fn constants(&self) -> Vec<Resource> {
+        match self {
+            Self::BuiltIn | Self::Clusters => cluster::built_in().into(),
+            Self::EgressListener { listen, on_demand } => vec![listener::egress(*listen, *on_demand)],
+            _ => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! What one stream wants to hear of, told to the writer in a form it can test in nanoseconds: thousands of streams are
+//! asked at every change, and only those it concerns are woken.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::SeqCst};
+use std::task::{Context, Poll};
+
+use futures::task::AtomicWaker;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::resource::ResourceType;
+
+/// Names are hashed to so many bits, 2 KiB a stream: one of a hundred names is mistaken for another one with a chance of
+/// 0.6 %, which costs a look in vain and nothing else.
+const BITS: u64 = 16_384;
+const WORDS: usize = 256;
+
+/// One stream's subscriptions, as a filter that may say yes too often but never no. Names are only ever added: what is
+/// not wanted any more wakes a stream in vain until it ends.
+#[derive(Debug)]
+pub struct Interest {
+    names: [AtomicU64; WORDS],
+    /// A bit for each type of which everything is wanted.
+    stars: AtomicU32,
+    waker: AtomicWaker,
+    woken: AtomicBool,
+}
+
+/// A change, as interest is asked about it.
+#[derive(Clone, Copy, Debug)]
+pub struct Topic {
+    resource_type: ResourceType,
+    bit: u64,
+    star: bool,
+}
+
+impl Topic {
+    /// `star`: a wildcard covers the name.
+    pub fn new(resource_type: ResourceType, name: &str, star: bool) -> Self {
+        Self { resource_type, bit: bit(resource_type, name), star }
+    }
+}
+
+impl Default for Interest {
+    fn default() -> Self {
+        Self {
+            names: [const { AtomicU64::new(0) }; WORDS],
+            stars: AtomicU32::new(0),
+            waker: AtomicWaker::new(),
+            woken: AtomicBool::new(false),
+        }
+    }
+}
+
+impl Interest {
+    /// A name is wanted. To be called before the snapshot is read in which it is looked for: the writer publishes first
+    /// and asks then, so that one of the two sees the other.
+    pub fn add(&self, resource_type: ResourceType, name: &str) {
+        let bit = bit(resource_type, name);
+        if let Some(word) = self.names.get(word(bit)) {
+            word.fetch_or(mask(bit), SeqCst);
+        }
+    }
+
+    /// Whether everything of a type is wanted.
+    pub fn set_star(&self, resource_type: ResourceType, wanted: bool) {
+        let star = 1 << resource_type.index();
+        if wanted {
+            self.stars.fetch_or(star, SeqCst);
+        } else {
+            self.stars.fetch_and(!star, SeqCst);
+        }
+    }
+
+    pub fn wants(&self, topic: Topic) -> bool {
+        let named = self.names.get(word(topic.bit)).is_some_and(|word| word.load(SeqCst) & mask(topic.bit) != 0);
+        named || (topic.star && self.stars.load(SeqCst) & (1 << topic.resource_type.index()) != 0)
+    }
+
+    /// There is news.
+    pub fn wake(&self) {
+        if !self.woken.swap(true, SeqCst) {
+            self.waker.wake();
+        }
+    }
+
+    /// Ready if there was news since it was last ready.
+    pub fn poll_woken(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.waker.register(cx.waker());
+        if self.woken.swap(false, SeqCst) { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+fn bit(resource_type: ResourceType, name: &str) -> u64 {
+    xxh3_64_with_seed(name.as_bytes(), resource_type.index() as u64) % BITS
+}
+
+fn word(bit: u64) -> usize {
+    usize::try_from(bit / 64).unwrap_or_default()
+}
+
+fn mask(bit: u64) -> u64 {
+    1 << (bit % 64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resource::ResourceType::{Assignment, Cluster, Scope};
+
+    #[test]
+    fn what_was_asked_for_is_wanted_and_little_else() {
+        let interest = Interest::default();
+        for i in 0..100 {
+            interest.add(Assignment, &format!("wanted-{i}"));
+        }
+        interest.set_star(Scope, true);
+        assert!((0..100).all(|i| interest.wants(Topic::new(Assignment, &format!("wanted-{i}"), true))));
+        assert!(interest.wants(Topic::new(Scope, "any", true)));
+        assert!(!interest.wants(Topic::new(Scope, "any", false)), "not covered by the wildcard");
+        let mistaken = (0..10_000).filter(|i| interest.wants(Topic::new(Assignment, &format!("other-{i}"), true)));
+        assert!(mistaken.count() < 200, "2 % would be three times what is expected");
+        let other_type = (0..100).filter(|i| interest.wants(Topic::new(Cluster, &format!("wanted-{i}"), true)));
+        assert!(other_type.count() < 10);
+        interest.set_star(Scope, false);
+        assert!(!interest.wants(Topic::new(Scope, "any", true)));
+    }
+}

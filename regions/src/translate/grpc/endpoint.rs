@@ -1,0 +1,117 @@
+//! Load assignments that gRPC accepts: it rejects the whole message for a gap between priorities, for an address or a
+//! locality that comes twice and for weights that overflow, and it passes over localities without a weight.
+
+use std::collections::{BTreeMap, HashSet};
+use std::net::SocketAddr;
+
+use envoy_types::pb::envoy::config::core::v3 as core;
+use envoy_types::pb::envoy::config::endpoint::v3 as pb;
+use envoy_types::pb::envoy::config::endpoint::v3::lb_endpoint::HostIdentifier;
+use federation::model::{ClusterId, Health, RegionId, Zone};
+use federation::view::{Assignment, Locality};
+
+use crate::resource::{Resource, ResourceType};
+use crate::translate::endpoint::OVERPROVISIONING_PERCENT;
+use crate::translate::proto::{address, u32_value};
+
+/// The load assignment called `name`: ready hosts only, in tiers that have some. gRPC knows no spill-over: it stays with
+/// a tier while one host of it can be reached, so a tier without ready hosts must not be there at all.
+pub fn load_assignment(name: &str, assignment: &Assignment<'_>) -> Resource {
+    let mut seen = HashSet::new();
+    let tiers = assignment.tiers.iter().map(|tier| groups(tier, assignment.weighted, &mut seen));
+    let endpoints = (0u32..)
+        .zip(tiers.filter(|groups| !groups.is_empty()))
+        .flat_map(|(priority, groups)| {
+            let scale = Scale::of(&groups);
+            groups.into_iter().map(move |(place, group)| encode(priority, place, &group, &scale))
+        })
+        .collect();
+    let message =
+        pb::ClusterLoadAssignment { cluster_name: name.to_owned(), endpoints, ..pb::ClusterLoadAssignment::default() };
+    Resource::encode(ResourceType::Assignment, name, &message)
+}
+
+/// Region, zone and, as sub-zone, member cluster: what gRPC tells localities apart by.
+type Place<'a> = (&'a RegionId, Option<&'a Zone>, &'a ClusterId);
+
+#[derive(Default)]
+struct Group {
+    weight: u64,
+    hosts: Vec<SocketAddr>,
+}
+
+/// The localities of a tier that have ready hosts. An address that two members offer, such as a database outside of
+/// both, belongs to whichever comes first.
+fn groups<'a>(tier: &[Locality<'a>], weighted: bool, seen: &mut HashSet<SocketAddr>) -> BTreeMap<Place<'a>, Group> {
+    let mut groups = BTreeMap::<Place<'a>, Group>::new();
+    for locality in tier {
+        let ready = locality.hosts.iter().filter(|host| host.health == Health::Ready);
+        let hosts: Vec<SocketAddr> = ready.map(|host| host.address).filter(|host| seen.insert(*host)).collect();
+        if hosts.is_empty() {
+            continue;
+        }
+        let group = groups.entry((locality.region, locality.zone, locality.cluster)).or_default();
+        group.weight += weight(locality, hosts.len() as u64, weighted);
+        group.hosts.extend(hosts);
+    }
+    groups
+}
+
+/// Without declared weights each host gets the same share. With them, a locality that lost hosts gives up its share
+/// below 71.4 % as in Envoy, which works that out by itself: weight · min(1, 1.4 · ready/all).
+fn weight(locality: &Locality<'_>, ready: u64, weighted: bool) -> u64 {
+    if !weighted {
+        return ready;
+    }
+    let all = locality.hosts.iter().filter(|host| host.health != Health::Draining).count() as u64;
+    let percent = (u64::from(OVERPROVISIONING_PERCENT) * ready / all.max(1)).min(100);
+    (u64::from(locality.weight) * percent / 100).max(1)
+}
+
+/// The weights of one tier must not add up to more than 32 bits hold (gRFC A27).
+struct Scale {
+    sum: u64,
+    room: u64,
+}
+
+impl Scale {
+    fn of(groups: &BTreeMap<Place<'_>, Group>) -> Self {
+        let sum = groups.values().map(|group| group.weight).sum();
+        // One is kept for each, because none may come out as 0.
+        Self { sum, room: u64::from(u32::MAX).saturating_sub(groups.len() as u64) }
+    }
+
+    fn apply(&self, weight: u64) -> u32 {
+        let scaled = if self.sum <= self.room {
+            weight
+        } else {
+            u64::try_from(u128::from(weight) * u128::from(self.room) / u128::from(self.sum)).unwrap_or(self.room)
+        };
+        u32::try_from(scaled.max(1)).unwrap_or(u32::MAX)
+    }
+}
+
+fn encode(priority: u32, (region, zone, cluster): Place<'_>, group: &Group, scale: &Scale) -> pb::LocalityLbEndpoints {
+    pb::LocalityLbEndpoints {
+        locality: Some(core::Locality {
+            region: region.to_string(),
+            zone: zone.map(ToString::to_string).unwrap_or_default(),
+            sub_zone: cluster.to_string(),
+        }),
+        lb_endpoints: group.hosts.iter().map(|host| endpoint(*host)).collect(),
+        load_balancing_weight: u32_value(scale.apply(group.weight)),
+        priority,
+        ..pb::LocalityLbEndpoints::default()
+    }
+}
+
+/// No health status: only ready hosts get here, and "unknown" is usable.
+fn endpoint(at: SocketAddr) -> pb::LbEndpoint {
+    pb::LbEndpoint {
+        host_identifier: Some(HostIdentifier::Endpoint(pb::Endpoint {
+            address: Some(address(at)),
+            ..pb::Endpoint::default()
+        })),
+        ..pb::LbEndpoint::default()
+    }
+}

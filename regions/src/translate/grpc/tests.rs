@@ -1,0 +1,226 @@
+//! What the resources say, read back from their bytes.
+
+use envoy_types::pb::envoy::config::cluster::v3 as c;
+use envoy_types::pb::envoy::config::core::v3::address::Address;
+use envoy_types::pb::envoy::config::core::v3::config_source::ConfigSourceSpecifier;
+use envoy_types::pb::envoy::config::core::v3::socket_address::PortSpecifier;
+use envoy_types::pb::envoy::config::endpoint::v3 as e;
+use envoy_types::pb::envoy::config::endpoint::v3::lb_endpoint::HostIdentifier;
+use envoy_types::pb::envoy::config::listener::v3 as l;
+use envoy_types::pb::envoy::config::route::v3 as r;
+use envoy_types::pb::envoy::extensions::filters::network::http_connection_manager::v3 as hcm;
+use envoy_types::pb::google::protobuf::Any;
+use federation::model::Host;
+use federation::view::{Assignment, Locality};
+use hcm::http_connection_manager::RouteSpecifier;
+use prost::Message;
+
+use super::*;
+use crate::resource::Resource;
+use crate::testing::{cluster_id, host, key, zone};
+use crate::translate::route;
+
+const ROUTER: &str = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
+
+pub(super) fn read<T: Message + Default>(resource: &Resource) -> T {
+    let any = Any::decode(resource.any_bytes()).expect("an Any");
+    T::decode(&*any.value).expect("the message it says it is")
+}
+
+fn manager_in(any: Option<Any>) -> hcm::HttpConnectionManager {
+    let any = any.expect("a typed configuration");
+    assert!(any.type_url.ends_with("v3.HttpConnectionManager"), "{}", any.type_url);
+    hcm::HttpConnectionManager::decode(&*any.value).expect("a connection manager")
+}
+
+/// The only filter, and so the last: the router.
+fn ends_with_the_router(manager: &hcm::HttpConnectionManager) {
+    let types: Vec<_> = manager.http_filters.iter().filter_map(|filter| filter.config_type.clone()).collect();
+    let [hcm::http_filter::ConfigType::TypedConfig(router)] = &types[..] else { panic!("{types:?}") };
+    assert_eq!(router.type_url, ROUTER);
+}
+
+#[test]
+fn c49_a_listener_is_named_as_requested_and_fetches_its_routes() {
+    let resource = listener(&key("shop/web"), 9000);
+    let message: l::Listener = read(&resource);
+    assert_eq!(&**resource.name(), "web.shop.svc.cluster.local:9000");
+    assert_eq!(message.name, "web.shop.svc.cluster.local:9000");
+    assert_eq!(message.address, None, "that would make it a server's");
+    let manager = manager_in(message.api_listener.expect("an api_listener").api_listener);
+    ends_with_the_router(&manager);
+    let Some(RouteSpecifier::Rds(rds)) = manager.route_specifier else { panic!("{manager:?}") };
+    let source = rds.config_source.and_then(|source| source.config_source_specifier);
+    assert!(matches!(source, Some(ConfigSourceSpecifier::Ads(_))), "{source:?}");
+    assert_eq!(rds.route_config_name, "outbound|9000||web.shop.svc.cluster.local");
+}
+
+#[test]
+fn c50_the_table_that_a_listener_names_is_envoys() {
+    let table: r::RouteConfiguration = read(&route::table(&key("shop/web"), 9000));
+    assert_eq!(table.name, "outbound|9000||web.shop.svc.cluster.local");
+    let [host] = &table.virtual_hosts[..] else { panic!("{table:?}") };
+    assert_eq!(host.domains, ["*"], "gRPC matches the authority, which has the port in it");
+    let [route] = &host.routes[..] else { panic!("{host:?}") };
+    let Some(r::route::Action::Route(action)) = &route.action else { panic!("{route:?}") };
+    let expected = r::route_action::ClusterSpecifier::Cluster("outbound|9000||web.shop.svc.cluster.local".to_owned());
+    assert_eq!(action.cluster_specifier.as_ref(), Some(&expected));
+    assert_eq!(action.retry_policy, None, "Envoy's is in its clusters; gRPC has its own in the service config");
+}
+
+#[test]
+fn c51_a_cluster_asks_for_no_more_than_the_minimum() {
+    let cluster: c::Cluster = read(&cluster(&key("shop/web"), 9000));
+    assert_eq!(cluster.name, "outbound|9000||web.shop.svc.cluster.local");
+    assert_eq!(cluster.cluster_discovery_type, Some(c::cluster::ClusterDiscoveryType::Type(3)), "EDS");
+    assert_eq!(cluster.lb_policy(), c::cluster::LbPolicy::RoundRobin);
+    let eds = cluster.eds_cluster_config.expect("where the endpoints are");
+    assert_eq!(eds.service_name, "", "the cluster's own name");
+    let source = eds.eds_config.and_then(|source| source.config_source_specifier);
+    assert!(matches!(source, Some(ConfigSourceSpecifier::Ads(_))), "{source:?}");
+    let limits = cluster.circuit_breakers.expect("limits").thresholds;
+    assert!(limits.iter().all(|limit| limit.max_requests.is_some_and(|max| max.value == u32::MAX)), "{limits:?}");
+}
+
+/// Zone, cluster, weight, hosts.
+type Spot<'a> = (&'a str, &'a str, u32, &'a [&'a str]);
+
+/// `priority zone/cluster weight: address …`
+fn lines(weighted: bool, tiers: &[&[Spot<'_>]]) -> Vec<String> {
+    let region = federation::model::RegionId::new("eu").expect("a region");
+    type Row = (Option<federation::model::Zone>, federation::model::ClusterId, u32, Vec<Host>);
+    let row = |(in_zone, cluster, weight, hosts): &Spot<'_>| -> Row {
+        (Some(zone(in_zone)), cluster_id(cluster), *weight, hosts.iter().map(|text| host(text)).collect())
+    };
+    let owned: Vec<Vec<Row>> = tiers.iter().map(|tier| tier.iter().map(row).collect()).collect();
+    let locality = |(zone, cluster, weight, hosts)| Locality { region: &region, zone, cluster, weight, hosts };
+    let tiers = owned
+        .iter()
+        .map(|tier| tier.iter().map(|(z, c, w, h)| locality((z.as_ref(), c, *w, h.as_slice()))).collect())
+        .collect();
+    let load: e::ClusterLoadAssignment = read(&load_assignment("x", &Assignment { tiers, weighted }));
+    assert_eq!(load.cluster_name, "x");
+    load.endpoints.iter().map(line).collect()
+}
+
+fn line(group: &e::LocalityLbEndpoints) -> String {
+    let place = group.locality.clone().unwrap_or_default();
+    let weight = group.load_balancing_weight.map_or(0, |weight| weight.value);
+    let hosts: Vec<String> = group.lb_endpoints.iter().map(address_of).collect();
+    format!("{} {}/{} {weight}: {}", group.priority, place.zone, place.sub_zone, hosts.join(" "))
+}
+
+pub(super) fn address_of(host: &e::LbEndpoint) -> String {
+    let Some(HostIdentifier::Endpoint(endpoint)) = &host.host_identifier else { panic!("{host:?}") };
+    let Some(Address::SocketAddress(at)) = endpoint.address.clone().and_then(|a| a.address) else { panic!("{host:?}") };
+    let Some(PortSpecifier::PortValue(port)) = at.port_specifier else { panic!("{at:?}") };
+    format!("{}:{port}", at.address)
+}
+
+#[test]
+fn c52_only_ready_hosts_are_told_and_each_has_the_same_share() {
+    let near: &[&str] = &["10.8.0.1:80", "10.8.0.2:80!", "10.8.0.3:80~", "10.8.0.4:80"];
+    assert_eq!(
+        lines(false, &[&[("a", "eu-1", 9, near), ("b", "eu-1", 9, &["10.8.1.1:80"])]]),
+        ["0 a/eu-1 2: 10.8.0.1:80 10.8.0.4:80", "0 b/eu-1 1: 10.8.1.1:80"]
+    );
+}
+
+#[test]
+fn c52_a_tier_without_ready_hosts_leaves_no_gap() {
+    let tiers: &[&[Spot<'_>]] = &[
+        &[("a", "eu-1", 1, &["10.8.0.1:80!", "10.8.0.2:80~"])],
+        &[("b", "eu-1", 1, &["10.8.1.1:80"]), ("c", "eu-1", 1, &["10.8.2.1:80!"])],
+        &[],
+        &[("d", "us-1", 1, &["10.9.0.1:80"])],
+    ];
+    assert_eq!(lines(false, tiers), ["0 b/eu-1 1: 10.8.1.1:80", "1 d/us-1 1: 10.9.0.1:80"]);
+    assert_eq!(lines(false, &tiers[..1]), [""; 0], "nobody is ready: calls fail at once");
+}
+
+#[test]
+fn c52_an_address_that_two_members_offer_is_told_once() {
+    let tiers: &[&[Spot<'_>]] = &[
+        &[("a", "eu-1", 1, &["10.250.0.1:5432!", "10.8.0.1:80"])],
+        &[("a", "eu-2", 1, &["10.250.0.1:5432"]), ("b", "eu-1", 1, &["10.250.0.1:5432", "10.8.0.2:80"])],
+        &[("d", "us-1", 1, &["10.250.0.1:5432"])],
+    ];
+    let expected = ["0 a/eu-1 1: 10.8.0.1:80", "1 a/eu-2 1: 10.250.0.1:5432", "1 b/eu-1 1: 10.8.0.2:80"];
+    assert_eq!(lines(false, tiers), expected, "by the nearest that says it is ready");
+}
+
+#[test]
+fn declared_weights_shrink_with_the_loss_of_hosts_as_in_envoy() {
+    let weight = |hosts: &[&str]| lines(true, &[&[("a", "eu-1", 1_000, hosts)]]);
+    let (one, two, three, four) = ("10.8.0.1:80", "10.8.0.2:80", "10.8.0.3:80", "10.8.0.4:80");
+    assert_eq!(weight(&[one, two, three, "10.8.0.4:80!"]), [format!("0 a/eu-1 1000: {one} {two} {three}")]);
+    assert_eq!(weight(&[one, two, "10.8.0.3:80!", "10.8.0.4:80!"]), [format!("0 a/eu-1 700: {one} {two}")]);
+    // Who drains is no loss.
+    assert_eq!(weight(&["10.8.0.1:80~", "10.8.0.2:80~", "10.8.0.3:80~", four]), [format!("0 a/eu-1 1000: {four}")]);
+}
+
+#[test]
+fn weights_that_would_overflow_keep_their_proportion() {
+    let found = lines(
+        true,
+        &[&[
+            ("a", "eu-1", u32::MAX, &["10.8.0.1:80"]),
+            ("b", "eu-1", u32::MAX / 3, &["10.8.0.2:80"]),
+            ("c", "eu-1", 1, &["10.8.0.3:80"]),
+        ]],
+    );
+    assert_eq!(
+        found,
+        ["0 a/eu-1 3221225468: 10.8.0.1:80", "0 b/eu-1 1073741822: 10.8.0.2:80", "0 c/eu-1 1: 10.8.0.3:80"]
+    );
+}
+
+#[test]
+fn c53_a_servers_listener_has_its_address_and_lets_calls_in() {
+    for at in ["127.0.0.1:50051", "[fd00::7]:50051", "0.0.0.0:80"] {
+        let name = format!("grpc/server?xds.resource.listening_address={at}");
+        let resource = server_listener(&name).expect("a server's listener");
+        let message: l::Listener = read(&resource);
+        assert_eq!((&**resource.name(), &*message.name), (&*name, &*name));
+        let expected: std::net::SocketAddr = at.parse().expect("an address");
+        assert_eq!(message.address, Some(crate::translate::proto::address(expected)));
+        assert_eq!(message.api_listener, None, "that would make it a client's");
+        let mut filters = message.default_filter_chain.expect("a chain for whoever calls").filters;
+        assert_eq!(filters.len(), 1);
+        let Some(l::filter::ConfigType::TypedConfig(any)) = filters.remove(0).config_type else { panic!("no config") };
+        let manager = manager_in(Some(any));
+        ends_with_the_router(&manager);
+        let Some(RouteSpecifier::RouteConfig(table)) = manager.route_specifier else { panic!("{manager:?}") };
+        let [host] = &table.virtual_hosts[..] else { panic!("{table:?}") };
+        assert_eq!(host.domains, ["*"]);
+        let actions: Vec<_> = host.routes.iter().map(|route| route.action.clone()).collect();
+        assert_eq!(actions, [Some(r::route::Action::NonForwardingAction(r::NonForwardingAction::default()))]);
+    }
+}
+
+#[test]
+fn no_other_name_is_a_servers() {
+    for name in [
+        "web.shop.svc.cluster.local:80",
+        "grpc/server?xds.resource.listening_address=",
+        "grpc/server?xds.resource.listening_address=localhost:80",
+        "grpc/server?xds.resource.listening_address=127.0.0.1",
+        "0.0.0.0_80",
+        "",
+    ] {
+        assert_eq!(server_listener(name), None, "{name:?}");
+    }
+}
+
+#[test]
+fn a_service_that_is_not_there_has_a_listener_that_leads_nowhere() {
+    let name = "nobody.shop.svc.cluster.local:80";
+    let resource = stand_in(name).expect("a listener");
+    let message: l::Listener = read(&resource);
+    assert_eq!((&**resource.name(), &*message.name), (name, name));
+    let manager = manager_in(message.api_listener.expect("an api_listener").api_listener);
+    ends_with_the_router(&manager);
+    let Some(RouteSpecifier::RouteConfig(table)) = manager.route_specifier else { panic!("{manager:?}") };
+    assert_eq!(table.virtual_hosts, []);
+    assert_eq!(stand_in("grpc/server?xds.resource.listening_address=nowhere"), None);
+}
