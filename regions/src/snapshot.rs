@@ -90,6 +90,11 @@ impl View {
         self.parts().find_map(|part| part.get(name))
     }
 
+    /// All resources whose names begin so.
+    pub fn under<'a>(&'a self, begin: &'a str) -> impl Iterator<Item = &'a Resource> {
+        self.parts().flat_map(move |part| part.under(begin))
+    }
+
     /// What a wildcard covers.
     pub fn star(&self) -> &Part {
         &self.star

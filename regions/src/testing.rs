@@ -52,7 +52,8 @@ fn envoy(member: Option<&str>, on_demand: bool) -> Class {
         cluster: member.map(cluster_id),
     };
     let interception = if member.is_some() { Interception::Redirect } else { Interception::None };
-    let profile = Profile::Envoy(EnvoyProfile { listen: IpAddr::from([0, 0, 0, 0]), interception, on_demand });
+    let profile =
+        Profile::Envoy(EnvoyProfile { listen: IpAddr::from([0, 0, 0, 0]), interception, on_demand, leds: false });
     Class { client, network_named: false, profile }
 }
 

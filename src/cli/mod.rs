@@ -8,6 +8,7 @@ mod output;
 mod region;
 pub mod source;
 mod status;
+mod tls;
 
 use std::process::ExitCode;
 

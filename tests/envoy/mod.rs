@@ -9,3 +9,4 @@ mod interception;
 mod merged_xds;
 mod on_demand;
 mod slices;
+mod tls;

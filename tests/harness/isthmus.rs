@@ -71,9 +71,19 @@ impl Isthmus {
     }
 
     pub fn region_logging(region: &str, source: Source<'_>, filter: &str) -> Self {
+        Self::region_as(region, source, filter, &[])
+    }
+
+    /// The same with further flags.
+    pub fn region_with(region: &str, source: Source<'_>, flags: &[String]) -> Self {
+        Self::region_as(region, source, LOG_FILTER, flags)
+    }
+
+    fn region_as(region: &str, source: Source<'_>, filter: &str, flags: &[String]) -> Self {
         let xds = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free()));
         let mut args = vec!["region".to_owned(), format!("--region={region}"), format!("--xds={xds}")];
         args.extend(source.args());
+        args.extend_from_slice(flags);
         Self::spawn(&format!("region-{region}"), args, Some(xds), filter)
     }
 

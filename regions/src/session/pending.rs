@@ -38,7 +38,7 @@ pub(super) struct TypeState {
     must_answer: bool,
     /// Gone from the snapshot, but routes that the client may still have refer to it.
     retained: BTreeMap<Arc<str>, Resource>,
-    /// Load assignments of the clusters that the last response held and that were new to the client, or asked for.
+    /// What has to follow what the last response held, see [`Resource::load`].
     fresh: Vec<Arc<str>>,
     outstanding: Option<Outstanding>,
     nonce: Option<u64>,
@@ -166,8 +166,8 @@ impl TypeState {
         self.outstanding.is_some() && self.subscription.is_open() && !self.owed.is_empty()
     }
 
-    /// Load assignments that have to follow the clusters that the last [`TypeState::advance`] gave the client anew. In a
-    /// full state the others have equal content, which Envoy does not even look at.
+    /// What has to follow the clusters, or the load assignments of such, that the last [`TypeState::advance`] gave the
+    /// client anew. In a full state the others have equal content, which Envoy does not even look at.
     pub(super) fn take_fresh(&mut self) -> Vec<Arc<str>> {
         std::mem::take(&mut self.fresh)
     }
@@ -188,7 +188,7 @@ impl TypeState {
         self.resend = false;
         self.known = HashMap::new();
         self.forced.clear();
-        self.owed.clear();
+        let owed = std::mem::take(&mut self.owed);
         let view = target.of(self.resource_type);
         self.retained.retain(|name, _| view.get(name).is_none());
         if self.rejected.len() > MAX_REJECTED {
@@ -203,9 +203,10 @@ impl TypeState {
             changed |= !plan.gone.is_empty();
             removed.extend(plan.gone.iter().map(|resource| resource.name().clone()));
         }
-        if self.resource_type == ResourceType::Cluster {
-            self.fresh = plan.send.iter().filter_map(Resource::load).cloned().collect();
-        }
+        // A load assignment makes Envoy wait for endpoints only together with a cluster that it made anew.
+        let fresh =
+            |resource: &&Resource| self.resource_type == ResourceType::Cluster || owed.contains(resource.name());
+        self.fresh = plan.send.iter().filter(fresh).filter_map(Resource::load).cloned().collect();
         let response = match self.variant {
             Variant::Delta => (changed || !removed.is_empty()).then(|| self.response(target, plan.send, removed)),
             Variant::Sotw if self.is_full_state() => changed.then(|| self.full(target)).flatten(),
