@@ -56,6 +56,11 @@ impl Snapshot {
         self.computed == Computed::Clusters
     }
 
+    /// Whether these clients want to be told at once what there is not: gRPC would wait 15 s for it (gRFC A88).
+    pub fn tells_what_is_missing(&self) -> bool {
+        self.computed == Computed::GrpcListeners
+    }
+
     pub fn of(&self, resource_type: ResourceType) -> &View {
         resource_type.pick(&self.types)
     }

@@ -89,6 +89,7 @@ impl Talk {
         unique.sort();
         unique.dedup();
         assert_eq!(unique.len(), names.clone().count(), "C29: no name twice, none both sent and removed");
+        let names = names.chain(response.missing.iter().map(|name| ('?', name)));
         let names: String = names.map(|(sign, name)| format!(" {sign}{}", short(name))).collect();
         format!("{}{names}", response.resource_type.label())
     }
