@@ -77,6 +77,30 @@ async fn c23_a_name_that_is_not_there_fails_at_once_and_works_once_it_is_born() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_call_on_its_way_to_a_server_that_ends_is_answered() {
+    for library in Library::ALL {
+        let world = World::start().await;
+        let client = Peer::start(library, world.region.xds()).await;
+        let server = Peer::start(library, world.region.xds()).await;
+        world.start_pods(&server, "eu-1", &[1]).await;
+        world.start_pods(&server, "us-1", &[1]).await;
+        world.serve("eu-1", "web", "equal", &[(1, Ready)]);
+        world.serve("us-1", "web", "equal", &[(1, Ready)]);
+        let target = World::target("web");
+        client.settles(&target, &NEAR[..1]).await;
+
+        let ending = async {
+            server.holds(1).await;
+            world.serve("eu-1", "web", "equal", &[(1, Terminating)]);
+            only_pods(&client.settles(&target, &FAR).await);
+            server.release().await;
+        };
+        let (answer, ()) = futures::join!(client.hold(&target), ending);
+        assert!(answer.keys().eq(&NEAR[..1]), "{library:?}: {answer:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn calls_outlive_the_control_plane_and_follow_it_again() {
     let mut world = World::start().await;
     let clients = [

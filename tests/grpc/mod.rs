@@ -8,4 +8,5 @@ mod peer;
 mod python;
 mod servers;
 mod shares;
+mod transport;
 mod world;
