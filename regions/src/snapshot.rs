@@ -67,7 +67,7 @@ impl Snapshot {
 
     /// What a client that asks for this name gets. With on-demand clusters that is never nothing: Envoy asks for a
     /// cluster once, and after a "no" never again, so what is not there is a cluster without hosts until it is born. Nor
-    /// is it for gRPC's listeners: state-of-the-world xDS has no "no", and clients wait 15 s for it.
+    /// is it for gRPC's listeners: most libraries do not understand the "no" of gRFC A88, and hold calls back for 15 s.
     pub fn find(&self, resource_type: ResourceType, name: &str) -> Option<Resource> {
         if let Some(found) = self.of(resource_type).get(name) {
             return Some(found.clone());

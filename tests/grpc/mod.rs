@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what is missing is a failed test")]
 
 mod calls;
+mod partly;
 mod peer;
 mod python;
 mod servers;
 mod shares;
+mod transport;
 mod world;

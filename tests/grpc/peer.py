@@ -6,6 +6,10 @@ GET /serve?address=A&identity=I        answers every call on A with I
 GET /serve_xds?address=A&identity=I    the same, once the control plane has sent A's listener (gRFC A36)
 GET /call?target=T&count=N&seconds=S   N calls one after another, each S seconds at most; who answered, how often
 GET /forget?target=T                   closes the channel to T, so that the next call starts anew
+GET /hold?target=T                     one call that is answered when its server is told /release; who answered
+GET /held                              how many such calls wait here
+GET /release                           answers them
+GET /version                           the version of the library
 
 The bootstrap is in GRPC_XDS_BOOTSTRAP_CONFIG.
 """
@@ -21,12 +25,16 @@ import urllib.parse
 import grpc
 
 METHOD = "/isthmus.test.Peer/Who"
+HELD_METHOD = "/isthmus.test.Peer/Wait"
 THREADS = 8
 MAX_CALLS = 100_000
+HOLD_SECONDS = 60
 
 channels = {}
 servers = {}
 lock = threading.Lock()
+released = threading.Event()
+held = 0
 
 
 class Who(grpc.GenericRpcHandler):
@@ -36,7 +44,15 @@ class Who(grpc.GenericRpcHandler):
         self.answer = identity.encode()
 
     def service(self, details):
-        return grpc.unary_unary_rpc_method_handler(lambda request, context: self.answer)
+        method = self.wait if details.method == HELD_METHOD else lambda request, context: self.answer
+        return grpc.unary_unary_rpc_method_handler(method)
+
+    def wait(self, request, context):
+        global held
+        with lock:
+            held += 1
+        released.wait(HOLD_SECONDS)
+        return self.answer
 
 
 def serve(address, identity, xds):
@@ -54,11 +70,11 @@ def serve(address, identity, xds):
     return {}
 
 
-def call(target, count, seconds):
+def call(target, count, seconds, method=METHOD):
     with lock:
         if target not in channels:
             channels[target] = grpc.insecure_channel(target)
-        who = channels[target].unary_unary(METHOD, request_serializer=None, response_deserializer=None)
+        who = channels[target].unary_unary(method, request_serializer=None, response_deserializer=None)
     answers = collections.Counter()
     for _ in range(min(count, MAX_CALLS)):
         try:
@@ -85,6 +101,13 @@ class Control(http.server.BaseHTTPRequestHandler):
                 result = call(query["target"], int(query["count"]), float(query["seconds"]))
             elif url.path == "/forget":
                 result = forget(query["target"])
+            elif url.path == "/hold":
+                result = call(query["target"], 1, HOLD_SECONDS, HELD_METHOD)
+            elif url.path == "/held":
+                result = {"held": held}
+            elif url.path == "/release":
+                released.set()
+                result = {}
             elif url.path in ("/serve", "/serve_xds"):
                 result = serve(query["address"], query["identity"], url.path == "/serve_xds")
             elif url.path == "/version":

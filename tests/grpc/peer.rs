@@ -46,9 +46,14 @@ pub(super) struct Peer {
 impl Peer {
     /// In region `eu`, zone `eu-a`. What `xds` names is asked for everything that a target or server needs.
     pub(super) async fn start(library: Library, xds: SocketAddr) -> Self {
+        Self::start_with(library, &xds.to_string(), json!({"type": "insecure"})).await
+    }
+
+    /// The same with credentials for the control plane.
+    pub(super) async fn start_with(library: Library, xds: &str, credentials: Value) -> Self {
         let folder = tempfile::Builder::new().prefix("isthmus-grpc-").tempdir().expect("make a folder");
         let control = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free()));
-        let bootstrap = format!("GRPC_XDS_BOOTSTRAP_CONFIG={}", bootstrap(library, xds));
+        let bootstrap = format!("GRPC_XDS_BOOTSTRAP_CONFIG={}", bootstrap(library, xds, credentials));
         let mut args = vec![bootstrap];
         match library {
             Library::Grpcio => {
@@ -108,6 +113,24 @@ impl Peer {
         others
     }
 
+    /// One call, which is answered once its server is told to [`Peer::release`] what it holds.
+    pub(super) async fn hold(&self, target: &str) -> Answers {
+        self.tell(&format!("/hold?target={target}")).await
+    }
+
+    /// Waits until this server holds so many calls.
+    pub(super) async fn holds(&self, count: usize) {
+        eventually(&format!("{:?} holds {count} calls", self.library), SOON, async || match self.tell("/held").await {
+            held if held.get("held") == Some(&count) => Ok(()),
+            held => Err(format!("{held:?}")),
+        })
+        .await;
+    }
+
+    pub(super) async fn release(&self) {
+        self.tell("/release").await;
+    }
+
     /// The next call to the target starts anew.
     pub(super) async fn forget(&self, target: &str) {
         self.tell(&format!("/forget?target={target}")).await;
@@ -132,11 +155,11 @@ impl Peer {
 }
 
 /// As `docs/grpc.md` shows it.
-fn bootstrap(library: Library, xds: SocketAddr) -> Value {
+fn bootstrap(library: Library, xds: &str, credentials: Value) -> Value {
     json!({
         "xds_servers": [{
-            "server_uri": xds.to_string(),
-            "channel_creds": [{"type": "insecure"}],
+            "server_uri": xds,
+            "channel_creds": [credentials],
             "server_features": ["xds_v3"],
         }],
         "node": {"id": format!("{library:?}"), "locality": {"region": "eu", "zone": "eu-a"}},

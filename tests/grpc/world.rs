@@ -37,6 +37,11 @@ pub(super) type Pod = (u8, State);
 
 impl World {
     pub(super) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// The same with further flags for the region.
+    pub(super) async fn start_with(flags: &[String]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut hub = vec![objects::region("eu", &["us"]), objects::region("us", &[]), POLICY.to_owned()];
         for (id, region, number) in MEMBERS {
@@ -45,7 +50,7 @@ impl World {
             replace(&folder.path().join("clusters").join(id), "namespace.yaml", &objects::namespace("shop"));
         }
         replace(folder.path(), "hub.yaml", &hub.concat());
-        let mut region = Isthmus::region("eu", Source::World(folder.path()));
+        let mut region = Isthmus::region_with("eu", Source::World(folder.path()), flags);
         region.wait_ready().await;
         Self { folder, pod_port: ports::free(), region }
     }

@@ -87,7 +87,12 @@ impl Isthmus {
         Self::spawn(&format!("region-{region}"), args, Some(xds), filter)
     }
 
-    /// Kills it and starts it anew, on the same ports.
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Kills it if it runs and starts it anew, on the same ports.
     pub fn restart(&mut self) {
         self.process.kill();
         let args = self.args.clone();

@@ -6,6 +6,9 @@
 //	GET /serve_xds?address=A&identity=I    the same, once the control plane has sent A's listener (gRFC A36)
 //	GET /call?target=T&count=N&seconds=S   N calls one after another, each S seconds at most; who answered, how often
 //	GET /forget?target=T                   closes the channel to T, so that the next call starts anew
+//	GET /hold?target=T                     one call that is answered when its server is told /release; who answered
+//	GET /held                              how many such calls wait here
+//	GET /release                           answers them
 //	GET /version                           the version of the library
 //
 // The bootstrap is in GRPC_XDS_BOOTSTRAP_CONFIG.
@@ -22,6 +25,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -32,8 +36,10 @@ import (
 )
 
 const (
-	method   = "/isthmus.test.Peer/Who"
-	maxCalls = 100_000
+	method     = "/isthmus.test.Peer/Who"
+	heldMethod = "/isthmus.test.Peer/Wait"
+	maxCalls   = 100_000
+	holdLimit  = time.Minute
 )
 
 // raw passes bytes through as they are, so that no generated code is needed.
@@ -51,10 +57,14 @@ func (raw) Name() string { return "proto" }
 type peer struct {
 	lock     sync.Mutex
 	channels map[string]*grpc.ClientConn
+	held     atomic.Int64
+	released chan struct{}
+	release  func()
 }
 
 func main() {
-	p := &peer{channels: map[string]*grpc.ClientConn{}}
+	p := &peer{channels: map[string]*grpc.ClientConn{}, released: make(chan struct{})}
+	p.release = sync.OnceFunc(func() { close(p.released) })
 	handle := func(path string, do func(url.Values) (any, error)) {
 		http.HandleFunc(path, func(writer http.ResponseWriter, request *http.Request) {
 			result, err := do(request.URL.Query())
@@ -65,10 +75,16 @@ func main() {
 			_ = json.NewEncoder(writer).Encode(result)
 		})
 	}
-	handle("/serve", func(query url.Values) (any, error) { return serve(query, false) })
-	handle("/serve_xds", func(query url.Values) (any, error) { return serve(query, true) })
+	handle("/serve", func(query url.Values) (any, error) { return p.serve(query, false) })
+	handle("/serve_xds", func(query url.Values) (any, error) { return p.serve(query, true) })
 	handle("/call", p.call)
 	handle("/forget", p.forget)
+	handle("/hold", p.hold)
+	handle("/held", func(url.Values) (any, error) { return map[string]int64{"held": p.held.Load()}, nil })
+	handle("/release", func(url.Values) (any, error) {
+		p.release()
+		return map[string]int{}, nil
+	})
 	handle("/version", func(url.Values) (any, error) { return map[string]int{"grpc-go " + grpc.Version: 1}, nil })
 	log.Fatal(http.ListenAndServe(os.Args[1], nil))
 }
@@ -102,12 +118,20 @@ func (p *peer) call(query url.Values) (any, error) {
 	}
 	answers := map[string]int{}
 	for range min(count, maxCalls) {
-		answers[one(channel, time.Duration(seconds*float64(time.Second)))]++
+		answers[one(channel, method, time.Duration(seconds*float64(time.Second)))]++
 	}
 	return answers, nil
 }
 
-func one(channel *grpc.ClientConn, limit time.Duration) string {
+func (p *peer) hold(query url.Values) (any, error) {
+	channel, err := p.channel(query.Get("target"))
+	if err != nil {
+		return nil, err
+	}
+	return map[string]int{one(channel, heldMethod, holdLimit): 1}, nil
+}
+
+func one(channel *grpc.ClientConn, method string, limit time.Duration) string {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	var request, answer []byte
@@ -141,7 +165,7 @@ type registrar interface {
 	Serve(net.Listener) error
 }
 
-func serve(query url.Values, overXDS bool) (any, error) {
+func (p *peer) serve(query url.Values, overXDS bool) (any, error) {
 	listener, err := net.Listen("tcp", query.Get("address"))
 	if err != nil {
 		return nil, err
@@ -151,6 +175,13 @@ func serve(query url.Values, overXDS bool) (any, error) {
 		var request []byte
 		if err := stream.RecvMsg(&request); err != nil {
 			return err
+		}
+		if name, _ := grpc.MethodFromServerStream(stream); name == heldMethod {
+			p.held.Add(1)
+			select {
+			case <-p.released:
+			case <-stream.Context().Done():
+			}
 		}
 		return stream.SendMsg(&answer)
 	})
