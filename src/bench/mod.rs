@@ -10,6 +10,7 @@ mod crowd;
 mod error;
 mod link;
 mod names;
+mod others;
 mod percentiles;
 mod process;
 mod protocol;
@@ -28,6 +29,7 @@ pub use error::BenchError;
 
 use crate::cli::{BadUsage, Format, ProblemFound, output};
 use args::{Plan, ServeAs};
+use others::Others;
 use report::Document;
 use scenario::Stage;
 
@@ -46,7 +48,8 @@ pub async fn run(args: BenchArgs) -> anyhow::Result<ExitCode> {
 
 async fn load(plan: &Plan, format: Format) -> anyhow::Result<ExitCode> {
     let mut document = Document::new(plan);
-    let ended = run_all(plan, &mut document).await;
+    let others = Others::watch();
+    let ended = run_all(plan, &mut document, &others).await;
     if ended.is_err() && document.scenarios.is_empty() {
         ended?;
         return Ok(ExitCode::SUCCESS);
@@ -64,12 +67,13 @@ async fn load(plan: &Plan, format: Format) -> anyhow::Result<ExitCode> {
 }
 
 /// What was finished stays in the document, whatever happens to the rest.
-async fn run_all(plan: &Plan, document: &mut Document) -> Result<(), BenchError> {
+async fn run_all(plan: &Plan, document: &mut Document, others: &Others) -> Result<(), BenchError> {
     let mut stage = Stage::set(plan).await?;
     for scenario in &plan.scenarios {
         report::progress(&format!("{}: {}", scenario.name(), scenario.what(plan)));
         let outcome = stage.play(*scenario, &document.scenarios).await?;
         document.scenarios.push(outcome);
+        document.cores_of_others = others.cores(stage.cpu()?);
     }
     stage.strike().await;
     Ok(())

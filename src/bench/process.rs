@@ -67,6 +67,16 @@ impl Process {
     }
 }
 
+/// CPU time that the whole machine has used, by everybody. `None` where nobody counts.
+pub fn machine_cpu() -> Option<Duration> {
+    let text = std::fs::read_to_string("/proc/stat").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("cpu "))?;
+    let ticks: Vec<u64> = line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    // user, nice, system, idle, iowait, irq, softirq, steal: what is neither idle nor waiting.
+    let [user, nice, system, _, _, irq, softirq, steal, ..] = *ticks else { return None };
+    Some(Duration::from_millis((user + nice + system + irq + softirq + steal) * 1_000 / TICKS_PER_SECOND))
+}
+
 /// How many files this process may have open; `None` if there is no limit, or nobody knows.
 pub fn open_files_limit() -> Option<usize> {
     let text = std::fs::read_to_string("/proc/self/limits").ok()?;
@@ -91,6 +101,7 @@ mod tests {
         assert!(process.cpu_in_ticks().expect("CPU time") > Duration::ZERO);
         let memory = process.memory().expect("memory");
         assert!(memory.resident > 1 << 20 && memory.peak >= memory.resident / 2, "{memory:?}");
+        assert!(machine_cpu() > Some(Duration::ZERO));
         assert!(open_files_limit().is_none_or(|limit| limit > 16));
         assert!(Process::of(u32::MAX).memory().is_err());
     }

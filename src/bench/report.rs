@@ -8,6 +8,9 @@ use super::args::{Plan, Subscribe};
 use super::percentiles::Percentiles;
 use crate::cli::output;
 
+/// Cores that others keep busy before it is worth telling.
+const NOTABLE: f64 = 0.1;
+
 /// The JSON document: what was measured, on what, and how.
 #[derive(Debug, Serialize)]
 pub struct Document {
@@ -16,6 +19,8 @@ pub struct Document {
     pub profile: &'static str,
     /// Server and clients share them.
     pub cores: usize,
+    /// How many of them other processes kept busy meanwhile: the more, the longer every time here.
+    pub cores_of_others: Option<f64>,
     pub world: WorldShown,
     pub clients: ClientsShown,
     pub scenarios: Vec<Outcome>,
@@ -128,6 +133,7 @@ impl Document {
             version: env!("CARGO_PKG_VERSION"),
             profile: if cfg!(debug_assertions) { "debug" } else { "release" },
             cores,
+            cores_of_others: None,
             world: WorldShown {
                 services: world.services,
                 endpoints: world.endpoints,
@@ -157,7 +163,7 @@ impl Document {
 
 /// For people, without colours.
 pub fn print(document: &Document) {
-    let Document { version, profile, cores, world, clients, scenarios } = document;
+    let Document { version, profile, cores, cores_of_others, world, clients, scenarios } = document;
     anstream::println!("isthmus {version}, {profile} build, {cores} cores that server and clients shared");
     anstream::println!(
         "world: {} services with {} endpoints each, {} clusters, {} regions, {} zones in each, {} namespaces",
@@ -185,6 +191,11 @@ pub fn print(document: &Document) {
         for problem in &outcome.problems {
             anstream::println!("\n{}: {problem}", outcome.scenario);
         }
+    }
+    if let Some(others) = cores_of_others.filter(|others| *others >= NOTABLE) {
+        anstream::println!(
+            "\nOther processes kept {others:.1} of the {cores} cores busy meanwhile: times are longer than they need be."
+        );
     }
     if *profile == "debug" {
         anstream::println!("\nThis is a debug build: its figures say nothing. Build with `cargo build --release`.");

@@ -41,6 +41,7 @@ async fn the_cheap_scenarios_are_what_runs_unasked() {
     assert_eq!(names(&document), ["start", "cold", "change", "add", "resume", "floor"]);
     assert_eq!(document["profile"], "debug", "tests do not run what is meant to be measured");
     assert!(document["cores"].as_u64().is_some_and(|cores| cores > 0));
+    assert!(document["cores_of_others"].as_f64().is_some_and(|cores| cores >= 0.0));
     assert_eq!((&document["world"]["services"], &document["world"]["clusters"]), (&SERVICES.into(), &3.into()));
     assert_eq!((&document["clients"]["variant"], &document["clients"]["subscribe"]), (&"delta".into(), &"all".into()));
 

@@ -107,8 +107,8 @@ impl Node {
         field(6, b"envoy", &mut out);
         for i in 0..EXTENSIONS {
             let mut extension = BytesMut::new();
-            field(1, format!("envoy.made_up.extension_{i:03}").as_bytes(), &mut extension);
-            field(2, b"envoy.made_up.category", &mut extension);
+            field(1, format!("envoy.made_up.an_extension_{i:03}").as_bytes(), &mut extension);
+            field(2, b"envoy.filters.made_up.category", &mut extension);
             field(6, format!("envoy.extensions.made_up.category.v3.Extension{i:03}").as_bytes(), &mut extension);
             field(9, &extension, &mut out);
         }

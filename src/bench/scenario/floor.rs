@@ -47,6 +47,7 @@ pub async fn play(stage: &mut Stage<'_>, before: &[Outcome]) -> Result<Outcome, 
     tokio::time::sleep(REST).await;
     let used = meter.used(&link.process, Counters::default(), received(&crowd))?;
     crowd.end().await;
+    stage.floors_cpu += link.process.cpu()?;
     link.end().await;
     let mut outcome = Outcome::new("floor");
     heard.figures(&used, &mut outcome.figures);

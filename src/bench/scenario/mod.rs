@@ -48,6 +48,8 @@ pub struct Stage<'a> {
     expected: Counts,
     crowd: Option<Crowd>,
     random: Random,
+    /// Of bare servers that have ended.
+    floors_cpu: Duration,
     /// Numbers of services that may be added.
     spare: VecDeque<usize>,
 }
@@ -63,7 +65,18 @@ impl<'a> Stage<'a> {
         // With clusters on demand nobody is told of a TCP service until it is used.
         let heard_of = |service: &usize| plan.subscribe == Subscribe::All || !plan.world.is_tcp(*service);
         let spare = (plan.world.services..plan.world.services + SPARE_SERVICES).filter(heard_of).collect();
-        Ok(Self { plan, plane, common, profiles, started, expected, crowd: None, random, spare })
+        Ok(Self {
+            plan,
+            plane,
+            common,
+            profiles,
+            started,
+            expected,
+            crowd: None,
+            random,
+            spare,
+            floors_cpu: Duration::ZERO,
+        })
     }
 
     /// `before`: what was found so far.
@@ -78,6 +91,11 @@ impl<'a> Stage<'a> {
             Scenario::Churn => churn::play(self).await,
             Scenario::Soak => soak::play(self).await,
         }
+    }
+
+    /// CPU that the servers used so far.
+    pub fn cpu(&self) -> Result<Duration, BenchError> {
+        Ok(self.plane.process.cpu()? + self.floors_cpu)
     }
 
     pub async fn strike(mut self) {

@@ -57,10 +57,10 @@ fn a_node_is_understood_by_the_server_and_as_large_as_envoys() {
     assert_eq!(client.node_id, "n");
     let class = client.class;
     assert_eq!(
-        (class.client.region.as_str(), class.client.zone.as_ref().map(|zone| zone.as_str())),
+        (class.client.region.as_str(), class.client.zone.as_ref().map(federation::model::Zone::as_str)),
         ("region-2", Some("region-2-zone-0"))
     );
-    assert_eq!(class.client.cluster.as_ref().map(|id| id.as_str()), Some("cluster-1"));
+    assert_eq!(class.client.cluster.as_ref().map(federation::model::ClusterId::as_str), Some("cluster-1"));
     let regions::class::Profile::Envoy(envoy) = class.profile else { panic!("not an Envoy") };
     assert!(envoy.on_demand && envoy.interception == regions::class::Interception::Redirect);
 }
