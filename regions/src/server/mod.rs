@@ -6,6 +6,7 @@ mod body;
 mod codec;
 mod method;
 mod open;
+mod requests;
 mod stream;
 mod streams;
 mod transport;
@@ -22,7 +23,7 @@ use crate::stats::Stats;
 
 pub use admission::Admission;
 pub use ads::AdsService;
-pub use codec::MAX_REQUEST_LEN;
+pub use requests::MAX_REQUEST_LEN;
 pub use streams::{StreamInfo, Streams};
 pub use transport::{Limits, Listening, Peer, TlsSource};
 
