@@ -4,6 +4,8 @@ mod admission;
 mod ads;
 mod body;
 mod codec;
+mod csds;
+mod lrs;
 mod method;
 mod open;
 mod stream;
@@ -23,7 +25,8 @@ use crate::stats::Stats;
 pub use admission::Admission;
 pub use ads::AdsService;
 pub use codec::MAX_REQUEST_LEN;
-pub use streams::{StreamInfo, Streams};
+pub use lrs::{ClusterLoad, LoadReport, Loads, LocalityLoad};
+pub use streams::{Complaint, Complaints, StreamInfo, Streams, Unanswered};
 pub use transport::{Limits, Listening, Peer, TlsSource};
 
 /// Connections the kernel holds for us while we are busy: a restart brings all proxies back at once, and a thousand of
@@ -40,6 +43,7 @@ pub struct Shared {
     pub identifier: Arc<str>,
     pub stats: Arc<Stats>,
     pub streams: Streams,
+    pub loads: Loads,
     pub admission: Admission,
 }
 
