@@ -58,13 +58,10 @@ impl Reports {
                 request = self.requests.message() => request?,
             };
             let Some(request) = request else { return Ok(None) };
-            let row = match &self.row {
-                Some(row) => row,
-                None => {
-                    let node = identify(&request)?;
-                    self.row.insert(self.loads.enter(node, self.stats.clone())).report(request, SystemTime::now());
-                    return Ok(Some((wish(), self)));
-                }
+            let Some(row) = &self.row else {
+                let node = identify(&request)?;
+                self.row.insert(self.loads.enter(node, self.stats.clone())).report(request, SystemTime::now());
+                return Ok(Some((wish(), self)));
             };
             row.report(request, SystemTime::now());
         }
