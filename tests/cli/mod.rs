@@ -6,5 +6,6 @@ mod commands;
 mod draining;
 mod manifests;
 mod planes;
+mod proxy;
 mod readiness;
 mod world;

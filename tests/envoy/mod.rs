@@ -8,5 +8,6 @@ mod failover_by_traffic;
 mod interception;
 mod merged_xds;
 mod on_demand;
+mod proxies;
 mod slices;
 mod tls;

@@ -2,6 +2,7 @@
 
 mod bad_clients;
 mod csds;
+mod hostile_bytes;
 mod lrs;
 
 use std::time::Duration;
