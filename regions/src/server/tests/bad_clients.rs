@@ -79,7 +79,7 @@ async fn c07_who_rejects_everything_is_counted_and_sent_only_what_is_new() {
         assert_eq!(names(&loads), [WEB]);
         talk.say(nack(&loads.type_url, &loads.nonce, &format!("no good: {round}"))).await;
         server.until("rejected", |s| s.stats.streams.of(ResourceType::Assignment).nacks.get() == round + 1).await;
-        let host = format!("10.8.{}.2:80", round);
+        let host = format!("10.8.{round}.2:80");
         server.world.send(services(vec![web("shop/web", &[&host])])).await.expect("sent");
     }
     talk.response().await;
