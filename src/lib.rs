@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod api;
+pub mod bench;
 pub mod cli;
 pub mod clusters;
 pub mod convert;

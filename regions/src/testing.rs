@@ -39,6 +39,11 @@ pub(crate) fn on_demand() -> Class {
     envoy(Some("eu-1"), true)
 }
 
+/// A gRPC client without a proxy.
+pub(crate) fn grpc() -> Class {
+    Class { profile: Profile::Grpc, ..class(None) }
+}
+
 fn envoy(member: Option<&str>, on_demand: bool) -> Class {
     let client = ClientClass {
         region: RegionId::new("eu").expect("a region"),

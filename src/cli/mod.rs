@@ -4,7 +4,7 @@ mod check;
 mod controller;
 mod exit;
 mod manifests;
-mod output;
+pub(crate) mod output;
 mod proxy;
 mod region;
 pub mod source;
@@ -46,6 +46,8 @@ enum Command {
     Status(status::Args),
     /// Connected proxies: synced, stale, rejected and why; what one was sent.
     Proxy(proxy::Args),
+    /// Load a control plane with a made-up world and clients; print latency, memory and CPU. Size yours with it.
+    Bench(crate::bench::BenchArgs),
     /// Print what gets installed: custom resource definitions, RBAC, Deployments.
     Manifests(manifests::Args),
 }
@@ -53,7 +55,7 @@ enum Command {
 /// Parses the command line and runs it.
 pub fn run() -> ExitCode {
     let Args { command, log } = Args::parse();
-    if let Err(error) = telemetry::init(&log, matches!(command, Command::Demo(_))) {
+    if let Err(error) = telemetry::init(&log, matches!(command, Command::Demo(_) | Command::Bench(_))) {
         return exit::report(&error);
     }
     // Whoever first needs TLS must find a provider; doing it here means that nobody can forget.
@@ -71,6 +73,7 @@ pub fn run() -> ExitCode {
             Command::Check(args) => check::run(args).await,
             Command::Status(args) => status::run(args).await,
             Command::Proxy(args) => proxy::run(args).await,
+            Command::Bench(args) => crate::bench::run(args).await,
             Command::Manifests(args) => manifests::run(&args),
         }
     });

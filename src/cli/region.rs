@@ -55,7 +55,7 @@ struct ConnectionArgs {
     #[arg(long, value_name = "NUMBER", default_value = "20000", value_parser = clap::value_parser!(u32).range(1..))]
     max_connections: u32,
     /// End connections in good order at this age, give or take a fifth: proxies come back to whichever replica there is.
-    #[arg(long, value_name = "SECONDS", default_value = "1800", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "SECONDS", default_value = "1800", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
     max_connection_age: u64,
 }
 

@@ -58,6 +58,7 @@ impl Keeper {
         let taken = found.and_then(|material| {
             // What is in use needs no second look; what was not valid yet may be by now.
             if self.in_use.as_ref() != Some(&material) {
+                self.asks_as_before(&material)?;
                 let ready = material.ready()?;
                 self.take(material, ready);
             }
@@ -65,6 +66,16 @@ impl Keeper {
         });
         self.tell(taken.as_ref().err());
         taken
+    }
+
+    /// A Secret that lost its CA, by a slip or by another issuer, must not let everybody in.
+    fn asks_as_before(&self, next: &Material) -> Result<(), Unusable> {
+        let asked = self.in_use.as_ref().is_some_and(|before| before.client_ca.is_some());
+        if !asked || next.client_ca.is_some() {
+            return Ok(());
+        }
+        let expected = "the clients' CA, as before; to serve without one, restart";
+        Err(Unusable { field: next.fields.client_ca, found: "nothing".to_owned(), expected })
     }
 
     fn take(&mut self, material: Material, Ready { config, not_after_s }: Ready) {

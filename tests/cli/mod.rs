@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what is missing is a failed test")]
 
+mod bench;
 mod commands;
 mod draining;
 mod manifests;

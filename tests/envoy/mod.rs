@@ -9,5 +9,6 @@ mod interception;
 mod merged_xds;
 mod on_demand;
 mod proxies;
+mod rolling_restart;
 mod slices;
 mod tls;

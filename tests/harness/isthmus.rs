@@ -87,11 +87,25 @@ impl Isthmus {
         Self::spawn(&format!("region-{region}"), args, Some(xds), filter)
     }
 
-    /// Kills it and starts it anew, on the same ports.
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Kills it if it runs and starts it anew, on the same ports.
     pub fn restart(&mut self) {
         self.process.kill();
         let args = self.args.clone();
         self.process = Process::spawn(&self.name, Path::new(BINARY), args, self._folder.path());
+    }
+
+    /// SIGTERM, the end in good order, and a new start on the same ports.
+    pub async fn roll(&mut self) {
+        self.process.terminate();
+        let what = format!("{} ends when asked to", self.name);
+        eventually(&what, STOP_LIMIT, async || self.process.ended().ok_or("it still runs")).await;
+        self.restart();
+        self.wait_ready().await;
     }
 
     fn spawn(name: &str, mut args: Vec<String>, xds: Option<SocketAddr>, filter: &str) -> Self {

@@ -132,7 +132,7 @@ pub(super) fn sources(class: &Class, world: &World) -> [Sources; TYPES] {
 /// What is made up for clients of a class when they name something that stands on no shelf.
 pub(super) fn computed(class: &Class) -> Computed {
     match &class.profile {
-        Profile::Grpc => Computed::ServerListeners,
+        Profile::Grpc => Computed::GrpcListeners,
         Profile::Envoy(EnvoyProfile { on_demand: true, .. }) => Computed::Clusters,
         Profile::Envoy(_) => Computed::Nothing,
     }

@@ -132,8 +132,12 @@ fn whatever_is_served_can_be_shown() {
         let view = catalog.open(&class, Arc::new(Interest::default())).expect("a class");
         let snapshot = view.snapshot().expect("a snapshot");
         for t in ResourceType::ALL {
-            let named =
-                ["outbound|80||web.shop.svc.cluster.local", "vip|10.12.0.1:82", "web.shop.svc.cluster.local:80"];
+            let named = [
+                "outbound|80||web.shop.svc.cluster.local",
+                "vip|10.12.0.1:82",
+                "web.shop.svc.cluster.local:80",
+                "no.shop.svc.cluster.local:80",
+            ];
             let named = named.into_iter().filter_map(|name| snapshot.find(t, name));
             for resource in snapshot.of(t).under("").cloned().chain(named) {
                 let shown = reader.json(t, &resource).unwrap_or_else(|error| panic!("{resource:?}: {error:?}"));

@@ -4,9 +4,11 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+use envoy_types::pb::envoy::service::discovery::v3::{ResourceError, ResourceName};
+use envoy_types::pb::google::rpc;
 use prost::Message;
-use tonic::Status;
 use tonic::codec::{DecodeBuf, Decoder};
+use tonic::{Code, Status};
 
 use crate::resource::{Resource, field_len, put_field, put_head, version_text};
 use crate::session::{Response, Variant, nonce_text};
@@ -46,6 +48,7 @@ const TYPE_URL: u32 = 4;
 const NONCE: u32 = 5;
 const CONTROL_PLANE_SOTW: u32 = 6;
 const REMOVED_DELTA: u32 = 6;
+const ERRORS_SOTW: u32 = 7;
 const CONTROL_PLANE_DELTA: u32 = 7;
 /// Of `ControlPlane`.
 const IDENTIFIER: u32 = 1;
@@ -72,12 +75,14 @@ impl Writer {
         let Response { resource_type, nonce, resources, removed, .. } = &self.response;
         let resources = resources.iter().map(|r| field_len(RESOURCES, body_len(self.variant, r)));
         let removed = removed.iter().map(|name| field_len(REMOVED_DELTA, name.len()));
+        let errors: usize = self.errors().map(|error| field_len(ERRORS_SOTW, error.encoded_len())).sum();
         self.version().map_or(0, |version| field_len(VERSION, version.len()))
             + resources.sum::<usize>()
             + field_len(TYPE_URL, resource_type.url().len())
             + field_len(NONCE, nonce_text(*nonce).len())
             + if self.variant == Variant::Delta { removed.sum::<usize>() } else { 0 }
             + field_len(CONTROL_PLANE_DELTA, field_len(IDENTIFIER, self.identifier.len()))
+            + errors
     }
 
     /// In incremental xDS each resource has its own, and that of the whole would be for the eye only.
@@ -145,6 +150,21 @@ impl Writer {
         };
         put_head(control_plane, field_len(IDENTIFIER, self.identifier.len()), to);
         put_field(IDENTIFIER, self.identifier.as_bytes(), to);
+        for error in self.errors() {
+            put_field(ERRORS_SOTW, &error.encode_to_vec(), to);
+        }
+    }
+
+    /// One "not found" for each name that was asked for in vain.
+    fn errors(&self) -> impl Iterator<Item = ResourceError> {
+        self.response.missing.iter().map(|name| ResourceError {
+            resource_name: Some(ResourceName { name: name.to_string(), ..ResourceName::default() }),
+            error_detail: Some(rpc::Status {
+                code: Code::NotFound.into(),
+                message: format!("{name:?} is not served here; expected the name of a federated service"),
+                details: Vec::new(),
+            }),
+        })
     }
 }
 

@@ -55,6 +55,8 @@ pub struct Response {
     pub resources: Vec<Resource>,
     /// Delta only.
     pub removed: Vec<Arc<str>>,
+    /// State of the world only: what was asked for and is not there, for clients that want to be told at once.
+    pub missing: Vec<Arc<str>>,
 }
 
 /// What a request meant for the response before it.

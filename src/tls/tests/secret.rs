@@ -45,7 +45,13 @@ async fn a_secret_may_come_change_break_and_go() {
     assert_eq!(status.taken.get(), 2);
 
     let before = source.newest().unwrap();
-    let halves: [&[(&str, &str)]; 3] = [&[], &[("tls.crt", &pair.cert)], &[("tls.crt", "x"), ("tls.key", &pair.key)]];
+    let halves: [&[(&str, &str)]; 4] = [
+        &[],
+        &[("tls.crt", &pair.cert)],
+        &[("tls.crt", "x"), ("tls.key", &pair.key), ("ca.crt", &clients.pem())],
+        // All there is to serve everybody, which was not the case before.
+        &[("tls.crt", &pair.cert), ("tls.key", &pair.key)],
+    ];
     for (nth, half) in (1..).zip(halves) {
         sink.take(Delta::full(vec![secret(half)])).await.unwrap();
         assert_eq!((problems(&book).len(), status.rejected.get()), (1, 1 + nth));

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::formula::Tier;
+use crate::harness::files::replace;
 
 const MANAGER: &str = "envoy.filters.network.http_connection_manager";
 const MANAGER_TYPE: &str =
@@ -97,11 +98,7 @@ impl Drill {
             "endpoints": groups,
             "policy": {"overprovisioning_factor": factor},
         });
-        super::stage::replace(
-            folder,
-            &format!("{}.json", self.host()),
-            &json!({"resources": [assignment]}).to_string(),
-        );
+        replace(folder, &format!("{}.json", self.host()), &json!({"resources": [assignment]}).to_string());
     }
 }
 

@@ -11,6 +11,7 @@ use super::super::slices::{Pod, State, slice};
 use super::drill::{Drill, states};
 use super::formula::Tier;
 use super::{FOUR, NOBODY, Shares, TOLERANCE, load, near};
+use crate::harness::files::replace;
 use crate::harness::{Isthmus, SOON, Source, objects};
 use crate::testbed::{Backend, Envoy, EnvoySpec, eventually, ports};
 
@@ -209,12 +210,4 @@ fn write_service(world: &Path, members: [&str; 2], name: &str, tiers: [Tier; 2],
         ];
         replace(&world.join("clusters").join(member), &format!("{name}.yaml"), &all.concat());
     }
-}
-
-/// A file that appears whole.
-pub(super) fn replace(folder: &Path, name: &str, text: &str) {
-    std::fs::create_dir_all(folder).unwrap();
-    let part = folder.join(format!(".{name}.part"));
-    std::fs::write(&part, text).unwrap();
-    std::fs::rename(part, folder.join(name)).unwrap();
 }

@@ -47,13 +47,13 @@ pub(super) async fn accept(
     source: &TlsSource,
     places: &Semaphore,
     limits: &Limits,
-) -> Result<TlsStream<TcpStream>, HandshakeError> {
+) -> Result<Box<TlsStream<TcpStream>>, HandshakeError> {
     let hello = LazyConfigAcceptor::new(Acceptor::default(), tcp);
     let started = timeout(limits.handshake_timeout, hello).await.map_err(|_| HandshakeError::TooSlow)??;
     let _place = places.acquire().await; // fails only when closed, and nobody closes it
     let config = source.newest().ok_or(HandshakeError::NoCertificate)?;
     let stream = timeout(limits.handshake_timeout, started.into_stream(config)).await;
-    Ok(stream.map_err(|_| HandshakeError::TooSlow)??)
+    Ok(Box::new(stream.map_err(|_| HandshakeError::TooSlow)??))
 }
 
 /// What the client proved to be.

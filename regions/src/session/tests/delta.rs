@@ -109,6 +109,29 @@ fn c28_only_what_changed_is_sent() {
 }
 
 #[test]
+fn c14_an_ack_triggers_nothing() {
+    let mut talk = Talk::with(Variant::Delta, Some("eu-1"), services(vec![web("shop/a", &["10.8.0.1:80"])]));
+    for t in ResourceType::ALL {
+        let names: &[&str] = if t.allows_wildcard() { &[] } else { &["a"] };
+        talk.delta(t, names, &[]);
+    }
+    for t in ResourceType::ALL {
+        assert_eq!(talk.ack(t), NOTHING, "{}", t.label());
+        assert_eq!(talk.ack(t), NOTHING, "{}, said twice", t.label());
+    }
+}
+
+#[test]
+fn c29_no_name_twice_and_none_both_sent_and_removed() {
+    // Whoever listens asserts it for every response there is; these are the likely ways to get it wrong.
+    let mut talk = talk();
+    assert_eq!(talk.delta(Cluster, &["*", "a", "a", "nobody"], &[]), ["cds +hole +pass +a +b -nobody"]);
+    talk.world(&service_gone("shop/b"));
+    assert_eq!(talk.delta(Cluster, &["b", "a", "nobody"], &["b"]), NOTHING, "the first answer is not acknowledged yet");
+    assert_eq!(talk.ack(Cluster), ["cds +a -b -nobody"]);
+}
+
+#[test]
 fn c15_one_response_waits_for_its_ack_and_the_next_one_skips_what_is_outdated() {
     let mut talk = talk();
     talk.delta(Assignment, &["a", "b"], &[]);
@@ -160,7 +183,7 @@ fn c11_subscriptions_count_even_with_a_stale_nonce() {
 }
 
 #[test]
-fn c37_a_resumed_stream_is_told_the_difference() {
+fn c37_and_c38_a_resumed_stream_is_told_the_difference() {
     let mut talk = talk();
     let same = talk.version(Cluster, "a");
     let known = [("a", same.clone()), ("b", "0123456789abcdef".to_owned()), ("gone", same)];

@@ -1,0 +1,308 @@
+//! One client as a state machine without a socket: responses go in, requests come out, in the order and at the moments
+//! at which Envoy 1.40 makes them over ADS.
+//!
+//! Clusters first, all of them; then the load assignment of each; listeners once all clusters have theirs; scopes once
+//! there are listeners; and, for a client that fetches clusters on demand, those then. Every response is acknowledged
+//! at once.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use regions::resource::ResourceType::{Assignment, Cluster, Listener, Scope};
+use regions::resource::{ResourceType, TYPES};
+use regions::session::Variant;
+
+use super::super::board::Board;
+use super::super::names::Names;
+use super::held::Held;
+use super::scan::{self, Response, ScanError};
+use super::wire::Request;
+
+/// What all clients share.
+#[derive(Debug, Default)]
+pub struct Common {
+    pub names: Names,
+    pub board: Board,
+}
+
+pub struct Peer {
+    variant: Variant,
+    common: Arc<Common>,
+    node: Bytes,
+    /// Fetched on demand; none for a client that follows all clusters.
+    wanted: Vec<String>,
+    held: [Held; TYPES],
+    /// Clusters that want a load assignment, each with the version 1.
+    eds: Held,
+    /// Those of them that have none yet.
+    missing: usize,
+    stream: Stream,
+    /// Answer the next load assignment with a rejection.
+    reject: bool,
+    /// Rejected something, so it no longer has what it should have until it comes back.
+    behind: bool,
+}
+
+/// What ends with the stream.
+#[derive(Default)]
+struct Stream {
+    asked: [bool; TYPES],
+    answered: [bool; TYPES],
+    asked_on_demand: bool,
+}
+
+/// How many of each there must be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts(pub [usize; TYPES]);
+
+impl Counts {
+    pub fn of(&self, resource_type: ResourceType) -> usize {
+        *resource_type.pick(&self.0)
+    }
+
+    pub fn total(&self) -> usize {
+        self.0.iter().sum()
+    }
+}
+
+impl Peer {
+    pub fn new(variant: Variant, common: Arc<Common>, node: Bytes, wanted: Vec<String>) -> Self {
+        Self {
+            variant,
+            common,
+            node,
+            wanted,
+            held: Default::default(),
+            eds: Held::default(),
+            missing: 0,
+            stream: Stream::default(),
+            reject: false,
+            behind: false,
+        }
+    }
+
+    pub fn variant(&self) -> Variant {
+        self.variant
+    }
+
+    pub fn reject_next(&mut self) {
+        self.reject = true;
+    }
+
+    pub fn is_behind(&self) -> bool {
+        self.behind
+    }
+
+    pub fn counts(&self) -> Counts {
+        Counts(self.held.each_ref().map(Held::len))
+    }
+
+    pub fn held(&self) -> &[Held; TYPES] {
+        &self.held
+    }
+
+    /// Whether it was answered on this stream and has so many of each, or more.
+    pub fn is_complete(&self, expected: &Counts) -> bool {
+        let answered = [Cluster, Listener, Scope].iter().all(|t| *t.pick(&self.stream.answered));
+        let counts = self.counts();
+        answered && self.missing == 0 && ResourceType::ALL.iter().all(|t| counts.of(*t) >= expected.of(*t))
+    }
+
+    /// The first requests of a stream. Who holds something already says so.
+    pub fn open(&mut self) -> Vec<Bytes> {
+        self.stream = Stream::default();
+        (self.reject, self.behind) = (false, false);
+        let mut out = Vec::new();
+        let back = self.of(Cluster).len() > 0;
+        self.ask(Cluster, true, &mut out);
+        if back {
+            self.ask(Assignment, false, &mut out);
+            self.ask(Listener, false, &mut out);
+            self.ask(Scope, false, &mut out);
+        }
+        out
+    }
+
+    /// Takes in one response, and returns what is to be said now.
+    pub fn hear(&mut self, message: &[u8], at_ns: u64) -> Result<Vec<Bytes>, ScanError> {
+        let response = Response::scan(self.variant, message)?;
+        let resource_type = response.resource_type;
+        let mut out = Vec::new();
+        if self.reject && resource_type == Assignment {
+            self.reject = false;
+            self.behind = true;
+            self.answer(&response, Some("rejected for the sake of a test"), &mut out);
+            return Ok(out);
+        }
+        let changed = self.take(&response)?;
+        self.common.board.saw(resource_type, &changed.ids, at_ns);
+        *pick_mut(resource_type, &mut self.stream.answered) = true;
+        self.answer(&response, None, &mut out);
+        self.follow_up(&changed, &mut out);
+        Ok(out)
+    }
+
+    fn of(&self, resource_type: ResourceType) -> &Held {
+        resource_type.pick(&self.held)
+    }
+
+    fn of_mut(&mut self, resource_type: ResourceType) -> &mut Held {
+        pick_mut(resource_type, &mut self.held)
+    }
+
+    fn take(&mut self, response: &Response<'_>) -> Result<Changed, ScanError> {
+        let resource_type = response.resource_type;
+        let found = response.resources().collect::<Result<Vec<_>, _>>()?;
+        let removed = response.removed().collect::<Result<Vec<_>, _>>()?;
+        let ids = self.common.names.ids(found.iter().map(|found| found.name));
+        let mut changed = Changed::default();
+        for (id, found) in ids.iter().zip(&found) {
+            let old = self.of_mut(resource_type).put(*id, found.version);
+            if old != Some(found.version) {
+                changed.ids.push(*id);
+            }
+            match resource_type {
+                Cluster if scan::is_eds(found.body)? => self.cluster_wants(*id, &mut changed),
+                // A cluster that was dynamic and is not any more.
+                Cluster => self.cluster_gone(*id, &mut changed),
+                Assignment if old.is_none() && self.eds.contains(*id) => self.missing -= 1,
+                _ => {}
+            }
+        }
+        let gone = if self.is_full_state(resource_type) {
+            let here: BTreeSet<u32> = ids.into_iter().collect();
+            self.of(resource_type).iter().map(|(id, _)| id).filter(|id| !here.contains(id)).collect()
+        } else {
+            self.common.names.ids(removed.into_iter())
+        };
+        for id in gone {
+            if self.of_mut(resource_type).remove(id).is_some() {
+                changed.ids.push(id);
+                match resource_type {
+                    Cluster => self.cluster_gone(id, &mut changed),
+                    Assignment if self.eds.contains(id) => self.missing += 1,
+                    _ => {}
+                }
+            }
+        }
+        Ok(changed)
+    }
+
+    /// In state of the world, what is not in such a response is gone.
+    fn is_full_state(&self, resource_type: ResourceType) -> bool {
+        self.variant == Variant::Sotw && resource_type.allows_wildcard()
+    }
+
+    fn cluster_wants(&mut self, id: u32, changed: &mut Changed) {
+        if self.eds.put(id, 1).is_none() {
+            self.missing += usize::from(!self.of(Assignment).contains(id));
+            changed.subscribe.push(id);
+        }
+    }
+
+    fn cluster_gone(&mut self, id: u32, changed: &mut Changed) {
+        if self.eds.remove(id).is_some() {
+            // Envoy forgets a load assignment with its cluster.
+            if self.of_mut(Assignment).remove(id).is_none() {
+                self.missing -= 1;
+            }
+            changed.unsubscribe.push(id);
+        }
+    }
+
+    /// ACK or NACK.
+    fn answer(&mut self, response: &Response<'_>, error: Option<&str>, out: &mut Vec<Bytes>) {
+        let resource_type = response.resource_type;
+        let names = self.named(resource_type);
+        let names: Vec<&str> = names.iter().map(|name| &**name).collect();
+        let (version, nonce) = (response.version, response.nonce);
+        let request = Request { names: &names, version, nonce, error, ..Request::default() };
+        out.push(request.encode(self.variant, resource_type));
+    }
+
+    /// State of the world: every request names all that is wanted.
+    fn named(&self, resource_type: ResourceType) -> Vec<Arc<str>> {
+        match (self.variant, resource_type) {
+            (Variant::Sotw, Assignment) => self.common.names.names(self.eds.iter().map(|(id, _)| id)),
+            _ => Vec::new(),
+        }
+    }
+
+    fn follow_up(&mut self, changed: &Changed, out: &mut Vec<Bytes>) {
+        if !changed.subscribe.is_empty() || !changed.unsubscribe.is_empty() {
+            if self.variant == Variant::Sotw {
+                self.ask(Assignment, false, out);
+            } else {
+                let subscribe = self.common.names.names(changed.subscribe.iter().copied());
+                let unsubscribe = self.common.names.names(changed.unsubscribe.iter().copied());
+                let (subscribe, unsubscribe) = (texts(&subscribe), texts(&unsubscribe));
+                let request = Request { names: &subscribe, unsubscribe: &unsubscribe, ..Request::default() };
+                *pick_mut(Assignment, &mut self.stream.asked) = true;
+                out.push(request.encode(self.variant, Assignment));
+            }
+        }
+        let ready = *Cluster.pick(&self.stream.answered) && self.missing == 0;
+        if ready && !*Listener.pick(&self.stream.asked) {
+            self.ask(Listener, false, out);
+        }
+        if *Listener.pick(&self.stream.answered) && !*Scope.pick(&self.stream.asked) {
+            self.ask(Scope, false, out);
+        }
+        if *Scope.pick(&self.stream.answered) && !self.stream.asked_on_demand && !self.wanted.is_empty() {
+            self.stream.asked_on_demand = true;
+            let names: Vec<&str> = self.wanted.iter().map(String::as_str).collect();
+            out.push(Request { names: &names, ..Request::default() }.encode(self.variant, Cluster));
+        }
+    }
+
+    /// A first request of a type on this stream, or, in state of the world, one that says everything again.
+    fn ask(&mut self, resource_type: ResourceType, first: bool, out: &mut Vec<Bytes>) {
+        *pick_mut(resource_type, &mut self.stream.asked) = true;
+        let node = if first { self.node.clone() } else { Bytes::new() };
+        let (ids, versions): (Vec<u32>, Vec<u64>) = self.of(resource_type).iter().unzip();
+        let texts_of = self.common.names.names(ids.into_iter());
+        let known: Vec<(&str, u64)> = texts_of.iter().map(|name| &**name).zip(versions).collect();
+        let eds = self.common.names.names(self.eds.iter().map(|(id, _)| id));
+        let back = first && !known.is_empty() && !self.wanted.is_empty();
+        // Envoy comes back with everything that it ever asked for on demand.
+        let on_demand = std::iter::once("*").chain(self.wanted.iter().map(String::as_str));
+        let names: Vec<&str> = match resource_type {
+            Assignment => texts(&eds),
+            Cluster if back => on_demand.collect(),
+            _ => Vec::new(),
+        };
+        self.stream.asked_on_demand |= back;
+        let request = Request { node: &node, names: &names, known: &known, ..Request::default() };
+        out.push(request.encode(self.variant, resource_type));
+    }
+}
+
+/// What a response brought.
+#[derive(Debug, Default)]
+struct Changed {
+    ids: Vec<u32>,
+    subscribe: Vec<u32>,
+    unsubscribe: Vec<u32>,
+}
+
+fn pick_mut<T>(
+    resource_type: ResourceType,
+    [clusters, assignments, endpoints, listeners, scopes, routes]: &mut [T; TYPES],
+) -> &mut T {
+    match resource_type {
+        Cluster => clusters,
+        Assignment => assignments,
+        ResourceType::Endpoint => endpoints,
+        Listener => listeners,
+        Scope => scopes,
+        ResourceType::Route => routes,
+    }
+}
+
+fn texts(names: &[Arc<str>]) -> Vec<&str> {
+    names.iter().map(|name| &**name).collect()
+}
+
+#[cfg(test)]
+mod tests;

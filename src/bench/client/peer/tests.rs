@@ -1,0 +1,109 @@
+use envoy_types::pb::envoy::config::cluster::v3::Cluster as PbCluster;
+use envoy_types::pb::envoy::config::cluster::v3::cluster::{ClusterDiscoveryType, DiscoveryType};
+use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DeltaDiscoveryResponse, Resource};
+use envoy_types::pb::google::protobuf::Any;
+use prost::Message;
+
+use super::super::wire::PREFIX;
+use super::*;
+
+fn peer(wanted: &[&str]) -> Peer {
+    let wanted = wanted.iter().map(|name| (*name).to_owned()).collect();
+    Peer::new(Variant::Delta, Arc::default(), Bytes::new(), wanted)
+}
+
+/// `name@version` each; clusters whose name begins with `eds` want a load assignment.
+fn response(resource_type: ResourceType, resources: &[&str], removed: &[&str]) -> Vec<u8> {
+    let resource = |text: &&str| {
+        let (name, version) = text.split_once('@').expect("name@version");
+        let kind = if name.starts_with("eds") { DiscoveryType::Eds } else { DiscoveryType::Static };
+        let cluster = PbCluster {
+            name: name.to_owned(),
+            cluster_discovery_type: Some(ClusterDiscoveryType::Type(kind.into())),
+            ..PbCluster::default()
+        };
+        let any = Any { type_url: resource_type.url().to_owned(), value: cluster.encode_to_vec() };
+        Resource { name: name.to_owned(), version: version.to_owned(), resource: Some(any), ..Resource::default() }
+    };
+    DeltaDiscoveryResponse {
+        resources: resources.iter().map(resource).collect(),
+        removed_resources: removed.iter().map(|name| (*name).to_owned()).collect(),
+        type_url: resource_type.url().to_owned(),
+        nonce: "n".to_owned(),
+        ..DeltaDiscoveryResponse::default()
+    }
+    .encode_to_vec()
+}
+
+/// Each as `type nonce +subscribed -unsubscribed =known !error`.
+fn shown(requests: &[Bytes]) -> Vec<String> {
+    let show = |message: &Bytes| {
+        let request = DeltaDiscoveryRequest::decode(&message[PREFIX..]).expect("a request");
+        let label = ResourceType::from_url(&request.type_url).expect("a type").label();
+        let mut known: Vec<_> = request.initial_resource_versions.keys().cloned().collect();
+        known.sort_unstable();
+        let part =
+            |sign: &str, names: Vec<String>| names.iter().map(|name| format!(" {sign}{name}")).collect::<String>();
+        let error = if request.error_detail.is_some() { " !" } else { "" };
+        let nonce =
+            if request.response_nonce.is_empty() { String::new() } else { format!(" {}", request.response_nonce) };
+        let (plus, minus) = (request.resource_names_subscribe, request.resource_names_unsubscribe);
+        format!("{label}{nonce}{}{}{}{error}", part("+", plus), part("-", minus), part("=", known))
+    };
+    requests.iter().map(show).collect()
+}
+
+fn hear(peer: &mut Peer, resource_type: ResourceType, resources: &[&str], removed: &[&str]) -> Vec<String> {
+    shown(&peer.hear(&response(resource_type, resources, removed), 1).expect("a response"))
+}
+
+#[test]
+fn a_client_asks_in_the_order_in_which_envoy_does() {
+    let mut peer = peer(&[]);
+    assert_eq!(shown(&peer.open()), ["cds"]);
+    assert_eq!(hear(&mut peer, Cluster, &["eds-a@1", "eds-b@1", "static@1"], &[]), ["cds n", "eds +eds-a +eds-b"]);
+    assert_eq!(hear(&mut peer, Assignment, &["eds-a@1"], &[]), ["eds n"]);
+    assert_eq!(hear(&mut peer, Assignment, &["eds-b@1"], &[]), ["eds n", "lds"]);
+    assert_eq!(hear(&mut peer, Listener, &["l@1"], &[]), ["lds n", "srds"]);
+    let expected = Counts([3, 2, 0, 1, 1, 0]);
+    assert!(!peer.is_complete(&expected));
+    assert_eq!(hear(&mut peer, Scope, &["s@1"], &[]), ["srds n"]);
+    assert!(peer.is_complete(&expected));
+    assert!(!peer.is_complete(&Counts([3, 2, 0, 1, 2, 0])));
+
+    assert_eq!(hear(&mut peer, Cluster, &[], &["eds-a"]), ["cds n", "eds -eds-a"]);
+    assert_eq!(peer.counts(), Counts([2, 1, 0, 1, 1, 0]));
+    assert_eq!(hear(&mut peer, Cluster, &["eds-a@2"], &[]), ["cds n", "eds +eds-a"]);
+    assert!(!peer.is_complete(&expected), "a cluster that came back needs its load assignment again");
+}
+
+#[test]
+fn clusters_on_demand_are_asked_for_once_there_are_routes_to_them() {
+    let mut peer = peer(&["eds-a"]);
+    peer.open();
+    assert_eq!(hear(&mut peer, Cluster, &["static@1"], &[]), ["cds n", "lds"]);
+    assert_eq!(hear(&mut peer, Listener, &["l@1"], &[]), ["lds n", "srds"]);
+    assert_eq!(hear(&mut peer, Scope, &["s@1"], &[]), ["srds n", "cds +eds-a"]);
+    assert_eq!(hear(&mut peer, Cluster, &["eds-a@1"], &[]), ["cds n", "eds +eds-a"]);
+    assert_eq!(hear(&mut peer, Assignment, &["eds-a@1"], &[]), ["eds n"]);
+    assert!(peer.is_complete(&Counts([2, 1, 0, 1, 1, 0])));
+    let back = ["cds +* +eds-a =eds-a =static", "eds +eds-a =eds-a", "lds =l", "srds =s"];
+    assert_eq!(shown(&peer.open()), back);
+    assert!(!peer.is_complete(&Counts::default()), "not before it was answered");
+    assert_eq!(hear(&mut peer, Cluster, &["static@1"], &[]), ["cds n"], "it has asked for all the rest already");
+}
+
+#[test]
+fn what_is_rejected_is_not_held_until_the_client_comes_back() {
+    let mut peer = peer(&[]);
+    peer.open();
+    hear(&mut peer, Cluster, &["eds-a@1"], &[]);
+    hear(&mut peer, Assignment, &["eds-a@1"], &[]);
+    peer.reject_next();
+    assert_eq!(hear(&mut peer, Assignment, &["eds-a@2"], &[]), ["eds n !"]);
+    assert!(peer.is_behind());
+    assert_eq!(peer.held()[1].iter().map(|(_, version)| version).collect::<Vec<_>>(), [1]);
+    peer.open();
+    assert_eq!(hear(&mut peer, Assignment, &["eds-a@2"], &[]), ["eds n"]);
+    assert!(!peer.is_behind());
+}

@@ -1,0 +1,43 @@
+//! One service is added, each client has to have its endpoints (or, with clusters on demand, to know the way to it), and
+//! is removed again.
+
+use regions::resource::ResourceType;
+
+use super::super::args::Subscribe;
+use super::super::error::BenchError;
+use super::super::percentiles::Percentiles;
+use super::super::protocol::Command;
+use super::super::report::Outcome;
+use super::Stage;
+use super::meter::{each, each_of};
+
+const ROUNDS: usize = 5;
+
+pub async fn play(stage: &mut Stage<'_>) -> Result<Outcome, BenchError> {
+    stage.crowd().await?;
+    let clients = stage.plan.clients;
+    // What tells that it came, and that it went.
+    let (came, went) = match stage.plan.subscribe {
+        Subscribe::All => (ResourceType::Assignment, ResourceType::Cluster),
+        Subscribe::OnDemand(_) => (ResourceType::Scope, ResourceType::Scope),
+    };
+    let (mut last, mut gone, mut cpu, mut bytes) = (Vec::new(), Vec::new(), Vec::new(), 0);
+    for _ in 0..ROUNDS {
+        let service = stage.newcomer()?;
+        let meter = stage.meter().await?;
+        last.push(stage.change(Command::Add { service }, came, service, clients).await?.1);
+        let used = stage.used(&meter).await?;
+        cpu.push(used.server_cpu);
+        bytes += used.bytes;
+        gone.push(stage.change(Command::Remove { service }, went, service, clients).await?.1);
+        stage.give_back(service);
+    }
+    let mut outcome = Outcome::new("add");
+    let figures = &mut outcome.figures;
+    figures.count("rounds", "services added, one after another", ROUNDS as u64);
+    figures.spread("last", "added to last client that has it", &last.into_iter().collect::<Percentiles>());
+    figures.spread("removed", "removed to last client that dropped it", &gone.into_iter().collect::<Percentiles>());
+    figures.time("server_cpu_per_add", "server CPU per addition, ACKs included", each(cpu.iter().sum(), ROUNDS));
+    figures.bytes("per_client_bytes", "received by each client per addition", each_of(bytes, ROUNDS * clients));
+    Ok(outcome)
+}

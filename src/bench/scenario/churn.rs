@@ -1,0 +1,97 @@
+//! Endpoints change at a steady rate. What is asked is whether the last minute is as quick as the first.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use regions::resource::ResourceType;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
+
+use super::super::board::Watched;
+use super::super::error::BenchError;
+use super::super::percentiles::Percentiles;
+use super::super::protocol::Command;
+use super::super::report::Outcome;
+use super::Stage;
+use super::meter::each;
+
+/// What is compared is at most so much at either end.
+const WINDOW: Duration = Duration::from_secs(60);
+
+pub async fn play(stage: &mut Stage<'_>) -> Result<Outcome, BenchError> {
+    stage.crowd().await?;
+    let meter = stage.meter().await?;
+    let before = stage.plane.process.memory()?;
+    stage.plane.process.forget_peak();
+    let length = stage.plan.length;
+    let began = Instant::now();
+    let mut ticks = interval(Duration::from_secs(1) / u32::try_from(stage.plan.rate).unwrap_or(1));
+    // What is late stays late: the rate is what was asked for, on average.
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let mut under_way = BTreeMap::new();
+    let mut done = Vec::new();
+    while began.elapsed() < length {
+        ticks.tick().await;
+        harvest(stage, &mut under_way, &mut done);
+        // A service whose change is still on its way must not change again: what is missed would not be noticed.
+        let busy = under_way.keys().copied().collect();
+        let (service, users) = stage.draw(&busy)?;
+        let endpoint = stage.random.below(stage.plan.world.endpoints);
+        let (id, watched) = stage.watch(ResourceType::Assignment, service, users);
+        let after = began.elapsed();
+        let put_ns = stage.plane.tell(Command::Flip { service, endpoint }).await?;
+        under_way.insert(service, Change { id, watched, put_ns, after });
+    }
+    let took = began.elapsed();
+    let deadline = Instant::now() + stage.plan.timeout;
+    let left: Vec<Arc<Watched>> = under_way.values().map(|change| Arc::clone(&change.watched)).collect();
+    for watched in left {
+        if timeout_at(deadline, watched.wait()).await.is_err() {
+            return Err(stage.too_slow("clients that heard of a change", &watched));
+        }
+    }
+    harvest(stage, &mut under_way, &mut done);
+    let used = stage.used(&meter).await?;
+    let after = stage.plane.process.memory()?;
+
+    let window = WINDOW.min(length / 2);
+    let part = |wanted: &dyn Fn(Duration) -> bool| -> Percentiles {
+        done.iter().filter(|(after, _)| wanted(*after)).map(|(_, last)| *last).collect()
+    };
+    let first = part(&|after| after < window);
+    let last = part(&|after| after + window >= took);
+    let mut outcome = Outcome::new("churn");
+    let figures = &mut outcome.figures;
+    figures.count("changes", "changes", done.len() as u64);
+    figures.time("took", "time it took", took);
+    figures.time("window", "first and last mean so much of it", window);
+    figures.count("first_changes", "changes in the first", first.len() as u64);
+    figures.spread("first", "change to last client, in the first", &first);
+    figures.count("last_changes", "changes in the last", last.len() as u64);
+    figures.spread("last", "change to last client, in the last", &last);
+    figures.time("server_cpu_per_change", "server CPU per change, ACKs included", each(used.server_cpu, done.len()));
+    figures.bytes("before_bytes", "resident before", before.resident);
+    figures.bytes("after_bytes", "resident after", after.resident);
+    figures.bytes("peak_bytes", "resident at the peak", after.peak);
+    Ok(outcome)
+}
+
+struct Change {
+    id: u32,
+    watched: Arc<Watched>,
+    put_ns: u64,
+    /// Since the beginning.
+    after: Duration,
+}
+
+/// Takes out those that everybody has heard of: when they were made, and how long the last client had to wait.
+fn harvest(stage: &Stage<'_>, under_way: &mut BTreeMap<usize, Change>, done: &mut Vec<(Duration, Duration)>) {
+    under_way.retain(|_, change| {
+        let over = change.watched.is_done();
+        if over {
+            stage.common.board.forget(ResourceType::Assignment, change.id);
+            done.push((change.after, change.watched.lag(change.put_ns).1));
+        }
+        !over
+    });
+}

@@ -1,0 +1,42 @@
+//! All clients connect at once, with nothing.
+
+use std::time::Duration;
+
+use super::super::crowd::Crowd;
+use super::super::error::BenchError;
+use super::super::protocol::now_ns;
+use super::super::report::Outcome;
+use super::Stage;
+use super::meter::each_of;
+
+pub async fn play(stage: &mut Stage<'_>) -> Result<Outcome, BenchError> {
+    stage.leave().await;
+    let meter = stage.meter().await?;
+    let before = stage.plane.process.memory()?;
+    stage.plane.process.forget_peak();
+
+    let began_ns = now_ns();
+    let mut crowd = Crowd::start(stage.profiles.iter(), stage.plane.address, &stage.common, stage.expected);
+    let clients = crowd.len();
+    let at = crowd.complete("clients that have everything", stage.plan.timeout).await?;
+    stage.crowd = Some(crowd);
+    let used = stage.used(&meter).await?;
+    let after = stage.plane.process.memory()?;
+
+    let times = at.into_iter().map(|at_ns| Duration::from_nanos(at_ns.saturating_sub(began_ns))).collect();
+    let mut outcome = Outcome::new("cold");
+    let figures = &mut outcome.figures;
+    figures.count("clients", "clients", clients as u64);
+    figures.count("resources_per_client", "resources of a client", stage.expected.total() as u64);
+    figures.spread("complete", "connected to complete", &times);
+    figures.time("server_cpu", "server CPU", used.server_cpu);
+    figures.time("client_cpu", "CPU of all clients", used.client_cpu);
+    figures.bytes("received_bytes", "received by all", used.bytes);
+    figures.bytes("per_client_received_bytes", "received by each", each_of(used.bytes, clients));
+    figures.bytes("before_bytes", "resident before", before.resident);
+    figures.bytes("after_bytes", "resident after", after.resident);
+    figures.bytes("peak_bytes", "resident at the peak", after.peak);
+    let grown = after.resident.saturating_sub(before.resident);
+    figures.bytes("per_client_bytes", "grown for each client", each_of(grown, clients));
+    Ok(outcome)
+}

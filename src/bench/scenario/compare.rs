@@ -1,0 +1,85 @@
+//! Whether clients that went through a lot hold what fresh ones hold.
+
+use std::time::Duration;
+
+use regions::resource::ResourceType;
+
+use super::super::args::Subscribe;
+use super::super::client::{Counts, Holding};
+use super::super::crowd::Crowd;
+use super::super::error::BenchError;
+use super::Stage;
+
+/// Fresh clients at a time.
+const AT_ONCE: usize = 64;
+const QUIET: Duration = Duration::from_secs(1);
+/// Differences that are told one by one.
+const TOLD: usize = 20;
+
+#[derive(Default)]
+pub struct Compared {
+    pub clients: u64,
+    pub resources: u64,
+    pub differences: u64,
+    pub problems: Vec<String>,
+}
+
+/// Compares every client with a fresh one that is sent the same.
+pub async fn with_fresh_clients(stage: &Stage<'_>) -> Result<Compared, BenchError> {
+    let mut compared = Compared::default();
+    let clients = stage.plan.clients;
+    // Who follows everything holds what all of its class hold.
+    let groups: Vec<Vec<usize>> = match stage.plan.subscribe {
+        Subscribe::All => {
+            let classes = stage.plan.classes;
+            (0..classes.min(clients)).map(|class| (class..clients).step_by(classes).collect()).collect()
+        }
+        Subscribe::OnDemand(_) => (0..clients).map(|client| vec![client]).collect(),
+    };
+    for chunk in groups.chunks(AT_ONCE) {
+        let firsts = chunk.iter().filter_map(|group| stage.profiles.get(*group.first()?));
+        let mut fresh = Crowd::start(firsts, stage.plane.address, &stage.common, Counts::default());
+        fresh.complete("fresh clients to compare with", stage.plan.timeout).await?;
+        fresh.silence(QUIET, stage.plan.timeout).await?;
+        for (i, group) in chunk.iter().enumerate() {
+            let Some(right) = fresh.show(i).await else {
+                compared.problems.push("a fresh client gave up".to_owned());
+                continue;
+            };
+            for client in group {
+                let shown = match &stage.crowd {
+                    Some(crowd) => crowd.show(*client).await,
+                    None => None,
+                };
+                match shown {
+                    Some(shown) => compare(stage, *client, &shown, &right, &mut compared),
+                    None => compared.problems.push(format!("client {client} gave up")),
+                }
+            }
+        }
+        fresh.end().await;
+    }
+    Ok(compared)
+}
+
+fn compare(stage: &Stage<'_>, client: usize, shown: &Holding, right: &Holding, compared: &mut Compared) {
+    compared.clients += 1;
+    if shown.behind {
+        compared.problems.push(format!("client {client} rejected something and did not come back"));
+    }
+    for resource_type in ResourceType::ALL {
+        let (has, should) = (resource_type.pick(&shown.held), resource_type.pick(&right.held));
+        compared.resources += should.len() as u64;
+        let differ = has.differences(should);
+        compared.differences += differ.len() as u64;
+        for (id, name) in differ.iter().zip(stage.common.names.names(differ.iter().copied())) {
+            if compared.problems.len() < TOLD {
+                let version =
+                    |version: Option<u64>| version.map_or_else(|| "nothing".to_owned(), |v| format!("{v:016x}"));
+                let (has, should) = (version(has.get(*id)), version(should.get(*id)));
+                let label = resource_type.label();
+                compared.problems.push(format!("client {client}, {label} {name}: has {has}, a fresh one has {should}"));
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The same as a change, from a server that has nothing to decide: what the wire, the kernel and the clients cost by
+//! themselves on this machine.
+
+use std::time::Duration;
+
+use regions::resource::ResourceType;
+use tokio::time::{Instant, timeout};
+
+use super::super::client::Counts;
+use super::super::crowd::Crowd;
+use super::super::error::BenchError;
+use super::super::link::Link;
+use super::super::protocol::{Command, Counters};
+use super::super::report::{Outcome, Value};
+use super::Stage;
+use super::change::Heard;
+use super::meter::Meter;
+
+const MOST: usize = 200;
+const LOOK: Duration = Duration::from_millis(10);
+/// ACKs are on their way for at most so long.
+const REST: Duration = Duration::from_millis(200);
+
+pub async fn play(stage: &mut Stage<'_>, before: &[Outcome]) -> Result<Outcome, BenchError> {
+    // Both crowds together would need twice the files.
+    stage.leave().await;
+    let bytes = change_bytes(stage, before);
+    let mut link = Link::floor(stage.plan).await?;
+    let crowd = Crowd::start(stage.profiles.iter(), link.address, &stage.common, Counts::default());
+    connected(&mut link, &crowd, stage.plan.timeout).await?;
+
+    let (service, users) = (0, crowd.len());
+    let received = |crowd: &Crowd| (crowd.bytes(), crowd.messages());
+    let meter = Meter::start(&link.process, Counters::default(), received(&crowd))?;
+    let mut heard = Heard::default();
+    for version in 1..=stage.plan.changes.min(MOST) {
+        let (id, watched) = stage.watch(ResourceType::Assignment, service, users);
+        let name = stage.plan.world.resource_name(service);
+        let at_ns = link.tell(Command::Push { name, version: version as u64, bytes }).await?;
+        let in_time = timeout(stage.plan.timeout, watched.wait()).await;
+        stage.common.board.forget(ResourceType::Assignment, id);
+        if in_time.is_err() {
+            return Err(stage.too_slow("clients that heard from a bare server", &watched));
+        }
+        heard.add(watched.lag(at_ns), users);
+    }
+    tokio::time::sleep(REST).await;
+    let used = meter.used(&link.process, Counters::default(), received(&crowd))?;
+    crowd.end().await;
+    stage.floors_cpu += link.process.cpu()?;
+    link.end().await;
+    let mut outcome = Outcome::new("floor");
+    heard.figures(&used, &mut outcome.figures);
+    Ok(outcome)
+}
+
+/// As large as what the control plane sent, or, if it was not asked, as its load assignments are.
+fn change_bytes(stage: &Stage<'_>, before: &[Outcome]) -> usize {
+    let change = before.iter().rev().find(|outcome| outcome.scenario == "change");
+    match change.and_then(|outcome| outcome.figures.get("per_delivery_bytes")) {
+        Some(Value::Bytes(bytes)) => usize::try_from(bytes).unwrap_or_default(),
+        _ => 350 + 30 * stage.plan.world.endpoints,
+    }
+}
+
+async fn connected(link: &mut Link, crowd: &Crowd, patience: Duration) -> Result<(), BenchError> {
+    let deadline = Instant::now() + patience;
+    loop {
+        let open = usize::try_from(link.counters().await?.streams).unwrap_or_default();
+        if open >= crowd.len() {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            let (what, expected) = ("clients connected to a bare server".to_owned(), crowd.len());
+            return Err(BenchError::TooSlow { what, reached: open, expected, waited: patience, detail: String::new() });
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}

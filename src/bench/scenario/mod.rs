@@ -1,0 +1,208 @@
+//! What is done to the server, one file a scenario, and the stage they share: one control plane, and one crowd of clients
+//! that stays connected from scenario to scenario.
+
+mod add;
+mod change;
+mod churn;
+mod cold;
+mod compare;
+mod floor;
+mod meter;
+mod resume;
+mod soak;
+mod start;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use regions::resource::ResourceType;
+use tokio::time::timeout;
+
+use super::args::{Plan, Scenario, Subscribe};
+use super::board::Watched;
+use super::client::{Common, Counts};
+use super::crowd::{Crowd, Profiles};
+use super::error::BenchError;
+use super::link::Link;
+use super::protocol::{Command, Counters};
+use super::random::Random;
+use super::report::Outcome;
+use super::world::SPARE_SERVICES;
+use meter::Meter;
+use start::Started;
+
+/// The counters rest when they stay the same for so long.
+const REST: Duration = Duration::from_millis(30);
+/// Nobody waits longer for that: something else is going on, which the figures then include.
+const REST_LOOKS: usize = 300;
+const DRAWS: usize = 100_000;
+
+pub struct Stage<'a> {
+    plan: &'a Plan,
+    plane: Link,
+    common: Arc<Common>,
+    profiles: Profiles,
+    started: Started,
+    /// What every client holds when it has everything.
+    expected: Counts,
+    crowd: Option<Crowd>,
+    random: Random,
+    /// Of bare servers that have ended.
+    floors_cpu: Duration,
+    /// Numbers of services that may be added.
+    spare: VecDeque<usize>,
+}
+
+impl<'a> Stage<'a> {
+    /// Starts the server and finds out, by a client of its own, what a client is to expect.
+    pub async fn set(plan: &'a Plan) -> Result<Self, BenchError> {
+        let profiles = Profiles::of(plan);
+        let common = Arc::new(Common::default());
+        let (plane, started) = start::start(plan, &profiles, &common).await?;
+        let expected = started.counts;
+        let random = Random::new(plan.seed);
+        // With clusters on demand nobody is told of a TCP service until it is used.
+        let heard_of = |service: &usize| plan.subscribe == Subscribe::All || !plan.world.is_tcp(*service);
+        let spare = (plan.world.services..plan.world.services + SPARE_SERVICES).filter(heard_of).collect();
+        Ok(Self {
+            plan,
+            plane,
+            common,
+            profiles,
+            started,
+            expected,
+            crowd: None,
+            random,
+            spare,
+            floors_cpu: Duration::ZERO,
+        })
+    }
+
+    /// `before`: what was found so far.
+    pub async fn play(&mut self, scenario: Scenario, before: &[Outcome]) -> Result<Outcome, BenchError> {
+        match scenario {
+            Scenario::Start => Ok(self.started.outcome(self.plan)),
+            Scenario::Cold => cold::play(self).await,
+            Scenario::Change => change::play(self).await,
+            Scenario::Add => add::play(self).await,
+            Scenario::Resume => resume::play(self).await,
+            Scenario::Floor => floor::play(self, before).await,
+            Scenario::Churn => churn::play(self).await,
+            Scenario::Soak => soak::play(self).await,
+        }
+    }
+
+    /// CPU that the servers used so far.
+    pub fn cpu(&self) -> Result<Duration, BenchError> {
+        Ok(self.plane.process.cpu()? + self.floors_cpu)
+    }
+
+    pub async fn strike(mut self) {
+        self.leave().await;
+        self.plane.end().await;
+    }
+
+    /// Has all clients connected and complete.
+    async fn crowd(&mut self) -> Result<(), BenchError> {
+        if self.crowd.is_none() {
+            cold::play(self).await?;
+        }
+        Ok(())
+    }
+
+    async fn leave(&mut self) {
+        if let Some(crowd) = self.crowd.take() {
+            crowd.end().await;
+        }
+    }
+
+    fn connected(&mut self) -> Result<&mut Crowd, BenchError> {
+        self.crowd.as_mut().ok_or_else(|| BenchError::Server("no client is connected".to_owned()))
+    }
+
+    fn received(&self) -> (u64, u64) {
+        self.crowd.as_ref().map_or((0, 0), |crowd| (crowd.bytes(), crowd.messages()))
+    }
+
+    /// Waits until the server has taken in what clients had to say.
+    async fn rest(&mut self) -> Result<Counters, BenchError> {
+        let mut counters = self.plane.counters().await?;
+        for _ in 0..REST_LOOKS {
+            tokio::time::sleep(REST).await;
+            let now = self.plane.counters().await?;
+            if now == counters {
+                break;
+            }
+            counters = now;
+        }
+        Ok(counters)
+    }
+
+    async fn meter(&mut self) -> Result<Meter, BenchError> {
+        let counters = self.rest().await?;
+        Meter::start(&self.plane.process, counters, self.received())
+    }
+
+    /// What was used since then.
+    async fn used(&mut self, meter: &Meter) -> Result<meter::Used, BenchError> {
+        let counters = self.rest().await?;
+        meter.used(&self.plane.process, counters, self.received())
+    }
+
+    /// A service that at least one client has the endpoints of, and how many have.
+    fn draw(&mut self, except: &BTreeSet<usize>) -> Result<(usize, usize), BenchError> {
+        for _ in 0..DRAWS {
+            let service = self.random.below(self.plan.world.services);
+            let users = self.profiles.users(service);
+            if users > 0 && !except.contains(&service) {
+                return Ok((service, users));
+            }
+        }
+        Err(BenchError::Server("no service is used by any client and free to be changed".to_owned()))
+    }
+
+    /// The number of a service that is not there, and that clients will hear of when it is.
+    fn newcomer(&mut self) -> Result<usize, BenchError> {
+        let none = || BenchError::Server("no service is left that could be added and heard of".to_owned());
+        self.spare.pop_front().ok_or_else(none)
+    }
+
+    /// A newcomer that was removed may come again.
+    fn give_back(&mut self, service: usize) {
+        self.spare.push_back(service);
+    }
+
+    fn watch(&self, resource_type: ResourceType, service: usize, expected: usize) -> (u32, Arc<Watched>) {
+        let id = self.common.names.id(&self.plan.world.resource_name(service));
+        (id, self.common.board.watch(resource_type, id, expected))
+    }
+
+    /// Makes a change and waits until everybody concerned has heard of it: time to the first, and to the last.
+    async fn change(
+        &mut self,
+        command: Command,
+        resource_type: ResourceType,
+        service: usize,
+        users: usize,
+    ) -> Result<(Duration, Duration), BenchError> {
+        let (id, watched) = self.watch(resource_type, service, users);
+        let at_ns = self.plane.tell(command).await?;
+        let in_time = timeout(self.plan.timeout, watched.wait()).await;
+        self.common.board.forget(resource_type, id);
+        if in_time.is_err() {
+            return Err(self.too_slow("clients that heard of a change", &watched));
+        }
+        Ok(watched.lag(at_ns))
+    }
+
+    fn too_slow(&self, what: &str, watched: &Watched) -> BenchError {
+        BenchError::TooSlow {
+            what: what.to_owned(),
+            reached: watched.seen(),
+            expected: watched.expected(),
+            waited: self.plan.timeout,
+            detail: String::new(),
+        }
+    }
+}

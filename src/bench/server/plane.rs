@@ -1,0 +1,141 @@
+//! A region's control plane as [`crate::plane`] wires it: feed, engine, catalog, xDS. Only the source is another one.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use federation::change::Batch;
+use federation::model::{NameError, Namespace, RegionId};
+use federation::{Authority, Config};
+use regions::catalog::{self, Catalog};
+use regions::class::Defaults;
+use regions::resource::ResourceType;
+use regions::server::{self, Admission, Limits, Listening, Loads, Shared, Streams};
+use regions::stats::{Counter, Stats, TypeStats};
+use tokio::sync::Mutex;
+
+use super::super::args::MAX_CLIENTS;
+use super::super::protocol::{Answer, Command, Counters, now_ns};
+use super::super::world::{NotReady, World};
+use super::{answer_all, say};
+use crate::feed::Feed;
+use crate::runtime::{self, SyncState, Wiring};
+use crate::shutdown::Shutdown;
+
+/// Nothing of the world has to be waited for.
+const SYNC_DEADLINE: Duration = Duration::from_secs(600);
+
+/// Serves until standard input is closed.
+pub async fn run(world: &World) -> anyhow::Result<()> {
+    let listener = server::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+    let address = listener.local_addr()?;
+    let (feed, batches) = Feed::new();
+    let stats = Arc::new(Stats::default());
+    let (handle, commands) = catalog::channel();
+    let config = Config { authority: Authority::Own, own_namespace: Namespace::new("isthmus-system")? };
+    let wiring = Wiring {
+        config,
+        feed: batches,
+        catalog: Some((Catalog::new(Arc::clone(&stats)), commands)),
+        followers: Vec::new(),
+        sync_deadline: SYNC_DEADLINE,
+    };
+    let (_trigger, shutdown) = Shutdown::new();
+    let running = runtime::start(wiring, shutdown)?;
+    let region = RegionId::new(&World::region_name(0))?;
+    let shared = Shared {
+        catalog: handle,
+        defaults: Arc::new(Defaults { region, on_demand: true }),
+        identifier: Arc::from("isthmus/bench"),
+        stats: Arc::clone(&stats),
+        streams: Streams::default(),
+        loads: Loads::default(),
+        admission: Admission::default(),
+    };
+    // Twice, because those who come back may be counted before those who left are forgotten.
+    let limits = Limits { max_connections: 2 * MAX_CLIENTS, ..Limits::default() };
+    let listeners = vec![Listening { listener, tls: None }];
+    tokio::spawn(server::serve(listeners, shared, limits, std::future::pending()));
+
+    let source = Mutex::new(Source { world: world.clone(), feed, not_ready: NotReady::new() });
+    say(&Answer::Listening { address });
+    answer_all(async |command| match command {
+        Command::Count => Answer::Counters(counters(&stats, &running)),
+        command => {
+            let began = command == Command::Begin;
+            let told = source.lock().await.tell(command).await;
+            if began && told.is_ok() {
+                let mut picture = running.picture.clone();
+                // The sender lives as long as the engine's thread, which lasts as long as this.
+                let _ = picture.wait_for(|picture| picture.sync != SyncState::Waiting).await;
+            }
+            match told {
+                Ok(at_ns) => Answer::Done { at_ns },
+                Err(reason) => Answer::Failed { reason },
+            }
+        }
+    })
+    .await?;
+    Ok(())
+}
+
+struct Source {
+    world: World,
+    feed: Feed,
+    not_ready: NotReady,
+}
+
+impl Source {
+    /// Gives a change to the feed, and says when.
+    async fn tell(&mut self, command: Command) -> Result<u64, String> {
+        let batches = self.batches(command).map_err(|error| error.to_string())?;
+        let at_ns = now_ns();
+        for batch in batches {
+            self.feed.send(batch).await.map_err(|closed| closed.to_string())?;
+        }
+        Ok(at_ns)
+    }
+
+    fn batches(&mut self, command: Command) -> Result<Vec<Batch>, NameError> {
+        match command {
+            Command::Begin => {
+                let mut batches = self.world.hub()?;
+                for cluster in 0..self.world.clusters {
+                    batches.extend(self.world.listing(cluster, &self.not_ready)?);
+                }
+                Ok(batches)
+            }
+            Command::Flip { service, endpoint } => {
+                if !self.not_ready.remove(&(service, endpoint)) {
+                    self.not_ready.insert((service, endpoint));
+                }
+                self.world.flipped(service, endpoint, &self.not_ready)
+            }
+            Command::Add { service } => self.world.added(service),
+            Command::Remove { service } => self.world.removed(service),
+            Command::Count | Command::Push { .. } => Ok(Vec::new()),
+        }
+    }
+}
+
+fn counters(stats: &Stats, running: &runtime::World) -> Counters {
+    let Stats { catalog, streams, .. } = stats;
+    let sum = |pick: fn(&TypeStats) -> &Counter| {
+        ResourceType::ALL.iter().map(|resource_type| pick(streams.of(*resource_type)).get()).sum()
+    };
+    Counters {
+        streams: streams.open_delta.get() + streams.open_sotw.get(),
+        resources: ResourceType::ALL.iter().map(|resource_type| catalog.resources_of(*resource_type).get()).sum(),
+        accepted: streams.accepted.get(),
+        refused: streams.refused.get(),
+        requests: sum(|stats| &stats.requests),
+        responses: sum(|stats| &stats.responses),
+        acks: sum(|stats| &stats.acks),
+        nacks: sum(|stats| &stats.nacks),
+        resources_sent: sum(|stats| &stats.resources_sent),
+        removals_sent: sum(|stats| &stats.removals_sent),
+        sent_bytes: streams.sent_bytes.get(),
+        merged: running.picture.borrow().stats.merged,
+        encoded: catalog.encoded.get(),
+    }
+}

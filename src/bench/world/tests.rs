@@ -1,0 +1,75 @@
+use federation::{Authority, Config, Engine};
+
+use super::*;
+
+fn small() -> World {
+    World { services: 20, endpoints: 7, clusters: 3, regions: 2, zones: 2, namespaces: 4, tcp_percent: 25 }
+}
+
+fn told(world: &World) -> Result<Engine, NameError> {
+    let own_namespace = federation::model::Namespace::new("isthmus-system")?;
+    let mut engine = Engine::new(Config { authority: Authority::Own, own_namespace });
+    let mut batches = world.hub()?;
+    for cluster in 0..world.clusters {
+        batches.extend(world.listing(cluster, &NotReady::new())?);
+    }
+    engine.apply(batches, Time::default());
+    Ok(engine)
+}
+
+/// Addresses of all endpoints of a merged service.
+fn addresses(engine: &Engine, key: &ServiceKey) -> Vec<std::net::SocketAddr> {
+    let Some(merged) = engine.merged().get(key) else { return Vec::new() };
+    let hosts = merged.ports.iter().flat_map(|port| &port.backends).flat_map(|backend| &backend.hosts);
+    hosts.map(|host| host.address).collect()
+}
+
+#[test]
+fn every_member_is_admitted_and_every_endpoint_is_an_address_of_its_own() -> Result<(), NameError> {
+    let world = small();
+    let engine = told(&world)?;
+    assert!(engine.synced());
+    assert_eq!(engine.reports().len(), 3);
+    for report in engine.reports().values() {
+        assert_eq!(report.admission, federation::report::Verdict::Admitted, "{}", report.id);
+    }
+    assert_eq!(engine.merged().len(), 20);
+    let mut all = BTreeSet::new();
+    for service in 0..20 {
+        let found = addresses(&engine, &world.key(service)?);
+        assert_eq!(found.len(), 7, "service {service}");
+        all.extend(found);
+    }
+    assert_eq!(all.len(), 20 * 7);
+    assert_eq!((0..20).filter(|service| world.is_tcp(*service)).count(), 5);
+    Ok(())
+}
+
+#[test]
+fn a_flip_changes_one_service_and_an_added_one_comes_and_goes() -> Result<(), NameError> {
+    let world = small();
+    let mut engine = told(&world)?;
+    let flipped = world.flipped(3, 5, &NotReady::from([(3, 5)]))?;
+    let effects = engine.apply(flipped, Time::default());
+    assert_eq!(effects.services.iter().map(|(key, _)| key).collect::<Vec<_>>(), [&world.key(3)?]);
+
+    engine.apply(world.added(20)?, Time::default());
+    let before: BTreeSet<_> =
+        (0..20).filter_map(|s| world.key(s).ok()).flat_map(|key| addresses(&engine, &key)).collect();
+    let new = addresses(&engine, &world.key(20)?);
+    assert_eq!(new.len(), 7);
+    assert!(new.iter().all(|address| !before.contains(address)));
+    engine.apply(world.removed(20)?, Time::default());
+    assert_eq!(engine.merged().len(), 20);
+    Ok(())
+}
+
+#[test]
+fn worlds_that_cannot_be_are_refused() {
+    assert!(small().check().is_ok());
+    let largest = World { services: MAX_SERVICES, endpoints: 10, clusters: 3, ..small() };
+    assert!(largest.check().is_ok());
+    assert!(World { services: MAX_SERVICES, endpoints: 100, ..small() }.check().is_err());
+    let scattered = World { services: 117_000, endpoints: 34, clusters: 33, ..small() };
+    assert!(matches!(scattered.check(), Err(BenchError::NoAddresses { .. })));
+}
