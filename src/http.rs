@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use axum::http::StatusCode;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper_util::client::legacy::Client;
@@ -16,16 +17,21 @@ const MAX_PAGE: usize = 256 * 1024 * 1024;
 
 /// Fetches a page over plain HTTP.
 pub async fn get(url: &str) -> anyhow::Result<Bytes> {
+    match fetch(url).await? {
+        (status, body) if status.is_success() => Ok(body),
+        (status, _) => bail!("the answer is {status}"),
+    }
+}
+
+/// The same, where an answer that is no success has something to say too.
+pub async fn fetch(url: &str) -> anyhow::Result<(StatusCode, Bytes)> {
     let uri: axum::http::Uri = url.parse().context("not a URL")?;
     let client: Client<HttpConnector, Empty<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
     let fetch = async {
         let answer = client.get(uri).await.context("nobody answers")?;
         let status = answer.status();
-        if !status.is_success() {
-            bail!("the answer is {status}");
-        }
         let body = Limited::new(answer.into_body(), MAX_PAGE).collect().await;
-        Ok(body.map_err(anyhow::Error::from_boxed).context("the answer broke off")?.to_bytes())
+        anyhow::Ok((status, body.map_err(anyhow::Error::from_boxed).context("the answer broke off")?.to_bytes()))
     };
     tokio::time::timeout(TIMEOUT, fetch).await.context("no answer in time")?
 }

@@ -17,6 +17,7 @@ pub mod mirror;
 pub mod offline;
 pub mod plane;
 pub mod problem;
+pub mod proxy;
 pub mod runtime;
 pub mod shutdown;
 pub mod status;

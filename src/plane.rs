@@ -11,7 +11,7 @@ use federation::model::{Namespace, RegionId};
 use federation::{Authority, Config, Effects};
 use regions::catalog::{self, Catalog};
 use regions::class::Defaults;
-use regions::server::{self, Admission, Limits, Listening, Shared, Streams};
+use regions::server::{self, Admission, Limits, Listening, Loads, Shared, Streams};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -91,7 +91,7 @@ pub async fn run(plane: Plane, shutdown: Shutdown) -> anyhow::Result<()> {
     let followers = writers.map(|writers| start_writers(writers, &tables, &problems, &shutdown)).unwrap_or_default();
 
     let stats = Arc::new(regions::stats::Stats::default());
-    let streams = Streams::default();
+    let (streams, loads) = (Streams::default(), Loads::default());
     let (catalog, handle) = match &serve {
         Some(_) => {
             let (handle, commands) = catalog::channel();
@@ -106,8 +106,12 @@ pub async fn run(plane: Plane, shutdown: Shutdown) -> anyhow::Result<()> {
     let last = if serve.is_some() { after_serving } else { shutdown.clone() };
     let world = runtime::start(wiring, last.clone()).context("cannot start the engine's thread")?;
 
-    let proxies =
-        serve.is_some().then(|| admin::Proxies { streams: streams.clone(), stats: Arc::clone(&stats), certificate });
+    let proxies = serve.is_some().then(|| admin::Proxies {
+        streams: streams.clone(),
+        loads: loads.clone(),
+        stats: Arc::clone(&stats),
+        certificate,
+    });
     let pages = admin::Sources { world, problems: problems.clone(), seen: tables.seen.clone(), proxies };
     tasks.spawn(admin::serve(admin, pages, last.clone()));
     if let (Some(serve), Some(ports), Some(catalog)) = (serve, ports, handle) {
@@ -117,7 +121,7 @@ pub async fn run(plane: Plane, shutdown: Shutdown) -> anyhow::Result<()> {
         let identifier = Arc::from(format!("isthmus/{}", serve.region));
         let Serve { region, on_demand, limits, .. } = serve;
         let defaults = Arc::new(Defaults { region, on_demand });
-        let shared = Shared { catalog, defaults, identifier, stats, streams, admission: Admission::default() };
+        let shared = Shared { catalog, defaults, identifier, stats, streams, loads, admission: Admission::default() };
         let mut ending = shutdown.clone();
         tasks.spawn(async move {
             server::serve(ports.listeners, shared, limits, async move { ending.wait().await }).await;

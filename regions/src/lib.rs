@@ -9,6 +9,7 @@
 pub mod catalog;
 pub mod class;
 pub mod interest;
+pub mod json;
 pub mod resource;
 pub mod server;
 pub mod session;

@@ -46,6 +46,12 @@ impl ResourceType {
         }
     }
 
+    /// The full name of the message.
+    pub fn message(self) -> &'static str {
+        let url = self.url();
+        url.rsplit_once('/').map_or(url, |(_, message)| message)
+    }
+
     pub fn from_url(url: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|t| t.url() == url)
     }

@@ -10,6 +10,7 @@ pub struct Stats {
     pub catalog: CatalogStats,
     pub streams: StreamStats,
     pub connections: ConnectionStats,
+    pub loads: LoadStats,
 }
 
 /// How much the writer did, and how much it found it need not do.
@@ -69,6 +70,20 @@ pub struct ConnectionStats {
     pub cut_off: Counter,
     /// Given up because the client did not answer or did not read.
     pub silent: Counter,
+}
+
+/// What proxies report of the load they see, in sums.
+#[derive(Debug, Default)]
+pub struct LoadStats {
+    /// Open streams of reports.
+    pub open: Gauge,
+    /// Reports received.
+    pub reports: Counter,
+    /// Requests, over all proxies and clusters.
+    pub succeeded: Counter,
+    pub failed: Counter,
+    /// Requests that proxies dropped on purpose.
+    pub dropped: Counter,
 }
 
 /// By type, see [`ResourceType::index`].

@@ -14,7 +14,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 use regions::resource::ResourceType;
-use regions::stats::{CatalogStats, ConnectionStats, TypeStats};
+use regions::stats::{CatalogStats, ConnectionStats, LoadStats, TypeStats};
 
 use super::{Proxies, Sources};
 use crate::problem::{ProblemOrigin, Problems};
@@ -173,6 +173,7 @@ impl Scrape {
             .map(|kind| (vec![("type", kind.label().to_owned())], count(stats.catalog.resources_of(kind))));
         gauges(out, "xds_resources", "Resources held, over all classes", held)?;
         connections(out, &stats.connections)?;
+        loads(out, &stats.loads)?;
         match certificate {
             Some(status) => certificates(out, status),
             None => Ok(()),
@@ -189,6 +190,16 @@ fn connections(out: &mut DescriptorEncoder<'_>, stats: &ConnectionStats) -> std:
     counter(out, "xds_connections_aged", "Connections ended in good order because of their age", aged.get())?;
     counter(out, "xds_connections_cut_off", "Connections told to end that did not in time", cut_off.get())?;
     counter(out, "xds_connections_silent", "Connections given up because the client did not answer", silent.get())
+}
+
+/// In sums only: clusters and localities are no closed sets. `isthmus proxy NODE` shows them.
+fn loads(out: &mut DescriptorEncoder<'_>, stats: &LoadStats) -> std::fmt::Result {
+    let LoadStats { open, reports, succeeded, failed, dropped } = stats;
+    gauge(out, "xds_load_streams", "Proxies that report the load they see", count(open))?;
+    counter(out, "xds_load_reports", "Load reports received", reports.get())?;
+    let outcomes = [("succeeded", succeeded), ("failed", failed), ("dropped", dropped)];
+    let lines = outcomes.map(|(outcome, requests)| (vec![("outcome", outcome.to_owned())], requests.get()));
+    counters(out, "xds_load_requests", "Requests that proxies report, by how they ended", lines)
 }
 
 fn certificates(out: &mut DescriptorEncoder<'_>, status: &tls::Status) -> std::fmt::Result {

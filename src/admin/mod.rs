@@ -2,6 +2,7 @@
 
 mod metrics;
 mod pages;
+mod proxies;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use axum::Router;
 use axum::routing::get;
-use regions::server::Streams;
+use regions::server::{Loads, Streams};
 use regions::stats::Stats;
 use tokio::net::TcpListener;
 
@@ -32,6 +33,7 @@ pub struct Sources {
 #[derive(Clone)]
 pub struct Proxies {
     pub streams: Streams,
+    pub loads: Loads,
     pub stats: Arc<Stats>,
     /// Set where TLS is served.
     pub certificate: Option<Arc<crate::tls::Status>>,
@@ -53,6 +55,9 @@ pub async fn serve(listener: TcpListener, sources: Sources, mut shutdown: Shutdo
         .route("/debug/services", get(pages::services))
         .route("/debug/problems", get(pages::problems))
         .route("/debug/streams", get(pages::streams))
+        .route("/debug/proxies", get(proxies::list))
+        .route("/debug/proxies/{node}", get(proxies::detail))
+        .route("/debug/proxies/{node}/dump", get(proxies::dump))
         .with_state(sources);
     axum::serve(listener, router)
         .with_graceful_shutdown(async move { shutdown.wait().await })

@@ -5,6 +5,7 @@ mod controller;
 mod exit;
 mod manifests;
 pub(crate) mod output;
+mod proxy;
 mod region;
 pub mod source;
 mod status;
@@ -15,7 +16,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub use exit::{BadUsage, ProblemFound};
-pub use output::Format;
+pub use output::{Format, table, table_lines};
 
 use crate::telemetry::{self, LogArgs};
 
@@ -43,6 +44,8 @@ enum Command {
     Check(check::Args),
     /// Members, regions and services at a glance.
     Status(status::Args),
+    /// Connected proxies: synced, stale, rejected and why; what one was sent.
+    Proxy(proxy::Args),
     /// Load a control plane with a made-up world and clients; print latency, memory and CPU. Size yours with it.
     Bench(crate::bench::BenchArgs),
     /// Print what gets installed: custom resource definitions, RBAC, Deployments.
@@ -69,6 +72,7 @@ pub fn run() -> ExitCode {
             Command::Region(args) => region::run(args).await,
             Command::Check(args) => check::run(args).await,
             Command::Status(args) => status::run(args).await,
+            Command::Proxy(args) => proxy::run(args).await,
             Command::Bench(args) => crate::bench::run(args).await,
             Command::Manifests(args) => manifests::run(&args),
         }

@@ -42,9 +42,14 @@ pub fn table(head: &[&str]) -> Table {
     table
 }
 
-/// Prints a table without trailing blanks.
+/// Prints a table.
 pub fn print_table(table: &Table) {
-    for line in table.to_string().lines() {
-        anstream::println!("{}", line.trim_end());
+    for line in table_lines(table) {
+        anstream::println!("{line}");
     }
+}
+
+/// The lines of a table, without trailing blanks.
+pub fn table_lines(table: &Table) -> Vec<String> {
+    table.to_string().lines().map(|line| line.trim_end().to_owned()).collect()
 }

@@ -7,5 +7,6 @@ mod commands;
 mod draining;
 mod manifests;
 mod planes;
+mod proxy;
 mod readiness;
 mod world;

@@ -8,6 +8,7 @@ mod failover_by_traffic;
 mod interception;
 mod merged_xds;
 mod on_demand;
+mod proxies;
 mod rolling_restart;
 mod slices;
 mod tls;

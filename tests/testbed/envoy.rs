@@ -42,6 +42,8 @@ pub struct EnvoySpec {
     /// How long Envoy waits for its first clusters, and then again for its first
     /// listeners, before it serves without them. Its default is 15 s.
     pub first_config_limit: Duration,
+    /// Report the load it sees (LRS).
+    pub load_reports: bool,
     /// YAML list of listeners that do not come from the control plane.
     pub static_listeners: Option<String>,
     /// YAML list of clusters that do not come from the control plane.
@@ -62,6 +64,7 @@ impl EnvoySpec {
             token: None,
             delta: true,
             first_config_limit: Duration::from_secs(15),
+            load_reports: false,
             static_listeners: None,
             static_clusters: None,
         }

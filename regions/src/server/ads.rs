@@ -1,13 +1,17 @@
 //! The gRPC services: ADS, and the per-type services that serve a part of it (xDS protocol, "Aggregated Discovery
-//! Service"). Written by hand because generated ones would encode every response anew for every client, and hand it from
-//! task to task.
+//! Service"). These are written by hand because generated ones would encode every response anew for every client, and
+//! hand it from task to task. The rest is asked for seldom, and generated.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
+use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DiscoveryRequest};
+use envoy_types::pb::envoy::service::load_stats::v3::load_reporting_service_server::LoadReportingServiceServer;
+use envoy_types::pb::envoy::service::status::v3::client_status_discovery_service_server::ClientStatusDiscoveryServiceServer;
+use futures::future::Either;
 use http_body::Body;
 use tonic::Status;
 use tonic::body::Body as GrpcBody;
@@ -15,34 +19,36 @@ use tower::Service;
 
 use super::Shared;
 use super::body::{Mailbox, StreamBody};
-use super::method::{Method, method};
+use super::csds::Csds;
+use super::lrs::{Lrs, MAX_REPORT_LEN};
+use super::method::{Called, Method, called};
 use super::requests::Requests;
 use super::stream::{self, Incoming};
 use super::transport::Peer;
 use crate::session::Variant;
 
-/// Every discovery service, to be served by a transport.
+type Answer = Result<http::Response<GrpcBody>, Infallible>;
+
+/// Every service of the xDS port, to be served by a transport.
 #[derive(Clone)]
 pub struct AdsService {
     shared: Shared,
+    status: ClientStatusDiscoveryServiceServer<Csds>,
+    loads: LoadReportingServiceServer<Lrs>,
 }
 
 impl AdsService {
     pub fn new(shared: Shared) -> Self {
-        Self { shared }
+        let status = ClientStatusDiscoveryServiceServer::new(Csds::new(shared.streams.clone()));
+        let loads = LoadReportingServiceServer::new(Lrs::new(shared.loads.clone(), shared.stats.clone()));
+        Self { shared, status, loads: loads.max_decoding_message_size(MAX_REPORT_LEN) }
     }
 
-    fn answer<B>(&self, request: http::Request<B>) -> Result<http::Response<GrpcBody>, Status>
+    fn answer<B>(&self, method: Method, request: http::Request<B>) -> Result<http::Response<GrpcBody>, Status>
     where
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let path = request.uri().path();
-        let Some(method) = method(path) else {
-            return Err(Status::unimplemented(format!(
-                "{path} is not served here; expected a stream of the aggregated discovery service or of one of its parts"
-            )));
-        };
         let encoding = request.headers().get("grpc-encoding").and_then(|value| value.to_str().ok());
         if let Some(encoding) = encoding.filter(|encoding| *encoding != "identity") {
             return Err(Status::unimplemented(format!("messages are encoded as {encoding:?}; expected \"identity\"")));
@@ -75,17 +81,26 @@ impl AdsService {
 impl<B> Service<http::Request<B>> for AdsService
 where
     B: Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send + 'static,
 {
     type Response = http::Response<GrpcBody>;
     type Error = Infallible;
-    type Future = Ready<Result<Self::Response, Infallible>>;
+    type Future = Either<Ready<Answer>, Pin<Box<dyn Future<Output = Answer> + Send>>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
-        ready(Ok(self.answer(request).unwrap_or_else(Status::into_http)))
+        let path = request.uri().path();
+        let answer = match called(path) {
+            Some(Called::Status) => return Either::Right(self.status.call(request)),
+            Some(Called::Loads) => return Either::Right(self.loads.call(request)),
+            Some(Called::Discovery(method)) => self.answer(method, request),
+            None => Err(Status::unimplemented(format!(
+                "{path} is not served here; expected a stream of the aggregated discovery service or of one of its parts"
+            ))),
+        };
+        Either::Left(ready(Ok(answer.unwrap_or_else(Status::into_http))))
     }
 }

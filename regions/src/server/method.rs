@@ -3,6 +3,16 @@
 use crate::resource::ResourceType;
 use crate::session::Variant;
 
+/// What was called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Called {
+    Discovery(Method),
+    /// CSDS.
+    Status,
+    /// LRS.
+    Loads,
+}
+
 /// A discovery stream: ADS, or the part of it that one of the older services serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Method {
@@ -12,7 +22,7 @@ pub struct Method {
 }
 
 /// Paths as `/<service>/<method>`; `None`: nothing that is served here.
-pub fn method(path: &str) -> Option<Method> {
+pub fn called(path: &str) -> Option<Called> {
     use ResourceType::{Assignment, Cluster, Listener, Route, Scope};
     use Variant::{Delta, Sotw};
     let (service, method) = path.strip_prefix("/envoy.service.")?.split_once('/')?;
@@ -29,7 +39,9 @@ pub fn method(path: &str) -> Option<Method> {
         ("route.v3.RouteDiscoveryService", "DeltaRoutes") => (Delta, Some(Route)),
         ("route.v3.ScopedRoutesDiscoveryService", "StreamScopedRoutes") => (Sotw, Some(Scope)),
         ("route.v3.ScopedRoutesDiscoveryService", "DeltaScopedRoutes") => (Delta, Some(Scope)),
+        ("status.v3.ClientStatusDiscoveryService", _) => return Some(Called::Status),
+        ("load_stats.v3.LoadReportingService", _) => return Some(Called::Loads),
         _ => return None,
     };
-    Some(Method { variant, only })
+    Some(Called::Discovery(Method { variant, only }))
 }

@@ -4,6 +4,8 @@ mod admission;
 mod ads;
 mod body;
 mod codec;
+mod csds;
+mod lrs;
 mod method;
 mod open;
 mod requests;
@@ -23,8 +25,9 @@ use crate::stats::Stats;
 
 pub use admission::Admission;
 pub use ads::AdsService;
+pub use lrs::{ClusterLoad, LoadReport, Loads, LocalityLoad};
 pub use requests::MAX_REQUEST_LEN;
-pub use streams::{StreamInfo, Streams};
+pub use streams::{Complaint, Complaints, StreamInfo, Streams, Unanswered};
 pub use transport::{Limits, Listening, Peer, TlsSource};
 
 /// Connections the kernel holds for us while we are busy: a restart brings all proxies back at once, and a thousand of
@@ -41,6 +44,7 @@ pub struct Shared {
     pub identifier: Arc<str>,
     pub stats: Arc<Stats>,
     pub streams: Streams,
+    pub loads: Loads,
     pub admission: Admission,
 }
 

@@ -65,11 +65,12 @@ pub(super) async fn run<Req: Incoming>(
 ) -> Status {
     let _open = Open::new(shared.stats.clone(), method.variant);
     let Peer { address, mut draining, .. } = peer;
+    let session = Session::new(method.variant);
     let mut stream = Stream {
         only: method.only,
-        entry: shared.streams.enter(method.variant, Some(address)),
+        entry: shared.streams.enter(method.variant, Some(address), session.interest().clone()),
         node: String::new(),
-        session: Session::new(method.variant),
+        session,
         subscription: None,
         mailbox,
         shared,
@@ -117,6 +118,7 @@ impl Stream {
         let mut patience = pin!(tokio::time::sleep(PATIENCE));
         loop {
             self.speak()?;
+            self.entry.answer(&self.session);
             let interest = self.session.interest().clone();
             tokio::select! {
                 request = requests.next::<Req>() => match request? {
@@ -169,16 +171,15 @@ impl Stream {
         stats.requests.inc();
         match self.session.on_request(request).map_err(refuse)? {
             Heard::Nothing => {}
-            Heard::Ack(_) => stats.acks.inc(),
+            Heard::Ack(_) => {
+                stats.acks.inc();
+                self.entry.accepted(&self.node, resource_type);
+            }
             Heard::Nack(_) => {
                 stats.nacks.inc();
-                let error = self.session.status(resource_type).last_error;
-                warn!(
-                    node = self.node,
-                    resource_type = resource_type.label(),
-                    error = error.as_deref(),
-                    "configuration rejected"
-                );
+                let error = self.session.status(resource_type).last_error.unwrap_or_default();
+                warn!(node = self.node, resource_type = resource_type.label(), %error, "configuration rejected");
+                self.entry.rejected(&self.node, resource_type, error);
             }
         }
         self.entry.update(resource_type, &self.session);

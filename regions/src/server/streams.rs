@@ -1,4 +1,7 @@
-//! Who is connected, and how each type stands: for pages, `isthmus proxy` and, later, CSDS.
+//! Who is connected, and how each type stands: for pages, `isthmus proxy` and CSDS.
+
+mod complaints;
+mod question;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -7,17 +10,26 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use crate::class::Client;
+use crate::interest::Interest;
 use crate::resource::{ResourceType, TYPES};
-use crate::session::{Session, TypeStatus, Variant};
+use crate::session::{Inspection, Session, TypeStatus, Variant};
+use complaints::Book;
+pub use complaints::{Complaint, Complaints};
+use question::Questions;
+pub use question::Unanswered;
 
 /// The table of open streams. Cheap to clone; each stream writes its own row.
 #[derive(Clone, Default)]
 pub struct Streams {
-    rows: Arc<Mutex<BTreeMap<u64, Row>>>,
+    rows: Arc<Mutex<BTreeMap<u64, Arc<Row>>>>,
+    complaints: Arc<Mutex<Book>>,
     next: Arc<AtomicU64>,
 }
 
-type Row = Arc<Mutex<StreamInfo>>;
+struct Row {
+    info: Mutex<StreamInfo>,
+    questions: Questions,
+}
 
 /// One stream as it stood when it was looked at.
 #[derive(Clone, Debug)]
@@ -31,20 +43,24 @@ pub struct StreamInfo {
     pub client: Option<Client>,
     /// By [`ResourceType::index`].
     pub types: [TypeStatus; TYPES],
+    /// Since when a response waits for its answer. By [`ResourceType::index`].
+    pub pending_since: [Option<SystemTime>; TYPES],
 }
 
 /// A row of the table, for as long as its stream lives.
 pub(super) struct Entry {
     id: u64,
-    row: Row,
+    row: Arc<Row>,
     streams: Streams,
+    /// Types of which the node rejected the last response, on this stream or an earlier one.
+    standing: [bool; TYPES],
 }
 
 impl Streams {
     /// All streams that are open now, oldest first.
     pub fn list(&self) -> Vec<StreamInfo> {
-        let rows: Vec<Row> = lock(&self.rows).values().cloned().collect();
-        rows.iter().map(|row| lock(row).clone()).collect()
+        let rows: Vec<Arc<Row>> = lock(&self.rows).values().cloned().collect();
+        rows.iter().map(|row| lock(&row.info).clone()).collect()
     }
 
     pub fn len(&self) -> usize {
@@ -55,13 +71,26 @@ impl Streams {
         self.len() == 0
     }
 
-    pub(super) fn enter(&self, variant: Variant, peer: Option<SocketAddr>) -> Entry {
+    /// Asks a stream, by [`StreamInfo::id`], what its client has.
+    pub async fn inspect(&self, id: u64) -> Result<Inspection, Unanswered> {
+        // The row is not held while waiting: a stream that ends must be able to say so.
+        let answered = lock(&self.rows).get(&id).ok_or(Unanswered::Ended)?.questions.put()?;
+        question::wait(answered).await
+    }
+
+    /// What a node, connected or not, had to say against what it was sent.
+    pub fn complaints(&self, node: &str) -> Complaints {
+        lock(&self.complaints).of(node)
+    }
+
+    pub(super) fn enter(&self, variant: Variant, peer: Option<SocketAddr>, interest: Arc<Interest>) -> Entry {
         let id = self.next.fetch_add(1, Relaxed) + 1;
         let since = SystemTime::now();
-        let info = StreamInfo { id, variant, peer, since, client: None, types: Default::default() };
-        let row = Arc::new(Mutex::new(info));
+        let (types, pending_since) = Default::default();
+        let info = StreamInfo { id, variant, peer, since, client: None, types, pending_since };
+        let row = Arc::new(Row { info: Mutex::new(info), questions: Questions::new(interest) });
         lock(&self.rows).insert(id, row.clone());
-        Entry { id, row, streams: self.clone() }
+        Entry { id, row, streams: self.clone(), standing: [false; TYPES] }
     }
 }
 
@@ -72,20 +101,54 @@ impl StreamInfo {
 }
 
 impl Entry {
-    pub(super) fn identified(&self, client: Client) {
-        lock(&self.row).client = Some(client);
+    pub(super) fn identified(&mut self, client: Client) {
+        let complaints = lock(&self.streams.complaints).of(&client.node_id);
+        self.standing = complaints.map(|complaint| complaint.is_some_and(|complaint| complaint.standing));
+        lock(&self.row.info).client = Some(client);
     }
 
     pub(super) fn update(&self, resource_type: ResourceType, session: &Session) {
-        if let Some(status) = lock(&self.row).types.get_mut(resource_type.index()) {
+        let mut info = lock(&self.row.info);
+        let StreamInfo { types, pending_since, .. } = &mut *info;
+        let index = resource_type.index();
+        if let (Some(status), Some(pending_since)) = (types.get_mut(index), pending_since.get_mut(index)) {
+            let sent = status.sent;
             *status = session.status(resource_type);
+            if !status.outstanding {
+                *pending_since = None;
+            } else if status.sent != sent {
+                *pending_since = Some(SystemTime::now());
+            }
         }
+    }
+
+    /// The client accepted a response.
+    pub(super) fn accepted(&mut self, node: &str, resource_type: ResourceType) {
+        if let Some(standing) = self.standing.get_mut(resource_type.index())
+            && std::mem::take(standing)
+        {
+            lock(&self.streams.complaints).settle(node, resource_type);
+        }
+    }
+
+    /// The client rejected a response.
+    pub(super) fn rejected(&mut self, node: &str, resource_type: ResourceType, error: Arc<str>) {
+        if let Some(standing) = self.standing.get_mut(resource_type.index()) {
+            *standing = true;
+        }
+        lock(&self.streams.complaints).add(node, resource_type, error, SystemTime::now());
+    }
+
+    /// Answers whoever asked what the client has.
+    pub(super) fn answer(&self, session: &Session) {
+        self.row.questions.answer(session);
     }
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
         lock(&self.streams.rows).remove(&self.id);
+        self.row.questions.close();
     }
 }
 

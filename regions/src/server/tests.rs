@@ -1,5 +1,10 @@
 //! Real streams over loopback, spoken to by a generated client.
 
+mod bad_clients;
+mod csds;
+mod hostile_bytes;
+mod lrs;
+
 use std::time::Duration;
 
 use envoy_types::pb::envoy::config::core::v3::Node;
@@ -26,6 +31,7 @@ struct Server {
     world: mpsc::Sender<Effects>,
     stats: Arc<Stats>,
     streams: Streams,
+    loads: Loads,
     stop: Option<oneshot::Sender<()>>,
     served: tokio::task::JoinHandle<()>,
 }
@@ -55,6 +61,7 @@ impl Server {
         let listener = listen(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
         let at = listener.local_addr().expect("an address");
         let streams = Streams::default();
+        let loads = Loads::default();
         let shared = Shared {
             catalog,
             defaults: Arc::new(defaults()),
@@ -62,6 +69,7 @@ impl Server {
             identifier: Arc::from("eu/test"),
             stats: stats.clone(),
             streams: streams.clone(),
+            loads: loads.clone(),
         };
         let (stop, stopped) = oneshot::channel();
         let served = tokio::spawn(serve(
@@ -70,12 +78,27 @@ impl Server {
             Limits { drain: Duration::from_secs(1), ..Limits::default() },
             async move { drop(stopped.await) },
         ));
-        Self { at, world, stats, streams, stop: Some(stop), served }
+        Self { at, world, stats, streams, loads, stop: Some(stop), served }
     }
 
     async fn client(&self) -> AggregatedDiscoveryServiceClient<Channel> {
         let client = AggregatedDiscoveryServiceClient::connect(format!("http://{}", self.at)).await.expect("connected");
         client.max_decoding_message_size(MAX_REQUEST_LEN)
+    }
+
+    async fn channel(&self) -> Channel {
+        let endpoint = Channel::from_shared(format!("http://{}", self.at)).expect("an address");
+        endpoint.connect().await.expect("connected")
+    }
+
+    /// Waits until something is so that no message tells of.
+    async fn until(&self, what: &str, so: impl Fn(&Self) -> bool) {
+        let reached = async {
+            while !so(self) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, reached).await.unwrap_or_else(|_| panic!("{what}: not in time"));
     }
 
     async fn delta(&self) -> Talk<xds::DeltaDiscoveryRequest, xds::DeltaDiscoveryResponse> {

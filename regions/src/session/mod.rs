@@ -12,6 +12,7 @@
 //! acknowledged that nothing refers to them any more, the removal of load assignments and clusters.
 
 mod delta;
+mod held;
 mod pending;
 mod request;
 mod sotw;
@@ -29,6 +30,7 @@ use crate::resource::{Resource, ResourceType, TYPES};
 use crate::snapshot::{MAX_LOG_CHANGES, Snapshot};
 use pending::TypeState;
 
+pub use held::{Held, Inspection, State};
 pub use request::{Ask, Request};
 pub use status::{MAX_ERROR_LEN, TypeStatus};
 pub use subscription::{MAX_NAME_LEN, MAX_NAMES, SubscriptionError};
@@ -187,6 +189,12 @@ impl Session {
             out.extend(clusters.release(&target, nonce));
         }
         Ok(out)
+    }
+
+    /// From this, whoever asks may work out what the client has. Costs a reference for each name it asked for.
+    pub fn inspect(&self) -> Inspection {
+        let types = self.types.each_ref().map(TypeState::facts);
+        Inspection { variant: self.variant, target: self.target.clone(), types }
     }
 
     /// How one type stands, for people.

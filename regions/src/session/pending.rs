@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::held::Facts;
 use super::status::{MAX_ERROR_LEN, TypeStatus};
 use super::subscription::Subscription;
 use super::{Refusal, Response, Variant};
@@ -92,7 +93,23 @@ impl TypeState {
             wildcard: self.subscription.is_wildcard(),
             names: self.subscription.names().len(),
             outstanding: self.outstanding.is_some(),
+            reached: self.cursor.is_some(),
             ..self.status.clone()
+        }
+    }
+
+    /// From this follows what the client has.
+    pub(super) fn facts(&self) -> Facts {
+        Facts {
+            wildcard: self.subscription.is_wildcard(),
+            names: self.subscription.names().iter().cloned().collect(),
+            cursor: self.cursor,
+            resend: self.resend,
+            forced: self.forced.clone(),
+            outstanding: self.outstanding.as_ref().map(|outstanding| outstanding.held.clone()).unwrap_or_default(),
+            rejected: self.rejected.clone(),
+            retained: self.retained.values().cloned().collect(),
+            version: self.status.version,
         }
     }
 
@@ -117,6 +134,15 @@ impl TypeState {
         self.status.rejected = error.is_some();
         let Some(error) = error else {
             self.status.acks += 1;
+            self.status.acked_version = Some(outstanding.digest);
+            // State of the world repeats what is well with what was not: accepted now, it is rejected no more.
+            if !self.rejected.is_empty() {
+                for (name, version) in &outstanding.held {
+                    if self.rejected.get(name) == Some(version) {
+                        self.rejected.remove(name);
+                    }
+                }
+            }
             return Some(Answer { ack: true, held: outstanding.held });
         };
         self.status.nacks += 1;

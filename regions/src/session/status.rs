@@ -16,12 +16,16 @@ pub struct TypeStatus {
     pub sent: u64,
     pub acks: u64,
     pub nacks: u64,
+    /// The client was brought to some state, be it by being told that it has it already.
+    pub reached: bool,
     /// A response waits for its ACK.
     pub outstanding: bool,
     /// The last response that was answered was rejected.
     pub rejected: bool,
     /// Version of the type as last sent.
     pub version: u64,
+    /// Version of the type in the last response that was accepted.
+    pub acked_version: Option<u64>,
     /// The last complaint, cut to [`MAX_ERROR_LEN`].
     pub last_error: Option<Arc<str>>,
 }

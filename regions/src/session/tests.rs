@@ -21,10 +21,10 @@ use crate::stats::Stats;
 use crate::testing::*;
 
 /// A client that talks to a session fed by a real catalog.
-struct Talk {
+pub(super) struct Talk {
     catalog: Catalog,
     view: ClassSubscription,
-    session: Session,
+    pub(super) session: Session,
     class: Class,
     /// The last nonce heard, by type.
     nonces: HashMap<ResourceType, String>,
@@ -34,7 +34,7 @@ struct Talk {
 
 impl Talk {
     /// Services `a` and `b` in namespace `shop`, each with a port 80 and one endpoint.
-    fn new(variant: Variant) -> Self {
+    pub(super) fn new(variant: Variant) -> Self {
         Self::with(variant, None, services(vec![web("shop/a", &["10.8.0.1:80"]), web("shop/b", &["10.8.0.2:80"])]))
     }
 
@@ -60,7 +60,7 @@ impl Talk {
         self.heard.clear();
     }
 
-    fn world(&mut self, effects: &Effects) -> Vec<String> {
+    pub(super) fn world(&mut self, effects: &Effects) -> Vec<String> {
         self.catalog.apply(effects);
         self.listen()
     }
@@ -94,22 +94,22 @@ impl Talk {
         format!("{}{names}", response.resource_type.label())
     }
 
-    fn nonce(&self, t: ResourceType) -> String {
+    pub(super) fn nonce(&self, t: ResourceType) -> String {
         self.nonces.get(&t).cloned().unwrap_or_default()
     }
 
-    fn version(&self, t: ResourceType, name: &str) -> String {
+    pub(super) fn version(&self, t: ResourceType, name: &str) -> String {
         let snapshot = self.view.snapshot().expect("a snapshot");
         version_text(snapshot.find(t, &long(name)).expect("a resource").version())
     }
 
     // Delta.
 
-    fn delta(&mut self, t: ResourceType, subscribe: &[&str], unsubscribe: &[&str]) -> Vec<String> {
+    pub(super) fn delta(&mut self, t: ResourceType, subscribe: &[&str], unsubscribe: &[&str]) -> Vec<String> {
         self.delta_full(t, subscribe, unsubscribe, &[], "", None)
     }
 
-    fn delta_full(
+    pub(super) fn delta_full(
         &mut self,
         t: ResourceType,
         subscribe: &[&str],
@@ -129,22 +129,28 @@ impl Talk {
         }))
     }
 
-    fn ack(&mut self, t: ResourceType) -> Vec<String> {
+    pub(super) fn ack(&mut self, t: ResourceType) -> Vec<String> {
         self.delta_full(t, &[], &[], &[], &self.nonce(t), None)
     }
 
-    fn nack(&mut self, t: ResourceType) -> Vec<String> {
+    pub(super) fn nack(&mut self, t: ResourceType) -> Vec<String> {
         self.delta_full(t, &[], &[], &[], &self.nonce(t), Some("no good"))
     }
 
     // State of the world.
 
     /// Names everything that is wanted, with the newest nonce.
-    fn sotw(&mut self, t: ResourceType, names: &[&str]) -> Vec<String> {
+    pub(super) fn sotw(&mut self, t: ResourceType, names: &[&str]) -> Vec<String> {
         self.sotw_full(t, names, &self.nonce(t), None)
     }
 
-    fn sotw_full(&mut self, t: ResourceType, names: &[&str], nonce: &str, error: Option<&str>) -> Vec<String> {
+    pub(super) fn sotw_full(
+        &mut self,
+        t: ResourceType,
+        names: &[&str],
+        nonce: &str,
+        error: Option<&str>,
+    ) -> Vec<String> {
         self.ask(Request::sotw(DiscoveryRequest {
             type_url: t.url().to_owned(),
             resource_names: names.iter().map(|name| long(name)).collect(),
@@ -159,10 +165,10 @@ fn status(message: &str) -> envoy_types::pb::google::rpc::Status {
     envoy_types::pb::google::rpc::Status { code: 3, message: message.to_owned(), details: Vec::new() }
 }
 
-const NOTHING: [&str; 0] = [];
+pub(super) const NOTHING: [&str; 0] = [];
 
 /// `a` for `outbound|80||a.shop.svc.cluster.local`.
-fn short(name: &str) -> String {
+pub(super) fn short(name: &str) -> String {
     let middle = name.strip_prefix("outbound|80||").and_then(|rest| rest.strip_suffix(".shop.svc.cluster.local"));
     match (middle, name) {
         (Some(middle), _) => middle.to_owned(),

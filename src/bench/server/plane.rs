@@ -10,7 +10,7 @@ use federation::{Authority, Config};
 use regions::catalog::{self, Catalog};
 use regions::class::Defaults;
 use regions::resource::ResourceType;
-use regions::server::{self, Admission, Limits, Listening, Shared, Streams};
+use regions::server::{self, Admission, Limits, Listening, Loads, Shared, Streams};
 use regions::stats::{Counter, Stats, TypeStats};
 use tokio::sync::Mutex;
 
@@ -49,6 +49,7 @@ pub async fn run(world: &World) -> anyhow::Result<()> {
         identifier: Arc::from("isthmus/bench"),
         stats: Arc::clone(&stats),
         streams: Streams::default(),
+        loads: Loads::default(),
         admission: Admission::default(),
     };
     // Twice, because those who come back may be counted before those who left are forgotten.

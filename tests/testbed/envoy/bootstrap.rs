@@ -23,7 +23,7 @@ pub(super) fn bootstrap(spec: &EnvoySpec, admin: SocketAddr, folder: &Path) -> V
         "resource_api_version": "V3",
         "initial_fetch_timeout": format!("{}s", spec.first_config_limit.as_secs_f64()),
     });
-    json!({
+    let mut bootstrap = json!({
         "node": {
             "id": spec.node_id,
             "cluster": spec.cluster,
@@ -48,7 +48,13 @@ pub(super) fn bootstrap(spec: &EnvoySpec, admin: SocketAddr, folder: &Path) -> V
             "listeners": list(spec.static_listeners.as_deref()),
             "clusters": clusters,
         },
-    })
+    });
+    if spec.load_reports {
+        let services = json!([{"envoy_grpc": {"cluster_name": XDS_CLUSTER}}]);
+        let to = json!({"api_type": "GRPC", "transport_api_version": "V3", "grpc_services": services});
+        bootstrap["cluster_manager"] = json!({"load_stats_config": to});
+    }
+    bootstrap
 }
 
 fn xds_cluster(servers: &[SocketAddr], tls: Option<&EnvoyTls>, folder: &Path) -> Value {

@@ -1,0 +1,145 @@
+//! The last report of each connected node about each cluster.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use envoy_types::pb::envoy::config::endpoint::v3::{ClusterStats, UpstreamLocalityStats};
+use envoy_types::pb::envoy::service::load_stats::v3::LoadStatsRequest;
+
+use crate::class::cut;
+use crate::stats::Stats;
+
+/// Clusters of which one stream's reports are kept. Others are counted in the totals only.
+pub const MAX_CLUSTERS: usize = 1_000;
+/// Localities kept of one cluster.
+pub const MAX_LOCALITIES: usize = 16;
+/// Longest name that is kept, in bytes.
+const MAX_NAME_LEN: usize = 253;
+
+/// What connected nodes reported last. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Loads {
+    rows: Arc<Mutex<BTreeMap<u64, Reported>>>,
+    next: Arc<AtomicU64>,
+}
+
+struct Reported {
+    node: Arc<str>,
+    report: LoadReport,
+}
+
+/// What a node said of each cluster when it last mentioned it, by name.
+pub type LoadReport = BTreeMap<Arc<str>, ClusterLoad>;
+
+/// Requests to one cluster, in sums over one interval.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterLoad {
+    pub at: SystemTime,
+    /// What the sums are over; zero if the node did not say.
+    pub interval: Duration,
+    pub dropped: u64,
+    pub localities: Vec<LocalityLoad>,
+}
+
+/// Requests to one locality of a cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LocalityLoad {
+    pub region: String,
+    pub zone: String,
+    /// The member cluster, in what Isthmus serves.
+    pub sub_zone: String,
+    pub priority: u32,
+    pub issued: u64,
+    pub succeeded: u64,
+    pub failed: u64,
+    pub in_progress: u64,
+}
+
+/// A node's place in the table, for as long as its stream lives.
+pub(super) struct Row {
+    id: u64,
+    loads: Loads,
+    stats: Arc<Stats>,
+}
+
+impl Loads {
+    /// What a node reported, over all its streams; empty if it does not report.
+    pub fn of(&self, node: &str) -> LoadReport {
+        let rows = self.lock();
+        let reports = rows.values().filter(|reported| *reported.node == *node).map(|reported| &reported.report);
+        reports.flatten().map(|(name, load)| (name.clone(), load.clone())).collect()
+    }
+
+    pub(super) fn enter(&self, node: &str, stats: Arc<Stats>) -> Row {
+        let id = self.next.fetch_add(1, Relaxed);
+        self.lock().insert(id, Reported { node: Arc::from(node), report: LoadReport::new() });
+        stats.loads.open.add(1);
+        Row { id, loads: self.clone(), stats }
+    }
+
+    /// Reports are replaced whole: a table left by a panicking writer is as good as any.
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Reported>> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Row {
+    pub(super) fn report(&self, request: LoadStatsRequest, at: SystemTime) {
+        let totals = &self.stats.loads;
+        totals.reports.inc();
+        let mut rows = self.loads.lock();
+        let Some(Reported { report, .. }) = rows.get_mut(&self.id) else { return };
+        // Clusters that were not mentioned for long make room for those that are.
+        if report.len() + request.cluster_stats.len() > MAX_CLUSTERS {
+            report.retain(|_, load| at.duration_since(load.at).is_ok_and(|age| age < FORGOTTEN_AFTER));
+        }
+        for cluster in request.cluster_stats {
+            let (name, load) = (Arc::from(cut(&cluster.cluster_name, MAX_NAME_LEN)), load(cluster, at));
+            totals.dropped.add(load.dropped);
+            totals.succeeded.add(sum(&load.localities, |locality| locality.succeeded));
+            totals.failed.add(sum(&load.localities, |locality| locality.failed));
+            if report.len() < MAX_CLUSTERS || report.contains_key(&name) {
+                report.insert(name, load);
+            }
+        }
+    }
+}
+
+/// A cluster that was not mentioned for so long may be forgotten.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(300);
+
+impl Drop for Row {
+    fn drop(&mut self) {
+        self.loads.lock().remove(&self.id);
+        self.stats.loads.open.add(-1);
+    }
+}
+
+fn sum(localities: &[LocalityLoad], of: fn(&LocalityLoad) -> u64) -> u64 {
+    localities.iter().fold(0, |sum, locality| sum.saturating_add(of(locality)))
+}
+
+fn load(stats: ClusterStats, at: SystemTime) -> ClusterLoad {
+    let interval = stats.load_report_interval.and_then(|interval| {
+        let (seconds, nanos) = (u64::try_from(interval.seconds).ok()?, u32::try_from(interval.nanos).ok()?);
+        Duration::from_secs(seconds).checked_add(Duration::from_nanos(nanos.into()))
+    });
+    let localities = stats.upstream_locality_stats.into_iter().take(MAX_LOCALITIES).map(locality).collect();
+    ClusterLoad { at, interval: interval.unwrap_or_default(), dropped: stats.total_dropped_requests, localities }
+}
+
+fn locality(stats: UpstreamLocalityStats) -> LocalityLoad {
+    let place = stats.locality.unwrap_or_default();
+    LocalityLoad {
+        region: cut(&place.region, MAX_NAME_LEN),
+        zone: cut(&place.zone, MAX_NAME_LEN),
+        sub_zone: cut(&place.sub_zone, MAX_NAME_LEN),
+        priority: stats.priority,
+        issued: stats.total_issued_requests,
+        succeeded: stats.total_successful_requests,
+        failed: stats.total_error_requests,
+        in_progress: stats.total_requests_in_progress,
+    }
+}

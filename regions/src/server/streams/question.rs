@@ -1,0 +1,73 @@
+//! Asking a stream what its client has. A stream lives inside the body of its response and is polled by its connection
+//! alone, so a question is put before it, and it is woken as for news.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::lock;
+use crate::interest::Interest;
+use crate::session::{Inspection, Session};
+
+/// A stream that does not answer by then has a client that does not read.
+pub const PATIENCE: Duration = Duration::from_secs(2);
+/// Questions that may wait for one stream.
+const MAX_WAITING: usize = 8;
+
+/// Why a stream did not say what its client has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unanswered {
+    #[error("the stream has ended")]
+    Ended,
+    #[error("the stream gave no answer within {} s: its client does not read what it is sent", PATIENCE.as_secs())]
+    Silent,
+    #[error("{MAX_WAITING} questions wait for this stream already")]
+    TooMany,
+}
+
+/// Questions put before one stream.
+pub(super) struct Questions {
+    waiting: Mutex<Vec<oneshot::Sender<Inspection>>>,
+    interest: Arc<Interest>,
+}
+
+impl Questions {
+    pub(super) fn new(interest: Arc<Interest>) -> Self {
+        Self { waiting: Mutex::default(), interest }
+    }
+
+    pub(super) fn put(&self) -> Result<oneshot::Receiver<Inspection>, Unanswered> {
+        let (answer, answered) = oneshot::channel();
+        let mut waiting = lock(&self.waiting);
+        // Whoever asked before may have lost patience.
+        waiting.retain(|answer| !answer.is_closed());
+        if waiting.len() >= MAX_WAITING {
+            return Err(Unanswered::TooMany);
+        }
+        waiting.push(answer);
+        drop(waiting);
+        self.interest.wake();
+        Ok(answered)
+    }
+
+    /// Answers what was asked. Nothing is worked out unless somebody asks.
+    pub(super) fn answer(&self, session: &Session) {
+        let waiting = std::mem::take(&mut *lock(&self.waiting));
+        for answer in waiting {
+            let _ = answer.send(session.inspect()); // who asked may be gone
+        }
+    }
+
+    /// The stream has ended: nobody will answer.
+    pub(super) fn close(&self) {
+        lock(&self.waiting).clear();
+    }
+}
+
+pub(super) async fn wait(answered: oneshot::Receiver<Inspection>) -> Result<Inspection, Unanswered> {
+    match tokio::time::timeout(PATIENCE, answered).await {
+        Ok(answer) => answer.map_err(|_| Unanswered::Ended),
+        Err(_) => Err(Unanswered::Silent),
+    }
+}

@@ -1,0 +1,194 @@
+//! What a client has, resource by resource: for `isthmus proxy` and CSDS.
+//!
+//! A stream keeps no copy of what it sent. It gives away the few facts from which that follows, and whoever asked works it
+//! out, in their own time.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::Variant;
+use crate::resource::{Resource, ResourceType, TYPES};
+use crate::snapshot::{Snapshot, Was};
+use crate::translate::leds;
+
+/// A stream at one moment.
+#[derive(Clone, Debug)]
+pub struct Inspection {
+    pub variant: Variant,
+    pub(super) target: Option<Arc<Snapshot>>,
+    /// By [`ResourceType::index`].
+    pub(super) types: [Facts; TYPES],
+}
+
+/// One type of a stream at one moment.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Facts {
+    pub(super) wildcard: bool,
+    pub(super) names: Vec<Arc<str>>,
+    pub(super) cursor: Option<u64>,
+    /// Everything is about to be sent again.
+    pub(super) resend: bool,
+    /// Asked for, and not answered yet.
+    pub(super) forced: BTreeSet<Arc<str>>,
+    /// What waits for its ACK.
+    pub(super) outstanding: Vec<(Arc<str>, u64)>,
+    pub(super) rejected: HashMap<Arc<str>, u64>,
+    pub(super) retained: Vec<Resource>,
+    pub(super) version: u64,
+}
+
+/// How a resource stands with a client, as CSDS defines it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// What was sent last was accepted.
+    Synced,
+    /// What was sent last is not answered yet.
+    Stale,
+    /// What was sent last was rejected.
+    Error,
+    /// The client asked for it, or for all, and was not sent it: it does not exist, or the client keeps us waiting.
+    NotSent,
+}
+
+/// A resource that a client was sent, or wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    pub name: Arc<str>,
+    pub state: State,
+    /// Of the resource, as last sent. `None`: nothing was sent, or it cannot be told any more.
+    pub version: Option<u64>,
+    /// As last sent. `None` also if it changed since: what is outdated is not kept.
+    pub resource: Option<Resource>,
+}
+
+impl Inspection {
+    /// Whether the client follows all there is of a type, and what it asked for by name.
+    pub fn wishes(&self, resource_type: ResourceType) -> (bool, &[Arc<str>]) {
+        let facts = resource_type.pick(&self.types);
+        (facts.wildcard, &facts.names)
+    }
+
+    /// The version of the type as last sent: what a state-of-the-world client sees.
+    pub fn version(&self, resource_type: ResourceType) -> u64 {
+        resource_type.pick(&self.types).version
+    }
+
+    /// All that the client has or wants of a type, in order of names.
+    pub fn held(&self, resource_type: ResourceType) -> Vec<Held> {
+        let facts = resource_type.pick(&self.types);
+        let Some(target) = &self.target else {
+            return facts.names.iter().cloned().map(Held::not_sent).collect();
+        };
+        Reading::new(resource_type, facts, target).all()
+    }
+}
+
+impl Held {
+    fn not_sent(name: Arc<str>) -> Self {
+        Self { name, state: State::NotSent, version: None, resource: None }
+    }
+}
+
+/// What stood under a name when the client was brought up to date last.
+enum Had {
+    Nothing,
+    Version(u64),
+    Resource(Resource),
+    /// That is too long ago.
+    Untold,
+}
+
+struct Reading<'a> {
+    resource_type: ResourceType,
+    facts: &'a Facts,
+    target: &'a Snapshot,
+    outstanding: HashMap<&'a Arc<str>, u64>,
+    /// What changed since, and whether a wildcard covers it; `None`: too much to tell.
+    changed: Option<HashMap<&'a Arc<str>, (bool, &'a Was)>>,
+    retained: HashMap<&'a Arc<str>, &'a Resource>,
+}
+
+impl<'a> Reading<'a> {
+    fn new(resource_type: ResourceType, facts: &'a Facts, target: &'a Snapshot) -> Self {
+        let outstanding = facts.outstanding.iter().map(|(name, version)| (name, *version)).collect();
+        let view = target.of(resource_type);
+        let changed = match facts.cursor {
+            Some(cursor) if view.changed_at() > cursor => {
+                // Newest first: of several changes the oldest one stays, which says what the client has.
+                let all = view.changes_since(cursor);
+                all.map(|all| all.map(|(star, change)| (&change.name, (star, &change.was))).collect())
+            }
+            _ => Some(HashMap::new()),
+        };
+        let retained = facts.retained.iter().map(|resource| (resource.name(), resource)).collect();
+        Self { resource_type, facts, target, outstanding, changed, retained }
+    }
+
+    fn all(&self) -> Vec<Held> {
+        let view = self.target.of(self.resource_type);
+        let mut names: BTreeSet<Arc<str>> = BTreeSet::new();
+        for name in &self.facts.names {
+            match leds::glob(name).filter(|_| self.resource_type == ResourceType::Endpoint) {
+                Some(begin) => names.extend(view.under(begin).map(|resource| resource.name().clone())),
+                None => _ = names.insert(name.clone()),
+            }
+        }
+        if self.facts.wildcard {
+            names.extend(view.iter().map(|resource| resource.name().clone()));
+        }
+        // What is gone, but the client was not told so yet.
+        let changed = self.changed.iter().flatten();
+        let gone = changed.filter(|(name, (star, was))| {
+            matches!(was, Was::There(_)) && ((self.facts.wildcard && *star) || self.in_collection(name))
+        });
+        names.extend(gone.map(|(name, _)| (*name).clone()));
+        names.extend(self.retained.keys().map(|name| (*name).clone()));
+        names.into_iter().map(|name| self.one(name)).collect()
+    }
+
+    fn in_collection(&self, name: &str) -> bool {
+        self.resource_type == ResourceType::Endpoint && {
+            let collection = leds::collection_of(name);
+            self.facts.names.iter().any(|name| **name == *collection)
+        }
+    }
+
+    fn one(&self, name: Arc<str>) -> Held {
+        if self.facts.cursor.is_none() || self.facts.forced.contains(&name) {
+            return Held::not_sent(name);
+        }
+        let (version, resource) = match self.had(&name) {
+            Had::Nothing => return Held::not_sent(name),
+            Had::Untold => return Held { name, state: State::Stale, version: None, resource: None },
+            Had::Version(version) => (version, None),
+            Had::Resource(resource) => (resource.version(), Some(resource)),
+        };
+        let state = if self.outstanding.get(&name) == Some(&version) || self.facts.resend {
+            State::Stale
+        } else if self.facts.rejected.get(&name) == Some(&version) {
+            State::Error
+        } else {
+            State::Synced
+        };
+        Held { name, state, version: Some(version), resource }
+    }
+
+    fn had(&self, name: &Arc<str>) -> Had {
+        let Some(changed) = &self.changed else {
+            return self.outstanding.get(name).map_or(Had::Untold, |version| Had::Version(*version));
+        };
+        let resource = match changed.get(name) {
+            Some((_, Was::Version(version))) => return Had::Version(*version),
+            Some((_, Was::There(resource))) => Some(resource.clone()),
+            Some((_, Was::Nothing)) => None,
+            // Where nothing may be missing, something stands in for what is gone, but not before that is removed.
+            None if self.retained.contains_key(name) => None,
+            None => self.target.find(self.resource_type, name),
+        };
+        let resource = resource.or_else(|| self.retained.get(name).copied().cloned());
+        resource.map_or(Had::Nothing, Had::Resource)
+    }
+}
+
+#[cfg(test)]
+mod tests;

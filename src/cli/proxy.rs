@@ -1,0 +1,73 @@
+//! `isthmus proxy`: connected proxies, whether they take what they are sent, and what that is.
+
+use std::process::ExitCode;
+
+use regions::resource::ResourceType;
+
+use super::output::{self, Format, OutputArgs};
+use super::{BadUsage, exit};
+use crate::proxy::view::{ProxyView, Sync};
+use crate::proxy::{Admin, ask_detail, ask_dump, ask_list, print_detail, print_list};
+
+/// Without NODE: all connected proxies. Exit 0: none rejects what it is sent; 1: some does, no such proxy, or a control
+/// plane does not answer; 2: bad usage.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A proxy's node id: shows that one in detail.
+    node: Option<String>,
+    /// A control plane's admin address. May be repeated: one for each replica.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:15014")]
+    admin: Vec<String>,
+    /// Print what the proxy was sent, as JSON (or YAML with -o yaml).
+    #[arg(long, requires = "node")]
+    dump: bool,
+    /// Of the dump, only this type.
+    #[arg(long = "type", value_name = "TYPE", requires = "dump", value_parser = types())]
+    kind: Option<String>,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+fn types() -> clap::builder::PossibleValuesParser {
+    ResourceType::ALL.map(ResourceType::label).into()
+}
+
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let Args { node, admin, dump, kind, output: OutputArgs { format } } = args;
+    let admins = admin.iter().map(|url| Admin::new(url)).collect::<Result<Vec<_>, BadUsage>>()?;
+    match node {
+        Some(node) if dump => {
+            let document = ask_dump(&admins, &node, kind.as_deref()).await?;
+            // There is no table of it.
+            let format = if format == Format::Yaml { Format::Yaml } else { Format::Json };
+            output::print_document(format, &document)?;
+            Ok(exit::FINE)
+        }
+        Some(node) => {
+            let detail = ask_detail(&admins, &node).await?;
+            if !output::print_document(format, &detail)? {
+                print_detail(&detail);
+            }
+            Ok(code(detail.proxy.worst()))
+        }
+        None => {
+            let (proxies, failed) = ask_list(&admins).await;
+            for error in &failed {
+                anstream::eprintln!("error: {error:#}");
+            }
+            // Nobody answered: an empty list would be a lie.
+            if failed.len() == admins.len() {
+                return Ok(ExitCode::from(exit::PROBLEM));
+            }
+            if !output::print_document(format, &proxies)? {
+                print_list(&proxies, format);
+            }
+            let worst = proxies.iter().filter_map(ProxyView::worst).max();
+            Ok(if failed.is_empty() { code(worst) } else { ExitCode::from(exit::PROBLEM) })
+        }
+    }
+}
+
+fn code(worst: Option<Sync>) -> ExitCode {
+    if worst == Some(Sync::Rejected) { ExitCode::from(exit::PROBLEM) } else { exit::FINE }
+}
