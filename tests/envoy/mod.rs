@@ -11,3 +11,4 @@ mod on_demand;
 mod rolling_restart;
 mod slices;
 mod tls;
+mod vhds;

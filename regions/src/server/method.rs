@@ -13,7 +13,7 @@ pub struct Method {
 
 /// Paths as `/<service>/<method>`; `None`: nothing that is served here.
 pub fn method(path: &str) -> Option<Method> {
-    use ResourceType::{Assignment, Cluster, Listener, Route, Scope};
+    use ResourceType::{Assignment, Cluster, Listener, Route, Scope, VirtualHost};
     use Variant::{Delta, Sotw};
     let (service, method) = path.strip_prefix("/envoy.service.")?.split_once('/')?;
     let (variant, only) = match (service, method) {
@@ -29,6 +29,8 @@ pub fn method(path: &str) -> Option<Method> {
         ("route.v3.RouteDiscoveryService", "DeltaRoutes") => (Delta, Some(Route)),
         ("route.v3.ScopedRoutesDiscoveryService", "StreamScopedRoutes") => (Sotw, Some(Scope)),
         ("route.v3.ScopedRoutesDiscoveryService", "DeltaScopedRoutes") => (Delta, Some(Scope)),
+        // There is no other way to speak it.
+        ("route.v3.VirtualHostDiscoveryService", "DeltaVirtualHosts") => (Delta, Some(VirtualHost)),
         _ => return None,
     };
     Some(Method { variant, only })

@@ -7,6 +7,7 @@ mod model;
 mod on_demand;
 mod order;
 mod sotw;
+mod vhds;
 
 use std::collections::HashMap;
 
@@ -175,7 +176,7 @@ fn short(name: &str) -> String {
 fn long(name: &str) -> String {
     match name {
         "*" | "egress" => name.to_owned(),
-        name if name.contains(['|', ':']) => name.to_owned(),
+        name if name.contains(['|', ':', '/']) => name.to_owned(),
         name => format!("outbound|80||{name}.shop.svc.cluster.local"),
     }
 }
