@@ -9,7 +9,7 @@ mod part;
 pub use log::{Change, Log, MAX_LOG_CHANGES, Was};
 pub use part::Part;
 
-use crate::alias;
+use crate::alias::{self, References};
 use crate::resource::{Resource, ResourceType, TYPES};
 use crate::translate::{cluster, grpc};
 
@@ -78,12 +78,18 @@ impl Snapshot {
         }
         let Some(origin) = alias::origin(resource_type, name) else { return self.compute(resource_type, name) };
         let found = view.get(&origin).cloned().or_else(|| self.compute(resource_type, &origin));
-        found.and_then(|found| alias::rename(resource_type, &found, name))
+        found.and_then(|found| self.rename(resource_type, &found, name))
     }
 
     /// What is kept for a name: under it, or under that for which it is another name.
     pub fn kept(&self, resource_type: ResourceType, name: &str) -> Option<&Resource> {
         self.of(resource_type).kept(resource_type, name)
+    }
+
+    /// A resource under another name that this client has for it.
+    pub fn rename(&self, resource_type: ResourceType, origin: &Resource, name: &str) -> Option<Resource> {
+        let references = if self.computed.grpc_listeners { References::SameAuthority } else { References::Plain };
+        alias::rename(resource_type, origin, name, references)
     }
 
     fn compute(&self, resource_type: ResourceType, name: &str) -> Option<Resource> {

@@ -12,3 +12,4 @@ mod rolling_restart;
 mod slices;
 mod tls;
 mod vhds;
+mod xdstp;

@@ -2,12 +2,13 @@
 //! its name, says "no" to what is not there, and notices what comes and goes.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tempfile::TempDir;
 
 use super::client::call;
+use crate::harness::files::replace;
 use crate::harness::{Isthmus, SOON, Source, objects};
 use crate::testbed::{Backend, Envoy, EnvoySpec, eventually, netns};
 
@@ -50,11 +51,11 @@ fn c45_virtual_hosts_are_fetched_when_they_are_used() {
                 let answer = ask(*at, "late.shop").await.expect("an answer");
                 assert!(answer.starts_with("HTTP/1.1 404"), "round {round}: {answer}");
             }
-            write(world.path(), "clusters/eu-1/late.yaml", &service("late", 2));
+            replace(&cluster(&world), "late.yaml", &service("late", 2));
             for (_, at) in &envoys {
                 eventually("the service is born", SOON, async || is(*at, "late.shop", "late").await).await;
             }
-            std::fs::remove_file(world.path().join("clusters/eu-1/late.yaml")).expect("remove a service");
+            std::fs::remove_file(cluster(&world).join("late.yaml")).expect("remove a service");
             for (_, at) in &envoys {
                 let gone = async || match ask(*at, "late.shop").await {
                     Ok(answer) if answer.starts_with("HTTP/1.1 404") => Ok(()),
@@ -66,7 +67,7 @@ fn c45_virtual_hosts_are_fetched_when_they_are_used() {
 
         // A service that nobody calls costs nothing but its cluster, on demand not even that.
         let before = responses(&plane).await;
-        write(world.path(), "clusters/eu-1/unused-more.yaml", &service("unused-more", 1));
+        replace(&cluster(&world), "unused-more.yaml", &service("unused-more", 1));
         plane.has_service("shop/unused-more", &["eu-1"], 1).await;
         for (_, at) in &envoys {
             answers(*at, "web.shop", "web").await;
@@ -79,7 +80,7 @@ fn c45_virtual_hosts_are_fetched_when_they_are_used() {
             answers(*at, "web.shop", "web").await;
         }
         plane.wait_ready().await;
-        write(world.path(), "clusters/eu-1/late.yaml", &service("late", 2));
+        replace(&cluster(&world), "late.yaml", &service("late", 2));
         for (envoy, at) in &envoys {
             eventually("a service that is new after that", SOON, async || is(*at, "late.shop.svc", "late").await).await;
             eventually("and one that was missed before", SOON, async || is(*at, "late.shop", "late").await).await;
@@ -144,10 +145,10 @@ fn pod(i: u8) -> Ipv4Addr {
 fn world() -> TempDir {
     let world = tempfile::tempdir().expect("a folder");
     let hub = [objects::region("eu", &[]), objects::member_cluster("eu-1", "eu", &["10.8.0.0/16"], &["10.100.0.0/16"])];
-    write(world.path(), "hub.yaml", &hub.concat());
+    replace(world.path(), "hub.yaml", &hub.concat());
     let mut all = objects::namespace("shop") + &service("web", 1);
     (0..UNUSED).for_each(|i| all.push_str(&service(&format!("unused-{i}"), 1)));
-    write(world.path(), "clusters/eu-1/all.yaml", &all);
+    replace(&cluster(&world), "all.yaml", &all);
     world
 }
 
@@ -155,11 +156,6 @@ fn service(name: &str, by: u8) -> String {
     objects::federated("shop", name) + &objects::slice("shop", name, &[pod(by).to_string()], "eu-a")
 }
 
-/// Appears whole.
-fn write(world: &Path, name: &str, text: &str) {
-    let path = world.join(name);
-    std::fs::create_dir_all(path.parent().expect("a folder")).expect("make a folder");
-    let part = path.with_extension("part");
-    std::fs::write(&part, text).expect("write a file");
-    std::fs::rename(part, path).expect("move a file");
+fn cluster(world: &TempDir) -> PathBuf {
+    world.path().join("clusters/eu-1")
 }

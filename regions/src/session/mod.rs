@@ -163,7 +163,7 @@ impl Session {
         // A cluster that Envoy is given, new or changed, is of no use before its load assignment comes *after* it. For a
         // cluster that it had before it does not even ask.
         for load in clusters.take_fresh() {
-            if target.of(ResourceType::Assignment).get(&load).is_some() {
+            if target.kept(ResourceType::Assignment, &load).is_some() {
                 assignments.owe(load);
             }
         }

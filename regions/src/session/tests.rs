@@ -8,6 +8,7 @@ mod on_demand;
 mod order;
 mod sotw;
 mod vhds;
+mod xdstp;
 
 use std::collections::HashMap;
 

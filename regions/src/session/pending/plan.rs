@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::TypeState;
-use crate::alias;
 use crate::resource::{Resource, is_version};
 use crate::session::{Refusal, Variant};
 use crate::snapshot::{Snapshot, Was};
@@ -101,13 +100,13 @@ impl TypeState {
             }
             match (target.kept(self.resource_type, name), step) {
                 (Some(is), Some(step)) if step.had == Some(is.version()) && !forced && !owed => {}
-                (Some(is), _) => plan.send.extend(self.called(is, name)),
+                (Some(is), _) => plan.send.extend(self.called(is, name, target)),
                 (None, _) if forced => match target.find(self.resource_type, name) {
                     Some(stand_in) => plan.send.push(stand_in),
                     None => plan.missing.push(name.clone()),
                 },
                 (None, Some(Step { had: Some(_), was: Was::There(old), .. })) => {
-                    plan.gone.extend(self.called(old, name));
+                    plan.gone.extend(self.called(old, name, target));
                 }
                 (None, _) => {}
             }
@@ -116,11 +115,11 @@ impl TypeState {
     }
 
     /// A resource under the name that the client has for it.
-    fn called(&self, resource: &Resource, name: &str) -> Option<Resource> {
+    fn called(&self, resource: &Resource, name: &str, target: &Snapshot) -> Option<Resource> {
         if &**resource.name() == name {
             return Some(resource.clone());
         }
-        alias::rename(self.resource_type, resource, name)
+        target.rename(self.resource_type, resource, name)
     }
 
     /// The names that were asked for, collections as what is in them.

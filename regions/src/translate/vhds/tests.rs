@@ -1,7 +1,7 @@
 use federation::model::AppProtocol::{Http, Tcp};
 
 use super::*;
-use crate::alias;
+use crate::alias::{self, References};
 use crate::testing::key;
 use crate::translate::route::egress_scopes;
 
@@ -14,7 +14,11 @@ fn find(asked: &str) -> Option<pb::VirtualHost> {
     let all = hosts(&key("shop/web"), &ports());
     let name = full_name(asked).unwrap_or_else(|| asked.to_owned());
     let found = all.iter().find(|host| **host.name() == *name)?;
-    let host = if *name == *asked { found.clone() } else { alias::rename(ResourceType::VirtualHost, found, asked)? };
+    let host = if *name == *asked {
+        found.clone()
+    } else {
+        alias::rename(ResourceType::VirtualHost, found, asked, References::Plain)?
+    };
     assert_eq!(&**host.name(), asked);
     host.message()
 }
@@ -69,6 +73,7 @@ fn nothing_is_an_alias_of_nothing() {
     let message = discovery::Resource::decode(resource.delta_bytes().clone()).expect("a Resource message");
     assert_eq!((&*message.name, &*message.aliases), ("egress/who.shop", &["egress/who.shop".to_owned()][..]));
     assert_eq!(message.resource, None);
-    let renamed = alias::rename(ResourceType::VirtualHost, &resource, "egress/who").expect("a resource");
+    let renamed =
+        alias::rename(ResourceType::VirtualHost, &resource, "egress/who", References::Plain).expect("a resource");
     assert!(renamed.is_nothing() && &**renamed.name() == "egress/who");
 }
