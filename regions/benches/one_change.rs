@@ -63,6 +63,7 @@ fn world(services: usize) -> Result<World, NameError> {
         interception: Interception::None,
         on_demand: false,
         leds: false,
+        vhds: false,
     });
     let merged = (0..services).map(|i| service(i, HOSTS)).collect::<Result<Vec<_>, _>>()?;
     let mut catalog = Catalog::new(Arc::new(Stats::default()));

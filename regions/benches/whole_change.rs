@@ -64,6 +64,7 @@ impl Plane {
             interception: Interception::None,
             on_demand: false,
             leds: false,
+            vhds: false,
         });
         let class = catalog.open(&Class { client, network_named: true, profile }, Arc::default()).ok()?;
         Some(Self { engine, catalog, stats, _class: class })

@@ -38,6 +38,9 @@ pub struct EnvoyProfile {
     pub on_demand: bool,
     /// It is told of endpoints one by one, instead of load assignment by load assignment. Incremental xDS only.
     pub leds: bool,
+    /// It fetches virtual hosts when they are used, instead of following the scopes of all services. Incremental xDS and
+    /// the plain HTTP port only.
+    pub vhds: bool,
 }
 
 /// How traffic reaches an Envoy (Istio's `INTERCEPTION_MODE`).
@@ -85,8 +88,8 @@ pub enum NodeError {
 
 impl Client {
     /// Reads `node.id`, `node.locality` and the metadata keys `CLUSTER_ID`, `NAMESPACE`, `NETWORK`, `LISTEN`,
-    /// `INTERCEPTION_MODE`, `CLUSTERS`, `ENDPOINTS` and `GENERATOR`. `incremental`: it speaks the variant that knows on-demand
-    /// clusters.
+    /// `INTERCEPTION_MODE`, `CLUSTERS`, `ENDPOINTS`, `ROUTES` and `GENERATOR`. `incremental`: it speaks the variant that knows
+    /// on-demand resources.
     pub fn from_node(node: &Node, defaults: &Defaults, incremental: bool) -> Result<Self, NodeError> {
         match node.id.len() {
             0 => return Err(NodeError::NoId),
@@ -112,7 +115,9 @@ impl Client {
             let default = defaults.on_demand && interception == Interception::Redirect;
             let on_demand = incremental && choice(node, &CLUSTERS, default)?;
             let leds = incremental && choice(node, &ENDPOINTS, false)?;
-            Profile::Envoy(EnvoyProfile { listen: listen(node)?, interception, on_demand, leds })
+            let plain = interception == Interception::None;
+            let vhds = incremental && choice(node, &ROUTES, false)? && plain;
+            Profile::Envoy(EnvoyProfile { listen: listen(node)?, interception, on_demand, leds, vhds })
         };
         Ok(Self { node_id: node.id.clone(), namespace, class: Class { client, network_named, profile } })
     }
@@ -157,6 +162,14 @@ const ENDPOINTS: Choice = Choice {
     yes: "single",
     no: "whole",
     expected: "\"single\" (LEDS) or \"whole\"",
+};
+
+const ROUTES: Choice = Choice {
+    key: "ROUTES",
+    field: "node.metadata.ROUTES",
+    yes: "on-demand",
+    no: "eager",
+    expected: "\"on-demand\" (VHDS) or \"eager\"",
 };
 
 fn choice(node: &Node, choice: &Choice, default: bool) -> Result<bool, NodeError> {

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use envoy_types::pb::google::protobuf::Any;
 use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
@@ -25,15 +26,17 @@ pub enum ResourceType {
     Scope,
     /// RDS.
     Route,
+    /// VHDS: parts of a route table, for clients that fetch them one by one.
+    VirtualHost,
 }
 
 /// How many resource types there are.
-pub const TYPES: usize = 6;
+pub const TYPES: usize = 7;
 
 impl ResourceType {
     /// All types, in dependency order.
     pub const ALL: [Self; TYPES] =
-        [Self::Cluster, Self::Assignment, Self::Endpoint, Self::Listener, Self::Scope, Self::Route];
+        [Self::Cluster, Self::Assignment, Self::Endpoint, Self::Listener, Self::Scope, Self::Route, Self::VirtualHost];
 
     pub fn url(self) -> &'static str {
         match self {
@@ -43,6 +46,7 @@ impl ResourceType {
             Self::Listener => "type.googleapis.com/envoy.config.listener.v3.Listener",
             Self::Scope => "type.googleapis.com/envoy.config.route.v3.ScopedRouteConfiguration",
             Self::Route => "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
+            Self::VirtualHost => "type.googleapis.com/envoy.config.route.v3.VirtualHost",
         }
     }
 
@@ -65,13 +69,14 @@ impl ResourceType {
             Self::Listener => "lds",
             Self::Scope => "srds",
             Self::Route => "rds",
+            Self::VirtualHost => "vhds",
         }
     }
 
     /// Whether a client may ask for "all there is". For the others no names means nothing (xDS protocol, "How the
     /// client specifies what resources to return").
     pub fn allows_wildcard(self) -> bool {
-        matches!(self, Self::Cluster | Self::Listener | Self::Scope)
+        matches!(self, Self::Cluster | Self::Listener | Self::Scope | Self::VirtualHost)
     }
 
     /// Position in [`ResourceType::ALL`].
@@ -80,7 +85,7 @@ impl ResourceType {
     }
 
     /// This type's item of a table by type.
-    pub fn pick<T>(self, [clusters, assignments, endpoints, listeners, scopes, routes]: &[T; TYPES]) -> &T {
+    pub fn pick<T>(self, [clusters, assignments, endpoints, listeners, scopes, routes, hosts]: &[T; TYPES]) -> &T {
         match self {
             Self::Cluster => clusters,
             Self::Assignment => assignments,
@@ -88,6 +93,7 @@ impl ResourceType {
             Self::Listener => listeners,
             Self::Scope => scopes,
             Self::Route => routes,
+            Self::VirtualHost => hosts,
         }
     }
 }
@@ -111,6 +117,7 @@ struct Body {
 const RESOURCE_VERSION: u32 = 1;
 const RESOURCE_RESOURCE: u32 = 2;
 const RESOURCE_NAME: u32 = 3;
+const RESOURCE_ALIASES: u32 = 4;
 const ANY_TYPE_URL: u32 = 1;
 const ANY_VALUE: u32 = 2;
 /// A version is spelled as this many hexadecimal digits.
@@ -135,6 +142,17 @@ impl Resource {
         put_field(ANY_VALUE, &value, &mut delta);
         put_field(RESOURCE_NAME, name.as_bytes(), &mut delta);
         Self(Arc::new(Body { name: Arc::from(name), version, delta: delta.freeze(), any, load: None }))
+    }
+
+    /// There is nothing of this name: the name as an alias of nothing (VHDS, "on-demand requests" in its documentation).
+    /// Incremental xDS only.
+    pub fn nothing(name: &str) -> Self {
+        let version = xxh3_64(&[]);
+        let mut delta = BytesMut::new();
+        put_field(RESOURCE_VERSION, version_text(version).as_bytes(), &mut delta);
+        put_field(RESOURCE_NAME, name.as_bytes(), &mut delta);
+        put_field(RESOURCE_ALIASES, name.as_bytes(), &mut delta);
+        Self(Arc::new(Body { name: Arc::from(name), version, delta: delta.freeze(), any: 0..0, load: None }))
     }
 
     /// The same resource, said to need this to follow it.
@@ -173,6 +191,16 @@ impl Resource {
     /// The same resource as the `Any` that a state-of-the-world response holds.
     pub fn any_bytes(&self) -> Bytes {
         self.0.delta.slice(self.0.any.start as usize..self.0.any.end as usize)
+    }
+
+    /// Whether it only says that there is nothing, see [`Resource::nothing`].
+    pub fn is_nothing(&self) -> bool {
+        self.0.any.is_empty()
+    }
+
+    /// The message that it was encoded from. `None`: not such a message.
+    pub fn message<T: Message + Default>(&self) -> Option<T> {
+        T::decode(&*Any::decode(self.any_bytes()).ok()?.value).ok()
     }
 
     pub fn any_len(&self) -> usize {

@@ -9,6 +9,7 @@ mod part;
 pub use log::{Change, Log, MAX_LOG_CHANGES, Was};
 pub use part::Part;
 
+use crate::alias::{self, References};
 use crate::resource::{Resource, ResourceType, TYPES};
 use crate::translate::{cluster, grpc};
 
@@ -21,13 +22,14 @@ pub struct Snapshot {
 }
 
 /// What is made up, from its name alone, for who asks for something that is not there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Computed {
-    Nothing,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Computed {
     /// Clusters, for clients that fetch them when they need them.
-    Clusters,
+    pub clusters: bool,
     /// Listeners of gRPC servers (gRFC A36), and of services that are not there.
-    GrpcListeners,
+    pub grpc_listeners: bool,
+    /// Virtual hosts, for clients that fetch them when they need them.
+    pub virtual_hosts: bool,
 }
 
 /// The resources of one type.
@@ -53,12 +55,12 @@ impl Snapshot {
 
     /// Whether these clients fetch clusters when they need them, instead of following all of them.
     pub fn is_on_demand(&self) -> bool {
-        self.computed == Computed::Clusters
+        self.computed.clusters
     }
 
     /// Whether these clients want to be told at once what there is not: gRPC would wait 15 s for it (gRFC A88).
     pub fn tells_what_is_missing(&self) -> bool {
-        self.computed == Computed::GrpcListeners
+        self.computed.grpc_listeners
     }
 
     pub fn of(&self, resource_type: ResourceType) -> &View {
@@ -67,16 +69,35 @@ impl Snapshot {
 
     /// What a client that asks for this name gets. With on-demand clusters that is never nothing: Envoy asks for a
     /// cluster once, and after a "no" never again, so what is not there is a cluster without hosts until it is born. Nor
-    /// is it for gRPC's listeners: most libraries do not understand the "no" of gRFC A88, and hold calls back for 15 s.
+    /// is it for gRPC's listeners: most libraries do not understand the "no" of gRFC A88, and hold calls back for 15 s. A virtual
+    /// host that is not there is an alias of nothing.
     pub fn find(&self, resource_type: ResourceType, name: &str) -> Option<Resource> {
-        if let Some(found) = self.of(resource_type).get(name) {
+        let view = self.of(resource_type);
+        if let Some(found) = view.get(name) {
             return Some(found.clone());
         }
-        match (self.computed, resource_type) {
-            (Computed::Clusters, ResourceType::Cluster) => Some(cluster::stand_in(name)),
-            (Computed::GrpcListeners, ResourceType::Listener) => {
-                grpc::server_listener(name).or_else(|| grpc::stand_in(name))
-            }
+        let Some(origin) = alias::origin(resource_type, name) else { return self.compute(resource_type, name) };
+        let found = view.get(&origin).cloned().or_else(|| self.compute(resource_type, &origin));
+        found.and_then(|found| self.rename(resource_type, &found, name))
+    }
+
+    /// What is kept for a name: under it, or under that for which it is another name.
+    pub fn kept(&self, resource_type: ResourceType, name: &str) -> Option<&Resource> {
+        self.of(resource_type).kept(resource_type, name)
+    }
+
+    /// A resource under another name that this client has for it.
+    pub fn rename(&self, resource_type: ResourceType, origin: &Resource, name: &str) -> Option<Resource> {
+        let references = if self.computed.grpc_listeners { References::SameAuthority } else { References::Plain };
+        alias::rename(resource_type, origin, name, references)
+    }
+
+    fn compute(&self, resource_type: ResourceType, name: &str) -> Option<Resource> {
+        let Computed { clusters, grpc_listeners, virtual_hosts } = self.computed;
+        match resource_type {
+            ResourceType::Cluster if clusters => Some(cluster::stand_in(name)),
+            ResourceType::Listener if grpc_listeners => grpc::server_listener(name).or_else(|| grpc::stand_in(name)),
+            ResourceType::VirtualHost if virtual_hosts => Some(Resource::nothing(name)),
             _ => None,
         }
     }
@@ -93,6 +114,11 @@ impl View {
 
     pub fn get(&self, name: &str) -> Option<&Resource> {
         self.parts().find_map(|part| part.get(name))
+    }
+
+    /// See [`Snapshot::kept`].
+    pub fn kept(&self, resource_type: ResourceType, name: &str) -> Option<&Resource> {
+        self.get(name).or_else(|| self.get(&alias::origin(resource_type, name)?))
     }
 
     /// All resources whose names begin so.

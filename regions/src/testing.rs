@@ -39,6 +39,15 @@ pub(crate) fn on_demand() -> Class {
     envoy(Some("eu-1"), true)
 }
 
+/// An Envoy that is not intercepted and fetches virtual hosts when it needs them.
+pub(crate) fn vhds() -> Class {
+    let mut class = class(None);
+    if let Profile::Envoy(envoy) = &mut class.profile {
+        envoy.vhds = true;
+    }
+    class
+}
+
 /// A gRPC client without a proxy.
 pub(crate) fn grpc() -> Class {
     Class { profile: Profile::Grpc, ..class(None) }
@@ -52,8 +61,13 @@ fn envoy(member: Option<&str>, on_demand: bool) -> Class {
         cluster: member.map(cluster_id),
     };
     let interception = if member.is_some() { Interception::Redirect } else { Interception::None };
-    let profile =
-        Profile::Envoy(EnvoyProfile { listen: IpAddr::from([0, 0, 0, 0]), interception, on_demand, leds: false });
+    let profile = Profile::Envoy(EnvoyProfile {
+        listen: IpAddr::from([0, 0, 0, 0]),
+        interception,
+        on_demand,
+        leds: false,
+        vhds: false,
+    });
     Class { client, network_named: false, profile }
 }
 

@@ -12,3 +12,5 @@ mod proxies;
 mod rolling_restart;
 mod slices;
 mod tls;
+mod vhds;
+mod xdstp;

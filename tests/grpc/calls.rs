@@ -76,6 +76,25 @@ async fn c23_a_name_that_is_not_there_fails_at_once_and_works_once_it_is_born() 
     world.nothing_was_rejected(&TYPES).await;
 }
 
+/// The default control plane is not there, so whatever is asked for has to have the authority in its name.
+#[tokio::test(flavor = "multi_thread")]
+async fn c44_calls_by_an_authority_ask_nobody_else() {
+    let world = World::start().await;
+    let server = Peer::start(Library::GrpcGo, world.region.xds()).await;
+    world.start_pods(&server, "eu-1", &[1]).await;
+    world.start_pods(&server, "us-1", &[1]).await;
+    for library in Library::ALL {
+        world.serve("eu-1", "web", "equal", &[(1, Ready)]);
+        world.serve("us-1", "web", "equal", &[(1, Ready)]);
+        let client = Peer::start_by_authority(library, world.region.xds(), "mesh.example").await;
+        let target = World::target("web").replace("xds:///", "xds://mesh.example/");
+        client.settles(&target, &NEAR[..1]).await;
+        world.serve("eu-1", "web", "equal", &[(1, NotReady)]);
+        only_pods(&client.settles(&target, &FAR).await);
+    }
+    world.nothing_was_rejected(&TYPES).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_on_its_way_to_a_server_that_ends_is_answered() {
     for library in Library::ALL {

@@ -51,9 +51,27 @@ impl Peer {
 
     /// The same with credentials for the control plane.
     pub(super) async fn start_with(library: Library, xds: &str, credentials: Value) -> Self {
+        Self::start_told(library, &bootstrap(library, xds, credentials)).await
+    }
+
+    /// The same where `xds` is responsible for an authority only, and whoever is for everything else is not there.
+    pub(super) async fn start_by_authority(library: Library, xds: SocketAddr, authority: &str) -> Self {
+        let insecure = || json!({"type": "insecure"});
+        let nobody = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free())).to_string();
+        let mut told = bootstrap(library, &nobody, insecure());
+        let template = format!("xdstp://{authority}/envoy.config.listener.v3.Listener/%s");
+        let responsible = json!({
+            "xds_servers": bootstrap(library, &xds.to_string(), insecure())["xds_servers"],
+            "client_listener_resource_name_template": template,
+        });
+        told["authorities"] = json!({authority: responsible});
+        Self::start_told(library, &told).await
+    }
+
+    async fn start_told(library: Library, bootstrap: &Value) -> Self {
         let folder = tempfile::Builder::new().prefix("isthmus-grpc-").tempdir().expect("make a folder");
         let control = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free()));
-        let bootstrap = format!("GRPC_XDS_BOOTSTRAP_CONFIG={}", bootstrap(library, xds, credentials));
+        let bootstrap = format!("GRPC_XDS_BOOTSTRAP_CONFIG={bootstrap}");
         let mut args = vec![bootstrap];
         match library {
             Library::Grpcio => {

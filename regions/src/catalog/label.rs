@@ -28,6 +28,7 @@ pub(super) enum Label {
     EgressListener {
         listen: IpAddr,
         on_demand: bool,
+        vhds: bool,
     },
     VipListeners {
         member: ClusterId,
@@ -37,6 +38,12 @@ pub(super) enum Label {
     EgressScopes,
     VipScopes(ClusterId),
     Routes,
+    /// The table of the plain port, whose virtual hosts are fetched one by one.
+    EgressTable,
+    /// What such a client is told before it asks for any.
+    NoHosts,
+    /// Virtual hosts of all services.
+    EgressHosts,
     GrpcListeners,
     GrpcClusters,
 }
@@ -77,7 +84,8 @@ impl Label {
             Self::Endpoints => ResourceType::Endpoint,
             Self::EgressListener { .. } | Self::VipListeners { .. } | Self::GrpcListeners => ResourceType::Listener,
             Self::EgressScopes | Self::VipScopes(_) => ResourceType::Scope,
-            Self::Routes => ResourceType::Route,
+            Self::Routes | Self::EgressTable => ResourceType::Route,
+            Self::NoHosts | Self::EgressHosts => ResourceType::VirtualHost,
         }
     }
 
@@ -101,9 +109,10 @@ pub(super) fn sources(class: &Class, world: &World) -> [Sources; TYPES] {
             Sources::star(Label::GrpcListeners),
             Sources::default(),
             Sources::star(Label::Routes),
+            Sources::default(),
         ],
-        Profile::Envoy(EnvoyProfile { listen, interception, on_demand, leds }) => {
-            let (listen, on_demand) = (*listen, *on_demand);
+        Profile::Envoy(EnvoyProfile { listen, interception, on_demand, leds, vhds }) => {
+            let (listen, on_demand, vhds) = (*listen, *on_demand, *vhds);
             let member = class.client.cluster.clone().filter(|_| *interception == Interception::Redirect);
             let clusters = if on_demand {
                 let vips = member.clone().map(Label::VipClusters);
@@ -114,17 +123,23 @@ pub(super) fn sources(class: &Class, world: &World) -> [Sources; TYPES] {
             };
             let (listeners, scopes) = match member {
                 Some(member) => {
-                    (Label::VipListeners { member: member.clone(), listen, on_demand }, Label::VipScopes(member))
+                    (Label::VipListeners { member: member.clone(), listen, on_demand }, Some(Label::VipScopes(member)))
                 }
-                None => (Label::EgressListener { listen, on_demand }, Label::EgressScopes),
+                None => (Label::EgressListener { listen, on_demand, vhds }, (!vhds).then_some(Label::EgressScopes)),
             };
+            let scopes = scopes.map_or_else(Sources::default, Sources::star);
             let (loads, endpoints) = if *leds {
                 (loads(Dialect::Leds), Sources::star(Label::Endpoints))
             } else {
                 (loads(Dialect::Envoy), Sources::default())
             };
-            let routes = Sources::star(Label::Routes);
-            [clusters, loads, endpoints, Sources::star(listeners), Sources::star(scopes), routes]
+            let mut routes = Sources::star(Label::Routes);
+            let mut hosts = Sources::default();
+            if vhds {
+                routes.named.push(Label::EgressTable);
+                hosts = Sources { star: Some(Label::NoHosts), named: vec![Label::EgressHosts] };
+            }
+            [clusters, loads, endpoints, Sources::star(listeners), scopes, routes, hosts]
         }
     }
 }
@@ -132,9 +147,10 @@ pub(super) fn sources(class: &Class, world: &World) -> [Sources; TYPES] {
 /// What is made up for clients of a class when they name something that stands on no shelf.
 pub(super) fn computed(class: &Class) -> Computed {
     match &class.profile {
-        Profile::Grpc => Computed::GrpcListeners,
-        Profile::Envoy(EnvoyProfile { on_demand: true, .. }) => Computed::Clusters,
-        Profile::Envoy(_) => Computed::Nothing,
+        Profile::Grpc => Computed { grpc_listeners: true, ..Computed::default() },
+        Profile::Envoy(EnvoyProfile { on_demand, vhds, .. }) => {
+            Computed { clusters: *on_demand, virtual_hosts: *vhds, ..Computed::default() }
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use crate::interest::Topic;
 use crate::resource::{Resource, ResourceType};
 use crate::snapshot::{Change, Part, Was};
 use crate::stats::CatalogStats;
-use crate::translate::{cluster, endpoint, grpc, leds, listener, names, route};
+use crate::translate::{cluster, endpoint, grpc, leds, listener, names, route, vhds};
 
 pub(super) struct Shelf {
     label: Label,
@@ -202,12 +202,18 @@ impl Committed {
 fn resources(label: &Label, key: &ServiceKey, world: &World) -> Vec<Resource> {
     let faces = || world.faces(key).into_iter();
     match label {
-        Label::BuiltIn | Label::EgressListener { .. } | Label::VipListeners { .. } | Label::Endpoints => Vec::new(),
+        Label::BuiltIn
+        | Label::EgressListener { .. }
+        | Label::VipListeners { .. }
+        | Label::EgressTable
+        | Label::NoHosts
+        | Label::Endpoints => Vec::new(),
         Label::Clusters => {
             faces().map(|face| cluster::federated(key, face.port.port, face.port.app, face.weighted)).collect()
         }
         Label::Routes => faces().map(|face| route::table(key, face.port.port)).collect(),
         Label::EgressScopes => route::egress_scopes(key, &faces().map(|face| face.port).collect::<Vec<_>>()),
+        Label::EgressHosts => vhds::hosts(key, &faces().map(|face| face.port).collect::<Vec<_>>()),
         Label::GrpcListeners => faces().map(|face| grpc::listener(key, face.port.port)).collect(),
         Label::GrpcClusters => faces().map(|face| grpc::cluster(key, face.port.port)).collect(),
         Label::Loads { client, dialect } => loads(client, *dialect, key, world),
@@ -275,7 +281,9 @@ impl Label {
     fn constants(&self) -> Vec<Resource> {
         match self {
             Self::BuiltIn | Self::Clusters => cluster::built_in().into(),
-            Self::EgressListener { listen, on_demand } => vec![listener::egress(*listen, *on_demand)],
+            Self::EgressListener { listen, on_demand, vhds } => vec![listener::egress(*listen, *on_demand, *vhds)],
+            Self::EgressTable => vec![vhds::table()],
+            Self::NoHosts => vec![vhds::no_hosts()],
             _ => Vec::new(),
         }
     }

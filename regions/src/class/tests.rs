@@ -40,7 +40,8 @@ fn a_full_node_is_read() {
     assert_eq!(class.client.cluster, ClusterId::new("us-1").ok());
     assert!(class.network_named);
     let listen = "127.0.0.9".parse().expect("an address");
-    let expected = EnvoyProfile { listen, interception: Interception::Redirect, on_demand: true, leds: false };
+    let expected =
+        EnvoyProfile { listen, interception: Interception::Redirect, on_demand: true, leds: false, vhds: false };
     assert_eq!(class.profile, Profile::Envoy(expected));
 }
 
@@ -53,7 +54,8 @@ fn what_is_missing_has_a_default() {
     assert_eq!(client.class.client.cluster, None);
     assert!(!client.class.network_named);
     let listen = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-    let expected = EnvoyProfile { listen, interception: Interception::None, on_demand: false, leds: false };
+    let expected =
+        EnvoyProfile { listen, interception: Interception::None, on_demand: false, leds: false, vhds: false };
     assert_eq!(client.class.profile, Profile::Envoy(expected), "no member, no VIPs to recognise");
 }
 
@@ -68,6 +70,7 @@ fn unusable_values_name_field_found_and_expected() {
         (node("x", ("", ""), &[("CLUSTER_ID", Kind::BoolValue(true))]), vec!["CLUSTER_ID", "boolean", "string"]),
         (node("x", ("", ""), &[("LISTEN", text("localhost"))]), vec!["LISTEN", "\"localhost\"", "IP address"]),
         (node("x", ("", ""), &[("CLUSTERS", text("lazy"))]), vec!["CLUSTERS", "\"lazy\"", "on-demand", "eager"]),
+        (node("x", ("", ""), &[("ROUTES", text("lazy"))]), vec!["ROUTES", "\"lazy\"", "on-demand", "eager"]),
         (node("x", ("", ""), &[("INTERCEPTION_MODE", text("TPROXY"))]), vec!["INTERCEPTION_MODE", "TPROXY", "NONE"]),
     ];
     for (node, words) in cases {
@@ -102,6 +105,20 @@ fn sidecars_fetch_clusters_on_demand_unless_something_speaks_against_it() {
     assert!(!on_demand(&[sidecar, ("CLUSTERS", "eager")], true));
     assert!(!on_demand(&[sidecar, ("INTERCEPTION_MODE", "NONE")], true), "no sidecar");
     assert!(on_demand(&[("CLUSTERS", "on-demand")], true), "but who asks for it gets it");
+}
+
+#[test]
+fn virtual_hosts_are_fetched_by_who_asks_for_that_on_the_plain_port() {
+    let vhds = |metadata: &[(&str, &str)], incremental| match profile(metadata, incremental) {
+        Profile::Envoy(envoy) => envoy.vhds,
+        Profile::Grpc => panic!("expected an Envoy"),
+    };
+    let routes = ("ROUTES", "on-demand");
+    assert!(vhds(&[routes], true));
+    assert!(!vhds(&[routes], false), "state of the world cannot");
+    assert!(!vhds(&[], true) && !vhds(&[("ROUTES", "eager")], true));
+    assert!(!vhds(&[routes, ("CLUSTER_ID", "eu-1")], true), "VIPs have their scopes");
+    assert!(vhds(&[routes, ("CLUSTER_ID", "eu-1"), ("INTERCEPTION_MODE", "NONE")], true));
 }
 
 #[test]

@@ -107,7 +107,7 @@ fn classes() -> Vec<Class> {
     if let Profile::Envoy(envoy) = &mut leds.profile {
         envoy.leds = true;
     }
-    vec![class(None), class(Some("eu-1")), on_demand(), leds, Class { profile: Profile::Grpc, ..class(None) }]
+    vec![class(None), class(Some("eu-1")), on_demand(), leds, vhds(), Class { profile: Profile::Grpc, ..class(None) }]
 }
 
 /// Type URLs of all `Any`s, however deep.
@@ -137,6 +137,7 @@ fn whatever_is_served_can_be_shown() {
                 "vip|10.12.0.1:82",
                 "web.shop.svc.cluster.local:80",
                 "no.shop.svc.cluster.local:80",
+                "egress/web.shop",
             ];
             let named = named.into_iter().filter_map(|name| snapshot.find(t, name));
             for resource in snapshot.of(t).under("").cloned().chain(named) {

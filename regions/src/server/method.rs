@@ -23,7 +23,7 @@ pub struct Method {
 
 /// Paths as `/<service>/<method>`; `None`: nothing that is served here.
 pub fn called(path: &str) -> Option<Called> {
-    use ResourceType::{Assignment, Cluster, Listener, Route, Scope};
+    use ResourceType::{Assignment, Cluster, Listener, Route, Scope, VirtualHost};
     use Variant::{Delta, Sotw};
     let (service, method) = path.strip_prefix("/envoy.service.")?.split_once('/')?;
     let (variant, only) = match (service, method) {
@@ -39,6 +39,8 @@ pub fn called(path: &str) -> Option<Called> {
         ("route.v3.RouteDiscoveryService", "DeltaRoutes") => (Delta, Some(Route)),
         ("route.v3.ScopedRoutesDiscoveryService", "StreamScopedRoutes") => (Sotw, Some(Scope)),
         ("route.v3.ScopedRoutesDiscoveryService", "DeltaScopedRoutes") => (Delta, Some(Scope)),
+        // There is no other way to speak it.
+        ("route.v3.VirtualHostDiscoveryService", "DeltaVirtualHosts") => (Delta, Some(VirtualHost)),
         ("status.v3.ClientStatusDiscoveryService", _) => return Some(Called::Status),
         ("load_stats.v3.LoadReportingService", _) => return Some(Called::Loads),
         _ => return None,

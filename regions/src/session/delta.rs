@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::pending::TypeState;
 use super::subscription::{MAX_NAMES, SubscriptionError};
+use crate::resource::ResourceType;
 use crate::snapshot::Snapshot;
 
 /// Subscriptions count even in a request whose nonce is outdated. `known` counts in the first request of a type only:
@@ -12,13 +13,17 @@ pub(super) fn subscribe(
     state: &mut TypeState,
     subscribe: Vec<String>,
     unsubscribe: Vec<String>,
-    known: HashMap<String, String>,
+    mut known: HashMap<String, String>,
     target: Option<&Snapshot>,
 ) -> Result<(), SubscriptionError> {
     let view = target.map(|snapshot| snapshot.of(state.resource_type()));
     let first = !state.subscription.is_open();
     if first && known.len() > MAX_NAMES {
-        return Err(SubscriptionError::TooManyNames(state.resource_type()));
+        // Hosts that are there are few, so they may as well be sent again.
+        match state.resource_type() {
+            ResourceType::VirtualHost => known.clear(),
+            other => return Err(SubscriptionError::TooManyNames(other)),
+        }
     }
     let changed = state.subscription.change(subscribe, unsubscribe, view)?;
     if first {

@@ -8,9 +8,10 @@
 //! the newest snapshot, so a slow client skips what was outdated before it could be sent. At most one response of a
 //! type waits for its ACK; what happens meanwhile is the next response.
 //!
-//! Order, for one change: clusters, load assignments, endpoints, listeners, scopes, routes; then, once the client has
+//! Order, for one change: clusters, load assignments, endpoints, listeners, scopes, routes, virtual hosts; then, once the client has
 //! acknowledged that nothing refers to them any more, the removal of load assignments and clusters.
 
+mod aliases;
 mod delta;
 mod held;
 mod pending;
@@ -33,7 +34,7 @@ use pending::TypeState;
 pub use held::{Held, Inspection, State};
 pub use request::{Ask, Request};
 pub use status::{MAX_ERROR_LEN, TypeStatus};
-pub use subscription::{MAX_NAME_LEN, MAX_NAMES, SubscriptionError};
+pub use subscription::{MAX_HOSTS, MAX_NAME_LEN, MAX_NAMES, SubscriptionError};
 
 /// The two ways to speak xDS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,13 +159,13 @@ impl Session {
         let Some(target) = self.target.clone() else { return Ok(Vec::new()) };
         let nonce = &mut self.last_nonce;
         let mut out = Vec::new();
-        let [clusters, assignments, endpoints, listeners, scopes, routes] = &mut self.types;
+        let [clusters, assignments, endpoints, listeners, scopes, routes, hosts] = &mut self.types;
 
         out.extend(clusters.advance(&target, false, nonce)?);
         // A cluster that Envoy is given, new or changed, is of no use before its load assignment comes *after* it. For a
         // cluster that it had before it does not even ask.
         for load in clusters.take_fresh() {
-            if target.of(ResourceType::Assignment).get(&load).is_some() {
+            if target.kept(ResourceType::Assignment, &load).is_some() {
                 assignments.owe(load);
             }
         }
@@ -183,8 +184,9 @@ impl Session {
             out.extend(listeners.advance(&target, false, nonce)?);
             out.extend(scopes.advance(&target, false, nonce)?);
             out.extend(routes.advance(&target, false, nonce)?);
+            out.extend(hosts.advance(&target, false, nonce)?);
         }
-        if [listeners, scopes, routes].into_iter().all(|state| state.is_settled(&target)) {
+        if [listeners, scopes, routes, hosts].into_iter().all(|state| state.is_settled(&target)) {
             out.extend(assignments.release(&target, nonce));
             out.extend(clusters.release(&target, nonce));
         }

@@ -215,10 +215,9 @@ impl TypeState {
         self.known = HashMap::new();
         self.forced.clear();
         let owed = std::mem::take(&mut self.owed);
-        let view = target.of(self.resource_type);
-        self.retained.retain(|name, _| view.get(name).is_none());
+        self.retained.retain(|name, _| target.kept(self.resource_type, name).is_none());
         if self.rejected.len() > MAX_REJECTED {
-            self.rejected.retain(|name, _| view.get(name).is_some());
+            self.rejected.retain(|name, _| target.kept(self.resource_type, name).is_some());
         }
         let must_answer = std::mem::take(&mut self.must_answer);
         // State of the world has no way to say "there is no such thing" but this, which Envoy passes over; it is answered

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::aliases::Aliases;
 use crate::interest::Interest;
 use crate::resource::ResourceType;
 use crate::snapshot::View;
@@ -10,6 +11,9 @@ use crate::translate::leds;
 
 /// Names that one stream may want of one type. Each costs the stream about 30 bytes.
 pub const MAX_NAMES: usize = 200_000;
+/// Virtual hosts are named by whoever calls a proxy, so there is no end to them. With more than this, and more than twice
+/// those that are there, the others are forgotten once they were answered: Envoy asks again at the next such request.
+pub const MAX_HOSTS: usize = 10_000;
 /// Longest name, in bytes. Ours are at most 160.
 pub const MAX_NAME_LEN: usize = 1_024;
 /// "All there is."
@@ -33,6 +37,9 @@ pub(super) struct Subscription {
     /// Once any name was given, an empty list no longer means everything.
     named: bool,
     names: BTreeSet<Arc<str>>,
+    aliases: Aliases,
+    /// With more names than this, see [`MAX_HOSTS`].
+    forget_at: usize,
 }
 
 /// What a request changed.
@@ -48,7 +55,17 @@ pub(super) struct Changed {
 
 impl Subscription {
     pub(super) fn new(resource_type: ResourceType, interest: Arc<Interest>) -> Self {
-        Self { resource_type, interest, opened: false, wildcard: false, named: false, names: BTreeSet::new() }
+        let forget_at = if resource_type == ResourceType::VirtualHost { MAX_HOSTS } else { usize::MAX };
+        Self {
+            resource_type,
+            interest,
+            opened: false,
+            wildcard: false,
+            named: false,
+            names: BTreeSet::new(),
+            aliases: Aliases::default(),
+            forget_at,
+        }
     }
 
     /// Whether the client ever sent a request of this type.
@@ -75,6 +92,11 @@ impl Subscription {
         &self.names
     }
 
+    /// Names under which the client wants this, its own excepted.
+    pub(super) fn aliases_of(&self, origin: &str) -> impl Iterator<Item = &Arc<str>> {
+        self.aliases.of(origin)
+    }
+
     /// State of the world: `names` is all that is wanted. None at all means everything, if that is possible for the type
     /// and no name was ever given before (the legacy form of the wildcard).
     pub(super) fn set(&mut self, names: Vec<String>, view: Option<&View>) -> Result<Changed, SubscriptionError> {
@@ -93,6 +115,9 @@ impl Subscription {
             less: (self.wildcard && !wildcard) || self.names.difference(&names).next().is_some(),
         };
         self.wildcard = wildcard;
+        for name in self.names.difference(&names) {
+            self.aliases.remove(self.resource_type, name);
+        }
         self.names = names;
         self.tell(&changed);
         Ok(changed)
@@ -116,6 +141,7 @@ impl Subscription {
                 self.wildcard = false;
             } else if let Some(name) = self.names.take(&*name) {
                 changed.less = true;
+                self.aliases.remove(self.resource_type, &name);
                 // Under the wildcard the client still has a claim to it, and must be told where it stands.
                 if self.wildcard {
                     changed.asked.push(name);
@@ -134,6 +160,9 @@ impl Subscription {
         }
         self.wildcard |= legacy;
         changed.all |= self.wildcard && !was_wildcard;
+        if self.names.len() > self.forget_at {
+            self.forget(&changed.asked, view);
+        }
         if self.names.len() > MAX_NAMES {
             return Err(SubscriptionError::TooManyNames(self.resource_type));
         }
@@ -141,9 +170,28 @@ impl Subscription {
         Ok(changed)
     }
 
-    fn tell(&self, changed: &Changed) {
+    /// Forgets what is not there, except what was asked for just now, unless that is too much.
+    fn forget(&mut self, asked: &[Arc<str>], view: Option<&View>) {
+        let Some(view) = view else { return };
+        let asked: BTreeSet<_> = asked.iter().filter(|_| self.names.len() <= MAX_NAMES).collect();
+        let keep = |name: &Arc<str>| asked.contains(name) || view.kept(self.resource_type, name).is_some();
+        let (kept, forgotten) = std::mem::take(&mut self.names).into_iter().partition(keep);
+        self.names = kept;
+        self.forget_at = MAX_HOSTS.max(2 * self.names.len());
+        let forgotten: BTreeSet<Arc<str>> = forgotten;
+        forgotten.iter().for_each(|name| self.aliases.remove(self.resource_type, name));
+    }
+
+    fn tell(&mut self, changed: &Changed) {
         self.interest.set_star(self.resource_type, self.wildcard);
-        changed.asked.iter().for_each(|name| self.interest.add(self.resource_type, name));
+        for name in &changed.asked {
+            self.interest.add(self.resource_type, name);
+            if self.names.contains(name)
+                && let Some(origin) = self.aliases.add(self.resource_type, name)
+            {
+                self.interest.add(self.resource_type, &origin);
+            }
+        }
     }
 }
 

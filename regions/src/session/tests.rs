@@ -7,6 +7,8 @@ mod model;
 mod on_demand;
 mod order;
 mod sotw;
+mod vhds;
+mod xdstp;
 
 use std::collections::HashMap;
 
@@ -181,7 +183,7 @@ pub(super) fn short(name: &str) -> String {
 fn long(name: &str) -> String {
     match name {
         "*" | "egress" => name.to_owned(),
-        name if name.contains(['|', ':']) => name.to_owned(),
+        name if name.contains(['|', ':', '/']) => name.to_owned(),
         name => format!("outbound|80||{name}.shop.svc.cluster.local"),
     }
 }

@@ -100,10 +100,18 @@ pub fn tcp_vip_on_demand(vip: SocketAddr) -> Resource {
 }
 
 /// `egress`: plain HTTP for clients that are not intercepted; `Host` says where to.
-pub fn egress(listen: IpAddr, on_demand: bool) -> Resource {
+/// Where to is found by scope or, with `vhds`, asked for when it is needed.
+pub fn egress(listen: IpAddr, on_demand: bool, vhds: bool) -> Resource {
     let mut listener = named(names::EGRESS.to_owned(), SocketAddr::new(listen, EGRESS_PORT));
-    let mut manager =
-        http_manager("egress", vec![header(":authority", ".", 0), header(":authority", ".", 1)], on_demand);
+    let key = vec![header(":authority", ".", 0), header(":authority", ".", 1)];
+    let mut manager = http_manager(names::EGRESS, key, on_demand);
+    if vhds {
+        let table = hcm::Rds { route_config_name: names::EGRESS.to_owned(), config_source: ads() };
+        manager.route_specifier = Some(hcm::http_connection_manager::RouteSpecifier::Rds(table));
+        if !on_demand {
+            manager.http_filters.insert(0, fetch(OnDemand::default()));
+        }
+    }
     manager.strip_trailing_host_dot = true;
     listener.filter_chains = vec![chain("http", None, http_filter(&manager))];
     encode(listener)
@@ -229,9 +237,13 @@ fn http_manager(name: &str, key: Vec<FragmentBuilder>, on_demand: bool) -> hcm::
 
 /// Holds a request back until the cluster of its route was fetched.
 fn fetch_cluster() -> hcm::HttpFilter {
-    let config = OnDemand {
+    fetch(OnDemand {
         odcds: Some(OnDemandCds { source: ads(), timeout: duration(ON_DEMAND_TIMEOUT), ..OnDemandCds::default() }),
-    };
+    })
+}
+
+/// Holds a request back until its virtual host was fetched, and what else is said here.
+fn fetch(config: OnDemand) -> hcm::HttpFilter {
     http("envoy.filters.http.on_demand", any(&config))
 }
 

@@ -12,6 +12,7 @@ pub mod names;
 mod proto;
 mod retry;
 pub mod route;
+pub mod vhds;
 
 /// The port that transparently intercepted connections are redirected to (Istio's number).
 pub const INTERCEPT_PORT: u16 = 15_001;

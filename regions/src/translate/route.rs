@@ -40,8 +40,7 @@ pub fn vip_scope(service: &ServiceKey, port: u16, index: usize, vip: IpAddr) -> 
 /// `<name>.<ns>[.svc[.cluster.local]]` means the lowest port that speaks HTTP, or the lowest of all if none says so:
 /// who sends HTTP to this listener vouches for it. `:<port>` after any of the three spellings means that port.
 pub fn egress_scopes(service: &ServiceKey, ports: &[RoutedPort]) -> Vec<Resource> {
-    let http = ports.iter().find(|port| port.app != AppProtocol::Tcp);
-    let Some(default) = http.or(ports.first()) else { return Vec::new() };
+    let Some(default) = default_port(ports) else { return Vec::new() };
     let short = format!("{}.{}", service.name, service.namespace);
     let middle = format!("{short}.svc");
     let long = service.dns_name();
@@ -64,6 +63,11 @@ pub fn egress_scopes(service: &ServiceKey, ports: &[RoutedPort]) -> Vec<Resource
     scopes
 }
 
+/// The port that a host without one means.
+pub(super) fn default_port(ports: &[RoutedPort]) -> Option<&RoutedPort> {
+    ports.iter().find(|port| port.app != AppProtocol::Tcp).or(ports.first())
+}
+
 fn scope(name: String, key: Vec<String>, table: pb::RouteConfiguration) -> Resource {
     let fragments = key.into_iter().map(|text| Fragment { r#type: Some(fragment::Type::StringKey(text)) }).collect();
     let message = pb::ScopedRouteConfiguration {
@@ -81,7 +85,7 @@ fn port_table(service: &ServiceKey, port: u16) -> pb::RouteConfiguration {
     table_of(names::outbound(port, service), vec![host])
 }
 
-fn table_of(name: String, virtual_hosts: Vec<pb::VirtualHost>) -> pb::RouteConfiguration {
+pub(super) fn table_of(name: String, virtual_hosts: Vec<pb::VirtualHost>) -> pb::RouteConfiguration {
     pb::RouteConfiguration {
         name,
         virtual_hosts,
@@ -92,7 +96,7 @@ fn table_of(name: String, virtual_hosts: Vec<pb::VirtualHost>) -> pb::RouteConfi
     }
 }
 
-fn virtual_host(service: &ServiceKey, port: u16, domains: Vec<String>) -> pb::VirtualHost {
+pub(super) fn virtual_host(service: &ServiceKey, port: u16, domains: Vec<String>) -> pb::VirtualHost {
     let cluster = names::outbound(port, service);
     let route = pb::Route {
         r#match: Some(pb::RouteMatch {

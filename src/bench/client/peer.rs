@@ -288,7 +288,7 @@ struct Changed {
 
 fn pick_mut<T>(
     resource_type: ResourceType,
-    [clusters, assignments, endpoints, listeners, scopes, routes]: &mut [T; TYPES],
+    [clusters, assignments, endpoints, listeners, scopes, routes, hosts]: &mut [T; TYPES],
 ) -> &mut T {
     match resource_type {
         Cluster => clusters,
@@ -297,6 +297,7 @@ fn pick_mut<T>(
         Listener => listeners,
         Scope => scopes,
         ResourceType::Route => routes,
+        ResourceType::VirtualHost => hosts,
     }
 }
 

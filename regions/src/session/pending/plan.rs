@@ -19,7 +19,8 @@ pub(super) struct Plan {
     pub(super) gone: Vec<Resource>,
 }
 
-/// What happened to one name since the cursor.
+/// What happened to one name, or to what it is another name for, since the cursor.
+#[derive(Clone, Copy)]
 struct Step<'a> {
     /// A wildcard covers it.
     star: bool,
@@ -97,18 +98,28 @@ impl TypeState {
             if !(forced || self.subscription.wants(name, star) || (owed && eager)) {
                 continue;
             }
-            match (view.get(name), step) {
+            match (target.kept(self.resource_type, name), step) {
                 (Some(is), Some(step)) if step.had == Some(is.version()) && !forced && !owed => {}
-                (Some(is), _) => plan.send.push(is.clone()),
+                (Some(is), _) => plan.send.extend(self.called(is, name, target)),
                 (None, _) if forced => match target.find(self.resource_type, name) {
                     Some(stand_in) => plan.send.push(stand_in),
                     None => plan.missing.push(name.clone()),
                 },
-                (None, Some(Step { had: Some(_), was: Was::There(old), .. })) => plan.gone.push(old.clone()),
+                (None, Some(Step { had: Some(_), was: Was::There(old), .. })) => {
+                    plan.gone.extend(self.called(old, name, target));
+                }
                 (None, _) => {}
             }
         }
         Ok(plan)
+    }
+
+    /// A resource under the name that the client has for it.
+    fn called(&self, resource: &Resource, name: &str, target: &Snapshot) -> Option<Resource> {
+        if &**resource.name() == name {
+            return Some(resource.clone());
+        }
+        target.rename(self.resource_type, resource, name)
     }
 
     /// The names that were asked for, collections as what is in them.
@@ -119,7 +130,7 @@ impl TypeState {
         names.into_iter().chain(under.map(Resource::name)).collect()
     }
 
-    fn steps<'a>(&self, cursor: u64, target: &'a Snapshot) -> Result<Steps<'a>, Refusal> {
+    fn steps<'a>(&'a self, cursor: u64, target: &'a Snapshot) -> Result<Steps<'a>, Refusal> {
         let view = target.of(self.resource_type);
         let mut steps = Steps::new();
         if view.changed_at() <= cursor {
@@ -132,22 +143,26 @@ impl TypeState {
             step.star |= star;
             step.had = change.was.version();
         }
+        let aliases = steps.iter().flat_map(|(origin, step)| {
+            self.subscription.aliases_of(origin).map(|name| (name, Step { star: false, ..*step }))
+        });
+        let aliases: Vec<_> = aliases.collect();
+        steps.extend(aliases);
         Ok(steps)
     }
 
     /// The log has forgotten, or the class takes its resources from elsewhere now. A client of incremental xDS that
     /// follows everything comes back and says what it has; the others are sent all they want.
-    fn steps_untold<'a>(&self, target: &'a Snapshot) -> Result<Steps<'a>, Refusal> {
+    fn steps_untold<'a>(&'a self, target: &'a Snapshot) -> Result<Steps<'a>, Refusal> {
         let view = target.of(self.resource_type);
         let wildcard = self.subscription.is_wildcard();
         if self.variant == Variant::Delta && wildcard {
             return Err(Refusal::TooFarBehind);
         }
-        let stars = view.iter().filter(|_| wildcard).map(|resource| (true, resource));
-        let named =
-            self.subscription.names().iter().filter_map(|name| view.get(name)).map(|resource| (false, resource));
-        let step =
-            |(star, resource): (bool, &'a Resource)| (resource.name(), Step { star, had: None, was: &Was::Nothing });
+        let stars = view.iter().filter(|_| wildcard).map(|resource| (true, resource.name()));
+        let named = self.subscription.names().iter();
+        let named = named.filter(|name| target.kept(self.resource_type, name).is_some()).map(|name| (false, name));
+        let step = |(star, name): (bool, &'a Arc<str>)| (name, Step { star, had: None, was: &Was::Nothing });
         Ok(stars.chain(named).map(step).collect())
     }
 }
