@@ -14,6 +14,7 @@ mod effects;
 mod engine;
 mod failover;
 mod federate;
+pub mod few;
 mod members;
 mod merge;
 mod mirror;

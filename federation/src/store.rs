@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::change::{Change, Delta, Epoch, LinkChange, MemberChanges, Object};
+use crate::few::Few;
 use crate::model::{
     ClusterUid, Export, Namespace, NamespaceObject, Node, Service, ServiceCidr, ServiceKey, Slice, SliceKey, Time,
 };
@@ -22,7 +23,7 @@ pub(crate) struct ClusterState {
     pub services: HashMap<ServiceKey, Service>,
     pub service_names: BTreeMap<Namespace, BTreeSet<Arc<str>>>,
     pub slices: HashMap<SliceKey, Slice>,
-    pub slices_of: HashMap<ServiceKey, BTreeSet<Arc<str>>>,
+    pub slices_of: HashMap<ServiceKey, Few<Arc<str>>>,
     pub nodes: BTreeMap<Arc<str>, Node>,
     pub service_cidrs: BTreeMap<Arc<str>, ServiceCidr>,
     pub exports: HashMap<ServiceKey, Export>,
@@ -232,11 +233,16 @@ impl ClusterState {
         apply_table(delta, &mut self.slices, |key, old, new| {
             if let Some(old) = old {
                 touched.services.insert(old.service.clone());
-                index(slices_of, old.service.clone(), &key.name, false);
+                if let Some(slices) = slices_of.get_mut(&old.service) {
+                    slices.remove(&key.name);
+                    if slices.is_empty() {
+                        slices_of.remove(&old.service);
+                    }
+                }
             }
             if let Some(new) = new {
                 touched.services.insert(new.service.clone());
-                index(slices_of, new.service.clone(), &key.name, true);
+                slices_of.entry(new.service.clone()).or_default().insert(key.name.clone());
             }
         });
     }
@@ -250,7 +256,7 @@ impl ClusterState {
 
     /// The slices of a service, in the order of their names.
     pub fn slices_of<'a>(&'a self, service: &'a ServiceKey) -> impl Iterator<Item = &'a Slice> {
-        self.slices_of.get(service).into_iter().flatten().filter_map(|name| {
+        self.slices_of.get(service).into_iter().flat_map(Few::iter).filter_map(|name| {
             // A slice lives in its service's namespace; the API allows nothing else.
             self.slices.get(&SliceKey { namespace: service.namespace.clone(), name: name.clone() })
         })
@@ -336,18 +342,14 @@ fn put<T: Object + PartialEq, M: Table<T::Key, T>>(
     changed(&key, old.as_ref(), table.peek(&key));
 }
 
-fn index<K, M>(map: &mut M, key: K, name: &Arc<str>, present: bool)
-where
-    K: Clone,
-    M: Table<K, BTreeSet<Arc<str>>>,
-{
-    let mut names = map.take(&key).unwrap_or_default();
+fn index(map: &mut BTreeMap<Namespace, BTreeSet<Arc<str>>>, key: Namespace, name: &Arc<str>, present: bool) {
+    let mut names = map.remove(&key).unwrap_or_default();
     if present {
         names.insert(name.clone());
     } else {
         names.remove(name);
     }
     if !names.is_empty() {
-        map.replace(key, names);
+        map.insert(key, names);
     }
 }

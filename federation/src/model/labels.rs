@@ -3,19 +3,35 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Labels of one object. The edge bounds their number and size.
+/// Labels of one object. The edge bounds their number and size. Sorted, and no larger than they need be: every object
+/// has some.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Labels(pub BTreeMap<Arc<str>, Arc<str>>);
+pub struct Labels(Box<[(Arc<str>, Arc<str>)]>);
 
 impl Labels {
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.0.get(key).map(|value| &**value)
+        let at = self.0.binary_search_by(|(known, _)| (**known).cmp(key)).ok()?;
+        self.0.get(at).map(|(_, value)| &**value)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, value)| (&**key, &**value))
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
 impl<'a> FromIterator<(&'a str, &'a str)> for Labels {
     fn from_iter<I: IntoIterator<Item = (&'a str, &'a str)>>(pairs: I) -> Self {
-        Self(pairs.into_iter().map(|(key, value)| (Arc::from(key), Arc::from(value))).collect())
+        // The last value of a key is its value.
+        let sorted: BTreeMap<&str, &str> = pairs.into_iter().collect();
+        Self(sorted.into_iter().map(|(key, value)| (Arc::from(key), Arc::from(value))).collect())
     }
 }
 
@@ -27,11 +43,11 @@ pub struct Selector {
 
 impl Selector {
     pub fn matches(&self, labels: &Labels) -> bool {
-        self.match_labels.0.iter().all(|(key, value)| labels.0.get(key) == Some(value))
+        self.match_labels.iter().all(|(key, value)| labels.get(key) == Some(value))
     }
 
     /// How many pairs it asks for: the more, the more specific.
     pub fn specificity(&self) -> usize {
-        self.match_labels.0.len()
+        self.match_labels.len()
     }
 }

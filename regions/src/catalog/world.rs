@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use federation::few::Few;
 use federation::model::{ClusterId, Merged, Protocol, ServiceKey, Tier};
 use federation::view::is_weighted;
 use federation::{Effects, Topology, Vips};
@@ -32,7 +33,7 @@ pub(super) struct Face {
 #[derive(Default)]
 struct MemberVips {
     by_service: BTreeMap<ServiceKey, Arc<Vips>>,
-    claims: BTreeMap<IpAddr, BTreeSet<ServiceKey>>,
+    claims: BTreeMap<IpAddr, Few<ServiceKey>>,
 }
 
 /// What must be derived again.
@@ -101,7 +102,7 @@ impl World {
     pub(super) fn vips(&self, member: &ClusterId, key: &ServiceKey) -> Option<(&Vips, Vec<IpAddr>)> {
         let member = self.members.get(member)?;
         let vips = member.by_service.get(key)?;
-        let owns = |ip: &&IpAddr| member.claims.get(*ip).and_then(BTreeSet::first) == Some(key);
+        let owns = |ip: &&IpAddr| member.claims.get(*ip).and_then(Few::first) == Some(key);
         Some((vips, vips.ips.iter().filter(owns).copied().collect()))
     }
 

@@ -24,11 +24,11 @@ struct Part<'a> {
 
 /// `a=1,b=2` asks for both.
 fn selected(wanted: &Labels, have: &Labels) -> bool {
-    wanted.0.iter().all(|(key, value)| have.get(key) == Some(&**value))
+    wanted.iter().all(|(key, value)| have.get(key) == Some(value))
 }
 
 fn specificity(policy: &Policy) -> usize {
-    policy.namespaces.match_labels.0.len() + policy.services.match_labels.0.len()
+    policy.namespaces.match_labels.len() + policy.services.match_labels.len()
 }
 
 impl Oracle {

@@ -1,0 +1,41 @@
+//! A sorted set of few: a tree's first node alone has room for eleven, and there are tens of thousands of sets of one.
+
+/// A set kept as a sorted vector. Everything but finding is O(n): for handfuls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Few<T>(Vec<T>);
+
+impl<T> Default for Few<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T: Ord> Few<T> {
+    pub fn insert(&mut self, item: T) {
+        if let Err(at) = self.0.binary_search(&item) {
+            // Exactly as much as is needed: most of these stay as they are for ever.
+            self.0.reserve_exact(1);
+            self.0.insert(at, item);
+        }
+    }
+
+    pub fn remove(&mut self, item: &T) {
+        if let Ok(at) = self.0.binary_search(item) {
+            self.0.remove(at);
+        }
+    }
+
+    /// The least.
+    pub fn first(&self) -> Option<&T> {
+        self.0.first()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// In order.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.0.iter()
+    }
+}
