@@ -13,17 +13,16 @@ use envoy_types::pb::envoy::service::load_stats::v3::load_reporting_service_serv
 use envoy_types::pb::envoy::service::status::v3::client_status_discovery_service_server::ClientStatusDiscoveryServiceServer;
 use futures::future::Either;
 use http_body::Body;
-use prost::Message;
+use tonic::Status;
 use tonic::body::Body as GrpcBody;
-use tonic::{Status, Streaming};
 use tower::Service;
 
 use super::Shared;
 use super::body::{Mailbox, StreamBody};
-use super::codec::{MAX_REQUEST_LEN, RequestDecoder};
 use super::csds::Csds;
 use super::lrs::{Lrs, MAX_REPORT_LEN};
 use super::method::{Called, Method, called};
+use super::requests::Requests;
 use super::stream::{self, Incoming};
 use super::transport::Peer;
 use crate::session::Variant;
@@ -65,14 +64,13 @@ impl AdsService {
 
     fn stream<Req, B>(&self, method: Method, peer: Peer, request: http::Request<B>) -> http::Response<GrpcBody>
     where
-        Req: Incoming + Message + Default,
+        Req: Incoming,
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let decoder = RequestDecoder::<Req>::new();
-        let requests = Streaming::new_request(decoder, request.into_body(), None, Some(MAX_REQUEST_LEN));
+        let requests = Requests::new(request.into_body());
         let mailbox = Mailbox::default();
-        let driver = Box::pin(stream::run(method, peer, requests, mailbox.clone(), self.shared.clone()));
+        let driver = Box::pin(stream::run::<Req>(method, peer, requests, mailbox.clone(), self.shared.clone()));
         let mut response = http::Response::new(GrpcBody::new(StreamBody::new(mailbox, driver)));
         let content_type = http::HeaderValue::from_static("application/grpc");
         response.headers_mut().insert(http::header::CONTENT_TYPE, content_type);

@@ -1,45 +1,21 @@
-//! Requests are decoded by prost; responses are written by hand, because almost all of their bytes exist already.
+//! Responses are written by hand, because almost all of their bytes exist already.
 
-use std::marker::PhantomData;
 use std::sync::Arc;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use envoy_types::pb::envoy::service::discovery::v3::{ResourceError, ResourceName};
 use envoy_types::pb::google::rpc;
 use prost::Message;
-use tonic::codec::{DecodeBuf, Decoder};
-use tonic::{Code, Status};
+use tonic::Code;
 
 use crate::resource::{Resource, field_len, put_field, put_head, version_text};
 use crate::session::{Response, Variant, nonce_text};
 
-/// Largest request, in bytes. Envoy names everything it knows when it reconnects: tens of bytes for each resource.
-pub const MAX_REQUEST_LEN: usize = 64 << 20;
 /// A response is written in pieces of about this size, so that a reader who stops costs no more than one of them,
 /// however large the response is.
 pub const CHUNK_LEN: usize = 32 << 10;
 /// The head of a gRPC message: a flag for compression, and the length (gRPC over HTTP/2, "Length-Prefixed-Message").
-const GRPC_HEAD_LEN: usize = 5;
-
-pub(super) struct RequestDecoder<Req>(PhantomData<fn() -> Req>);
-
-impl<Req> RequestDecoder<Req> {
-    pub(super) fn new() -> Self {
-        Self(PhantomData)
-    }
-}
-
-impl<Req: Message + Default> Decoder for RequestDecoder<Req> {
-    type Item = Req;
-    type Error = Status;
-
-    fn decode(&mut self, src: &mut DecodeBuf<'_>) -> Result<Option<Req>, Status> {
-        let length = src.remaining();
-        Req::decode(src).map(Some).map_err(|error| {
-            Status::invalid_argument(format!("a request of {length} bytes is not a discovery request: {error}"))
-        })
-    }
-}
+pub(super) const GRPC_HEAD_LEN: usize = 5;
 
 // Field numbers shared by DiscoveryResponse and DeltaDiscoveryResponse, unless said otherwise.
 const VERSION: u32 = 1;

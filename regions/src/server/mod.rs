@@ -8,6 +8,7 @@ mod csds;
 mod lrs;
 mod method;
 mod open;
+mod requests;
 mod stream;
 mod streams;
 mod transport;
@@ -24,8 +25,8 @@ use crate::stats::Stats;
 
 pub use admission::Admission;
 pub use ads::AdsService;
-pub use codec::MAX_REQUEST_LEN;
 pub use lrs::{ClusterLoad, LoadReport, Loads, LocalityLoad};
+pub use requests::MAX_REQUEST_LEN;
 pub use streams::{Complaint, Complaints, StreamInfo, Streams, Unanswered};
 pub use transport::{Limits, Listening, Peer, TlsSource};
 

@@ -5,9 +5,10 @@ use std::pin::pin;
 
 use envoy_types::pb::envoy::config::core::v3::Node;
 use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DiscoveryRequest};
+use prost::Message;
 use tokio::sync::OwnedSemaphorePermit;
-use tonic::{Code, Status, Streaming};
-use tracing::{debug, info, warn};
+use tonic::Status;
+use tracing::{debug, warn};
 
 use super::Shared;
 use super::admission::PATIENCE;
@@ -15,6 +16,7 @@ use super::body::Mailbox;
 use super::codec::Writer;
 use super::method::Method;
 use super::open::Open;
+use super::requests::Requests;
 use super::streams::Entry;
 use super::transport::Peer;
 use crate::catalog::{ClassSubscription, OpenError};
@@ -23,7 +25,7 @@ use crate::resource::{ResourceType, TYPES};
 use crate::session::{Heard, Refusal, Request, Session};
 
 /// A request off the wire.
-pub(super) trait Incoming: Send + Sized + 'static {
+pub(super) trait Incoming: Message + Default + 'static {
     fn node(&self) -> Option<&Node>;
     fn type_url(&mut self) -> &mut String;
     fn read(self) -> Result<Option<Request>, Refusal>;
@@ -57,7 +59,7 @@ impl Incoming for DeltaDiscoveryRequest {
 pub(super) async fn run<Req: Incoming>(
     method: Method,
     peer: Peer,
-    mut requests: Streaming<Req>,
+    mut requests: Requests,
     mailbox: Mailbox,
     shared: Shared,
 ) -> Status {
@@ -77,7 +79,7 @@ pub(super) async fn run<Req: Incoming>(
     let end = tokio::select! {
         biased;
         () = drained => None,
-        end = stream.serve(&mut requests) => Some(end),
+        end = stream.serve::<Req>(&mut requests) => Some(end),
     };
     let end = match end {
         Some(end) => end,
@@ -101,11 +103,11 @@ struct Stream {
 }
 
 impl Stream {
-    async fn serve<Req: Incoming>(&mut self, requests: &mut Streaming<Req>) -> Result<(), Status> {
+    async fn serve<Req: Incoming>(&mut self, requests: &mut Requests) -> Result<(), Status> {
         // Before anything is read: what waits for its turn costs no more than its flow-control window.
         let mut place = self.shared.admission.enter().await;
         // Nothing is known before the first request says who it is.
-        let Some(first) = next(requests).await? else { return Ok(()) };
+        let Some(first) = requests.next::<Req>().await? else { return Ok(()) };
         let client = self.session.identify(first.node(), &self.shared.defaults).map_err(refuse)?;
         let Some(client) = client else { return Ok(()) };
         self.subscription = Some(self.open(&client).await?);
@@ -119,7 +121,7 @@ impl Stream {
             self.entry.answer(&self.session);
             let interest = self.session.interest().clone();
             tokio::select! {
-                request = next(requests) => match request? {
+                request = requests.next::<Req>() => match request? {
                     Some(request) => {
                         self.session.identify(request.node(), &self.shared.defaults).map_err(refuse)?;
                         self.hear(request)?;
@@ -210,18 +212,6 @@ impl Stream {
 
 fn leave(place: &mut Option<OwnedSemaphorePermit>) {
     *place = None;
-}
-
-/// The next request, or none if the client is gone. An error is one that it should hear.
-async fn next<Req>(requests: &mut Streaming<Req>) -> Result<Option<Req>, Status> {
-    requests.message().await.or_else(|status| match status.code() {
-        // What does not decode, or is too long.
-        Code::InvalidArgument | Code::OutOfRange | Code::ResourceExhausted | Code::Unimplemented => Err(status),
-        code => {
-            info!(?code, message = status.message(), "stream broke");
-            Ok(None)
-        }
-    })
 }
 
 fn refuse(refusal: Refusal) -> Status {

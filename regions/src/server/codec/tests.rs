@@ -1,3 +1,4 @@
+use bytes::Buf;
 use envoy_types::pb::envoy::config::cluster::v3::Cluster;
 use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryResponse, DiscoveryResponse};
 use proptest::prelude::*;

@@ -15,7 +15,7 @@ use prost::Message;
 
 use super::*;
 use crate::class::Client;
-use crate::server::codec::RequestDecoder;
+use crate::server::requests::Requests;
 use crate::server::stream::Incoming;
 use crate::session::{Request, Session, Variant};
 use crate::snapshot::Snapshot;
@@ -128,13 +128,15 @@ fn changes() -> impl Strategy<Value = Vec<(prop::sample::Index, u8)>> {
 }
 
 /// Reads all of a body as the server does, and does with each request what a stream would do. Returns how many were served.
-fn read<Req: Incoming + Message + Default>(variant: Variant, body: Vec<u8>) -> usize {
+fn read<Req: Incoming>(variant: Variant, body: Vec<u8>) -> usize {
     let body = Full::new(Bytes::from(body));
-    let mut requests = Streaming::new_request(RequestDecoder::<Req>::new(), body, None, Some(MAX_REQUEST_LEN));
+    let mut requests = Requests::new(body);
     let mut session = session(variant);
     let mut cx = Context::from_waker(Waker::noop());
     for served in 0.. {
-        let Poll::Ready(message) = pin!(requests.message()).poll(&mut cx) else { panic!("all of the body is there") };
+        let Poll::Ready(message) = pin!(requests.next::<Req>()).poll(&mut cx) else {
+            panic!("all of the body is there")
+        };
         let Ok(Some(request)) = message else { return served };
         if hear(&mut session, request).is_err() {
             return served;

@@ -128,6 +128,7 @@ fn builder(limits: &Limits, spawner: Spawner) -> http2::Builder<Spawner> {
         .keep_alive_interval(limits.keepalive_interval)
         .keep_alive_timeout(limits.keepalive_timeout)
         .max_concurrent_streams(limits.max_streams_per_connection)
+        .max_send_buf_size(limits.max_send_buffer)
         .initial_stream_window_size(limits.initial_stream_window)
         .initial_connection_window_size(limits.initial_connection_window);
     builder

@@ -26,9 +26,11 @@ pub struct Limits {
     /// How long a connection that was told to end may take. The end of the process takes no longer either.
     pub drain: Duration,
     /// What a client may send ahead of our reading it, in bytes, on one stream and on all. Envoy names everything it
-    /// knows when it reconnects.
+    /// knows when it reconnects, and when all do at once, this much of each waits in memory.
     pub initial_stream_window: u32,
     pub initial_connection_window: u32,
+    /// What is handed to a connection ahead of its sending it, in bytes a stream.
+    pub max_send_buffer: usize,
 }
 
 impl Default for Limits {
@@ -43,8 +45,9 @@ impl Default for Limits {
             max_connection_age: Duration::from_secs(30 * 60),
             age_jitter: 0.2,
             drain: Duration::from_secs(5),
-            initial_stream_window: 1 << 20,
-            initial_connection_window: 1 << 20,
+            initial_stream_window: 32 << 10,
+            initial_connection_window: 64 << 10,
+            max_send_buffer: 64 << 10,
         }
     }
 }

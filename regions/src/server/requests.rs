@@ -1,0 +1,150 @@
+//! Requests off a stream: gRPC's framing, and nothing that outlives a message. A proxy that comes back says everything it
+//! knows in a few hundred kilobytes, once; a buffer that stayed that large would be most of what a stream costs.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes, BytesMut};
+use http_body::Body;
+use prost::Message;
+use tonic::Status;
+
+use super::codec::GRPC_HEAD_LEN;
+
+/// Largest request, in bytes. Envoy names everything it knows when it reconnects: tens of bytes for each resource.
+pub const MAX_REQUEST_LEN: usize = 64 << 20;
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// What a client sends, one after another.
+pub(super) struct Requests {
+    body: Pin<Box<dyn Body<Data = Bytes, Error = Error> + Send>>,
+    partial: Partial,
+}
+
+/// A message of which some bytes are there.
+#[derive(Default)]
+struct Partial {
+    head: BytesMut,
+    /// The length that the head announced, once it is whole.
+    expected: Option<usize>,
+    pieces: BytesMut,
+    /// Bytes that came behind the last whole message.
+    rest: Bytes,
+}
+
+/// Why no further request can be read, if the client should hear of it.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub(super) enum ReadError {
+    #[error("a request is compressed (flag {0}); expected 0, since no encoding was offered")]
+    Compressed(u8),
+    #[error("a request has {0} bytes; expected at most {MAX_REQUEST_LEN}")]
+    TooLong(usize),
+    #[error("a request of {len} bytes is not a discovery request: {error}")]
+    Malformed { len: usize, error: prost::DecodeError },
+}
+
+impl From<ReadError> for Status {
+    fn from(error: ReadError) -> Self {
+        let text = error.to_string();
+        match error {
+            ReadError::Compressed(_) => Self::unimplemented(text),
+            ReadError::TooLong(_) => Self::out_of_range(text),
+            ReadError::Malformed { .. } => Self::invalid_argument(text),
+        }
+    }
+}
+
+impl Requests {
+    pub(super) fn new<B>(body: B) -> Self
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Error>,
+    {
+        Self { body: Box::pin(Boxed(Box::pin(body))), partial: Partial::default() }
+    }
+
+    /// The next request; `None` when the client has said all, or is gone.
+    pub(super) async fn next<Req: Message + Default>(&mut self) -> Result<Option<Req>, ReadError> {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    fn poll_next<Req: Message + Default>(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Req>, ReadError>> {
+        loop {
+            if let Some(message) = self.partial.message()? {
+                let len = message.len();
+                let decoded = Req::decode(message).map_err(|error| ReadError::Malformed { len, error })?;
+                return Poll::Ready(Ok(Some(decoded)));
+            }
+            match ready!(self.body.as_mut().poll_frame(cx)) {
+                Some(Ok(frame)) => self.partial.rest = frame.into_data().unwrap_or_default(),
+                Some(Err(error)) => {
+                    tracing::debug!(error = &*error, "the client is gone");
+                    return Poll::Ready(Ok(None));
+                }
+                None => return Poll::Ready(Ok(None)),
+            }
+        }
+    }
+}
+
+impl Partial {
+    /// Takes from what came behind the last message, until a message is whole or nothing is left.
+    fn message(&mut self) -> Result<Option<Bytes>, ReadError> {
+        let expected = match self.expected {
+            Some(expected) => expected,
+            None => {
+                let missing = GRPC_HEAD_LEN.saturating_sub(self.head.len()).min(self.rest.len());
+                self.head.extend_from_slice(&self.rest.split_to(missing));
+                if self.head.len() < GRPC_HEAD_LEN {
+                    return Ok(None);
+                }
+                let (flag, len) = (self.head.get_u8(), self.head.get_u32() as usize);
+                self.head = BytesMut::new();
+                if flag != 0 {
+                    return Err(ReadError::Compressed(flag));
+                }
+                if len > MAX_REQUEST_LEN {
+                    return Err(ReadError::TooLong(len));
+                }
+                self.expected = Some(len);
+                len
+            }
+        };
+        if self.pieces.is_empty() && self.rest.len() >= expected {
+            // The usual case: all in one frame, and nothing is copied.
+            self.expected = None;
+            return Ok(Some(self.rest.split_to(expected)));
+        }
+        let missing = expected.saturating_sub(self.pieces.len()).min(self.rest.len());
+        self.pieces.extend_from_slice(&self.rest.split_to(missing));
+        if self.pieces.len() < expected {
+            return Ok(None);
+        }
+        self.expected = None;
+        Ok(Some(std::mem::take(&mut self.pieces).freeze()))
+    }
+}
+
+/// A body with its error boxed.
+struct Boxed<B>(Pin<Box<B>>);
+
+impl<B> Body for Boxed<B>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Error>,
+{
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Error>>> {
+        self.0.as_mut().poll_frame(cx).map(|frame| frame.map(|frame| frame.map_err(Into::into)))
+    }
+}
+
+#[cfg(test)]
+mod tests;
