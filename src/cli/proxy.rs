@@ -6,7 +6,7 @@ use regions::resource::ResourceType;
 
 use super::output::{self, Format, OutputArgs};
 use super::{BadUsage, exit};
-use crate::proxy::view::{ProxyView, Sync};
+use crate::proxy::view::{Delivery, ProxyView};
 use crate::proxy::{Admin, ask_detail, ask_dump, ask_list, print_detail, print_list};
 
 /// Without NODE: all connected proxies. Exit 0: none rejects what it is sent; 1: some does, no such proxy, or a control
@@ -68,6 +68,6 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn code(worst: Option<Sync>) -> ExitCode {
-    if worst == Some(Sync::Rejected) { ExitCode::from(exit::PROBLEM) } else { exit::FINE }
+fn code(worst: Option<Delivery>) -> ExitCode {
+    if worst == Some(Delivery::Rejected) { ExitCode::from(exit::PROBLEM) } else { exit::FINE }
 }

@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 use comfy_table::Table;
 use jiff::Timestamp;
 
-use super::view::{ProxyDetail, ProxyView, Sync, TypeState};
+use super::view::{Delivery, ProxyDetail, ProxyView, TypeState};
 use crate::cli::{Format, table, table_lines};
 
 /// Resources shown one by one; the others are in `-o json`.
@@ -50,8 +50,8 @@ pub fn print_list(proxies: &[ProxyView], format: Format) {
         lines.add_row(row);
     }
     paint(&lines);
-    for proxy in proxies.iter().filter(|proxy| proxy.worst() == Some(Sync::Rejected)) {
-        for found in proxy.types.iter().filter(|found| found.state == Sync::Rejected) {
+    for proxy in proxies.iter().filter(|proxy| proxy.worst() == Some(Delivery::Rejected)) {
+        for found in proxy.types.iter().filter(|found| found.state == Delivery::Rejected) {
             if let Some(error) = &found.last_error {
                 anstream::println!("\n{} rejects {}: {}", plain(&proxy.node), found.kind, plain(&error.message));
             }
@@ -68,10 +68,10 @@ fn kinds(proxies: &[ProxyView]) -> Vec<&'static str> {
 
 fn shown(found: &TypeState) -> String {
     match found.state {
-        Sync::Synced => "SYNCED".to_owned(),
-        Sync::NotSent => "NOT_SENT".to_owned(),
-        Sync::Stale => "STALE".to_owned(),
-        Sync::Rejected => {
+        Delivery::Synced => "SYNCED".to_owned(),
+        Delivery::NotSent => "NOT_SENT".to_owned(),
+        Delivery::Stale => "STALE".to_owned(),
+        Delivery::Rejected => {
             format!("REJECTED({})", found.last_error.as_ref().map_or(found.nacks, |error| error.count))
         }
     }

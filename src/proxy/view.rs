@@ -42,7 +42,7 @@ pub struct ProxyView {
 pub struct TypeState {
     #[serde(rename = "type")]
     pub kind: String,
-    pub state: Sync,
+    pub state: Delivery,
     pub wildcard: bool,
     /// Names asked for one by one.
     pub names: u64,
@@ -58,10 +58,10 @@ pub struct TypeState {
     pub last_error: Option<Rejection>,
 }
 
-/// In order of how bad it is.
+/// How a type stands with a proxy, in order of how bad that is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Sync {
+pub enum Delivery {
     /// Asked for; what was sent was accepted.
     Synced,
     /// Asked for, and nothing was sent.
@@ -155,7 +155,7 @@ impl ProxyView {
     }
 
     /// How the proxy stands as a whole.
-    pub fn worst(&self) -> Option<Sync> {
+    pub fn worst(&self) -> Option<Delivery> {
         self.types.iter().map(|found| found.state).max()
     }
 }
@@ -189,7 +189,7 @@ impl TypeState {
     fn gone(resource_type: ResourceType, complaint: &Complaint) -> Self {
         Self {
             kind: resource_type.label().to_owned(),
-            state: if complaint.standing { Sync::Rejected } else { Sync::Synced },
+            state: if complaint.standing { Delivery::Rejected } else { Delivery::Synced },
             wildcard: false,
             names: 0,
             sent: 0,
@@ -203,12 +203,12 @@ impl TypeState {
     }
 }
 
-fn state(status: &TypeStatus) -> Sync {
+fn state(status: &TypeStatus) -> Delivery {
     match status {
-        TypeStatus { rejected: true, .. } => Sync::Rejected,
-        TypeStatus { outstanding: true, .. } => Sync::Stale,
-        TypeStatus { reached: true, .. } => Sync::Synced,
-        _ => Sync::NotSent,
+        TypeStatus { rejected: true, .. } => Delivery::Rejected,
+        TypeStatus { outstanding: true, .. } => Delivery::Stale,
+        TypeStatus { reached: true, .. } => Delivery::Synced,
+        _ => Delivery::NotSent,
     }
 }
 

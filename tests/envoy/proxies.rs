@@ -55,13 +55,11 @@ fn a_sidecar_is_shown_with_what_it_holds_and_what_it_sends() {
         envoy.wait_live(LIVE_LIMIT).await;
         redirect();
         let _backend = Backend::start(SocketAddr::new(POD, 8080), "pod").await;
-        for _ in 0..5 {
-            until(SocketAddr::new(VIP, 80), "web.shop", "pod").await;
-        }
 
         let admin = format!("--admin=http://{}", plane.admin());
-        // Envoy reports every ten seconds.
+        // Envoy reports every ten seconds, of clusters that it had before, what happened since.
         let detail = eventually("all is accepted, and load was reported", SOON, async || {
+            until(SocketAddr::new(VIP, 80), "web.shop", "pod").await;
             let output = run(&["proxy", "web-1", "-o", "json", &admin]).await;
             let detail: Value = serde_json::from_slice(&output.stdout).map_err(|error| error.to_string())?;
             let synced = output.status.code() == Some(0)
@@ -76,7 +74,7 @@ fn a_sidecar_is_shown_with_what_it_holds_and_what_it_sends() {
         assert_eq!(load["locality"], "eu/eu-a/eu-1");
         assert!(load["succeeded"].as_u64() >= Some(1), "{load:#}");
         let metrics = plane.metrics().await;
-        assert!(metrics["isthmus_xds_load_requests_total{outcome=\"succeeded\"}"] >= 5.0, "{metrics:?}");
+        assert!(metrics["isthmus_xds_load_requests_total{outcome=\"succeeded\"}"] >= 1.0, "{metrics:?}");
 
         // The dump is what Envoy says it holds, by type and name.
         let output = run(&["proxy", "web-1", "--dump", &admin]).await;

@@ -47,24 +47,24 @@ struct Reports {
 }
 
 impl Reports {
-    /// What there is to answer next: one thing, after the first request.
+    /// Takes in a report and says what the next one should hold. That is always the same, but has to be said each time:
+    /// for Envoy, "all clusters" are those that it has when it hears it, and clusters come and go.
     async fn next(mut self) -> Result<Option<(LoadStatsResponse, Self)>, Status> {
-        loop {
-            let request = tokio::select! {
-                biased;
-                _ = self.draining.wait_for(|draining| *draining) => {
-                    return Err(Status::unavailable("this control plane ends the connection in good order"));
-                }
-                request = self.requests.message() => request?,
-            };
-            let Some(request) = request else { return Ok(None) };
-            let Some(row) = &self.row else {
-                let node = identify(&request)?;
-                self.row.insert(self.loads.enter(node, self.stats.clone())).report(request, SystemTime::now());
-                return Ok(Some((wish(), self)));
-            };
-            row.report(request, SystemTime::now());
-        }
+        let request = tokio::select! {
+            biased;
+            _ = self.draining.wait_for(|draining| *draining) => {
+                return Err(Status::unavailable("this control plane ends the connection in good order"));
+            }
+            request = self.requests.message() => request?,
+        };
+        let Some(request) = request else { return Ok(None) };
+        let row = match self.row.take() {
+            Some(row) => row,
+            None => self.loads.enter(identify(&request)?, self.stats.clone()),
+        };
+        row.report(request, SystemTime::now());
+        self.row = Some(row);
+        Ok(Some((wish(), self)))
     }
 }
 

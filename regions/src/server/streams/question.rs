@@ -71,3 +71,26 @@ pub(super) async fn wait(answered: oneshot::Receiver<Inspection>) -> Result<Insp
         Err(_) => Err(Unanswered::Silent),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::Variant;
+
+    #[tokio::test(start_paused = true)]
+    async fn questions_are_bounded_and_nobody_waits_for_ever() {
+        let session = Session::new(Variant::Delta);
+        let questions = Questions::new(session.interest().clone());
+        let asked = (0..MAX_WAITING).map(|_| questions.put().expect("room")).collect::<Vec<_>>();
+        assert_eq!(questions.put().err(), Some(Unanswered::TooMany));
+        drop(asked);
+        let silent = questions.put().expect("room again: nobody waits for the others");
+        assert_eq!(wait(silent).await.err(), Some(Unanswered::Silent));
+        let answered = questions.put().expect("room");
+        questions.answer(&session);
+        assert!(wait(answered).await.is_ok());
+        let late = questions.put().expect("room");
+        questions.close();
+        assert_eq!(wait(late).await.err(), Some(Unanswered::Ended));
+    }
+}
