@@ -8,12 +8,13 @@ use super::world::world;
 use crate::harness::run;
 
 /// Every command of the surface that there is, with a flag that its help must name.
-const COMMANDS: [(&str, &str); 7] = [
+const COMMANDS: [(&str, &str); 8] = [
     ("demo", "--for"),
     ("controller", "--mirror-out"),
     ("region", "--xds"),
     ("check", "--add"),
     ("status", "--admin"),
+    ("proxy", "--dump"),
     ("bench", "--services"),
     ("manifests", "member-rbac"),
 ];
