@@ -68,6 +68,7 @@ async fn load(plan: &Plan, format: Format) -> anyhow::Result<ExitCode> {
 
 /// What was finished stays in the document, whatever happens to the rest.
 async fn run_all(plan: &Plan, document: &mut Document, others: &Others) -> Result<(), BenchError> {
+    report::progress("a server starts, and is told the world");
     let mut stage = Stage::set(plan).await?;
     for scenario in &plan.scenarios {
         report::progress(&format!("{}: {}", scenario.name(), scenario.what(plan)));
