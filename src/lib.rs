@@ -21,4 +21,5 @@ pub mod runtime;
 pub mod shutdown;
 pub mod status;
 pub mod telemetry;
+pub mod tls;
 pub mod view;

@@ -12,9 +12,11 @@ use federation::{Authority, Config, Effects};
 use regions::catalog::{self, Catalog};
 use regions::class::Defaults;
 use regions::server::{self, Admission, Limits, Listening, Shared, Streams};
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::admin;
+use crate::cli::BadUsage;
 use crate::cli::source::SourceArgs;
 use crate::clusters::{self, HubOptions, Tables};
 use crate::feed::Feed;
@@ -23,6 +25,7 @@ use crate::problem::ProblemBook;
 use crate::runtime::{self, Follower, Wiring};
 use crate::shutdown::Shutdown;
 use crate::status;
+use crate::tls::{self, Tls};
 
 /// A process, before it runs.
 pub struct Plane {
@@ -46,9 +49,13 @@ pub enum Origin {
 /// What a region's control plane serves.
 pub struct Serve {
     pub region: RegionId,
+    /// In plaintext.
     pub xds: SocketAddr,
     /// Whether sidecars get clusters on demand, unless they say otherwise.
     pub on_demand: bool,
+    /// Over TLS, and with what.
+    pub tls: Option<(SocketAddr, tls::Origin)>,
+    pub limits: Limits,
 }
 
 /// Where mirrored objects and statuses are written.
@@ -71,14 +78,16 @@ pub async fn run(plane: Plane, shutdown: Shutdown) -> anyhow::Result<()> {
     let Plane { origin, own_namespace, authority, admin, sync_deadline, serve, writers } = plane;
     // Ports first: a port in use should be the first thing that goes wrong, not the last.
     let admin = admin::bind(admin).await?;
-    let xds = match &serve {
-        Some(serve) => Some(server::listen(serve.xds).context("choose another address with --xds")?),
-        None => None,
-    };
+    let mut ports = serve.as_ref().map(Ports::bind).transpose()?;
 
     let (feed, batches) = Feed::new();
     let problems = ProblemBook::default();
     let tables = Tables::default();
+    let mut tasks = JoinSet::new();
+    let certificate = match ports.as_mut() {
+        Some(ports) => ports.secure(&origin, &problems, &shutdown, &mut tasks).await?,
+        None => None,
+    };
     let followers = writers.map(|writers| start_writers(writers, &tables, &problems, &shutdown)).unwrap_or_default();
 
     let stats = Arc::new(regions::stats::Stats::default());
@@ -97,20 +106,21 @@ pub async fn run(plane: Plane, shutdown: Shutdown) -> anyhow::Result<()> {
     let last = if serve.is_some() { after_serving } else { shutdown.clone() };
     let world = runtime::start(wiring, last.clone()).context("cannot start the engine's thread")?;
 
-    let mut tasks = JoinSet::new();
-    let proxies = serve.is_some().then(|| admin::Proxies { streams: streams.clone(), stats: Arc::clone(&stats) });
+    let proxies =
+        serve.is_some().then(|| admin::Proxies { streams: streams.clone(), stats: Arc::clone(&stats), certificate });
     let pages = admin::Sources { world, problems: problems.clone(), seen: tables.seen.clone(), proxies };
     tasks.spawn(admin::serve(admin, pages, last.clone()));
-    if let (Some(serve), Some(listener), Some(catalog)) = (serve, xds, handle) {
-        tracing::info!(region = %serve.region, address = %listener.local_addr()?, "serving xDS");
+    if let (Some(serve), Some(ports), Some(catalog)) = (serve, ports, handle) {
+        for Listening { listener, tls } in &ports.listeners {
+            tracing::info!(region = %serve.region, address = %listener.local_addr()?, tls = tls.is_some(), "serving xDS");
+        }
         let identifier = Arc::from(format!("isthmus/{}", serve.region));
-        let Serve { region, on_demand, .. } = serve;
+        let Serve { region, on_demand, limits, .. } = serve;
         let defaults = Arc::new(Defaults { region, on_demand });
         let shared = Shared { catalog, defaults, identifier, stats, streams, admission: Admission::default() };
         let mut ending = shutdown.clone();
-        let listeners = vec![Listening { listener, tls: None }];
         tasks.spawn(async move {
-            server::serve(listeners, shared, Limits::default(), async move { ending.wait().await }).await;
+            server::serve(ports.listeners, shared, limits, async move { ending.wait().await }).await;
             served.fire();
             Ok(())
         });
@@ -129,6 +139,51 @@ pub async fn run(plane: Plane, shutdown: Shutdown) -> anyhow::Result<()> {
         }
     }
     result
+}
+
+/// Where xDS is served.
+struct Ports {
+    listeners: Vec<Listening>,
+    /// Bound, but of no use without a certificate.
+    tls: Option<(TcpListener, tls::Origin)>,
+}
+
+impl Ports {
+    fn bind(serve: &Serve) -> anyhow::Result<Self> {
+        let plain = server::listen(serve.xds).context("choose another address with --xds")?;
+        let tls = serve.tls.as_ref().map(|(at, origin)| {
+            let listener = server::listen(*at).context("choose another address with --xds-tls")?;
+            anyhow::Ok((listener, origin.clone()))
+        });
+        Ok(Self { listeners: vec![Listening { listener: plain, tls: None }], tls: tls.transpose()? })
+    }
+
+    /// Finds the certificate, and follows it until the shutdown signal.
+    async fn secure(
+        &mut self,
+        world: &Origin,
+        problems: &ProblemBook,
+        shutdown: &Shutdown,
+        tasks: &mut JoinSet<anyhow::Result<()>>,
+    ) -> anyhow::Result<Option<Arc<tls::Status>>> {
+        let Some((listener, origin)) = self.tls.take() else { return Ok(None) };
+        let hub = match world {
+            Origin::Hub { client, namespace } => Some((client.clone(), namespace.clone())),
+            Origin::Folder(_) => None,
+        };
+        let started = Tls::start(origin, hub, problems.clone()).await;
+        let Tls { source, status, follow } = started.map_err(|error| BadUsage(error.to_string()))?;
+        self.listeners.push(Listening { listener, tls: Some(source) });
+        let mut ending = shutdown.clone();
+        tasks.spawn(async move {
+            tokio::select! {
+                () = ending.wait() => {}
+                () = follow => {}
+            }
+            Ok(())
+        });
+        Ok(Some(status))
+    }
 }
 
 fn start_source(

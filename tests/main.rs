@@ -5,6 +5,7 @@ mod demo;
 mod edge;
 mod envoy;
 mod files;
+mod grpc;
 mod harness;
 mod kube;
 mod testbed;

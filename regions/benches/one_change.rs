@@ -62,6 +62,7 @@ fn world(services: usize) -> Result<World, NameError> {
         listen: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         interception: Interception::None,
         on_demand: false,
+        leds: false,
     });
     let merged = (0..services).map(|i| service(i, HOSTS)).collect::<Result<Vec<_>, _>>()?;
     let mut catalog = Catalog::new(Arc::new(Stats::default()));

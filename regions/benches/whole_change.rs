@@ -63,6 +63,7 @@ impl Plane {
             listen: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             interception: Interception::None,
             on_demand: false,
+            leds: false,
         });
         let class = catalog.open(&Class { client, network_named: true, profile }, Arc::default()).ok()?;
         Some(Self { engine, catalog, stats, _class: class })

@@ -36,6 +36,8 @@ pub struct EnvoyProfile {
     pub interception: Interception,
     /// It fetches clusters when they are used, instead of following all of them. Incremental xDS only.
     pub on_demand: bool,
+    /// It is told of endpoints one by one, instead of load assignment by load assignment. Incremental xDS only.
+    pub leds: bool,
 }
 
 /// How traffic reaches an Envoy (Istio's `INTERCEPTION_MODE`).
@@ -83,7 +85,7 @@ pub enum NodeError {
 
 impl Client {
     /// Reads `node.id`, `node.locality` and the metadata keys `CLUSTER_ID`, `NAMESPACE`, `NETWORK`, `LISTEN`,
-    /// `INTERCEPTION_MODE`, `CLUSTERS` and `GENERATOR`. `incremental`: it speaks the variant that knows on-demand
+    /// `INTERCEPTION_MODE`, `CLUSTERS`, `ENDPOINTS` and `GENERATOR`. `incremental`: it speaks the variant that knows on-demand
     /// clusters.
     pub fn from_node(node: &Node, defaults: &Defaults, incremental: bool) -> Result<Self, NodeError> {
         match node.id.len() {
@@ -108,8 +110,9 @@ impl Client {
         } else {
             let interception = interception(node, client.cluster.is_some())?;
             let default = defaults.on_demand && interception == Interception::Redirect;
-            let on_demand = incremental && on_demand(node, default)?;
-            Profile::Envoy(EnvoyProfile { listen: listen(node)?, interception, on_demand })
+            let on_demand = incremental && choice(node, &CLUSTERS, default)?;
+            let leds = incremental && choice(node, &ENDPOINTS, false)?;
+            Profile::Envoy(EnvoyProfile { listen: listen(node)?, interception, on_demand, leds })
         };
         Ok(Self { node_id: node.id.clone(), namespace, class: Class { client, network_named, profile } })
     }
@@ -131,13 +134,38 @@ fn interception(node: &Node, has_member: bool) -> Result<Interception, NodeError
     }
 }
 
-fn on_demand(node: &Node, default: bool) -> Result<bool, NodeError> {
-    const FIELD: &str = "node.metadata.CLUSTERS";
-    match metadata(node, "CLUSTERS", FIELD)? {
+/// A metadata key with two values.
+struct Choice {
+    key: &'static str,
+    field: &'static str,
+    yes: &'static str,
+    no: &'static str,
+    expected: &'static str,
+}
+
+const CLUSTERS: Choice = Choice {
+    key: "CLUSTERS",
+    field: "node.metadata.CLUSTERS",
+    yes: "on-demand",
+    no: "eager",
+    expected: "\"on-demand\" or \"eager\"",
+};
+
+const ENDPOINTS: Choice = Choice {
+    key: "ENDPOINTS",
+    field: "node.metadata.ENDPOINTS",
+    yes: "single",
+    no: "whole",
+    expected: "\"single\" (LEDS) or \"whole\"",
+};
+
+fn choice(node: &Node, choice: &Choice, default: bool) -> Result<bool, NodeError> {
+    let Choice { key, field, yes, no, expected } = *choice;
+    match metadata(node, key, field)? {
         "" => Ok(default),
-        "on-demand" => Ok(true),
-        "eager" => Ok(false),
-        text => Err(NodeError::BadValue { field: FIELD, found: shown(text), expected: "\"on-demand\" or \"eager\"" }),
+        text if text == yes => Ok(true),
+        text if text == no => Ok(false),
+        text => Err(NodeError::BadValue { field, found: shown(text), expected }),
     }
 }
 

@@ -9,7 +9,7 @@ use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-/// The five types Isthmus serves, in the order in which one change must reach a client: nothing may be referred to
+/// The types Isthmus serves, in the order in which one change must reach a client: nothing may be referred to
 /// before it is there (xDS protocol, "Eventual consistency considerations").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ResourceType {
@@ -17,6 +17,8 @@ pub enum ResourceType {
     Cluster,
     /// EDS.
     Assignment,
+    /// LEDS: endpoints one by one.
+    Endpoint,
     /// LDS.
     Listener,
     /// SRDS: scoped routes.
@@ -26,16 +28,18 @@ pub enum ResourceType {
 }
 
 /// How many resource types there are.
-pub const TYPES: usize = 5;
+pub const TYPES: usize = 6;
 
 impl ResourceType {
     /// All types, in dependency order.
-    pub const ALL: [Self; TYPES] = [Self::Cluster, Self::Assignment, Self::Listener, Self::Scope, Self::Route];
+    pub const ALL: [Self; TYPES] =
+        [Self::Cluster, Self::Assignment, Self::Endpoint, Self::Listener, Self::Scope, Self::Route];
 
     pub fn url(self) -> &'static str {
         match self {
             Self::Cluster => "type.googleapis.com/envoy.config.cluster.v3.Cluster",
             Self::Assignment => "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
+            Self::Endpoint => "type.googleapis.com/envoy.config.endpoint.v3.LbEndpoint",
             Self::Listener => "type.googleapis.com/envoy.config.listener.v3.Listener",
             Self::Scope => "type.googleapis.com/envoy.config.route.v3.ScopedRouteConfiguration",
             Self::Route => "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
@@ -51,6 +55,7 @@ impl ResourceType {
         match self {
             Self::Cluster => "cds",
             Self::Assignment => "eds",
+            Self::Endpoint => "leds",
             Self::Listener => "lds",
             Self::Scope => "srds",
             Self::Route => "rds",
@@ -69,10 +74,11 @@ impl ResourceType {
     }
 
     /// This type's item of a table by type.
-    pub fn pick<T>(self, [clusters, assignments, listeners, scopes, routes]: &[T; TYPES]) -> &T {
+    pub fn pick<T>(self, [clusters, assignments, endpoints, listeners, scopes, routes]: &[T; TYPES]) -> &T {
         match self {
             Self::Cluster => clusters,
             Self::Assignment => assignments,
+            Self::Endpoint => endpoints,
             Self::Listener => listeners,
             Self::Scope => scopes,
             Self::Route => routes,
@@ -91,7 +97,7 @@ struct Body {
     delta: Bytes,
     /// Where in `delta` the `google.protobuf.Any` stands.
     any: Range<u32>,
-    /// The load assignment that has to follow, if this is a cluster that needs one.
+    /// What has to follow it, see [`Resource::load`].
     load: Option<Arc<str>>,
 }
 
@@ -125,7 +131,7 @@ impl Resource {
         Self(Arc::new(Body { name: Arc::from(name), version, delta: delta.freeze(), any, load: None }))
     }
 
-    /// The same cluster, said to need this load assignment.
+    /// The same resource, said to need this to follow it.
     pub fn followed_by(self, load: &str) -> Self {
         let Body { name, version, delta, any, .. } = &*self.0;
         // Most clusters and their load assignments share a name, and then its bytes too.
@@ -139,7 +145,8 @@ impl Resource {
         }))
     }
 
-    /// The load assignment that has to follow this cluster, asked for or not: Envoy holds the cluster back until then.
+    /// What has to follow, asked for or not, because Envoy holds this back until then: a cluster's load assignment, or a
+    /// load assignment's endpoints, by the beginning of their names.
     pub fn load(&self) -> Option<&Arc<str>> {
         self.0.load.as_ref()
     }

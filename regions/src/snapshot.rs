@@ -26,8 +26,8 @@ pub enum Computed {
     Nothing,
     /// Clusters, for clients that fetch them when they need them.
     Clusters,
-    /// Listeners of gRPC servers (gRFC A36).
-    ServerListeners,
+    /// Listeners of gRPC servers (gRFC A36), and of services that are not there.
+    GrpcListeners,
 }
 
 /// The resources of one type.
@@ -56,19 +56,27 @@ impl Snapshot {
         self.computed == Computed::Clusters
     }
 
+    /// Whether these clients want to be told at once what there is not: gRPC would wait 15 s for it (gRFC A88).
+    pub fn tells_what_is_missing(&self) -> bool {
+        self.computed == Computed::GrpcListeners
+    }
+
     pub fn of(&self, resource_type: ResourceType) -> &View {
         resource_type.pick(&self.types)
     }
 
     /// What a client that asks for this name gets. With on-demand clusters that is never nothing: Envoy asks for a
-    /// cluster once, and after a "no" never again, so what is not there is a cluster without hosts until it is born.
+    /// cluster once, and after a "no" never again, so what is not there is a cluster without hosts until it is born. Nor
+    /// is it for gRPC's listeners: most libraries do not understand the "no" of gRFC A88, and hold calls back for 15 s.
     pub fn find(&self, resource_type: ResourceType, name: &str) -> Option<Resource> {
         if let Some(found) = self.of(resource_type).get(name) {
             return Some(found.clone());
         }
         match (self.computed, resource_type) {
             (Computed::Clusters, ResourceType::Cluster) => Some(cluster::stand_in(name)),
-            (Computed::ServerListeners, ResourceType::Listener) => grpc::server_listener(name),
+            (Computed::GrpcListeners, ResourceType::Listener) => {
+                grpc::server_listener(name).or_else(|| grpc::stand_in(name))
+            }
             _ => None,
         }
     }
@@ -85,6 +93,11 @@ impl View {
 
     pub fn get(&self, name: &str) -> Option<&Resource> {
         self.parts().find_map(|part| part.get(name))
+    }
+
+    /// All resources whose names begin so.
+    pub fn under<'a>(&'a self, begin: &'a str) -> impl Iterator<Item = &'a Resource> {
+        self.parts().flat_map(move |part| part.under(begin))
     }
 
     /// What a wildcard covers.

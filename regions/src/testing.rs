@@ -39,6 +39,11 @@ pub(crate) fn on_demand() -> Class {
     envoy(Some("eu-1"), true)
 }
 
+/// A gRPC client without a proxy.
+pub(crate) fn grpc() -> Class {
+    Class { profile: Profile::Grpc, ..class(None) }
+}
+
 fn envoy(member: Option<&str>, on_demand: bool) -> Class {
     let client = ClientClass {
         region: RegionId::new("eu").expect("a region"),
@@ -47,7 +52,8 @@ fn envoy(member: Option<&str>, on_demand: bool) -> Class {
         cluster: member.map(cluster_id),
     };
     let interception = if member.is_some() { Interception::Redirect } else { Interception::None };
-    let profile = Profile::Envoy(EnvoyProfile { listen: IpAddr::from([0, 0, 0, 0]), interception, on_demand });
+    let profile =
+        Profile::Envoy(EnvoyProfile { listen: IpAddr::from([0, 0, 0, 0]), interception, on_demand, leds: false });
     Class { client, network_named: false, profile }
 }
 

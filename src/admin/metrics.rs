@@ -19,6 +19,7 @@ use regions::stats::{CatalogStats, ConnectionStats, TypeStats};
 use super::{Proxies, Sources};
 use crate::problem::{ProblemOrigin, Problems};
 use crate::runtime::{Picture, SyncState};
+use crate::tls;
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -134,7 +135,7 @@ impl Scrape {
     }
 
     fn xds(&self, out: &mut DescriptorEncoder<'_>) -> std::fmt::Result {
-        let Some(Proxies { stats, .. }) = &self.proxies else { return Ok(()) };
+        let Some(Proxies { stats, certificate, .. }) = &self.proxies else { return Ok(()) };
         let CatalogStats { derived, encoded, unchanged, changed, published, classes, classes_refused, .. } =
             &stats.catalog;
         gauge(out, "xds_classes", "Classes of clients that are kept current", count(classes))?;
@@ -171,7 +172,11 @@ impl Scrape {
         let held = ResourceType::ALL
             .map(|kind| (vec![("type", kind.label().to_owned())], count(stats.catalog.resources_of(kind))));
         gauges(out, "xds_resources", "Resources held, over all classes", held)?;
-        connections(out, &stats.connections)
+        connections(out, &stats.connections)?;
+        match certificate {
+            Some(status) => certificates(out, status),
+            None => Ok(()),
+        }
     }
 }
 
@@ -184,6 +189,14 @@ fn connections(out: &mut DescriptorEncoder<'_>, stats: &ConnectionStats) -> std:
     counter(out, "xds_connections_aged", "Connections ended in good order because of their age", aged.get())?;
     counter(out, "xds_connections_cut_off", "Connections told to end that did not in time", cut_off.get())?;
     counter(out, "xds_connections_silent", "Connections given up because the client did not answer", silent.get())
+}
+
+fn certificates(out: &mut DescriptorEncoder<'_>, status: &tls::Status) -> std::fmt::Result {
+    let until = status.not_after_s().and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or(0);
+    let help = "When the certificate in use ends, in seconds since 1970; 0 while there is none";
+    gauge(out, "tls_certificate_not_after_seconds", help, until)?;
+    counter(out, "tls_certificates_taken", "Certificates taken into use", status.taken.get())?;
+    counter(out, "tls_certificates_rejected", "Certificates that could not be used", status.rejected.get())
 }
 
 fn count(gauge: &regions::stats::Gauge) -> u64 {

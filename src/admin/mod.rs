@@ -33,6 +33,8 @@ pub struct Sources {
 pub struct Proxies {
     pub streams: Streams,
     pub stats: Arc<Stats>,
+    /// Set where TLS is served.
+    pub certificate: Option<Arc<crate::tls::Status>>,
 }
 
 /// Binds the admin port, so that a port in use is known before anything else starts.

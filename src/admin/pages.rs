@@ -16,6 +16,9 @@ pub async fn livez() -> &'static str {
 
 /// Ready once it is known what there is, or the deadline for finding out has passed.
 pub async fn readyz(State(sources): State<Sources>) -> impl IntoResponse {
+    if sources.proxies.iter().flat_map(|proxies| &proxies.certificate).any(|status| status.not_after_s().is_none()) {
+        return (StatusCode::SERVICE_UNAVAILABLE, "waiting for a certificate that can be used: see /debug/problems\n");
+    }
     match sources.world.picture.borrow().sync {
         SyncState::Waiting => (StatusCode::SERVICE_UNAVAILABLE, "waiting for the first sync\n"),
         SyncState::Synced => (StatusCode::OK, "ok\n"),

@@ -8,6 +8,7 @@ pub(crate) mod output;
 mod region;
 pub mod source;
 mod status;
+mod tls;
 
 use std::process::ExitCode;
 

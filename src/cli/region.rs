@@ -7,7 +7,10 @@ use std::time::Duration;
 use federation::Authority;
 use federation::model::RegionId;
 
+use regions::server::Limits;
+
 use super::source::SourceArgs;
+use super::tls::TlsArgs;
 use super::{BadUsage, exit};
 use crate::plane::{self, Plane, Serve};
 use crate::shutdown::Shutdown;
@@ -31,6 +34,10 @@ pub struct Args {
     #[arg(long, value_name = "WHICH", value_enum, default_value_t)]
     clusters: Clusters,
     #[command(flatten)]
+    tls: TlsArgs,
+    #[command(flatten)]
+    connections: ConnectionArgs,
+    #[command(flatten)]
     plane: PlaneArgs,
 }
 
@@ -39,6 +46,27 @@ enum Clusters {
     #[default]
     OnDemand,
     Eager,
+}
+
+/// How long proxies stay, and how many.
+#[derive(Clone, Copy, Debug, clap::Args)]
+struct ConnectionArgs {
+    /// Connections beyond this many are closed at once.
+    #[arg(long, value_name = "NUMBER", default_value = "20000", value_parser = clap::value_parser!(u32).range(1..))]
+    max_connections: u32,
+    /// End connections in good order at this age, give or take a fifth: proxies come back to whichever replica there is.
+    #[arg(long, value_name = "SECONDS", default_value = "1800", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
+    max_connection_age: u64,
+}
+
+impl ConnectionArgs {
+    fn limits(self) -> Limits {
+        Limits {
+            max_connections: self.max_connections as usize,
+            max_connection_age: Duration::from_secs(self.max_connection_age),
+            ..Limits::default()
+        }
+    }
 }
 
 /// Flags that the controller has as well.
@@ -59,11 +87,12 @@ impl PlaneArgs {
 }
 
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Args { region, source, xds, allow_plaintext, clusters, plane } = args;
+    let Args { region, source, xds, allow_plaintext, clusters, tls, connections, plane } = args;
     let region = RegionId::new(&region).map_err(|error| BadUsage(format!("--region: {error}")))?;
     if !xds.ip().is_loopback() && !allow_plaintext {
         let text = format!(
-            "--xds: {xds} can be reached by others, and this port has no encryption; pass --allow-plaintext if that is meant"
+            "--xds: {xds} can be reached by others, and this port has no encryption; \
+             use --xds-tls, or pass --allow-plaintext if that is meant"
         );
         return Err(BadUsage(text).into());
     }
@@ -76,7 +105,13 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         authority,
         admin: plane.admin,
         sync_deadline: plane.sync_deadline(),
-        serve: Some(Serve { region, xds, on_demand: clusters == Clusters::OnDemand }),
+        serve: Some(Serve {
+            region,
+            xds,
+            tls: tls.served()?,
+            on_demand: clusters == Clusters::OnDemand,
+            limits: connections.limits(),
+        }),
         writers: None,
     };
     plane::run(plane, shutdown).await?;

@@ -101,14 +101,34 @@ pub struct Follow<L> {
 /// Watches until the feed closes; dropping the future stops it.
 pub async fn follow<R: Reading, L: Listener>(
     api: Api<R::Wire>,
+    how: Follow<L>,
+    sink: impl Sink<R::Model>,
+) -> FeedClosed {
+    follow_as::<R, L>(api, watcher::Config::default(), how, sink).await
+}
+
+/// The same for the one object of this name, which need not exist.
+pub async fn follow_one<R: Reading, L: Listener>(
+    api: Api<R::Wire>,
+    name: &str,
+    how: Follow<L>,
+    sink: impl Sink<R::Model>,
+) -> FeedClosed {
+    let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
+    follow_as::<R, L>(api, config, how, sink).await
+}
+
+async fn follow_as<R: Reading, L: Listener>(
+    api: Api<R::Wire>,
+    config: watcher::Config,
     mut how: Follow<L>,
     mut sink: impl Sink<R::Model>,
 ) -> FeedClosed {
+    let config = config.timeout(WATCH_TIMEOUT_S).page_size(PAGE_SIZE);
     let mut intake = Intake::<R>::new(how.origin.clone(), how.problems.clone(), how.remember);
     let mut health = Health::new();
     loop {
-        let config = watcher::Config::default().timeout(WATCH_TIMEOUT_S).page_size(PAGE_SIZE);
-        let stream = watcher(api.clone(), config);
+        let stream = watcher(api.clone(), config.clone());
         if let Err(closed) = run(stream, &mut intake, &mut health, &mut how, &mut sink).await {
             return closed;
         }

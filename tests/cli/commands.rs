@@ -80,7 +80,7 @@ async fn bad_usage_is_told_and_ends_with_2() {
     let folder = world.path().to_str().unwrap();
     let file = world.path().join("hub.yaml");
     let file = file.to_str().unwrap();
-    let cases: [(&[&str], &[&str]); 14] = [
+    let cases: [(&[&str], &[&str]); 18] = [
         (&[], &["Usage: isthmus"]),
         (&["fly"], &["unrecognized subcommand 'fly'"]),
         (&["region", "--world", folder], &["--region <REGION>"]),
@@ -93,6 +93,27 @@ async fn bad_usage_is_told_and_ends_with_2() {
         ),
         (&["region", "--region=eu", "--world", folder, "--xds=localhost"], &["--xds <ADDRESS>", "'localhost'"]),
         (&["region", "--region=eu", "--world", folder, "--sync-deadline=0"], &["--sync-deadline", "1..=3600"]),
+        (
+            &["region", "--region=eu", "--world", folder, "--xds-tls=127.0.0.1:0"],
+            &["--xds-tls: found 127.0.0.1:0 without a certificate", "--tls-cert", "--tls-secret"],
+        ),
+        (&["region", "--region=eu", "--world", folder, "--tls-cert", file], &["--tls-key <FILE>"]),
+        (&["region", "--region=eu", "--world", folder, "--tls-secret=eu"], &["--tls-secret <NAME>", "--world <DIR>"]),
+        (
+            &[
+                "region",
+                "--region=eu",
+                "--world",
+                folder,
+                "--xds=127.0.0.1:0",
+                "--admin=127.0.0.1:0",
+                "--xds-tls=127.0.0.1:0",
+                "--tls-cert",
+                file,
+                "--tls-key=/no/such",
+            ],
+            &["--tls-key: found /no/such: No such file"],
+        ),
         (&["region", "--region=eu", "--hub-kubeconfig=/no/such"], &["--hub-kubeconfig: /no/such"]),
         (&["controller", "--world", folder], &["--mirror-out DIR"]),
         (&["check", "--world", folder, "--add=/no/such"], &["--add: /no/such is not a file"]),

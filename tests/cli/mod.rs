@@ -4,6 +4,7 @@
 
 mod bench;
 mod commands;
+mod draining;
 mod manifests;
 mod planes;
 mod readiness;

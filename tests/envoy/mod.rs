@@ -2,7 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what is missing is a failed test")]
 
+mod arithmetic;
+mod client;
 mod failover_by_traffic;
 mod interception;
 mod merged_xds;
+mod on_demand;
+mod rolling_restart;
 mod slices;
+mod tls;

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::ads::{self, ASSIGNMENT, CLUSTER, LISTENER, Resources, SCOPE};
+use crate::harness::files::replace;
 use crate::harness::{Federation, Isthmus, SOON, Source, objects};
 use crate::testbed::eventually;
 
@@ -104,17 +105,10 @@ async fn objects_of_all_kinds(federation: &Federation) {
 
 /// Everything a user would dump, each cluster in one file that appears whole.
 async fn dump(federation: &Federation, world: &Path) {
-    write(world, "hub.yaml", &federation.hub.kubectl(&["get", HUB_KINDS, "-o", "yaml"]).await);
+    replace(world, "hub.yaml", &federation.hub.kubectl(&["get", HUB_KINDS, "-o", "yaml"]).await);
     for id in IDS {
         let folder = world.join("clusters").join(id);
         let all = federation.member(id).cluster.kubectl(&["get", "-A", MEMBER_KINDS, "-o", "yaml"]).await;
-        write(&folder, "all.yaml", &all);
+        replace(&folder, "all.yaml", &all);
     }
-}
-
-fn write(folder: &Path, name: &str, text: &str) {
-    std::fs::create_dir_all(folder).unwrap();
-    let part = folder.join(format!(".{name}.part"));
-    std::fs::write(&part, text).unwrap();
-    std::fs::rename(part, folder.join(name)).unwrap();
 }

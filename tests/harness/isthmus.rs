@@ -35,6 +35,7 @@ pub enum Source<'a> {
 pub struct Isthmus {
     name: String,
     process: Process,
+    args: Vec<String>,
     admin: SocketAddr,
     xds: Option<SocketAddr>,
     _folder: TempDir,
@@ -70,18 +71,49 @@ impl Isthmus {
     }
 
     pub fn region_logging(region: &str, source: Source<'_>, filter: &str) -> Self {
+        Self::region_as(region, source, filter, &[])
+    }
+
+    /// The same with further flags.
+    pub fn region_with(region: &str, source: Source<'_>, flags: &[String]) -> Self {
+        Self::region_as(region, source, LOG_FILTER, flags)
+    }
+
+    fn region_as(region: &str, source: Source<'_>, filter: &str, flags: &[String]) -> Self {
         let xds = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free()));
         let mut args = vec!["region".to_owned(), format!("--region={region}"), format!("--xds={xds}")];
         args.extend(source.args());
+        args.extend_from_slice(flags);
         Self::spawn(&format!("region-{region}"), args, Some(xds), filter)
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Kills it if it runs and starts it anew, on the same ports.
+    pub fn restart(&mut self) {
+        self.process.kill();
+        let args = self.args.clone();
+        self.process = Process::spawn(&self.name, Path::new(BINARY), args, self._folder.path());
+    }
+
+    /// SIGTERM, the end in good order, and a new start on the same ports.
+    pub async fn roll(&mut self) {
+        self.process.terminate();
+        let what = format!("{} ends when asked to", self.name);
+        eventually(&what, STOP_LIMIT, async || self.process.ended().ok_or("it still runs")).await;
+        self.restart();
+        self.wait_ready().await;
     }
 
     fn spawn(name: &str, mut args: Vec<String>, xds: Option<SocketAddr>, filter: &str) -> Self {
         let folder = tempfile::Builder::new().prefix(&format!("isthmus-{name}-")).tempdir().expect("make a folder");
         let admin = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free()));
         args.extend([format!("--admin={admin}"), "--log-format=json".to_owned(), format!("--log={filter}")]);
-        let process = Process::spawn(name, Path::new(BINARY), args, folder.path());
-        Self { name: name.to_owned(), process, admin, xds, _folder: folder }
+        let process = Process::spawn(name, Path::new(BINARY), args.clone(), folder.path());
+        Self { name: name.to_owned(), process, args, admin, xds, _folder: folder }
     }
 
     /// Ready as its own `/readyz` says.

@@ -13,6 +13,7 @@
 
 mod conditions;
 mod federation;
+pub mod files;
 mod isthmus;
 mod member;
 pub mod objects;

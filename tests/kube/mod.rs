@@ -11,3 +11,4 @@ mod cidr_clash;
 mod hostile_kubeconfigs;
 mod mirroring;
 mod onboarding;
+mod tls_secret;

@@ -1,4 +1,4 @@
-//! Where the real Kubernetes, etcd and CoreDNS binaries come from.
+//! Where the real Kubernetes, etcd and CoreDNS binaries come from, and a gRPC program in Go.
 //!
 //! In this order: a folder named by the environment, the cache, a download of
 //! the official release (only on request), a build from the Go modules in `go/`.
@@ -28,11 +28,13 @@ pub enum Tool {
     KubeControllerManager,
     Kubectl,
     CoreDns,
+    /// Calls and serves over grpc-go, see `go/grpcpeer`.
+    GrpcPeer,
 }
 
 impl Tool {
-    pub const ALL: [Self; 5] =
-        [Self::Etcd, Self::KubeApiserver, Self::KubeControllerManager, Self::Kubectl, Self::CoreDns];
+    pub const ALL: [Self; 6] =
+        [Self::Etcd, Self::KubeApiserver, Self::KubeControllerManager, Self::Kubectl, Self::CoreDns, Self::GrpcPeer];
 
     pub const fn name(self) -> &'static str {
         match self {
@@ -41,6 +43,7 @@ impl Tool {
             Self::KubeControllerManager => "kube-controller-manager",
             Self::Kubectl => "kubectl",
             Self::CoreDns => "coredns",
+            Self::GrpcPeer => "grpcpeer",
         }
     }
 }

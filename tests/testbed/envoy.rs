@@ -33,6 +33,8 @@ pub struct EnvoySpec {
     pub metadata: Map<String, Value>,
     /// Replicas of one control plane; Envoy talks to one of them at a time.
     pub xds: Vec<SocketAddr>,
+    /// TLS to the control plane; without it, plaintext.
+    pub tls: Option<EnvoyTls>,
     /// Sent as `authorization: Bearer …` with every stream.
     pub token: Option<String>,
     /// Incremental xDS; else state of the world.
@@ -56,6 +58,7 @@ impl EnvoySpec {
             zone: zone.to_owned(),
             metadata: Map::new(),
             xds: vec![xds],
+            tls: None,
             token: None,
             delta: true,
             first_config_limit: Duration::from_secs(15),
@@ -69,10 +72,27 @@ impl EnvoySpec {
         self
     }
 
+    pub fn tls(mut self, server_name: &str, trusts: &str, identity: Option<(&str, &str)>) -> Self {
+        let identity = identity.map(|(cert, key)| (cert.to_owned(), key.to_owned()));
+        self.tls = Some(EnvoyTls { server_name: server_name.to_owned(), trusts: trusts.to_owned(), identity });
+        self
+    }
+
     pub fn state_of_the_world(mut self) -> Self {
         self.delta = false;
         self
     }
+}
+
+/// How an Envoy speaks TLS to its control plane.
+#[derive(Debug, Clone)]
+pub struct EnvoyTls {
+    /// The name that the control plane's certificate must hold.
+    pub server_name: String,
+    /// PEM of the CAs that may have signed it.
+    pub trusts: String,
+    /// PEM of Envoy's own certificate and key.
+    pub identity: Option<(String, String)>,
 }
 
 /// A running Envoy; killed when dropped.
@@ -91,7 +111,8 @@ impl Envoy {
         let folder = tempfile::Builder::new().prefix("isthmus-envoy-").tempdir().expect("make a folder for Envoy");
         let admin = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free()));
         let file = folder.path().join("bootstrap.json");
-        std::fs::write(&file, bootstrap::bootstrap(&spec, admin).to_string()).expect("write Envoy's bootstrap");
+        let bootstrap = bootstrap::bootstrap(&spec, admin, folder.path());
+        std::fs::write(&file, bootstrap.to_string()).expect("write Envoy's bootstrap");
         let binary = binary().await;
         let config = file.display().to_string();
         // One worker, and no shared memory with other Envoys of this machine.
@@ -147,6 +168,16 @@ impl Envoy {
         mut check: impl AsyncFnMut(&Self) -> Result<T, String>,
     ) -> T {
         eventually(what, limit, async || check(self).await).await
+    }
+
+    /// Resident memory, in KiB.
+    pub fn resident_kib(&self) -> u64 {
+        self.process.resident_kib()
+    }
+
+    /// CPU time it has used.
+    pub fn cpu(&self) -> Duration {
+        self.process.cpu()
     }
 
     /// What it logged last.

@@ -27,6 +27,7 @@ pub mod envoy;
 mod hash;
 pub mod http;
 pub mod netns;
+pub mod pki;
 pub mod ports;
 pub mod process;
 mod selftest;
@@ -36,7 +37,7 @@ pub mod wait;
 pub use backends::Backend;
 pub use cluster::{AccountAccess, Cluster, ClusterSpec, client_of, config_of, rule};
 pub use coredns::CoreDns;
-pub use envoy::{ClusterStatus, Envoy, EnvoySpec, HostStatus};
+pub use envoy::{ClusterStatus, Envoy, EnvoySpec, EnvoyTls, HostStatus};
 pub use traffic::Traffic;
 pub use wait::eventually;
 

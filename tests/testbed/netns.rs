@@ -35,6 +35,15 @@ pub const LOCAL_RANGES: [&str; 2] = ["10.0.0.0/8", "fd00::/8"];
 ///
 /// Needs root or unprivileged user namespaces, and says so if it has neither.
 pub fn isolated(body: impl Future<Output = ()>) {
+    isolated_with(Tool::ALL, body);
+}
+
+/// The same for a test that needs nothing but Envoy.
+pub fn isolated_without_clusters(body: impl Future<Output = ()>) {
+    isolated_with([], body);
+}
+
+fn isolated_with<const N: usize>(tools: [Tool; N], body: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.expect("a tokio runtime");
     if inside() {
@@ -42,7 +51,7 @@ pub fn isolated(body: impl Future<Output = ()>) {
     }
     // Inside there is no way to fetch anything, so it must be there before.
     runtime.block_on(async {
-        binaries::obtain_all(Tool::ALL).await;
+        binaries::obtain_all(tools).await;
         let envoy = envoy_binary::obtain(None, &|line| eprintln!("testbed: {line}")).await;
         envoy.unwrap_or_else(|error| panic!("\n\n{error}\n"));
     });

@@ -21,8 +21,10 @@ pub(super) enum Label {
     VipClusters(ClusterId),
     Loads {
         client: ClientClass,
-        grpc: bool,
+        dialect: Dialect,
     },
+    /// Endpoints one by one.
+    Endpoints,
     EgressListener {
         listen: IpAddr,
         on_demand: bool,
@@ -37,6 +39,15 @@ pub(super) enum Label {
     Routes,
     GrpcListeners,
     GrpcClusters,
+}
+
+/// How load assignments are spelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Dialect {
+    Envoy,
+    /// For an Envoy that fetches endpoints one by one.
+    Leds,
+    Grpc,
 }
 
 /// Where one type of a class's resources comes from.
@@ -63,6 +74,7 @@ impl Label {
         match self {
             Self::BuiltIn | Self::Clusters | Self::VipClusters(_) | Self::GrpcClusters => ResourceType::Cluster,
             Self::Loads { .. } => ResourceType::Assignment,
+            Self::Endpoints => ResourceType::Endpoint,
             Self::EgressListener { .. } | Self::VipListeners { .. } | Self::GrpcListeners => ResourceType::Listener,
             Self::EgressScopes | Self::VipScopes(_) => ResourceType::Scope,
             Self::Routes => ResourceType::Route,
@@ -80,16 +92,17 @@ impl Label {
 
 /// The shelves of a class, by [`ResourceType::index`].
 pub(super) fn sources(class: &Class, world: &World) -> [Sources; TYPES] {
-    let loads = |grpc| Sources::star(Label::Loads { client: client(class, world), grpc });
+    let loads = |dialect| Sources::star(Label::Loads { client: client(class, world), dialect });
     match &class.profile {
         Profile::Grpc => [
             Sources::star(Label::GrpcClusters),
-            loads(true),
+            loads(Dialect::Grpc),
+            Sources::default(),
             Sources::star(Label::GrpcListeners),
             Sources::default(),
             Sources::star(Label::Routes),
         ],
-        Profile::Envoy(EnvoyProfile { listen, interception, on_demand }) => {
+        Profile::Envoy(EnvoyProfile { listen, interception, on_demand, leds }) => {
             let (listen, on_demand) = (*listen, *on_demand);
             let member = class.client.cluster.clone().filter(|_| *interception == Interception::Redirect);
             let clusters = if on_demand {
@@ -105,7 +118,13 @@ pub(super) fn sources(class: &Class, world: &World) -> [Sources; TYPES] {
                 }
                 None => (Label::EgressListener { listen, on_demand }, Label::EgressScopes),
             };
-            [clusters, loads(false), Sources::star(listeners), Sources::star(scopes), Sources::star(Label::Routes)]
+            let (loads, endpoints) = if *leds {
+                (loads(Dialect::Leds), Sources::star(Label::Endpoints))
+            } else {
+                (loads(Dialect::Envoy), Sources::default())
+            };
+            let routes = Sources::star(Label::Routes);
+            [clusters, loads, endpoints, Sources::star(listeners), Sources::star(scopes), routes]
         }
     }
 }
@@ -113,7 +132,7 @@ pub(super) fn sources(class: &Class, world: &World) -> [Sources; TYPES] {
 /// What is made up for clients of a class when they name something that stands on no shelf.
 pub(super) fn computed(class: &Class) -> Computed {
     match &class.profile {
-        Profile::Grpc => Computed::ServerListeners,
+        Profile::Grpc => Computed::GrpcListeners,
         Profile::Envoy(EnvoyProfile { on_demand: true, .. }) => Computed::Clusters,
         Profile::Envoy(_) => Computed::Nothing,
     }

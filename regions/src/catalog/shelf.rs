@@ -5,17 +5,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use federation::model::{AppProtocol, ClusterId, Protocol, ServiceKey};
+use federation::model::{AppProtocol, ClusterId, Merged, Protocol, ServiceKey};
 use federation::view::ClientClass;
 
-use super::label::Label;
+use super::label::{Dialect, Label};
 use super::listeners::{Listeners, Use, Uses};
 use super::world::{Dirty, World};
 use crate::interest::Topic;
 use crate::resource::{Resource, ResourceType};
 use crate::snapshot::{Change, Part, Was};
 use crate::stats::CatalogStats;
-use crate::translate::{cluster, endpoint, grpc, listener, names, route};
+use crate::translate::{cluster, endpoint, grpc, leds, listener, names, route};
 
 pub(super) struct Shelf {
     label: Label,
@@ -25,6 +25,8 @@ pub(super) struct Shelf {
     /// What stands for a service, unless it follows from the service's key and ports alone.
     names: HashMap<ServiceKey, Vec<Arc<str>>>,
     listeners: Option<(Listeners, HashMap<ServiceKey, Uses>)>,
+    /// What endpoints were derived from.
+    merged: HashMap<ServiceKey, Arc<Merged>>,
 }
 
 impl Shelf {
@@ -36,8 +38,14 @@ impl Shelf {
             }
             _ => None,
         };
-        let mut shelf =
-            Self { label, part: Part::starting_at(seq), pending: Vec::new(), names: HashMap::new(), listeners };
+        let mut shelf = Self {
+            label,
+            part: Part::starting_at(seq),
+            pending: Vec::new(),
+            names: HashMap::new(),
+            listeners,
+            merged: HashMap::new(),
+        };
         for resource in shelf.label.constants() {
             shelf.put(resource, stats);
         }
@@ -46,7 +54,10 @@ impl Shelf {
             None => world.services.keys().cloned().collect(),
         };
         shelf.set_prefixes(world);
-        shelf.derive(keys.iter(), world, stats);
+        match shelf.label {
+            Label::Endpoints => shelf.derive_endpoints(&keys.into_iter().collect(), world, stats),
+            _ => shelf.derive(keys.iter(), world, stats),
+        }
         // All of this is the state that the log begins with.
         shelf.pending.clear();
         shelf
@@ -61,6 +72,7 @@ impl Shelf {
         match &self.label {
             Label::Loads { .. } if dirty.topology => self.derive(world.services.keys(), world, stats),
             Label::Loads { .. } => self.derive(dirty.services.iter(), world, stats),
+            Label::Endpoints => self.derive_endpoints(&dirty.services, world, stats),
             label => {
                 let local = label.member().and_then(|member| dirty.local.get(member));
                 if label.member().is_some() && dirty.topology {
@@ -120,6 +132,21 @@ impl Shelf {
         }
     }
 
+    /// Only those endpoints that changed: there may be a hundred thousand of them.
+    fn derive_endpoints(&mut self, keys: &BTreeSet<ServiceKey>, world: &World, stats: &CatalogStats) {
+        for key in keys {
+            stats.derived.inc();
+            let new = world.services.get(key).cloned();
+            let old = match &new {
+                Some(new) => self.merged.insert(key.clone(), new.clone()),
+                None => self.merged.remove(key),
+            };
+            let leds::Difference { put, gone } = leds::difference(old.as_deref(), new.as_deref());
+            put.into_iter().for_each(|endpoint| self.put(endpoint, stats));
+            gone.iter().for_each(|name| self.remove(name, stats));
+        }
+    }
+
     fn put(&mut self, resource: Resource, stats: &CatalogStats) {
         stats.encoded.inc();
         if self.part.get(resource.name()) == Some(&resource) {
@@ -164,7 +191,10 @@ pub(super) struct Committed {
 impl Committed {
     /// The names, for streams that take them under a wildcard (`star`) or only by name.
     pub(super) fn topics(&self, star: bool) -> impl Iterator<Item = Topic> {
-        self.names.iter().map(move |name| Topic::new(self.resource_type, name, star))
+        self.names.iter().map(move |name| match self.resource_type {
+            ResourceType::Endpoint => Topic::new(self.resource_type, &leds::collection_of(name), star),
+            _ => Topic::new(self.resource_type, name, star),
+        })
     }
 }
 
@@ -172,7 +202,7 @@ impl Committed {
 fn resources(label: &Label, key: &ServiceKey, world: &World) -> Vec<Resource> {
     let faces = || world.faces(key).into_iter();
     match label {
-        Label::BuiltIn | Label::EgressListener { .. } | Label::VipListeners { .. } => Vec::new(),
+        Label::BuiltIn | Label::EgressListener { .. } | Label::VipListeners { .. } | Label::Endpoints => Vec::new(),
         Label::Clusters => {
             faces().map(|face| cluster::federated(key, face.port.port, face.port.app, face.weighted)).collect()
         }
@@ -180,7 +210,7 @@ fn resources(label: &Label, key: &ServiceKey, world: &World) -> Vec<Resource> {
         Label::EgressScopes => route::egress_scopes(key, &faces().map(|face| face.port).collect::<Vec<_>>()),
         Label::GrpcListeners => faces().map(|face| grpc::listener(key, face.port.port)).collect(),
         Label::GrpcClusters => faces().map(|face| grpc::cluster(key, face.port.port)).collect(),
-        Label::Loads { client, grpc } => loads(client, *grpc, key, world),
+        Label::Loads { client, dialect } => loads(client, *dialect, key, world),
         Label::VipScopes(member) => {
             let vips = federated_vips(member, key, world);
             let http = faces().filter(|face| face.port.app != AppProtocol::Tcp);
@@ -201,13 +231,17 @@ fn resources(label: &Label, key: &ServiceKey, world: &World) -> Vec<Resource> {
     }
 }
 
-fn loads(client: &ClientClass, grpc: bool, key: &ServiceKey, world: &World) -> Vec<Resource> {
+fn loads(client: &ClientClass, dialect: Dialect, key: &ServiceKey, world: &World) -> Vec<Resource> {
     let Some(merged) = world.services.get(key) else { return Vec::new() };
     let tcp = merged.ports.iter().filter(|port| port.protocol == Protocol::Tcp);
     tcp.map(|port| {
         let assignment = federation::view::assign(client, merged, port, &world.topology);
         let name = names::outbound(port.port, key);
-        if grpc { grpc::load_assignment(&name, &assignment) } else { endpoint::load_assignment(&name, &assignment) }
+        match dialect {
+            Dialect::Envoy => endpoint::load_assignment(&name, &assignment),
+            Dialect::Leds => leds::load_assignment(key, port.port, &assignment),
+            Dialect::Grpc => grpc::load_assignment(&name, &assignment),
+        }
     })
     .collect()
 }

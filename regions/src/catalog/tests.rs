@@ -455,3 +455,35 @@ fn bytes_on_a_port_that_speaks_http_get_their_own_listener_on_demand_too() {
     catalog.apply(&service_gone("shop/web"));
     assert_eq!(names(&view), ["0.0.0.0_80", "10.12.0.7_80", "virtualOutbound"], "and back; its VIP is nobody's");
 }
+
+#[test]
+fn c31_a_client_is_shown_its_own_members_vips_and_what_it_can_reach() {
+    let mut catalog = Catalog::new(Arc::new(Stats::default()));
+    let mut topology = two_members();
+    let places = topology.topology.as_mut().map(Arc::make_mut).expect("a topology");
+    let us = places.members.get_mut(&cluster_id("us-1")).expect("a member");
+    us.network = federation::model::Network::new("vpc-b").expect("a network");
+    catalog.apply(&topology);
+    let backends = vec![backend("eu-1", "eu-a", &["10.8.0.1:80"]), backend("us-1", "us-a", &["10.9.0.1:80"])];
+    let mut effects = services(vec![merged("shop/web", vec![port(80, AppProtocol::Http, backends)])]);
+    effects.vips = vips("eu-1", "shop/web", &["10.12.0.7"], &[80], true).vips;
+    effects.vips.extend(vips("us-1", "shop/web", &["10.13.0.7"], &[80], true).vips);
+    catalog.apply(&effects);
+    catalog.set_ready();
+    for (member, sees, never) in
+        [("eu-1", ["10.8.0.1", "10.12.0.7"], "10.9.0.1"), ("us-1", ["10.9.0.1", "10.13.0.7"], "10.8.0.1")]
+    {
+        let view = catalog.open(&class(Some(member)), Arc::default()).expect("a class");
+        let snapshot = view.snapshot().expect("a snapshot");
+        let all: Vec<u8> = ResourceType::ALL
+            .iter()
+            .flat_map(|t| {
+                snapshot.of(*t).iter().flat_map(|resource| resource.delta_bytes().to_vec()).collect::<Vec<_>>()
+            })
+            .collect();
+        let shown = |text: &str| all.windows(text.len()).any(|window| window == text.as_bytes());
+        assert!(sees.iter().all(|text| shown(text)), "{member}");
+        let others_vip = if member == "eu-1" { "10.13.0.7" } else { "10.12.0.7" };
+        assert!(!shown(never) && !shown(others_vip), "{member}");
+    }
+}

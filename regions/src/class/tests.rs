@@ -40,7 +40,7 @@ fn a_full_node_is_read() {
     assert_eq!(class.client.cluster, ClusterId::new("us-1").ok());
     assert!(class.network_named);
     let listen = "127.0.0.9".parse().expect("an address");
-    let expected = EnvoyProfile { listen, interception: Interception::Redirect, on_demand: true };
+    let expected = EnvoyProfile { listen, interception: Interception::Redirect, on_demand: true, leds: false };
     assert_eq!(class.profile, Profile::Envoy(expected));
 }
 
@@ -53,7 +53,7 @@ fn what_is_missing_has_a_default() {
     assert_eq!(client.class.client.cluster, None);
     assert!(!client.class.network_named);
     let listen = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-    let expected = EnvoyProfile { listen, interception: Interception::None, on_demand: false };
+    let expected = EnvoyProfile { listen, interception: Interception::None, on_demand: false, leds: false };
     assert_eq!(client.class.profile, Profile::Envoy(expected), "no member, no VIPs to recognise");
 }
 

@@ -25,7 +25,7 @@ fn the_prebuilt_bytes_are_what_prost_would_have_written() {
 }
 
 #[test]
-fn the_version_is_the_hash_of_the_content() {
+fn c13_the_version_is_the_hash_of_the_content() {
     let (cluster, first) = sample();
     let again = Resource::encode(ResourceType::Cluster, &cluster.name, &cluster);
     assert_eq!(first, again);

@@ -17,11 +17,16 @@ pub struct Admission(Arc<Semaphore>);
 
 impl Default for Admission {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(CONCURRENT)))
+        Self::of(CONCURRENT)
     }
 }
 
 impl Admission {
+    /// With so many places.
+    pub fn of(places: usize) -> Self {
+        Self(Arc::new(Semaphore::new(places)))
+    }
+
     /// Waits for a place; the first to come is the first to get one. Dropping it makes room for the next.
     pub(super) async fn enter(&self) -> Option<OwnedSemaphorePermit> {
         self.0.clone().acquire_owned().await.ok()

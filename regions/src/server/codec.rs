@@ -4,9 +4,11 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+use envoy_types::pb::envoy::service::discovery::v3::{ResourceError, ResourceName};
+use envoy_types::pb::google::rpc;
 use prost::Message;
-use tonic::Status;
 use tonic::codec::{DecodeBuf, Decoder};
+use tonic::{Code, Status};
 
 use crate::resource::{Resource, field_len, put_field, put_head, version_text};
 use crate::session::{Response, Variant, nonce_text};
@@ -46,6 +48,7 @@ const TYPE_URL: u32 = 4;
 const NONCE: u32 = 5;
 const CONTROL_PLANE_SOTW: u32 = 6;
 const REMOVED_DELTA: u32 = 6;
+const ERRORS_SOTW: u32 = 7;
 const CONTROL_PLANE_DELTA: u32 = 7;
 /// Of `ControlPlane`.
 const IDENTIFIER: u32 = 1;
@@ -69,15 +72,22 @@ impl Writer {
 
     /// Bytes of the message, without the head that gRPC puts before it.
     pub(super) fn message_len(&self) -> usize {
-        let Response { resource_type, nonce, version, resources, removed } = &self.response;
+        let Response { resource_type, nonce, resources, removed, .. } = &self.response;
         let resources = resources.iter().map(|r| field_len(RESOURCES, body_len(self.variant, r)));
         let removed = removed.iter().map(|name| field_len(REMOVED_DELTA, name.len()));
-        field_len(VERSION, version_text(*version).len())
+        let errors: usize = self.errors().map(|error| field_len(ERRORS_SOTW, error.encoded_len())).sum();
+        self.version().map_or(0, |version| field_len(VERSION, version.len()))
             + resources.sum::<usize>()
             + field_len(TYPE_URL, resource_type.url().len())
             + field_len(NONCE, nonce_text(*nonce).len())
             + if self.variant == Variant::Delta { removed.sum::<usize>() } else { 0 }
             + field_len(CONTROL_PLANE_DELTA, field_len(IDENTIFIER, self.identifier.len()))
+            + errors
+    }
+
+    /// In incremental xDS each resource has its own, and that of the whole would be for the eye only.
+    fn version(&self) -> Option<String> {
+        (self.variant == Variant::Sotw).then(|| version_text(self.response.version))
     }
 
     /// The next piece; none when all was written.
@@ -94,7 +104,9 @@ impl Writer {
             to.reserve((GRPC_HEAD_LEN + len).min(CHUNK_LEN));
             to.put_u8(0);
             to.put_u32(u32::try_from(len).unwrap_or(u32::MAX));
-            put_field(VERSION, version_text(self.response.version).as_bytes(), &mut to);
+            if let Some(version) = self.version() {
+                put_field(VERSION, version.as_bytes(), &mut to);
+            }
         } else {
             to.reserve(CHUNK_LEN);
         }
@@ -138,6 +150,21 @@ impl Writer {
         };
         put_head(control_plane, field_len(IDENTIFIER, self.identifier.len()), to);
         put_field(IDENTIFIER, self.identifier.as_bytes(), to);
+        for error in self.errors() {
+            put_field(ERRORS_SOTW, &error.encode_to_vec(), to);
+        }
+    }
+
+    /// One "not found" for each name that was asked for in vain.
+    fn errors(&self) -> impl Iterator<Item = ResourceError> {
+        self.response.missing.iter().map(|name| ResourceError {
+            resource_name: Some(ResourceName { name: name.to_string(), ..ResourceName::default() }),
+            error_detail: Some(rpc::Status {
+                code: Code::NotFound.into(),
+                message: format!("{name:?} is not served here; expected the name of a federated service"),
+                details: Vec::new(),
+            }),
+        })
     }
 }
 

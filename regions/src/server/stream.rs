@@ -136,9 +136,7 @@ impl Stream {
     /// what there is to say is said.
     fn leave(&mut self) -> Result<(), Status> {
         self.speak()?;
-        Err(Status::unavailable(
-            "this control plane ends the connection in good order; connect again, perhaps to another replica",
-        ))
+        Err(Status::unavailable("this control plane ends the connection in good order; another one may serve you"))
     }
 
     async fn open(&self, client: &Client) -> Result<ClassSubscription, Status> {

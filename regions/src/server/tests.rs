@@ -32,6 +32,10 @@ struct Server {
 
 impl Server {
     async fn start(effects: Effects) -> Self {
+        Self::start_admitting(effects, Admission::default()).await
+    }
+
+    async fn start_admitting(effects: Effects, admission: Admission) -> Self {
         let stats = Arc::new(Stats::default());
         let (catalog, mut commands) = channel();
         let (world, mut changes) = mpsc::channel::<Effects>(8);
@@ -54,7 +58,7 @@ impl Server {
         let shared = Shared {
             catalog,
             defaults: Arc::new(defaults()),
-            admission: Admission::default(),
+            admission,
             identifier: Arc::from("eu/test"),
             stats: stats.clone(),
             streams: streams.clone(),
@@ -344,4 +348,64 @@ async fn c05_the_older_services_serve_their_part() {
     part!(ListenerDiscoveryServiceClient, stream_listeners, delta_listeners, ResourceType::Listener, vec![]);
     part!(RouteDiscoveryServiceClient, stream_routes, delta_routes, ResourceType::Route, web());
     part!(ScopedRoutesDiscoveryServiceClient, stream_scoped_routes, delta_scoped_routes, ResourceType::Scope, vec![]);
+}
+
+#[tokio::test]
+async fn c04_nonces_are_unique_and_the_control_plane_has_a_name() {
+    let server = Server::start(services(vec![web("shop/web", &["10.8.0.1:80"])])).await;
+    let mut talk = server.delta().await;
+    let mut nonces = std::collections::BTreeSet::new();
+    for t in [ResourceType::Cluster, ResourceType::Listener, ResourceType::Scope] {
+        let node = node("web-1").filter(|_| t == ResourceType::Cluster);
+        talk.say(xds::DeltaDiscoveryRequest { node, type_url: url(t), ..<_>::default() }).await;
+        let response = talk.response().await;
+        assert_eq!(response.control_plane.as_ref().map(|c| &*c.identifier), Some("eu/test"));
+        assert!(!response.nonce.is_empty() && nonces.insert(response.nonce), "{nonces:?}");
+    }
+}
+
+#[tokio::test]
+async fn c06_of_a_node_only_its_name_and_place_are_kept() {
+    use envoy_types::pb::envoy::config::core::v3::Extension;
+    let server = Server::start(Effects::default()).await;
+    let mut talk = server.delta().await;
+    let extension = Extension { name: "envoy.some.extension".repeat(20), ..Extension::default() };
+    let node = node("web-1").map(|node| Node { extensions: vec![extension; 516], ..node });
+    talk.say(xds::DeltaDiscoveryRequest { node, type_url: url(ResourceType::Cluster), ..<_>::default() }).await;
+    talk.response().await;
+    let row = server.streams.list().pop().expect("a row");
+    assert!(!format!("{row:?}").contains("envoy.some.extension"), "{row:?}");
+}
+
+#[tokio::test]
+async fn c40_a_storm_is_admitted_a_few_at_a_time() {
+    let world = services(vec![web("shop/web", &["10.8.0.1:80"])]);
+    let server = Server::start_admitting(world, Admission::of(2)).await;
+    let ask = |id: &str| xds::DeltaDiscoveryRequest {
+        node: node(id),
+        type_url: url(ResourceType::Cluster),
+        ..xds::DeltaDiscoveryRequest::default()
+    };
+    let mut talks = Vec::new();
+    for id in ["a", "b", "c"] {
+        let talk = server.delta().await;
+        talk.say(ask(id)).await;
+        talks.push(talk);
+    }
+    let mut answers = Vec::new();
+    for talk in &mut talks[..2] {
+        answers.push(talk.response().await);
+    }
+    // Whoever came third is not even read: nothing is known of it.
+    let known = || server.streams.list().iter().filter(|row| row.client.is_some()).count();
+    assert_eq!(known(), 2);
+    // One of the others has read its answer, and makes room.
+    let ack = xds::DeltaDiscoveryRequest {
+        type_url: url(ResourceType::Cluster),
+        response_nonce: answers[0].nonce.clone(),
+        ..xds::DeltaDiscoveryRequest::default()
+    };
+    talks[0].say(ack).await;
+    talks[2].response().await;
+    assert_eq!(known(), 3);
 }

@@ -8,7 +8,7 @@
 //! the newest snapshot, so a slow client skips what was outdated before it could be sent. At most one response of a
 //! type waits for its ACK; what happens meanwhile is the next response.
 //!
-//! Order, for one change: clusters, load assignments, listeners, scopes, routes; then, once the client has
+//! Order, for one change: clusters, load assignments, endpoints, listeners, scopes, routes; then, once the client has
 //! acknowledged that nothing refers to them any more, the removal of load assignments and clusters.
 
 mod delta;
@@ -53,6 +53,8 @@ pub struct Response {
     pub resources: Vec<Resource>,
     /// Delta only.
     pub removed: Vec<Arc<str>>,
+    /// State of the world only: what was asked for and is not there, for clients that want to be told at once.
+    pub missing: Vec<Arc<str>>,
 }
 
 /// What a request meant for the response before it.
@@ -154,7 +156,7 @@ impl Session {
         let Some(target) = self.target.clone() else { return Ok(Vec::new()) };
         let nonce = &mut self.last_nonce;
         let mut out = Vec::new();
-        let [clusters, assignments, listeners, scopes, routes] = &mut self.types;
+        let [clusters, assignments, endpoints, listeners, scopes, routes] = &mut self.types;
 
         out.extend(clusters.advance(&target, false, nonce)?);
         // A cluster that Envoy is given, new or changed, is of no use before its load assignment comes *after* it. For a
@@ -168,6 +170,11 @@ impl Session {
         // assignments: it need not.
         let eager = clusters.is_wildcard() || target.is_on_demand();
         out.extend(assignments.advance(&target, eager, nonce)?);
+        for begin in assignments.take_fresh() {
+            let follow = target.of(ResourceType::Endpoint).under(&begin);
+            follow.for_each(|endpoint| endpoints.owe(endpoint.name().clone()));
+        }
+        out.extend(endpoints.advance(&target, false, nonce)?);
 
         // Nothing may refer to a cluster that was not sent, or that still lacks its load assignment.
         if clusters.is_current(&target) && !assignments.owes() {

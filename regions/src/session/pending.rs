@@ -38,7 +38,7 @@ pub(super) struct TypeState {
     must_answer: bool,
     /// Gone from the snapshot, but routes that the client may still have refer to it.
     retained: BTreeMap<Arc<str>, Resource>,
-    /// Load assignments of the clusters that the last response held and that were new to the client, or asked for.
+    /// What has to follow what the last response held, see [`Resource::load`].
     fresh: Vec<Arc<str>>,
     outstanding: Option<Outstanding>,
     nonce: Option<u64>,
@@ -166,8 +166,8 @@ impl TypeState {
         self.outstanding.is_some() && self.subscription.is_open() && !self.owed.is_empty()
     }
 
-    /// Load assignments that have to follow the clusters that the last [`TypeState::advance`] gave the client anew. In a
-    /// full state the others have equal content, which Envoy does not even look at.
+    /// What has to follow the clusters, or the load assignments of such, that the last [`TypeState::advance`] gave the
+    /// client anew. In a full state the others have equal content, which Envoy does not even look at.
     pub(super) fn take_fresh(&mut self) -> Vec<Arc<str>> {
         std::mem::take(&mut self.fresh)
     }
@@ -188,13 +188,19 @@ impl TypeState {
         self.resend = false;
         self.known = HashMap::new();
         self.forced.clear();
-        self.owed.clear();
+        let owed = std::mem::take(&mut self.owed);
         let view = target.of(self.resource_type);
         self.retained.retain(|name, _| view.get(name).is_none());
         if self.rejected.len() > MAX_REJECTED {
             self.rejected.retain(|name, _| view.get(name).is_some());
         }
         let must_answer = std::mem::take(&mut self.must_answer);
+        // State of the world has no way to say "there is no such thing" but this, which Envoy passes over; it is answered
+        // when the thing is born.
+        let missing = match self.variant {
+            Variant::Sotw if target.tells_what_is_missing() => plan.missing.clone(),
+            Variant::Sotw | Variant::Delta => Vec::new(),
+        };
         let mut removed = plan.missing;
         let mut changed = must_answer || !plan.send.is_empty();
         if self.is_referred_to() {
@@ -203,16 +209,21 @@ impl TypeState {
             changed |= !plan.gone.is_empty();
             removed.extend(plan.gone.iter().map(|resource| resource.name().clone()));
         }
-        if self.resource_type == ResourceType::Cluster {
-            self.fresh = plan.send.iter().filter_map(Resource::load).cloned().collect();
-        }
+        // A load assignment makes Envoy wait for endpoints only together with a cluster that it made anew.
+        let fresh =
+            |resource: &&Resource| self.resource_type == ResourceType::Cluster || owed.contains(resource.name());
+        self.fresh = plan.send.iter().filter(fresh).filter_map(Resource::load).cloned().collect();
         let response = match self.variant {
             Variant::Delta => (changed || !removed.is_empty()).then(|| self.response(target, plan.send, removed)),
-            Variant::Sotw if self.is_full_state() => changed.then(|| self.full(target)).flatten(),
-            // What is not there is not mentioned: the client is answered when it is born.
-            Variant::Sotw => (!plan.send.is_empty()).then(|| self.response(target, plan.send, Vec::new())),
+            Variant::Sotw if self.is_full_state() => {
+                (changed || !missing.is_empty()).then(|| self.full(target)).flatten()
+            }
+            Variant::Sotw => {
+                let something = !plan.send.is_empty() || !missing.is_empty();
+                something.then(|| self.response(target, plan.send, Vec::new()))
+            }
         };
-        Ok(self.emit(response, nonce))
+        Ok(self.emit(response.map(|response| Response { missing, ..response }), nonce))
     }
 
     /// The usual case for most types at most changes.
@@ -270,7 +281,7 @@ impl TypeState {
 
     fn response(&self, target: &Snapshot, resources: Vec<Resource>, removed: Vec<Arc<str>>) -> Response {
         let version = target.of(self.resource_type).digest();
-        Response { resource_type: self.resource_type, nonce: 0, version, resources, removed }
+        Response { resource_type: self.resource_type, nonce: 0, version, resources, removed, missing: Vec::new() }
     }
 
     /// All that the client wants and that exists, what is retained included.
@@ -278,14 +289,21 @@ impl TypeState {
         let view = target.of(self.resource_type);
         let retained = self.retained.values().cloned();
         let version = retained.clone().fold(view.digest(), |sum, resource| sum.wrapping_add(resource.digest()));
-        if self.rejected_digest == Some(version) {
+        let wildcard = self.subscription.is_wildcard();
+        if wildcard && self.rejected_digest == Some(version) {
             return None;
         }
-        let mut resources: Vec<Resource> = if self.subscription.is_wildcard() {
+        let mut resources: Vec<Resource> = if wildcard {
             view.iter().cloned().collect()
         } else {
-            self.subscription.names().iter().filter_map(|name| view.get(name)).cloned().collect()
+            let names = self.subscription.names().iter();
+            names.filter_map(|name| target.find(self.resource_type, name)).collect()
         };
+        // The version is that of the type as a whole, and other names than those that were refused may be fine.
+        let refused = |resource: &Resource| self.rejected.get(resource.name()) == Some(&resource.version());
+        if !wildcard && !resources.is_empty() && resources.iter().all(refused) {
+            return None;
+        }
         resources.extend(retained);
         Some(Response { version, ..self.response(target, resources, Vec::new()) })
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::interest::Interest;
 use crate::resource::ResourceType;
 use crate::snapshot::View;
+use crate::translate::leds;
 
 /// Names that one stream may want of one type. Each costs the stream about 30 bytes.
 pub const MAX_NAMES: usize = 200_000;
@@ -61,7 +62,12 @@ impl Subscription {
 
     /// `star`: a wildcard covers the name.
     pub(super) fn wants(&self, name: &str, star: bool) -> bool {
-        (self.wildcard && star) || self.names.contains(name)
+        (self.wildcard && star) || self.names.contains(name) || self.wants_collection_of(name)
+    }
+
+    /// Endpoints are subscribed to by collection (xDS protocol, "glob collections").
+    fn wants_collection_of(&self, name: &str) -> bool {
+        self.resource_type == ResourceType::Endpoint && self.names.contains(&*leds::collection_of(name))
     }
 
     /// Names given one by one, in order.

@@ -2,6 +2,7 @@
 //! must hear, in order, and nothing else.
 
 mod delta;
+mod grpc;
 mod model;
 mod on_demand;
 mod order;
@@ -88,6 +89,7 @@ impl Talk {
         unique.sort();
         unique.dedup();
         assert_eq!(unique.len(), names.clone().count(), "C29: no name twice, none both sent and removed");
+        let names = names.chain(response.missing.iter().map(|name| ('?', name)));
         let names: String = names.map(|(sign, name)| format!(" {sign}{}", short(name))).collect();
         format!("{}{names}", response.resource_type.label())
     }
@@ -173,7 +175,7 @@ fn short(name: &str) -> String {
 fn long(name: &str) -> String {
     match name {
         "*" | "egress" => name.to_owned(),
-        name if name.contains('|') => name.to_owned(),
+        name if name.contains(['|', ':']) => name.to_owned(),
         name => format!("outbound|80||{name}.shop.svc.cluster.local"),
     }
 }

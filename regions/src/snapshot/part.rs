@@ -1,5 +1,6 @@
 //! The present state of one shelf of the catalog.
 
+use std::ops::Bound;
 use std::sync::Arc;
 
 use rpds::RedBlackTreeMapSync;
@@ -24,6 +25,12 @@ impl Part {
 
     pub fn get(&self, name: &str) -> Option<&Resource> {
         self.resources.get(name)
+    }
+
+    /// All resources whose names begin so, in order of names.
+    pub fn under<'a>(&'a self, begin: &'a str) -> impl Iterator<Item = &'a Resource> {
+        let from = self.resources.range::<str, _>((Bound::Included(begin), Bound::Unbounded));
+        from.map(|(_, resource)| resource).take_while(move |resource| resource.name().starts_with(begin))
     }
 
     /// In order of names.

@@ -20,13 +20,16 @@ pub fn load_assignment(name: &str, assignment: &Assignment<'_>) -> Resource {
         .flat_map(|(priority, tier)| tier.iter().map(move |locality| (priority, locality)))
         .map(|(priority, locality)| localities(priority, locality, assignment.weighted))
         .collect();
-    let message = pb::ClusterLoadAssignment {
+    Resource::encode(ResourceType::Assignment, name, &message(name, endpoints))
+}
+
+pub(super) fn message(name: &str, endpoints: Vec<pb::LocalityLbEndpoints>) -> pb::ClusterLoadAssignment {
+    pb::ClusterLoadAssignment {
         cluster_name: name.to_owned(),
         endpoints,
         policy: Some(Policy { overprovisioning_factor: u32_value(OVERPROVISIONING_PERCENT), ..Policy::default() }),
         ..pb::ClusterLoadAssignment::default()
-    };
-    Resource::encode(ResourceType::Assignment, name, &message)
+    }
 }
 
 fn localities(priority: u32, locality: &Locality<'_>, weighted: bool) -> pb::LocalityLbEndpoints {
@@ -53,7 +56,7 @@ fn rebuild_mark(locality: &Locality<'_>) -> u32 {
     u32::try_from(counted).unwrap_or(u32::MAX - 1).saturating_add(1)
 }
 
-fn endpoint(host: &Host) -> pb::LbEndpoint {
+pub(super) fn endpoint(host: &Host) -> pb::LbEndpoint {
     let health = match host.health {
         Health::Ready => core::HealthStatus::Healthy,
         Health::Draining => core::HealthStatus::Draining,

@@ -6,6 +6,7 @@
 pub mod cluster;
 pub mod endpoint;
 pub mod grpc;
+pub mod leds;
 pub mod listener;
 pub mod names;
 mod proto;

@@ -29,7 +29,9 @@ pub fn table(service: &ServiceKey, port: u16) -> Resource {
 pub fn vip_scope(service: &ServiceKey, port: u16, index: usize, vip: IpAddr) -> Resource {
     // As `%DOWNSTREAM_LOCAL_ADDRESS%` spells it: `10.0.0.7:80`, `[fd00::7]:80`.
     let key = SocketAddr::new(vip, port).to_string();
-    scope(names::vip_scope(port, service, index, vip), vec![key], port_table(service, port))
+    // The scope has a name, so its table needs none.
+    let table = pb::RouteConfiguration { name: String::new(), ..port_table(service, port) };
+    scope(names::vip_scope(port, service, index, vip), vec![key], table)
 }
 
 /// The scopes of one service on the plain HTTP port. A scope is found by the first two labels of `Host`, its virtual

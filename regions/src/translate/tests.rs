@@ -154,7 +154,8 @@ fn vip_scopes_are_keyed_as_envoy_spells_addresses() {
 fn a_fetched_table_is_the_inline_one() {
     let scope = route::vip_scope(&key("shop/web"), 80, 0, [10, 12, 0, 7].into());
     let scope: r::ScopedRouteConfiguration = read(&scope);
-    let table: r::RouteConfiguration = read(&route::table(&key("shop/web"), 80));
+    let mut table: r::RouteConfiguration = read(&route::table(&key("shop/web"), 80));
+    assert_eq!(std::mem::take(&mut table.name), scope.name, "the scope's name is the table's");
     assert_eq!(scope.route_configuration, Some(table));
 }
 

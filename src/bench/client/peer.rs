@@ -288,11 +288,12 @@ struct Changed {
 
 fn pick_mut<T>(
     resource_type: ResourceType,
-    [clusters, assignments, listeners, scopes, routes]: &mut [T; TYPES],
+    [clusters, assignments, endpoints, listeners, scopes, routes]: &mut [T; TYPES],
 ) -> &mut T {
     match resource_type {
         Cluster => clusters,
         Assignment => assignments,
+        ResourceType::Endpoint => endpoints,
         Listener => listeners,
         Scope => scopes,
         ResourceType::Route => routes,

@@ -32,7 +32,7 @@ pub(super) fn recipe(tool: Tool) -> Recipe {
         Tool::KubeApiserver => ("k8s.io/kubernetes/cmd/kube-apiserver", 4),
         Tool::KubeControllerManager => ("k8s.io/kubernetes/cmd/kube-controller-manager", 2),
         Tool::Kubectl => ("k8s.io/kubernetes/cmd/kubectl", 1),
-        Tool::CoreDns => (".", 1),
+        Tool::CoreDns | Tool::GrpcPeer => (".", 1),
     };
     let (module, inputs) = match tool {
         Tool::CoreDns => (
@@ -41,6 +41,14 @@ pub(super) fn recipe(tool: Tool) -> Recipe {
                 include_str!("../go/coredns/go.mod"),
                 include_str!("../go/coredns/go.sum"),
                 include_str!("../go/coredns/main.go"),
+            ],
+        ),
+        Tool::GrpcPeer => (
+            "grpcpeer",
+            [
+                include_str!("../go/grpcpeer/go.mod"),
+                include_str!("../go/grpcpeer/go.sum"),
+                include_str!("../go/grpcpeer/main.go"),
             ],
         ),
         _ => ("kubernetes", [include_str!("../go/kubernetes/go.mod"), include_str!("../go/kubernetes/go.sum"), ""]),
@@ -106,9 +114,9 @@ fn go_command() -> PathBuf {
     }
     assert!(
         usual.is_file(),
-        "\n\nThese tests run a real Kubernetes API server, which is built from Go modules, and there is no Go (1.26 or newer) \
-         on PATH.\n  Install it:   apt-get install golang-go   (if that is older: https://go.dev/dl)\n  Or name a folder with \
-         etcd, kube-apiserver, kube-controller-manager, kubectl and coredns:   export {}=/path\n",
+        "\n\nThese tests run a real Kubernetes API server and a gRPC program in Go, which are built from Go modules, and there is no Go \
+         (1.26 or newer) on PATH.\n  Install it:   apt-get install golang-go   (if that is older: https://go.dev/dl)\n  Or name a folder with \
+         etcd, kube-apiserver, kube-controller-manager, kubectl, coredns and grpcpeer:   export {}=/path\n",
         super::FOLDER_VARS[0],
     );
     usual.to_owned()
@@ -126,7 +134,7 @@ fn proxy(go: &Path) -> String {
 /// what the API server says of itself.
 fn link_flags(tool: Tool) -> String {
     let mut flags = String::from("-s -w");
-    if !matches!(tool, Tool::CoreDns | Tool::Etcd) {
+    if !matches!(tool, Tool::CoreDns | Tool::Etcd | Tool::GrpcPeer) {
         let version = kubernetes_version();
         let mut numbers = version.trim_start_matches('v').split('.');
         let (major, minor) = (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default());

@@ -37,7 +37,7 @@ pub(super) fn wanted(tool: Tool, part: &Path) -> bool {
 /// Downloads `tool` from `base` into `part` and checks it against the SHA-256
 /// published beside it.
 pub(in crate::testbed) fn fetch(tool: Tool, base: &str, part: &Path) -> Result<(), String> {
-    if matches!(tool, Tool::Etcd | Tool::CoreDns) {
+    if matches!(tool, Tool::Etcd | Tool::CoreDns | Tool::GrpcPeer) {
         return Err("it has no official release as a plain file".to_owned());
     }
     let arch = match std::env::consts::ARCH {

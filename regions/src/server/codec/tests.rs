@@ -17,6 +17,7 @@ fn writer(variant: Variant, sizes: &[usize]) -> Writer {
         version: 7,
         resources: resources.collect(),
         removed: vec![Arc::from("gone")],
+        missing: if variant == Variant::Sotw { vec![Arc::from("nobody")] } else { Vec::new() },
     };
     Writer::new(variant, response, Arc::from("eu/0"))
 }
@@ -40,7 +41,7 @@ fn write(variant: Variant, sizes: &[usize]) -> Bytes {
 fn c30_a_delta_response_reads_as_it_was_meant() {
     let read = DeltaDiscoveryResponse::decode(write(Variant::Delta, &[0, 1])).expect("a response");
     assert_eq!(read.type_url, ResourceType::Cluster.url());
-    assert_eq!((&*read.nonce, &*read.system_version_info), ("1f", "0000000000000007"));
+    assert_eq!((&*read.nonce, &*read.system_version_info), ("1f", ""));
     assert_eq!(read.control_plane.expect("c04: a control plane").identifier, "eu/0");
     assert_eq!(read.removed_resources, ["gone"]);
     let names: Vec<_> = read.resources.iter().map(|r| &*r.name).collect();
@@ -57,10 +58,13 @@ fn c30_a_state_of_the_world_response_reads_as_it_was_meant() {
     let read = DiscoveryResponse::decode(write(Variant::Sotw, &[0, 1])).expect("a response");
     assert_eq!(read.type_url, ResourceType::Cluster.url());
     assert_eq!((&*read.nonce, &*read.version_info), ("1f", "0000000000000007"));
-    assert_eq!(read.control_plane.expect("c04: a control plane").identifier, "eu/0");
+    assert_eq!(read.control_plane.as_ref().expect("c04: a control plane").identifier, "eu/0");
     let names = read.resources.iter().map(|any| Cluster::decode(&*any.value).expect("a Cluster").name);
     assert_eq!(names.collect::<Vec<_>>(), ["c0", "c1"]);
     assert!(read.resources.iter().all(|any| any.type_url == read.type_url));
+    let [error] = &read.resource_errors[..] else { panic!("{read:?}") };
+    assert_eq!(error.resource_name.as_ref().map(|name| &*name.name), Some("nobody"), "C48");
+    assert_eq!(error.error_detail.as_ref().map(|detail| detail.code), Some(5));
 }
 
 proptest! {

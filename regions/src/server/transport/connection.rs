@@ -57,7 +57,8 @@ pub(super) async fn run<S: Served>(accepted: Accepted, common: Arc<Common<S>>, m
     let Some(source) = tls else {
         return connection(None).serve(tcp, end).await;
     };
-    let handshake = tls::accept(tcp, &source, &common.handshakes, &common.limits);
+    // Boxed, as what comes after it: a connection that waits should cost what waiting needs, and no more.
+    let handshake = Box::pin(tls::accept(tcp, &source, &common.handshakes, &common.limits));
     let stream = tokio::select! {
         biased;
         _ = &mut end => return,
@@ -85,33 +86,36 @@ struct Connection<S> {
 }
 
 impl<S: Served> Connection<S> {
-    async fn serve<I>(self, io: I, end: oneshot::Receiver<()>)
+    fn serve<I>(self, io: I, end: oneshot::Receiver<()>) -> impl Future<Output = ()> + Send
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let Self { peer, drain, old_at, common } = self;
-        let (address, limits, stats) = (peer.address, &common.limits, &common.stats.connections);
+        let (address, limits) = (peer.address, &common.limits);
         let io = TokioIo::new(Guard::new(io, limits.handshake_timeout, limits.silence()));
         let service = WithPeer { service: common.service.clone(), peer };
         let spawner = Spawner::default();
         let http2 = builder(limits, spawner.clone()).serve_connection(io, service);
-        let mut serving = OneTask::new(http2, spawner);
-        tokio::select! {
-            biased;
-            ended = &mut serving => return account(ended, address, stats),
-            () = sleep_until(old_at) => {
-                stats.aged.inc();
-                tracing::debug!(%address, "connection is old enough: ending it");
+        let mut serving = Box::new(OneTask::new(http2, spawner));
+        async move {
+            let stats = &common.stats.connections;
+            tokio::select! {
+                biased;
+                ended = &mut serving => return account(ended, address, stats),
+                () = sleep_until(old_at) => {
+                    stats.aged.inc();
+                    tracing::debug!(%address, "connection is old enough: ending it");
+                }
+                _ = end => {}
             }
-            _ = end => {}
-        }
-        drain.send_replace(true);
-        serving.connection().graceful_shutdown();
-        match timeout(limits.drain, serving).await {
-            Ok(ended) => account(ended, address, stats),
-            Err(_) => {
-                stats.cut_off.inc();
-                tracing::debug!(%address, "connection cut off: it did not end in time");
+            drain.send_replace(true);
+            serving.connection().graceful_shutdown();
+            match timeout(common.limits.drain, &mut serving).await {
+                Ok(ended) => account(ended, address, stats),
+                Err(_) => {
+                    stats.cut_off.inc();
+                    tracing::debug!(%address, "connection cut off: it did not end in time");
+                }
             }
         }
     }

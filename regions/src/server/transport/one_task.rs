@@ -2,12 +2,10 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU8, Ordering::AcqRel};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::AcqRel, Ordering::Acquire};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
-use futures::StreamExt;
-use futures::stream::FuturesUnordered;
 use futures::task::AtomicWaker;
 
 /// Turns before others get the thread. Each turn polls what was woken in the one before: a stream that answers, the
@@ -26,10 +24,10 @@ type Stream = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub(super) struct OneTask<C> {
     connection: C,
     spawner: Spawner,
-    streams: FuturesUnordered<Stream>,
+    /// Few: a proxy needs one, or one per type. Finding those that were woken is cheaper than keeping a list of them.
+    streams: Vec<Slot>,
     wakes: Arc<Wakes>,
-    connection_waker: Waker,
-    streams_waker: Waker,
+    waker: Waker,
 }
 
 /// Takes in streams: given to hyper as its executor.
@@ -54,37 +52,27 @@ impl Spawner {
 impl<C: Future + Unpin> OneTask<C> {
     pub(super) fn new(connection: C, spawner: Spawner) -> Self {
         let wakes = Arc::new(Wakes { state: AtomicU8::new(CONNECTION | STREAMS), task: AtomicWaker::new() });
-        let waker = |part| Waker::from(Arc::new(Part { part, wakes: Arc::clone(&wakes) }));
-        Self {
-            connection,
-            spawner,
-            streams: FuturesUnordered::new(),
-            connection_waker: waker(CONNECTION),
-            streams_waker: waker(STREAMS),
-            wakes,
-        }
+        let waker = Waker::from(Arc::clone(&wakes));
+        Self { connection, spawner, streams: Vec::new(), wakes, waker }
     }
 
     /// The connection, to be told something. It is polled afterwards.
     pub(super) fn connection(&mut self) -> Pin<&mut C> {
-        self.wakes.wake(CONNECTION);
+        self.wakes.note(CONNECTION);
         Pin::new(&mut self.connection)
     }
 
     fn poll_connection(&mut self) -> Poll<C::Output> {
-        let polled = Pin::new(&mut self.connection).poll(&mut Context::from_waker(&self.connection_waker));
+        let polled = Pin::new(&mut self.connection).poll(&mut Context::from_waker(&self.waker));
         // Each stream holds a spawner: one that stayed in there would keep itself alive for ever.
-        let spawned = std::mem::take(&mut *self.spawner.lock());
-        if !spawned.is_empty() {
-            self.streams.extend(spawned);
-            self.wakes.wake(STREAMS);
+        for stream in self.spawner.lock().drain(..) {
+            self.streams.push(Slot::new(stream, &self.wakes));
         }
         polled
     }
 
     fn poll_streams(&mut self) {
-        let mut cx = Context::from_waker(&self.streams_waker);
-        while let Poll::Ready(Some(())) = self.streams.poll_next_unpin(&mut cx) {}
+        self.streams.retain_mut(|slot| !slot.woken.take() || slot.poll().is_pending());
     }
 }
 
@@ -113,14 +101,58 @@ impl<C: Future + Unpin> Future for OneTask<C> {
     }
 }
 
-/// What was woken since it was polled last.
+/// A stream, and whether it was woken.
+struct Slot {
+    stream: Stream,
+    woken: Arc<Woken>,
+    waker: Waker,
+}
+
+impl Slot {
+    /// Woken from the start: nobody else would.
+    fn new(stream: Stream, wakes: &Arc<Wakes>) -> Self {
+        let woken = Arc::new(Woken { flag: AtomicBool::new(false), wakes: Arc::clone(wakes) });
+        woken.wake_by_ref();
+        Self { stream, waker: Waker::from(Arc::clone(&woken)), woken }
+    }
+
+    fn poll(&mut self) -> Poll<()> {
+        self.stream.as_mut().poll(&mut Context::from_waker(&self.waker))
+    }
+}
+
+struct Woken {
+    flag: AtomicBool,
+    wakes: Arc<Wakes>,
+}
+
+impl Woken {
+    /// Whether it was; it counts as polled from now on.
+    fn take(&self) -> bool {
+        self.flag.swap(false, AcqRel)
+    }
+}
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.flag.swap(true, AcqRel) {
+            self.wakes.note(STREAMS);
+        }
+    }
+}
+
+/// Which parts were woken since they were polled last.
 struct Wakes {
     state: AtomicU8,
     task: AtomicWaker,
 }
 
 impl Wakes {
-    fn wake(&self, part: u8) {
+    fn note(&self, part: u8) {
         let before = self.state.fetch_or(part, AcqRel);
         if before & (part | AWAKE) == 0 {
             self.task.wake();
@@ -139,7 +171,7 @@ impl Wakes {
 
     /// Rests if nothing was woken meanwhile; says whether it does.
     fn rest(&self) -> bool {
-        self.state.compare_exchange(AWAKE, 0, AcqRel, std::sync::atomic::Ordering::Acquire).is_ok()
+        self.state.compare_exchange(AWAKE, 0, AcqRel, Acquire).is_ok()
     }
 
     fn yield_to_others(&self) {
@@ -147,18 +179,14 @@ impl Wakes {
     }
 }
 
-struct Part {
-    part: u8,
-    wakes: Arc<Wakes>,
-}
-
-impl Wake for Part {
+/// Wakes the connection.
+impl Wake for Wakes {
     fn wake(self: Arc<Self>) {
-        self.wakes.wake(self.part);
+        self.note(CONNECTION);
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.wakes.wake(self.part);
+        self.note(CONNECTION);
     }
 }
 

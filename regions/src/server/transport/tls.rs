@@ -16,12 +16,17 @@ use super::limits::Limits;
 
 /// What new connections are offered: always the newest configuration.
 #[derive(Clone, Debug)]
-pub struct TlsSource(watch::Receiver<Arc<ServerConfig>>);
+pub struct TlsSource(watch::Receiver<Option<Arc<ServerConfig>>>);
 
 impl TlsSource {
-    /// The configuration has to offer HTTP/2 by ALPN (`h2`).
-    pub fn new(configs: watch::Receiver<Arc<ServerConfig>>) -> Self {
+    /// Configurations have to offer HTTP/2 by ALPN (`h2`). As long as there is none, clients are turned away.
+    pub fn new(configs: watch::Receiver<Option<Arc<ServerConfig>>>) -> Self {
         Self(configs)
+    }
+
+    /// What the next connection is offered.
+    pub fn newest(&self) -> Option<Arc<ServerConfig>> {
+        self.0.borrow().clone()
     }
 }
 
@@ -30,6 +35,8 @@ impl TlsSource {
 pub(super) enum HandshakeError {
     #[error("the client took too long")]
     TooSlow,
+    #[error("there is no certificate yet")]
+    NoCertificate,
     #[error("{0}")]
     Failed(#[from] io::Error),
 }
@@ -40,13 +47,13 @@ pub(super) async fn accept(
     source: &TlsSource,
     places: &Semaphore,
     limits: &Limits,
-) -> Result<TlsStream<TcpStream>, HandshakeError> {
+) -> Result<Box<TlsStream<TcpStream>>, HandshakeError> {
     let hello = LazyConfigAcceptor::new(Acceptor::default(), tcp);
     let started = timeout(limits.handshake_timeout, hello).await.map_err(|_| HandshakeError::TooSlow)??;
     let _place = places.acquire().await; // fails only when closed, and nobody closes it
-    let config = Arc::clone(&source.0.borrow());
+    let config = source.newest().ok_or(HandshakeError::NoCertificate)?;
     let stream = timeout(limits.handshake_timeout, started.into_stream(config)).await;
-    Ok(stream.map_err(|_| HandshakeError::TooSlow)??)
+    Ok(Box::new(stream.map_err(|_| HandshakeError::TooSlow)??))
 }
 
 /// What the client proved to be.

@@ -7,6 +7,7 @@ use super::TypeState;
 use crate::resource::{Resource, is_version};
 use crate::session::{Refusal, Variant};
 use crate::snapshot::{Snapshot, Was};
+use crate::translate::leds;
 
 /// What lies between the cursor and the target.
 #[derive(Default)]
@@ -55,15 +56,23 @@ impl TypeState {
             plan.send.extend(view.iter().filter(|resource| !has(resource)).cloned());
         }
         for name in named.iter().filter(|name| !(wildcard && view.star().get(name).is_some())) {
+            if let Some(begin) = leds::glob(name) {
+                plan.send.extend(view.under(begin).filter(|resource| !has(resource)).cloned());
+                continue;
+            }
             match target.find(self.resource_type, name) {
                 Some(resource) if has(&resource) => {}
                 Some(resource) => plan.send.push(resource),
                 None => plan.missing.push(name.clone()),
             }
         }
-        // What it knows from an earlier stream and did not name is what it got under a wildcard.
-        let unnamed = self.known.keys().filter(|name| wildcard && !named.contains(&***name));
-        plan.missing.extend(unnamed.filter(|name| view.star().get(name).is_none()).map(|name| Arc::from(&**name)));
+        // What it knows from an earlier stream and did not name is what it got under a wildcard, or in a collection.
+        let unnamed = self.known.keys().filter(|name| self.subscription.wants(name, true) && !named.contains(&***name));
+        let gone = |name: &&String| match wildcard {
+            true => view.star().get(name).is_none(),
+            false => view.get(name).is_none(),
+        };
+        plan.missing.extend(unnamed.filter(gone).map(|name| Arc::from(&**name)));
         if let Some(cursor) = cursor {
             for (name, step) in self.steps(cursor, target)? {
                 let wanted = self.subscription.wants(name, step.star) && !named.contains(&**name);
@@ -78,10 +87,11 @@ impl TypeState {
     fn plan_changes(&self, cursor: u64, target: &Snapshot, eager: bool) -> Result<Plan, Refusal> {
         let view = target.of(self.resource_type);
         let steps = self.steps(cursor, target)?;
-        let names: BTreeSet<&Arc<str>> = steps.keys().copied().chain(&self.forced).chain(&self.owed).collect();
+        let asked = self.asked(target);
+        let names: BTreeSet<&Arc<str>> = steps.keys().copied().chain(asked.iter().copied()).chain(&self.owed).collect();
         let mut plan = Plan::default();
         for name in names {
-            let (forced, owed) = (self.forced.contains(name), self.owed.contains(name));
+            let (forced, owed) = (asked.contains(name), self.owed.contains(name));
             let step = steps.get(name);
             let star = step.map_or_else(|| view.star().get(name).is_some(), |step| step.star);
             if !(forced || self.subscription.wants(name, star) || (owed && eager)) {
@@ -99,6 +109,14 @@ impl TypeState {
             }
         }
         Ok(plan)
+    }
+
+    /// The names that were asked for, collections as what is in them.
+    fn asked<'a>(&'a self, target: &'a Snapshot) -> BTreeSet<&'a Arc<str>> {
+        let view = target.of(self.resource_type);
+        let (globs, names): (Vec<_>, Vec<_>) = self.forced.iter().partition(|name| leds::glob(name).is_some());
+        let under = globs.into_iter().filter_map(|name| leds::glob(name)).flat_map(|begin| view.under(begin));
+        names.into_iter().chain(under.map(Resource::name)).collect()
     }
 
     fn steps<'a>(&self, cursor: u64, target: &'a Snapshot) -> Result<Steps<'a>, Refusal> {

@@ -1,4 +1,4 @@
-use super::ResourceType::{Assignment, Cluster, Listener, Scope};
+use super::ResourceType::{Assignment, Cluster, Endpoint, Listener, Scope};
 use super::*;
 
 fn talk() -> Talk {
@@ -109,6 +109,29 @@ fn c28_only_what_changed_is_sent() {
 }
 
 #[test]
+fn c14_an_ack_triggers_nothing() {
+    let mut talk = Talk::with(Variant::Delta, Some("eu-1"), services(vec![web("shop/a", &["10.8.0.1:80"])]));
+    for t in ResourceType::ALL {
+        let names: &[&str] = if t.allows_wildcard() { &[] } else { &["a"] };
+        talk.delta(t, names, &[]);
+    }
+    for t in ResourceType::ALL {
+        assert_eq!(talk.ack(t), NOTHING, "{}", t.label());
+        assert_eq!(talk.ack(t), NOTHING, "{}, said twice", t.label());
+    }
+}
+
+#[test]
+fn c29_no_name_twice_and_none_both_sent_and_removed() {
+    // Whoever listens asserts it for every response there is; these are the likely ways to get it wrong.
+    let mut talk = talk();
+    assert_eq!(talk.delta(Cluster, &["*", "a", "a", "nobody"], &[]), ["cds +hole +pass +a +b -nobody"]);
+    talk.world(&service_gone("shop/b"));
+    assert_eq!(talk.delta(Cluster, &["b", "a", "nobody"], &["b"]), NOTHING, "the first answer is not acknowledged yet");
+    assert_eq!(talk.ack(Cluster), ["cds +a -b -nobody"]);
+}
+
+#[test]
 fn c15_one_response_waits_for_its_ack_and_the_next_one_skips_what_is_outdated() {
     let mut talk = talk();
     talk.delta(Assignment, &["a", "b"], &[]);
@@ -160,7 +183,7 @@ fn c11_subscriptions_count_even_with_a_stale_nonce() {
 }
 
 #[test]
-fn c37_a_resumed_stream_is_told_the_difference() {
+fn c37_and_c38_a_resumed_stream_is_told_the_difference() {
     let mut talk = talk();
     let same = talk.version(Cluster, "a");
     let known = [("a", same.clone()), ("b", "0123456789abcdef".to_owned()), ("gone", same)];
@@ -236,4 +259,66 @@ fn who_wants_everything_and_falls_too_far_behind_has_to_say_what_it_has() {
     talk.session.on_request(ack).expect("accepted");
     talk.session.on_snapshot(talk.view.snapshot().expect("a snapshot"));
     assert_eq!(talk.session.responses(), Err(Refusal::TooFarBehind));
+}
+
+const GLOB: &str = "xdstp:///envoy.config.endpoint.v3.LbEndpoint/a.shop/80/eu-1/eu-a/*";
+
+/// A client that takes endpoints one by one.
+fn leds_talk() -> Talk {
+    let mut catalog = Catalog::new(Arc::new(Stats::default()));
+    catalog.apply(&two_members());
+    catalog.apply(&services(vec![web("shop/a", &["10.8.0.1:80", "10.8.0.2:80"])]));
+    catalog.set_ready();
+    let mut class = class(None);
+    if let crate::class::Profile::Envoy(envoy) = &mut class.profile {
+        envoy.leds = true;
+    }
+    Talk::of(Variant::Delta, class, catalog)
+}
+
+fn endpoint(ip: &str) -> String {
+    format!("{}{ip}-80", GLOB.trim_end_matches('*'))
+}
+
+#[test]
+fn c43_endpoints_come_and_go_one_by_one() {
+    let mut talk = leds_talk();
+    talk.delta(Cluster, &[], &[]);
+    talk.ack(Cluster);
+    assert_eq!(talk.delta(Assignment, &["a"], &[]), ["eds +a"]);
+    talk.ack(Assignment);
+    let all = format!("leds +{} +{}", endpoint("10.8.0.1"), endpoint("10.8.0.2"));
+    assert_eq!(talk.delta(Endpoint, &[GLOB], &[]), [&*all]);
+    talk.ack(Endpoint);
+    let said = talk.world(&services(vec![web("shop/a", &["10.8.0.2:80!", "10.8.0.3:80"])]));
+    let expected = format!("leds +{} +{} -{}", endpoint("10.8.0.2"), endpoint("10.8.0.3"), endpoint("10.8.0.1"));
+    assert_eq!(said, [expected], "and the load assignment stays");
+    talk.ack(Endpoint);
+    assert_eq!(talk.delta(Endpoint, &[], &[GLOB]), NOTHING);
+    assert_eq!(talk.world(&services(vec![web("shop/a", &["10.8.0.9:80"])])), NOTHING, "nobody asks any more");
+}
+
+#[test]
+fn c43_a_cluster_made_anew_needs_its_endpoints_again() {
+    let mut talk = leds_talk();
+    talk.delta(Cluster, &[], &[]);
+    talk.ack(Cluster);
+    talk.delta(Assignment, &["a"], &[]);
+    talk.ack(Assignment);
+    talk.delta(Endpoint, &[GLOB], &[]);
+    talk.ack(Endpoint);
+    let backends = vec![backend("eu-1", "eu-a", &["10.8.0.1:80"])];
+    let changed = merged("shop/a", vec![port(80, federation::model::AppProtocol::Http2, backends)]);
+    let said = talk.world(&services(vec![changed]));
+    let follow = format!("leds +{} -{}", endpoint("10.8.0.1"), endpoint("10.8.0.2"));
+    assert_eq!(said, ["cds +a", "eds +a", &*follow]);
+}
+
+#[test]
+fn c43_a_resumed_collection_is_told_the_difference() {
+    let mut talk = leds_talk();
+    let here = endpoint("10.8.0.1");
+    let known = [(&*here, talk.version(Endpoint, &here)), (&*endpoint("10.8.0.99"), "0123456789abcdef".to_owned())];
+    let said = talk.delta_full(Endpoint, &[GLOB], &[], &known, "", None);
+    assert_eq!(said, [format!("leds +{} -{}", endpoint("10.8.0.2"), endpoint("10.8.0.99"))]);
 }

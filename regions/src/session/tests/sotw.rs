@@ -135,3 +135,23 @@ fn listeners_by_name() {
     let mut talk = talk();
     assert_eq!(talk.sotw(Listener, &["egress", "nobody"]), ["lds +egress"]);
 }
+
+/// A gRPC client.
+fn grpc() -> Talk {
+    let mut catalog = Catalog::new(Arc::new(Stats::default()));
+    catalog.apply(&two_members());
+    catalog.apply(&services(vec![web("shop/a", &["10.8.0.1:80"])]));
+    catalog.set_ready();
+    Talk::of(Variant::Sotw, Class { profile: crate::class::Profile::Grpc, ..class(None) }, catalog)
+}
+
+#[test]
+fn c48_grpc_is_told_at_once_what_there_is_not() {
+    let mut talk = grpc();
+    assert_eq!(talk.sotw(Cluster, &["a", "b"]), ["cds +a ?b"]);
+    assert_eq!(talk.sotw(Cluster, &["a", "b"]), NOTHING, "the ACK");
+    assert_eq!(talk.sotw(Assignment, &["b"]), ["eds ?b"]);
+    talk.sotw(Assignment, &["b"]);
+    let said = talk.world(&services(vec![web("shop/b", &["10.8.0.3:80"])]));
+    assert_eq!(said, ["cds +a +b", "eds +b"], "C23: and it is remembered");
+}

@@ -23,6 +23,21 @@ pub fn listener(service: &ServiceKey, port: u16) -> Resource {
     Resource::encode(ResourceType::Listener, &name, &message)
 }
 
+/// The listener of a service that is not there. It leads nowhere, so calls fail at once; without an answer a client that
+/// speaks state-of-the-world xDS would hold them back for 15 s. `None` for a server's name: that has no use for it.
+pub fn stand_in(requested: &str) -> Option<Resource> {
+    if requested.starts_with(names::SERVER_LISTENER) {
+        return None;
+    }
+    let nowhere = RouteConfiguration { name: "not federated".to_owned(), ..RouteConfiguration::default() };
+    let message = pb::Listener {
+        name: requested.to_owned(),
+        api_listener: Some(pb::ApiListener { api_listener: Some(any(&manager_with(nowhere))) }),
+        ..pb::Listener::default()
+    };
+    Some(Resource::encode(ResourceType::Listener, requested, &message))
+}
+
 /// A connection manager with inline routes.
 pub(super) fn manager_with(routes: RouteConfiguration) -> hcm::HttpConnectionManager {
     manager(RouteSpecifier::RouteConfig(routes))

@@ -194,3 +194,36 @@ async fn no_wake_is_lost() {
     all.sort_unstable();
     assert_eq!(all, (0..STREAMS * WORDS).collect::<Vec<_>>());
 }
+
+#[test]
+fn only_the_stream_that_was_woken_is_polled() {
+    let mut wire = wire(usize::MAX);
+    let polls: [Arc<AtomicUsize>; 3] = Default::default();
+    let mut speakers = Vec::new();
+    for counter in &polls {
+        let (words, mut echo) = echo(&wire.said);
+        let counter = Arc::clone(counter);
+        let counted = std::future::poll_fn(move |cx| {
+            counter.fetch_add(1, SeqCst);
+            echo.poll_unpin(cx)
+        });
+        wire.incoming.push_back(counted.boxed());
+        speakers.push(words);
+    }
+    let mut one = one_task(wire);
+    let waker = Waker::from(Arc::new(Task::default()));
+    let mut cx = Context::from_waker(&waker);
+    let mut poll = || {
+        assert!(one.poll_unpin(&mut cx).is_pending());
+        polls.each_ref().map(|counter| counter.swap(0, SeqCst))
+    };
+    assert_eq!(poll(), [1, 1, 1], "each has its first turn");
+    speakers[1].send(1).unwrap();
+    assert_eq!(poll(), [0, 1, 0]);
+    drop(speakers.remove(0));
+    assert_eq!(poll(), [1, 0, 0], "one has ended");
+    speakers[0].send(2).unwrap();
+    speakers[1].send(3).unwrap();
+    assert_eq!(poll(), [0, 1, 1], "and the others have not");
+    assert_eq!(poll(), [0, 0, 0]);
+}

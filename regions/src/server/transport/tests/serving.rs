@@ -1,5 +1,6 @@
 //! Who is served, and who is not.
 
+use super::super::accept::Accepted;
 use super::*;
 
 #[tokio::test]
@@ -68,4 +69,16 @@ async fn one_stream_too_many_waits() {
     assert!(futures::poll!(&mut third).is_pending());
     drop(first);
     assert_eq!(within(third).await.unwrap().status(), 200);
+}
+
+/// Beside what HTTP/2 itself needs, which is allocated once it is known whether it is over TLS.
+#[tokio::test]
+async fn a_connection_that_waits_is_small() {
+    let listener = listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let (tcp, peer) = listener.accept().await.unwrap();
+    let common = Arc::new(Common::new(tower::service_fn(answer), Limits::default(), Arc::default()));
+    let run = connection::run(Accepted { tcp, peer, tls: None }, common, oneshot::channel().1);
+    let bytes = size_of_val(&run);
+    assert!(bytes < 1_024, "{bytes} bytes");
 }

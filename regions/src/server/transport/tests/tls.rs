@@ -65,8 +65,8 @@ fn server(identity: &Identity, clients: Option<&Authority>) -> Arc<ServerConfig>
     Arc::new(config)
 }
 
-fn source(config: Arc<ServerConfig>) -> (watch::Sender<Arc<ServerConfig>>, TlsSource) {
-    let (sender, receiver) = watch::channel(config);
+fn source(config: Arc<ServerConfig>) -> (watch::Sender<Option<Arc<ServerConfig>>>, TlsSource) {
+    let (sender, receiver) = watch::channel(Some(config));
     (sender, TlsSource::new(receiver))
 }
 
@@ -136,17 +136,29 @@ async fn new_connections_get_the_new_certificate_and_old_ones_live_on() {
     let mut early = Client::over(connect(&host, &old, Some(&envoy)).await.unwrap()).await.unwrap();
     let held = early.get("/stay").await;
 
-    configs.send_replace(server(&new.sign(NAME), Some(&clients)));
+    configs.send_replace(Some(server(&new.sign(NAME), Some(&clients))));
     assert!(ask(&host, &new, Some(&envoy)).await.is_ok());
     assert!(ask(&host, &old, Some(&envoy)).await.is_err(), "the old one is not shown any more");
     assert_eq!(early.get("/peer").await.status(), 200);
     drop(held);
 
     let others = Authority::new();
-    configs.send_replace(server(&new.sign(NAME), Some(&others)));
+    configs.send_replace(Some(server(&new.sign(NAME), Some(&others))));
     assert!(ask(&host, &new, Some(&envoy)).await.is_err(), "another authority for clients");
     assert!(ask(&host, &new, Some(&others.sign("envoy"))).await.is_ok());
     assert_eq!(early.get("/peer").await.status(), 200, "who is in is in, until its connection is too old");
+}
+
+#[tokio::test]
+async fn clients_are_turned_away_until_there_is_a_certificate() {
+    let servers = Authority::new();
+    let (configs, tls) = source(server(&servers.sign(NAME), None));
+    let config = configs.send_replace(None);
+    let host = Host::start(Limits::default(), Some(tls));
+    assert!(ask(&host, &servers, None).await.is_err());
+    host.until("it is counted", |stats| stats.handshakes_failed.get() == 1).await;
+    configs.send_replace(config);
+    assert!(ask(&host, &servers, None).await.is_ok());
 }
 
 #[tokio::test]

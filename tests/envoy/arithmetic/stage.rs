@@ -1,0 +1,213 @@
+//! A region that serves a folder, one Envoy of it, and backends near and far.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::super::slices::{Pod, State, slice};
+use super::drill::{Drill, states};
+use super::formula::Tier;
+use super::{FOUR, NOBODY, Shares, TOLERANCE, load, near};
+use crate::harness::files::replace;
+use crate::harness::{Isthmus, SOON, Source, objects};
+use crate::testbed::{Backend, Envoy, EnvoySpec, eventually, ports};
+
+/// Served by eu-1 and us-1: the nearest first, and then the other.
+pub(super) const WEB: &str = "web.shop.svc.cluster.local";
+/// Served by eu-1 and eu-2, one tier, by declared weight.
+pub(super) const SPLIT: &str = "split.shop.svc.cluster.local";
+
+const EGRESS_PORT: u16 = 15_080;
+const HOSTS: usize = 4;
+const REQUESTS: usize = 10_000;
+/// What may still be on its way by what was before, once Envoy says that it knows better.
+const WARM_UP: usize = 64;
+const LIVE_LIMIT: Duration = Duration::from_secs(60);
+const MARK: &str = "isthmus.dev/federate: 'true'";
+const POLICY: &str = "---\napiVersion: isthmus.dev/v1alpha1\nkind: FederationPolicy\nmetadata: {name: split}\n\
+                      spec:\n  selects: {services: {matchLabels: {share: declared}}}\n  \
+                      failover: {clusters: [{name: eu-1, weight: 3}, {name: eu-2, weight: 1}]}\n";
+
+pub(super) struct Stage {
+    world: TempDir,
+    files: TempDir,
+    envoy: Envoy,
+    egress: SocketAddr,
+    drill: SocketAddr,
+    /// Tier by tier.
+    backends: [Vec<Backend>; 2],
+    region: Isthmus,
+}
+
+impl Stage {
+    pub(super) async fn start() -> Self {
+        let (world, files) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        // Nobody else has this port, and so nobody else makes this address of it: the listeners' ports are fixed.
+        let port = ports::free();
+        let [high, low] = port.to_be_bytes();
+        let listen = Ipv4Addr::new(127, 77, high, low);
+        let pods = |tier: u8| (1..=4u8).map(move |pod| Ipv4Addr::new(127, 78 + tier, 0, pod));
+        let mut backends = [Vec::new(), Vec::new()];
+        for (tier, list) in (0..).zip(&mut backends) {
+            for ip in pods(tier) {
+                list.push(Backend::start(SocketAddr::new(ip.into(), port), &format!("p{tier}/{ip}")).await);
+            }
+        }
+        for drill in [Drill::Calm, Drill::Panicky] {
+            drill.write(files.path(), [FOUR; 2], [&addresses(&backends[0]), &addresses(&backends[1])], 140);
+        }
+        write_hub(world.path());
+        write_service(world.path(), ["eu-1", "us-1"], "web", [FOUR; 2], &backends);
+        write_service(world.path(), ["eu-1", "eu-2"], "split", [FOUR; 2], &backends);
+
+        let mut region = Isthmus::region("eu", Source::World(world.path()));
+        region.wait_ready().await;
+        let spec = EnvoySpec::new("arithmetic", "eu", "eu-a", region.xds());
+        let mut spec = spec.metadata("INTERCEPTION_MODE", "NONE").metadata("LISTEN", listen.to_string());
+        let drill = SocketAddr::new(listen.into(), ports::free());
+        spec.static_clusters = Some(Drill::clusters(files.path()));
+        spec.static_listeners = Some(Drill::listener(drill));
+        let envoy = Envoy::start(spec).await;
+        envoy.wait_live(LIVE_LIMIT).await;
+        let egress = SocketAddr::new(IpAddr::V4(listen), EGRESS_PORT);
+        Self { world, files, envoy, egress, drill, backends, region }
+    }
+
+    /// `web` in these states, by its EndpointSlices.
+    pub(super) async fn serve(&self, tiers: [Tier; 2]) {
+        write_service(self.world.path(), ["eu-1", "us-1"], "web", tiers, &self.backends);
+        self.knows(&format!("outbound|80||{WEB}"), tiers).await;
+    }
+
+    /// `split` in these states.
+    pub(super) async fn serve_weighted(&self, tiers: [Tier; 2]) {
+        write_service(self.world.path(), ["eu-1", "eu-2"], "split", tiers, &self.backends);
+        self.knows(&format!("outbound|80||{SPLIT}"), tiers).await;
+    }
+
+    /// A cluster that comes from a file.
+    pub(super) async fn drill(&self, drill: Drill, tiers: [Tier; 2], factor: u32) {
+        let pods = [addresses(&self.backends[0]), addresses(&self.backends[1])];
+        drill.write(self.files.path(), tiers, [&pods[0], &pods[1]], factor);
+        self.knows(drill.host(), tiers).await;
+    }
+
+    /// Waits until Envoy has every host in the state that was written.
+    async fn knows(&self, cluster: &str, tiers: [Tier; 2]) {
+        let written = |(tier, backends): (&Tier, &Vec<Backend>)| -> Vec<(SocketAddr, String)> {
+            states(*tier).zip(addresses(backends)).map(|(state, at)| (at, state.to_owned())).collect()
+        };
+        let mut expected: Vec<_> = tiers.iter().zip(&self.backends).flat_map(written).collect();
+        expected.sort();
+        eventually(&format!("{cluster} is {tiers:?}"), SOON, async || {
+            let mut found: Vec<_> =
+                self.envoy.hosts(cluster).await.into_iter().map(|host| (host.address, host.health)).collect();
+            found.sort();
+            if found == expected { Ok(()) } else { Err(format!("{found:?}")) }
+        })
+        .await;
+    }
+
+    /// Sends traffic and compares who answered, tier by tier and host by host.
+    pub(super) async fn count(&self, what: &str, host: &str, tiers: [Tier; 2], expected: Shares) {
+        let target = if host.ends_with(".drill") { self.drill } else { self.egress };
+        load::send(target, host, WARM_UP).await;
+        let answers = load::send(target, host, REQUESTS).await;
+        let all: usize = answers.values().sum();
+        assert!(all >= REQUESTS, "{what}: {answers:?}");
+        let share = |tier: usize| {
+            let from = answers.iter().filter(|(answer, _)| answer.starts_with(&format!("p{tier}/")));
+            100.0 * from.map(|(_, count)| *count).sum::<usize>() as f64 / all as f64
+        };
+        let found = [share(0), share(1)];
+        eprintln!("testbed: arithmetic: {what}: expected {expected:.1?}, counted {found:.1?} of {all}");
+        near(what, found, expected, TOLERANCE);
+        if expected == NOBODY {
+            assert_eq!(answers, BTreeMap::from([("503".to_owned(), all)]), "{what}");
+        } else {
+            near(what, [found[0] + found[1], 0.0], [100.0, 0.0], f64::EPSILON);
+            self.only_the_right_ones(what, tiers, &answers);
+        }
+    }
+
+    /// While somebody is healthy or degraded, nobody else is called.
+    fn only_the_right_ones(&self, what: &str, tiers: [Tier; 2], answers: &BTreeMap<String, usize>) {
+        if tiers.iter().all(|tier| tier.healthy + tier.degraded == 0) {
+            return; // Panic calls everybody.
+        }
+        for (tier, backends) in tiers.iter().zip(&self.backends) {
+            for (state, backend) in states(*tier).zip(backends) {
+                let called = answers.get(backend.identity()).copied().unwrap_or_default();
+                let usable = ["HEALTHY", "DEGRADED"].contains(&state);
+                assert!(
+                    usable || called == 0,
+                    "{what}: {} is {state} and was called {called} times",
+                    backend.identity()
+                );
+            }
+        }
+    }
+
+    /// All that was sent was taken, by Envoy's own account and by the region's.
+    pub(super) async fn nothing_was_rejected(&self) {
+        let stats = self.envoy.stats("").await;
+        let rejected: Vec<_> =
+            stats.iter().filter(|(name, count)| name.ends_with("update_rejected") && **count > 0).collect();
+        assert!(rejected.is_empty(), "{rejected:?}\n{}", self.envoy.log_tail(20));
+        let metrics = self.region.metrics().await;
+        let nacks: Vec<_> = metrics.iter().filter(|(name, count)| name.contains("nacks") && **count > 0.0).collect();
+        assert!(nacks.is_empty(), "{nacks:?}");
+    }
+}
+
+fn addresses(backends: &[Backend]) -> Vec<SocketAddr> {
+    backends.iter().map(Backend::address).collect()
+}
+
+fn write_hub(world: &Path) {
+    let member = |id: &str, region: &str, number: u8| {
+        objects::member_cluster(id, region, &[&format!("127.{number}.0.0/16")], &[&format!("10.{number}.0.0/16")])
+    };
+    let hub = [
+        objects::region("eu", &["us"]),
+        objects::region("us", &[]),
+        member("eu-1", "eu", 78),
+        // The far pods serve both of them, and a range of one may not serve the other: so it is nobody's.
+        member("eu-2", "eu", 80),
+        member("us-1", "us", 81),
+        POLICY.to_owned(),
+    ];
+    replace(world, "hub.yaml", &hub.concat());
+    for member in ["eu-1", "eu-2", "us-1"] {
+        replace(&world.join("clusters").join(member), "namespace.yaml", &objects::namespace("shop"));
+    }
+}
+
+/// One service, a tier's hosts in each of two members.
+fn write_service(world: &Path, members: [&str; 2], name: &str, tiers: [Tier; 2], backends: &[Vec<Backend>; 2]) {
+    for ((member, tier), backends) in members.iter().zip(tiers).zip(backends) {
+        let state = |state: &str| match state {
+            "HEALTHY" => State::Ready,
+            "UNHEALTHY" => State::NotReady,
+            "DRAINING" => State::Terminating,
+            other => panic!("no EndpointSlice says {other}"),
+        };
+        let zone = if *member == "us-1" { "us-a" } else { "eu-a" };
+        let pods: Vec<Pod> = states(tier)
+            .zip(backends)
+            .map(|(named, backend)| Pod::new(backend.address().ip().to_string(), zone, state(named)))
+            .collect();
+        assert_eq!(pods.len(), HOSTS);
+        let port = backends.first().map_or(0, |backend| backend.address().port());
+        let labels = format!("{MARK}, share: {}", if name == "split" { "declared" } else { "equal" });
+        let spec = format!("selector: {{app: {name}}}, ports: [{{name: http, port: 80, targetPort: {port}}}]");
+        let all = [
+            objects::service("shop", name, &labels, &spec),
+            slice(&format!("{name}-1"), name, &format!("{{name: http, port: {port}}}"), &pods),
+        ];
+        replace(&world.join("clusters").join(member), &format!("{name}.yaml"), &all.concat());
+    }
+}
