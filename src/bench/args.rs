@@ -131,7 +131,7 @@ impl Scenario {
     pub fn what(self, plan: &Plan) -> String {
         let Plan { clients, changes, rate, length, .. } = plan;
         match self {
-            Self::Start => "a server starts, and one client connects".to_owned(),
+            Self::Start => "as it just did".to_owned(),
             Self::Cold => format!("{clients} clients connect at once"),
             Self::Change => format!("one endpoint changes, {changes} times"),
             Self::Add => "one service is added and removed, a few times".to_owned(),

@@ -50,9 +50,9 @@ async fn load(plan: &Plan, format: Format) -> anyhow::Result<ExitCode> {
     let mut document = Document::new(plan);
     let others = Others::watch();
     let ended = run_all(plan, &mut document, &others).await;
-    if ended.is_err() && document.scenarios.is_empty() {
-        ended?;
-        return Ok(ExitCode::SUCCESS);
+    if document.scenarios.is_empty() {
+        // Nothing to show but why.
+        return ended.map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::new);
     }
     if !output::print_document(format, &document)? {
         report::print(&document);
@@ -68,6 +68,7 @@ async fn load(plan: &Plan, format: Format) -> anyhow::Result<ExitCode> {
 
 /// What was finished stays in the document, whatever happens to the rest.
 async fn run_all(plan: &Plan, document: &mut Document, others: &Others) -> Result<(), BenchError> {
+    report::progress("a server starts, and is told the world");
     let mut stage = Stage::set(plan).await?;
     for scenario in &plan.scenarios {
         report::progress(&format!("{}: {}", scenario.name(), scenario.what(plan)));

@@ -178,7 +178,8 @@ pub fn print(document: &Document) {
         "all" => "all clusters".to_owned(),
         count => format!("clusters of {count} services on demand"),
     };
-    anstream::println!("clients: {}, {}, {what}, in {} classes\n", clients.clients, clients.variant, clients.classes);
+    let classes = if clients.classes == 1 { "one class".to_owned() } else { format!("{} classes", clients.classes) };
+    anstream::println!("clients: {}, {}, {what}, in {classes}\n", clients.clients, clients.variant);
     let mut table = output::table(&["SCENARIO", "FIGURE", "VALUE"]);
     for outcome in scenarios {
         for (i, figure) in outcome.figures.0.iter().enumerate() {

@@ -55,6 +55,7 @@ async fn the_cheap_scenarios_are_what_runs_unasked() {
     let cold = figures(&document, "cold");
     assert_eq!(cold["clients"], CLIENTS);
     assert!(cold["resources_per_client"].as_u64() > Some(3 * SERVICES), "{cold:#}");
+    assert_eq!(cold["received_bytes"], cold["server_sent_bytes"], "both ends count the same");
     for key in ["complete_max_ms", "server_cpu_ms", "after_bytes", "peak_bytes", "per_client_received_bytes"] {
         measured(cold, key);
     }

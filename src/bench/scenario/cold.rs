@@ -32,6 +32,7 @@ pub async fn play(stage: &mut Stage<'_>) -> Result<Outcome, BenchError> {
     figures.time("server_cpu", "server CPU", used.server_cpu);
     figures.time("client_cpu", "CPU of all clients", used.client_cpu);
     figures.bytes("received_bytes", "received by all", used.bytes);
+    figures.bytes("server_sent_bytes", "the same as the server counted it", used.sent_bytes);
     figures.bytes("per_client_received_bytes", "received by each", each_of(used.bytes, clients));
     figures.bytes("before_bytes", "resident before", before.resident);
     figures.bytes("after_bytes", "resident after", after.resident);

@@ -8,6 +8,7 @@ use super::super::args::Subscribe;
 use super::super::client::{Counts, Holding};
 use super::super::crowd::Crowd;
 use super::super::error::BenchError;
+use super::super::names::Names;
 use super::Stage;
 
 /// Fresh clients at a time.
@@ -52,7 +53,7 @@ pub async fn with_fresh_clients(stage: &Stage<'_>) -> Result<Compared, BenchErro
                     None => None,
                 };
                 match shown {
-                    Some(shown) => compare(stage, *client, &shown, &right, &mut compared),
+                    Some(shown) => compare(&stage.common.names, *client, &shown, &right, &mut compared),
                     None => compared.problems.push(format!("client {client} gave up")),
                 }
             }
@@ -62,7 +63,7 @@ pub async fn with_fresh_clients(stage: &Stage<'_>) -> Result<Compared, BenchErro
     Ok(compared)
 }
 
-fn compare(stage: &Stage<'_>, client: usize, shown: &Holding, right: &Holding, compared: &mut Compared) {
+fn compare(names: &Names, client: usize, shown: &Holding, right: &Holding, compared: &mut Compared) {
     compared.clients += 1;
     if shown.behind {
         compared.problems.push(format!("client {client} rejected something and did not come back"));
@@ -72,7 +73,7 @@ fn compare(stage: &Stage<'_>, client: usize, shown: &Holding, right: &Holding, c
         compared.resources += should.len() as u64;
         let differ = has.differences(should);
         compared.differences += differ.len() as u64;
-        for (id, name) in differ.iter().zip(stage.common.names.names(differ.iter().copied())) {
+        for (id, name) in differ.iter().zip(names.names(differ.iter().copied())) {
             if compared.problems.len() < TOLD {
                 let version =
                     |version: Option<u64>| version.map_or_else(|| "nothing".to_owned(), |v| format!("{v:016x}"));
@@ -81,5 +82,38 @@ fn compare(stage: &Stage<'_>, client: usize, shown: &Holding, right: &Holding, c
                 compared.problems.push(format!("client {client}, {label} {name}: has {has}, a fresh one has {should}"));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_difference_is_found_and_told() {
+        let names = Names::default();
+        let ids = names.ids(["a", "b", "c"].into_iter());
+        let holding = |pairs: &[(usize, u64)], behind| {
+            let mut holding = Holding { held: Default::default(), behind };
+            for (name, version) in pairs {
+                holding.held[ResourceType::Assignment.index()].put(ids[*name], *version);
+            }
+            holding
+        };
+        let right = holding(&[(0, 1), (1, 2)], false);
+        let mut same = Compared::default();
+        compare(&names, 7, &right.clone(), &right, &mut same);
+        assert_eq!((same.clients, same.resources, same.differences, same.problems.len()), (1, 2, 0, 0));
+
+        let mut other = Compared::default();
+        compare(&names, 7, &holding(&[(0, 9), (2, 3)], true), &right, &mut other);
+        assert_eq!((other.differences, other.problems.len()), (3, 4));
+        assert_eq!(other.problems[1], "client 7, eds a: has 0000000000000009, a fresh one has 0000000000000001");
+        assert!(
+            other.problems.iter().any(|text| text.ends_with("eds b: has nothing, a fresh one has 0000000000000002"))
+        );
+        assert!(
+            other.problems.iter().any(|text| text.contains("eds c: has 0000000000000003, a fresh one has nothing"))
+        );
     }
 }

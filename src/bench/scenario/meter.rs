@@ -20,6 +20,8 @@ pub struct Used {
     /// Payload that clients received, in bytes, and messages.
     pub bytes: u64,
     pub messages: u64,
+    /// The same bytes as the server counted them.
+    pub sent_bytes: u64,
     pub resources_sent: u64,
     pub encoded: u64,
     pub nacks: u64,
@@ -37,6 +39,7 @@ impl Meter {
             client_cpu: Process::own().cpu()?.saturating_sub(self.clients),
             bytes: received.0.saturating_sub(self.received.0),
             messages: received.1.saturating_sub(self.received.1),
+            sent_bytes: now.sent_bytes.saturating_sub(before.sent_bytes),
             resources_sent: now.resources_sent.saturating_sub(before.resources_sent),
             encoded: now.encoded.saturating_sub(before.encoded),
             nacks: now.nacks.saturating_sub(before.nacks),
