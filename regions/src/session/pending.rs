@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::status::{MAX_ERROR_LEN, TypeStatus};
 use super::subscription::Subscription;
@@ -14,6 +15,7 @@ use crate::interest::Interest;
 use crate::resource::{Resource, ResourceType};
 use crate::snapshot::Snapshot;
 
+mod heartbeat;
 mod plan;
 
 /// Rejected versions that a stream remembers before it forgets those of resources that are gone.
@@ -45,6 +47,10 @@ pub(super) struct TypeState {
     /// What the client refused. The same bytes are not sent again on this stream.
     rejected: HashMap<Arc<str>, u64>,
     rejected_digest: Option<u64>,
+    /// Goes with every resource.
+    pub(super) ttl: Option<Duration>,
+    /// A heartbeat is due.
+    unconfirmed: bool,
     status: TypeStatus,
 }
 
@@ -78,6 +84,8 @@ impl TypeState {
             nonce: None,
             rejected: HashMap::new(),
             rejected_digest: None,
+            ttl: None,
+            unconfirmed: false,
             status: TypeStatus::default(),
         }
     }
@@ -146,6 +154,8 @@ impl TypeState {
     /// Everything that is wanted is to be sent, except what the client has already.
     pub(super) fn resume(&mut self, known: HashMap<String, String>) {
         self.start_over();
+        // What it is not sent now, it was last told of on another stream, some time ago.
+        self.unconfirmed = self.ttl.is_some() && !known.is_empty();
         self.known = known;
     }
 
@@ -280,7 +290,15 @@ impl TypeState {
 
     fn response(&self, target: &Snapshot, resources: Vec<Resource>, removed: Vec<Arc<str>>) -> Response {
         let version = target.of(self.resource_type).digest();
-        Response { resource_type: self.resource_type, nonce: 0, version, resources, removed, missing: Vec::new() }
+        Response {
+            resource_type: self.resource_type,
+            nonce: 0,
+            version,
+            resources,
+            ttl: self.ttl,
+            removed,
+            missing: Vec::new(),
+        }
     }
 
     /// All that the client wants and that exists, what is retained included.
