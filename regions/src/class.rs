@@ -1,6 +1,8 @@
 //! Who is asking: a client's node, checked and reduced to what its answer depends on.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use envoy_types::pb::envoy::config::core::v3::Node;
 use envoy_types::pb::google::protobuf::value::Kind;
@@ -68,6 +70,9 @@ pub struct Client {
     pub node_id: String,
     /// `node.metadata.NAMESPACE`: shown to people, decides nothing.
     pub namespace: Option<Namespace>,
+    /// `node.metadata.TTL`: how long it keeps what it has when nobody confirms it. `None`: for ever. Incremental
+    /// xDS only.
+    pub ttl: Option<Duration>,
     pub class: Class,
 }
 
@@ -88,7 +93,8 @@ pub enum NodeError {
 
 impl Client {
     /// Reads `node.id`, `node.locality` and the metadata keys `CLUSTER_ID`, `NAMESPACE`, `NETWORK`, `LISTEN`,
-    /// `INTERCEPTION_MODE`, `CLUSTERS`, `ENDPOINTS`, `ROUTES` and `GENERATOR`. `incremental`: it speaks the variant that knows
+    /// `INTERCEPTION_MODE`, `CLUSTERS`, `ENDPOINTS`, `ROUTES`, `TTL` and
+    /// `GENERATOR`. `incremental`: it speaks the variant that knows
     /// on-demand resources.
     pub fn from_node(node: &Node, defaults: &Defaults, incremental: bool) -> Result<Self, NodeError> {
         match node.id.len() {
@@ -119,7 +125,9 @@ impl Client {
             let vhds = incremental && choice(node, &ROUTES, false)? && plain;
             Profile::Envoy(EnvoyProfile { listen: listen(node)?, interception, on_demand, leds, vhds })
         };
-        Ok(Self { node_id: node.id.clone(), namespace, class: Class { client, network_named, profile } })
+        // In state of the world Envoy 1.40 was seen to crash when the time was over.
+        let ttl = if incremental && profile != Profile::Grpc { ttl(node)? } else { None };
+        Ok(Self { node_id: node.id.clone(), namespace, ttl, class: Class { client, network_named, profile } })
     }
 }
 
@@ -179,6 +187,21 @@ fn choice(node: &Node, choice: &Choice, default: bool) -> Result<bool, NodeError
         text if text == yes => Ok(true),
         text if text == no => Ok(false),
         text => Err(NodeError::BadValue { field, found: shown(text), expected }),
+    }
+}
+
+/// Shorter ones would be noise, longer ones no help.
+const TTL_SECONDS: RangeInclusive<u64> = 30..=86_400;
+
+fn ttl(node: &Node) -> Result<Option<Duration>, NodeError> {
+    const FIELD: &str = "node.metadata.TTL";
+    let text = metadata(node, "TTL", FIELD)?;
+    match text.parse() {
+        _ if text.is_empty() => Ok(None),
+        Ok(seconds) if TTL_SECONDS.contains(&seconds) => Ok(Some(Duration::from_secs(seconds))),
+        _ => {
+            Err(NodeError::BadValue { field: FIELD, found: shown(text), expected: "seconds, from \"30\" to \"86400\"" })
+        }
     }
 }
 

@@ -193,7 +193,16 @@ impl Resource {
         self.0.delta.slice(self.0.any.start as usize..self.0.any.end as usize)
     }
 
-    /// Whether it only says that there is nothing, see [`Resource::nothing`].
+    /// Says that the client's resource of this name and version is still good (xDS protocol, "TTL").
+    pub fn heartbeat(&self) -> Self {
+        let Body { name, version, .. } = &*self.0;
+        let mut delta = BytesMut::new();
+        put_field(RESOURCE_VERSION, version_text(*version).as_bytes(), &mut delta);
+        put_field(RESOURCE_NAME, name.as_bytes(), &mut delta);
+        Self(Arc::new(Body { name: name.clone(), version: *version, delta: delta.freeze(), any: 0..0, load: None }))
+    }
+
+    /// Whether it has no body, see [`Resource::nothing`] and [`Resource::heartbeat`].
     pub fn is_nothing(&self) -> bool {
         self.0.any.is_empty()
     }

@@ -4,6 +4,7 @@
 
 mod arithmetic;
 mod client;
+mod expiry;
 mod failover_by_traffic;
 mod interception;
 mod merged_xds;

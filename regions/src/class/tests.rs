@@ -70,6 +70,9 @@ fn unusable_values_name_field_found_and_expected() {
         (node("x", ("", ""), &[("CLUSTER_ID", Kind::BoolValue(true))]), vec!["CLUSTER_ID", "boolean", "string"]),
         (node("x", ("", ""), &[("LISTEN", text("localhost"))]), vec!["LISTEN", "\"localhost\"", "IP address"]),
         (node("x", ("", ""), &[("CLUSTERS", text("lazy"))]), vec!["CLUSTERS", "\"lazy\"", "on-demand", "eager"]),
+        (node("x", ("", ""), &[("TTL", text("29"))]), vec!["TTL", "\"29\"", "30", "86400"]),
+        (node("x", ("", ""), &[("TTL", text("1m"))]), vec!["TTL", "\"1m\"", "30", "86400"]),
+        (node("x", ("", ""), &[("TTL", Kind::NumberValue(60.0))]), vec!["TTL", "number", "string"]),
         (node("x", ("", ""), &[("ROUTES", text("lazy"))]), vec!["ROUTES", "\"lazy\"", "on-demand", "eager"]),
         (node("x", ("", ""), &[("INTERCEPTION_MODE", text("TPROXY"))]), vec!["INTERCEPTION_MODE", "TPROXY", "NONE"]),
     ];
@@ -119,6 +122,15 @@ fn virtual_hosts_are_fetched_by_who_asks_for_that_on_the_plain_port() {
     assert!(!vhds(&[], true) && !vhds(&[("ROUTES", "eager")], true));
     assert!(!vhds(&[routes, ("CLUSTER_ID", "eu-1")], true), "VIPs have their scopes");
     assert!(vhds(&[routes, ("CLUSTER_ID", "eu-1"), ("INTERCEPTION_MODE", "NONE")], true));
+}
+
+#[test]
+fn resources_live_for_ever_unless_a_proxy_says_otherwise() {
+    let ttl = |metadata: &[(&str, Kind)]| parse(&node("x", ("", ""), metadata)).expect("a client").ttl;
+    assert_eq!(ttl(&[]), None);
+    assert_eq!(ttl(&[("TTL", text("30"))]), Some(Duration::from_secs(30)));
+    assert_eq!(ttl(&[("TTL", text("86400"))]), Some(Duration::from_secs(86_400)));
+    assert_eq!(ttl(&[("TTL", text("30")), ("GENERATOR", text("grpc"))]), None, "gRPC has no such thing");
 }
 
 #[test]

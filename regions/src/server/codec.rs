@@ -1,10 +1,11 @@
 //! Responses are written by hand, because almost all of their bytes exist already.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use envoy_types::pb::envoy::service::discovery::v3::{ResourceError, ResourceName};
-use envoy_types::pb::google::rpc;
+use envoy_types::pb::google::{protobuf, rpc};
 use prost::Message;
 use tonic::Code;
 
@@ -28,6 +29,12 @@ const ERRORS_SOTW: u32 = 7;
 const CONTROL_PLANE_DELTA: u32 = 7;
 /// Of `ControlPlane`.
 const IDENTIFIER: u32 = 1;
+/// Of `Resource`.
+const TTL: u32 = 6;
+// Of `google.protobuf.Any`.
+const ANY_TYPE_URL: u32 = 1;
+const ANY_VALUE: u32 = 2;
+const WRAPPER_URL: &str = "type.googleapis.com/envoy.service.discovery.v3.Resource";
 
 /// A response on its way out. It holds references to the resources' bytes, not copies.
 pub(super) struct Writer {
@@ -38,18 +45,23 @@ pub(super) struct Writer {
     written: Option<usize>,
     /// A resource so large that it is handed on as it is, instead of being copied into a piece.
     large: Option<Bytes>,
+    /// The end of that resource, which is still to be written.
+    after_large: bool,
+    /// What each resource ends with; empty if it may be used for ever.
+    ttl: Bytes,
     done: bool,
 }
 
 impl Writer {
     pub(super) fn new(variant: Variant, response: Response, identifier: Arc<str>) -> Self {
-        Self { variant, response, identifier, written: None, large: None, done: false }
+        let ttl = response.ttl.map(ttl_field).unwrap_or_default();
+        Self { variant, response, identifier, written: None, large: None, after_large: false, ttl, done: false }
     }
 
     /// Bytes of the message, without the head that gRPC puts before it.
     pub(super) fn message_len(&self) -> usize {
         let Response { resource_type, nonce, resources, removed, .. } = &self.response;
-        let resources = resources.iter().map(|r| field_len(RESOURCES, body_len(self.variant, r)));
+        let resources = resources.iter().map(|r| field_len(RESOURCES, self.body_len(r)));
         let removed = removed.iter().map(|name| field_len(REMOVED_DELTA, name.len()));
         let errors: usize = self.errors().map(|error| field_len(ERRORS_SOTW, error.encoded_len())).sum();
         self.version().map_or(0, |version| field_len(VERSION, version.len()))
@@ -86,13 +98,18 @@ impl Writer {
         } else {
             to.reserve(CHUNK_LEN);
         }
+        if std::mem::take(&mut self.after_large) {
+            to.put_slice(&self.ttl);
+        }
         let mut at = self.written.unwrap_or(0);
         while let Some(resource) = self.response.resources.get(at) {
-            let len = body_len(self.variant, resource);
+            let len = self.body_len(resource);
             if len >= CHUNK_LEN {
                 put_head(RESOURCES, len, &mut to);
+                self.put_wrapper(resource, &mut to);
+                self.large = Some(self.body(resource));
                 self.written = Some(at + 1);
-                self.large = Some(body(self.variant, resource));
+                self.after_large = true;
                 return Some(to.freeze());
             }
             if !to.is_empty() && to.len() + len > CHUNK_LEN {
@@ -100,15 +117,47 @@ impl Writer {
                 return Some(to.freeze());
             }
             put_head(RESOURCES, len, &mut to);
-            match self.variant {
-                Variant::Sotw => to.put_slice(&resource.any_bytes()),
-                Variant::Delta => to.put_slice(resource.delta_bytes()),
+            self.put_wrapper(resource, &mut to);
+            if self.is_plain() {
+                to.put_slice(&resource.any_bytes());
+            } else {
+                to.put_slice(resource.delta_bytes());
             }
+            to.put_slice(&self.ttl);
             at += 1;
         }
         self.put_tail(&mut to);
         self.done = true;
         Some(to.freeze())
+    }
+
+    /// Whether resources stand in the response as themselves, not as `Resource` messages that hold them.
+    fn is_plain(&self) -> bool {
+        self.variant == Variant::Sotw && self.ttl.is_empty()
+    }
+
+    /// What stands before a resource: in state of the world, one with a time to live is itself an `Any` that holds a
+    /// `Resource`.
+    fn put_wrapper(&self, resource: &Resource, to: &mut impl BufMut) {
+        if self.variant == Variant::Sotw && !self.ttl.is_empty() {
+            put_field(ANY_TYPE_URL, WRAPPER_URL.as_bytes(), to);
+            put_head(ANY_VALUE, resource.delta_bytes().len() + self.ttl.len(), to);
+        }
+    }
+
+    /// Without what stands before and after it.
+    fn body(&self, resource: &Resource) -> Bytes {
+        if self.is_plain() { resource.any_bytes() } else { resource.delta_bytes().clone() }
+    }
+
+    /// With both.
+    fn body_len(&self, resource: &Resource) -> usize {
+        let whole = resource.delta_bytes().len() + self.ttl.len();
+        match self.variant {
+            Variant::Delta => whole,
+            Variant::Sotw if self.is_plain() => resource.any_len(),
+            Variant::Sotw => field_len(ANY_TYPE_URL, WRAPPER_URL.len()) + field_len(ANY_VALUE, whole),
+        }
     }
 
     fn put_tail(&self, to: &mut impl BufMut) {
@@ -144,18 +193,12 @@ impl Writer {
     }
 }
 
-fn body(variant: Variant, resource: &Resource) -> Bytes {
-    match variant {
-        Variant::Sotw => resource.any_bytes(),
-        Variant::Delta => resource.delta_bytes().clone(),
-    }
-}
-
-fn body_len(variant: Variant, resource: &Resource) -> usize {
-    match variant {
-        Variant::Sotw => resource.any_len(),
-        Variant::Delta => resource.delta_bytes().len(),
-    }
+fn ttl_field(ttl: Duration) -> Bytes {
+    let seconds = i64::try_from(ttl.as_secs()).unwrap_or(i64::MAX);
+    let duration = protobuf::Duration { seconds, nanos: 0 }.encode_to_vec();
+    let mut field = BytesMut::new();
+    put_field(TTL, &duration, &mut field);
+    field.freeze()
 }
 
 #[cfg(test)]

@@ -116,6 +116,8 @@ impl Stream {
         self.entry.identified(client);
         self.hear(first)?;
         let mut patience = pin!(tokio::time::sleep(PATIENCE));
+        let heartbeat = self.session.heartbeat();
+        let mut beat = pin!(tokio::time::sleep(heartbeat.unwrap_or_default()));
         loop {
             self.speak()?;
             self.entry.answer(&self.session);
@@ -132,6 +134,10 @@ impl Stream {
                 },
                 () = poll_fn(|cx| interest.poll_woken(cx)) => {}
                 () = &mut patience, if place.is_some() => leave(&mut place),
+                () = &mut beat, if heartbeat.is_some() => {
+                    self.session.confirm();
+                    beat.set(tokio::time::sleep(heartbeat.unwrap_or_default()));
+                }
             }
         }
     }

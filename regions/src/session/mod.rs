@@ -22,6 +22,7 @@ mod subscription;
 pub(crate) use pending::nonce_text;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use envoy_types::pb::envoy::config::core::v3::Node;
 
@@ -54,6 +55,8 @@ pub struct Response {
     /// Of the type as a whole: equal on every replica that serves the same.
     pub version: u64,
     pub resources: Vec<Resource>,
+    /// How long the client may use these without hearing of them again.
+    pub ttl: Option<Duration>,
     /// Delta only.
     pub removed: Vec<Arc<str>>,
     /// State of the world only: what was asked for and is not there, for clients that want to be told at once.
@@ -92,14 +95,19 @@ pub struct Session {
     target: Option<Arc<Snapshot>>,
     last_nonce: u64,
     interest: Arc<Interest>,
+    /// What the client set as time to live.
+    ttl: Option<Duration>,
     types: [TypeState; TYPES],
 }
+
+/// How often what has a time to live is confirmed in that time: one may get lost, with the connection it was sent on.
+const HEARTBEATS: u32 = 3;
 
 impl Session {
     pub fn new(variant: Variant) -> Self {
         let interest = Arc::new(Interest::default());
         let types = ResourceType::ALL.map(|t| TypeState::new(variant, t, interest.clone()));
-        Self { variant, node_id: None, target: None, last_nonce: 0, interest, types }
+        Self { variant, node_id: None, target: None, last_nonce: 0, interest, ttl: None, types }
     }
 
     /// What this client wants to hear of, for whoever wakes the stream.
@@ -119,6 +127,7 @@ impl Session {
             (None, Some(node)) => {
                 let client = Client::from_node(node, defaults, self.variant == Variant::Delta)?;
                 self.node_id = Some(client.node_id.clone());
+                self.expire_after(client.ttl);
                 Ok(Some(client))
             }
             (Some(known), Some(node)) if !node.id.is_empty() && node.id != *known => {
@@ -127,6 +136,21 @@ impl Session {
             }
             (Some(_), _) => Ok(None),
         }
+    }
+
+    /// A third of what the client set as time to live: how often [`Session::confirm`] is to be called.
+    pub fn heartbeat(&self) -> Option<Duration> {
+        self.ttl.map(|ttl| ttl / HEARTBEATS)
+    }
+
+    /// Time has passed: the next [`Session::responses`] confirm what the client has.
+    pub fn confirm(&mut self) {
+        self.types.iter_mut().for_each(TypeState::confirm);
+    }
+
+    fn expire_after(&mut self, ttl: Option<Duration>) {
+        self.ttl = ttl;
+        self.types.iter_mut().filter(|state| state.may_expire()).for_each(|state| state.ttl = ttl);
     }
 
     /// Takes in a request. What it leads to is in the next [`Session::responses`].
@@ -189,6 +213,9 @@ impl Session {
         if [listeners, scopes, routes, hosts].into_iter().all(|state| state.is_settled(&target)) {
             out.extend(assignments.release(&target, nonce));
             out.extend(clusters.release(&target, nonce));
+        }
+        for state in &mut self.types {
+            out.extend(state.beat(&target, nonce));
         }
         Ok(out)
     }

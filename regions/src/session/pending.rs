@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::held::Facts;
 use super::status::{MAX_ERROR_LEN, TypeStatus};
@@ -15,6 +16,7 @@ use crate::interest::Interest;
 use crate::resource::{Resource, ResourceType};
 use crate::snapshot::Snapshot;
 
+mod heartbeat;
 mod plan;
 
 /// Rejected versions that a stream remembers before it forgets those of resources that are gone.
@@ -46,6 +48,10 @@ pub(super) struct TypeState {
     /// What the client refused. The same bytes are not sent again on this stream.
     rejected: HashMap<Arc<str>, u64>,
     rejected_digest: Option<u64>,
+    /// Goes with every resource.
+    pub(super) ttl: Option<Duration>,
+    /// A heartbeat is due.
+    unconfirmed: bool,
     status: TypeStatus,
 }
 
@@ -79,6 +85,8 @@ impl TypeState {
             nonce: None,
             rejected: HashMap::new(),
             rejected_digest: None,
+            ttl: None,
+            unconfirmed: false,
             status: TypeStatus::default(),
         }
     }
@@ -172,6 +180,8 @@ impl TypeState {
     /// Everything that is wanted is to be sent, except what the client has already.
     pub(super) fn resume(&mut self, known: HashMap<String, String>) {
         self.start_over();
+        // What it is not sent now, it was last told of on another stream, some time ago.
+        self.unconfirmed = self.ttl.is_some() && !known.is_empty();
         self.known = known;
     }
 
@@ -306,7 +316,15 @@ impl TypeState {
 
     fn response(&self, target: &Snapshot, resources: Vec<Resource>, removed: Vec<Arc<str>>) -> Response {
         let version = target.of(self.resource_type).digest();
-        Response { resource_type: self.resource_type, nonce: 0, version, resources, removed, missing: Vec::new() }
+        Response {
+            resource_type: self.resource_type,
+            nonce: 0,
+            version,
+            resources,
+            ttl: self.ttl,
+            removed,
+            missing: Vec::new(),
+        }
     }
 
     /// All that the client wants and that exists, what is retained included.

@@ -2,6 +2,7 @@
 //! must hear, in order, and nothing else.
 
 mod delta;
+mod expiry;
 mod grpc;
 mod model;
 mod on_demand;
@@ -73,7 +74,7 @@ impl Talk {
         self.listen()
     }
 
-    /// What is said now, as `cds +a -b`.
+    /// What is said now, as `cds +a -b`; `~a` confirms what is there.
     fn listen(&mut self) -> Vec<String> {
         if let Some(snapshot) = self.view.snapshot() {
             self.session.on_snapshot(snapshot);
@@ -86,7 +87,9 @@ impl Talk {
         assert!(!self.heard.contains(&response.nonce), "C04: nonces are unique");
         self.heard.push(response.nonce);
         self.nonces.insert(response.resource_type, nonce_text(response.nonce));
-        let names = response.resources.iter().map(|r| ('+', r.name())).chain(response.removed.iter().map(|n| ('-', n)));
+        let sign = |r: &Resource| if r.is_nothing() && response.ttl.is_some() { '~' } else { '+' };
+        let names =
+            response.resources.iter().map(|r| (sign(r), r.name())).chain(response.removed.iter().map(|n| ('-', n)));
         let mut unique: Vec<_> = names.clone().map(|(_, name)| name).collect();
         unique.sort();
         unique.dedup();

@@ -1,12 +1,13 @@
 use bytes::Buf;
 use envoy_types::pb::envoy::config::cluster::v3::Cluster;
-use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryResponse, DiscoveryResponse};
+use envoy_types::pb::envoy::service::discovery::v3::{self as discovery, DeltaDiscoveryResponse, DiscoveryResponse};
 use proptest::prelude::*;
+use prost::Name;
 
 use super::*;
 use crate::resource::ResourceType;
 
-fn writer(variant: Variant, sizes: &[usize]) -> Writer {
+fn writer(variant: Variant, sizes: &[usize], ttl: Option<Duration>) -> Writer {
     let resources = sizes.iter().enumerate().map(|(i, size)| {
         let name = format!("c{i}");
         let cluster = Cluster { name: name.clone(), alt_stat_name: "x".repeat(*size), ..Cluster::default() };
@@ -17,6 +18,7 @@ fn writer(variant: Variant, sizes: &[usize]) -> Writer {
         nonce: 0x1f,
         version: 7,
         resources: resources.collect(),
+        ttl,
         removed: vec![Arc::from("gone")],
         missing: if variant == Variant::Sotw { vec![Arc::from("nobody")] } else { Vec::new() },
     };
@@ -25,7 +27,11 @@ fn writer(variant: Variant, sizes: &[usize]) -> Writer {
 
 /// All pieces, without the head.
 fn write(variant: Variant, sizes: &[usize]) -> Bytes {
-    let mut writer = writer(variant, sizes);
+    write_expiring(variant, sizes, None)
+}
+
+fn write_expiring(variant: Variant, sizes: &[usize], ttl: Option<Duration>) -> Bytes {
+    let mut writer = writer(variant, sizes, ttl);
     let len = writer.message_len();
     let mut bytes = BytesMut::new();
     while let Some(piece) = writer.next() {
@@ -79,5 +85,47 @@ proptest! {
         for (any, size) in sotw.resources.iter().zip(&sizes) {
             prop_assert_eq!(Cluster::decode(&*any.value).expect("a Cluster").alt_stat_name.len(), *size);
         }
+    }
+
+    #[test]
+    fn c42_resources_that_expire_say_when(sizes in prop::collection::vec(prop_oneof![0..200usize, 30_000..70_000usize], 0..20)) {
+        let ttl = Some(Duration::from_secs(90));
+        let delta = DeltaDiscoveryResponse::decode(write_expiring(Variant::Delta, &sizes, ttl)).expect("a response");
+        let sotw = DiscoveryResponse::decode(write_expiring(Variant::Sotw, &sizes, ttl)).expect("a response");
+        let unwrapped = sotw.resources.iter().map(|any| {
+            assert_eq!(any.type_url, discovery::Resource::type_url());
+            discovery::Resource::decode(&*any.value).expect("a Resource")
+        });
+        prop_assert_eq!(unwrapped.collect::<Vec<_>>(), delta.resources.clone());
+        prop_assert_eq!(delta.removed_resources, ["gone"]);
+        prop_assert_eq!(delta.resources.len(), sizes.len());
+        for (resource, size) in delta.resources.iter().zip(&sizes) {
+            prop_assert_eq!(resource.ttl.as_ref().map(|ttl| (ttl.seconds, ttl.nanos)), Some((90, 0)));
+            let any = resource.resource.as_ref().expect("an Any");
+            prop_assert_eq!(Cluster::decode(&*any.value).expect("a Cluster").alt_stat_name.len(), *size);
+        }
+    }
+}
+
+#[test]
+fn c42_a_heartbeat_has_no_body() {
+    for variant in [Variant::Sotw, Variant::Delta] {
+        let mut writer = writer(variant, &[1], Some(Duration::from_secs(30)));
+        let version = version_text(writer.response.resources[0].version());
+        writer.response.resources = writer.response.resources.iter().map(Resource::heartbeat).collect();
+        let mut bytes = BytesMut::new();
+        while let Some(piece) = writer.next() {
+            bytes.put_slice(&piece);
+        }
+        bytes.advance(GRPC_HEAD_LEN);
+        let resource = match variant {
+            Variant::Delta => DeltaDiscoveryResponse::decode(bytes).expect("a response").resources.remove(0),
+            Variant::Sotw => {
+                let any = DiscoveryResponse::decode(bytes).expect("a response").resources.remove(0);
+                discovery::Resource::decode(&*any.value).expect("a Resource")
+            }
+        };
+        assert_eq!((&*resource.name, resource.version, resource.resource), ("c0", version, None));
+        assert_eq!(resource.ttl.map(|ttl| ttl.seconds), Some(30));
     }
 }

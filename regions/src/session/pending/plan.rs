@@ -42,7 +42,7 @@ impl TypeState {
         Ok(plan)
     }
 
-    fn plan_all(&self, cursor: Option<u64>, target: &Snapshot) -> Result<Plan, Refusal> {
+    pub(super) fn plan_all(&self, cursor: Option<u64>, target: &Snapshot) -> Result<Plan, Refusal> {
         let view = target.of(self.resource_type);
         let has = |resource: &Resource| {
             let name = resource.name();
