@@ -53,8 +53,15 @@ impl TypeState {
         };
         let (wildcard, named) = (self.subscription.is_wildcard(), self.subscription.names());
         let mut plan = Plan::default();
+        // How many of the names it knows were met in the view: usually all, and then none is gone.
+        let mut met = 0;
         if wildcard {
-            plan.send.extend(view.iter().filter(|resource| !has(resource)).cloned());
+            for resource in view.iter() {
+                met += usize::from(!self.known.is_empty() && self.known.contains_key(&**resource.name()));
+                if !has(resource) {
+                    plan.send.push(resource.clone());
+                }
+            }
         }
         for name in named.iter().filter(|name| !(wildcard && view.star().get(name).is_some())) {
             if let Some(begin) = leds::glob(name) {
@@ -68,7 +75,8 @@ impl TypeState {
             }
         }
         // What it knows from an earlier stream and did not name is what it got under a wildcard, or in a collection.
-        let unnamed = self.known.keys().filter(|name| self.subscription.wants(name, true) && !named.contains(&***name));
+        let rest = self.known.keys().filter(|_| met < self.known.len());
+        let unnamed = rest.filter(|name| !named.contains(&***name) && self.subscription.wants(name, true));
         let gone = |name: &&String| match wildcard {
             true => view.star().get(name).is_none(),
             false => view.get(name).is_none(),
