@@ -6,12 +6,13 @@
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
 use super::client::{get, redirect, until};
+use crate::harness::files::replace;
 use crate::harness::{Isthmus, SOON, Source, objects};
 use crate::testbed::{Backend, Envoy, EnvoySpec, eventually, netns};
 
@@ -60,7 +61,7 @@ fn a_sidecar_holds_what_it_uses() {
         let (began, spent) = (Instant::now(), envoy.cpu());
         for i in services..services + ADDED {
             let acked = scope_acks(&plane).await;
-            write(world.path(), &format!("clusters/eu-1/added-{i}.yaml"), &service(i, i % USED));
+            replace(&member(world.path()), &format!("added-{i}.yaml"), &service(i, i % USED));
             eventually("Envoy has the new service's scope", SOON, async || {
                 let acks = scope_acks(&plane).await;
                 if acks > acked { Ok(()) } else { Err(acks) }
@@ -82,14 +83,14 @@ fn a_sidecar_holds_what_it_uses() {
         until(vip(services), "added", &format!("pod-{}", services % USED)).await;
 
         // What goes is missed at once, and found again when it is back.
-        let file = format!("clusters/eu-1/added-{services}.yaml");
-        std::fs::remove_file(world.path().join(&file)).expect("remove a service");
+        let file = format!("added-{services}.yaml");
+        std::fs::remove_file(member(world.path()).join(&file)).expect("remove a service");
         eventually("the service is gone", SOON, async || match get(vip(services), "added").await {
             Ok(answer) if answer.starts_with("HTTP/1.1 404") || answer.starts_with("HTTP/1.1 503") => Ok(()),
             Ok(other) | Err(other) => Err(other),
         })
         .await;
-        write(world.path(), &file, &service(services, 3));
+        replace(&member(world.path()), &file, &service(services, 3));
         until(vip(services), "added", "pod-3").await;
 
         // Nobody notices that the control plane dies, nor that it comes back.
@@ -100,7 +101,7 @@ fn a_sidecar_holds_what_it_uses() {
         }
         plane.wait_ready().await;
         let known = services + ADDED;
-        write(world.path(), &format!("clusters/eu-1/added-{known}.yaml"), &service(known, 5));
+        replace(&member(world.path()), &format!("added-{known}.yaml"), &service(known, 5));
         until(vip(known), "added", "pod-5").await;
         let rejected = envoy.stats("").await;
         let rejected: Vec<_> =
@@ -148,14 +149,14 @@ fn pod(i: usize) -> IpAddr {
 fn world(services: usize) -> TempDir {
     let world = tempfile::tempdir().expect("a folder");
     let hub = [objects::region("eu", &[]), objects::member_cluster("eu-1", "eu", &["10.8.0.0/16"], &["10.100.0.0/16"])];
-    write(world.path(), "hub.yaml", &hub.concat());
+    replace(world.path(), "hub.yaml", &hub.concat());
     let mut all = objects::namespace("shop");
     for i in 0..services {
         all.push_str(&service(i, i % USED));
     }
     let spec = format!("clusterIP: {PRIVATE}, ports: [{{name: http, port: 80}}]");
     all.push_str(&objects::service("shop", "private", "app: private", &spec));
-    write(world.path(), "clusters/eu-1/all.yaml", &all);
+    replace(&member(world.path()), "all.yaml", &all);
     world
 }
 
@@ -171,11 +172,6 @@ fn service(i: usize, by: usize) -> String {
     text
 }
 
-/// Appears whole.
-fn write(world: &Path, name: &str, text: &str) {
-    let path = world.join(name);
-    std::fs::create_dir_all(path.parent().expect("a folder")).expect("make a folder");
-    let part = path.with_extension("part");
-    std::fs::write(&part, text).expect("write a file");
-    std::fs::rename(part, path).expect("move a file");
+fn member(world: &Path) -> PathBuf {
+    world.join("clusters/eu-1")
 }

@@ -1,8 +1,8 @@
 //! Two replicas of a control plane are replaced one after the other, as a Deployment does it, while a client calls.
 
-use std::path::Path;
 use std::time::Duration;
 
+use crate::harness::files::replace;
 use crate::harness::{Isthmus, SOON, Source, objects};
 use crate::testbed::{Backend, Envoy, EnvoySpec, Traffic, eventually};
 
@@ -15,8 +15,8 @@ const LISTEN: &str = "127.0.39.1";
 #[tokio::test(flavor = "multi_thread")]
 async fn c39_no_request_fails_while_replicas_are_replaced() {
     let world = tempfile::tempdir().unwrap();
-    write(world.path(), "hub.yaml", &hub());
-    write(world.path(), "clusters/eu-1/web.yaml", &web());
+    replace(world.path(), "hub.yaml", &hub());
+    replace(&world.path().join("clusters/eu-1"), "web.yaml", &web());
     let mut replicas = [(); 2].map(|()| Isthmus::region("eu", Source::World(world.path())));
     for replica in &mut replicas {
         replica.wait_ready().await;
@@ -65,10 +65,4 @@ fn web() -> String {
         objects::slice("shop", "web", &[POD.to_owned()], "eu-a"),
     ]
     .concat()
-}
-
-fn write(world: &Path, name: &str, text: &str) {
-    let path = world.join(name);
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(path, text).unwrap();
 }

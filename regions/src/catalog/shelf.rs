@@ -91,8 +91,7 @@ impl Shelf {
         }
         let changes = std::mem::take(&mut self.pending);
         let names = changes.iter().map(|change| change.name.clone()).collect();
-        let all = self.part.log_mut().push(seq, changes);
-        self.part.set_changed_at(seq);
+        let all = self.part.commit(seq, changes);
         Some(Committed { resource_type: self.label.resource_type(), names, all })
     }
 

@@ -93,17 +93,7 @@ fn trailers(status: &Status) -> http::HeaderMap {
     // What is not fit for a header is left out; the code alone always is.
     if status.add_header(&mut trailers).is_err() {
         trailers.clear();
-        trailers.insert(Status::GRPC_STATUS, status.code().into_number());
+        trailers.insert(Status::GRPC_STATUS, http::HeaderValue::from(i32::from(status.code())));
     }
     trailers
-}
-
-trait IntoNumber {
-    fn into_number(self) -> http::HeaderValue;
-}
-
-impl IntoNumber for tonic::Code {
-    fn into_number(self) -> http::HeaderValue {
-        http::HeaderValue::from(i32::from(self))
-    }
 }

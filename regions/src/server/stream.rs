@@ -6,7 +6,6 @@ use std::pin::pin;
 use envoy_types::pb::envoy::config::core::v3::Node;
 use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DiscoveryRequest};
 use prost::Message;
-use tokio::sync::OwnedSemaphorePermit;
 use tonic::Status;
 use tracing::{debug, warn};
 
@@ -128,12 +127,12 @@ impl Stream {
                         self.session.identify(request.node(), &self.shared.defaults).map_err(refuse)?;
                         self.hear(request)?;
                         // It answers, so it has read: somebody else may come up.
-                        leave(&mut place);
+                        place = None;
                     }
                     None => return Ok(()),
                 },
                 () = poll_fn(|cx| interest.poll_woken(cx)) => {}
-                () = &mut patience, if place.is_some() => leave(&mut place),
+                () = &mut patience, if place.is_some() => place = None,
                 () = &mut beat, if heartbeat.is_some() => {
                     self.session.confirm();
                     beat.set(tokio::time::sleep(heartbeat.unwrap_or_default()));
@@ -214,10 +213,6 @@ impl Stream {
         debug_assert!(self.mailbox.len() <= 2 * TYPES, "responses wait for their ACKs");
         Ok(())
     }
-}
-
-fn leave(place: &mut Option<OwnedSemaphorePermit>) {
-    *place = None;
 }
 
 fn refuse(refusal: Refusal) -> Status {

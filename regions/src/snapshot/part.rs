@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rpds::RedBlackTreeMapSync;
 
-use super::log::Log;
+use super::log::{Change, Log};
 use crate::resource::Resource;
 
 /// Resources of one type for one audience, with the log of how they came to be. Cloning copies no resource.
@@ -60,12 +60,10 @@ impl Part {
         &self.log
     }
 
-    pub(crate) fn log_mut(&mut self) -> &mut Log {
-        &mut self.log
-    }
-
-    pub(crate) fn set_changed_at(&mut self, seq: u64) {
+    /// Records what [`Part::put`] and [`Part::remove`] did as commit `seq`. Returns what [`Log::push`] does.
+    pub(crate) fn commit(&mut self, seq: u64, changes: Vec<Change>) -> bool {
         self.changed_at = seq;
+        self.log.push(seq, changes)
     }
 
     /// Puts a resource and returns what stood there. To be called only if that has other bytes.
