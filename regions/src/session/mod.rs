@@ -93,6 +93,9 @@ pub struct Session {
     variant: Variant,
     node_id: Option<String>,
     target: Option<Arc<Snapshot>>,
+    /// The commit at which nothing was left to say, if nothing was asked for since. Types that did not change after it need
+    /// not even be looked at: with a thousand streams that all wake at once, what is touched is what it costs.
+    rested: Option<u64>,
     last_nonce: u64,
     interest: Arc<Interest>,
     /// What the client set as time to live.
@@ -107,7 +110,7 @@ impl Session {
     pub fn new(variant: Variant) -> Self {
         let interest = Arc::new(Interest::default());
         let types = ResourceType::ALL.map(|t| TypeState::new(variant, t, interest.clone()));
-        Self { variant, node_id: None, target: None, last_nonce: 0, interest, ttl: None, types }
+        Self { variant, node_id: None, target: None, rested: None, last_nonce: 0, interest, ttl: None, types }
     }
 
     /// What this client wants to hear of, for whoever wakes the stream.
@@ -145,6 +148,7 @@ impl Session {
 
     /// Time has passed: the next [`Session::responses`] confirm what the client has.
     pub fn confirm(&mut self) {
+        self.rested = None;
         self.types.iter_mut().for_each(TypeState::confirm);
     }
 
@@ -156,6 +160,7 @@ impl Session {
     /// Takes in a request. What it leads to is in the next [`Session::responses`].
     pub fn on_request(&mut self, request: Request) -> Result<Heard, Refusal> {
         let resource_type = request.resource_type;
+        let asks = request.asks();
         let target = self.target.as_deref();
         let Some(state) = self.types.get_mut(resource_type.index()) else { return Ok(Heard::Nothing) };
         let heard = match request.ask {
@@ -166,11 +171,15 @@ impl Session {
                 heard
             }
         };
-        Ok(match heard {
+        let heard = match heard {
             None => Heard::Nothing,
             Some(answer) if answer.ack => Heard::Ack(resource_type),
             Some(_) => Heard::Nack(resource_type),
-        })
+        };
+        if asks || !matches!(heard, Heard::Ack(_)) {
+            self.rested = None;
+        }
+        Ok(heard)
     }
 
     /// From now on this is what the client should have.
@@ -180,43 +189,70 @@ impl Session {
 
     /// Everything that may be sent now, in the order in which it must be sent.
     pub fn responses(&mut self) -> Result<Vec<Response>, Refusal> {
-        let Some(target) = self.target.clone() else { return Ok(Vec::new()) };
+        // Not cloned: its count is shared with all the other streams, which are at the same now.
+        let Some(target) = self.target.take() else { return Ok(Vec::new()) };
+        let responses = self.responses_to(&target);
+        self.target = Some(target);
+        responses
+    }
+
+    fn responses_to(&mut self, target: &Snapshot) -> Result<Vec<Response>, Refusal> {
+        let mut stirred = Stirred::since(self.rested, target);
+        if stirred.is_empty() {
+            return Ok(Vec::new());
+        }
         let nonce = &mut self.last_nonce;
         let mut out = Vec::new();
         let [clusters, assignments, endpoints, listeners, scopes, routes, hosts] = &mut self.types;
 
-        out.extend(clusters.advance(&target, false, nonce)?);
-        // A cluster that Envoy is given, new or changed, is of no use before its load assignment comes *after* it. For a
-        // cluster that it had before it does not even ask.
-        for load in clusters.take_fresh() {
-            if target.kept(ResourceType::Assignment, &load).is_some() {
-                assignments.owe(load);
+        if stirred.has(ResourceType::Cluster) {
+            out.extend(clusters.advance(target, false, nonce)?);
+            // A cluster that Envoy is given, new or changed, is of no use before its load assignment comes *after* it. For
+            // a cluster that it had before it does not even ask.
+            for load in clusters.take_fresh() {
+                if target.kept(ResourceType::Assignment, &load).is_some() {
+                    assignments.owe(load);
+                    stirred.add(ResourceType::Assignment);
+                }
             }
         }
-        // A client that follows all clusters, or fetches them when it needs them, is about to ask for the new ones' load
-        // assignments: it need not.
-        let eager = clusters.is_wildcard() || target.is_on_demand();
-        out.extend(assignments.advance(&target, eager, nonce)?);
-        for begin in assignments.take_fresh() {
-            let follow = target.of(ResourceType::Endpoint).under(&begin);
-            follow.for_each(|endpoint| endpoints.owe(endpoint.name().clone()));
+        if stirred.has(ResourceType::Assignment) {
+            // A client that follows all clusters, or fetches them when it needs them, is about to ask for the new ones'
+            // load assignments: it need not.
+            let eager = clusters.is_wildcard() || target.is_on_demand();
+            out.extend(assignments.advance(target, eager, nonce)?);
+            for begin in assignments.take_fresh() {
+                let follow = target.of(ResourceType::Endpoint).under(&begin);
+                follow.for_each(|endpoint| endpoints.owe(endpoint.name().clone()));
+                stirred.add(ResourceType::Endpoint);
+            }
         }
-        out.extend(endpoints.advance(&target, false, nonce)?);
+        if stirred.has(ResourceType::Endpoint) {
+            out.extend(endpoints.advance(target, false, nonce)?);
+        }
 
         // Nothing may refer to a cluster that was not sent, or that still lacks its load assignment.
-        if clusters.is_current(&target) && !assignments.owes() {
-            out.extend(listeners.advance(&target, false, nonce)?);
-            out.extend(scopes.advance(&target, false, nonce)?);
-            out.extend(routes.advance(&target, false, nonce)?);
-            out.extend(hosts.advance(&target, false, nonce)?);
+        let clusters_are_there = !stirred.has(ResourceType::Cluster) || clusters.is_current(target);
+        if clusters_are_there && !assignments.owes() {
+            for state in [&mut *listeners, scopes, routes, hosts] {
+                if stirred.has(state.resource_type()) {
+                    out.extend(state.advance(target, false, nonce)?);
+                }
+            }
         }
-        if [listeners, scopes, routes, hosts].into_iter().all(|state| state.is_settled(&target)) {
-            out.extend(assignments.release(&target, nonce));
-            out.extend(clusters.release(&target, nonce));
+        // Who rested retained nothing.
+        let retain = |state: &TypeState| stirred.has(state.resource_type()) && state.retains();
+        let may_release = retain(assignments) || retain(clusters);
+        if may_release && [listeners, scopes, routes, hosts].into_iter().all(|state| state.is_settled(target)) {
+            out.extend(assignments.release(target, nonce));
+            out.extend(clusters.release(target, nonce));
         }
-        for state in &mut self.types {
-            out.extend(state.beat(&target, nonce));
+        let mut rests = true;
+        for state in self.types.iter_mut().filter(|state| stirred.has(state.resource_type())) {
+            out.extend(state.beat(target, nonce));
+            rests &= state.rests(target);
         }
+        self.rested = rests.then(|| target.seq());
         Ok(out)
     }
 
@@ -229,6 +265,35 @@ impl Session {
     /// How one type stands, for people.
     pub fn status(&self, resource_type: ResourceType) -> TypeStatus {
         resource_type.pick(&self.types).status()
+    }
+}
+
+/// Types that have to be looked at, as bits.
+#[derive(Clone, Copy)]
+struct Stirred(u8);
+
+impl Stirred {
+    /// Those that changed since a commit; all, without one.
+    fn since(rested: Option<u64>, target: &Snapshot) -> Self {
+        let mut stirred = Self(0);
+        for resource_type in ResourceType::ALL {
+            if rested.is_none_or(|seq| target.of(resource_type).changed_at() > seq) {
+                stirred.add(resource_type);
+            }
+        }
+        stirred
+    }
+
+    fn add(&mut self, resource_type: ResourceType) {
+        self.0 |= 1 << resource_type.index();
+    }
+
+    fn has(self, resource_type: ResourceType) -> bool {
+        self.0 & 1 << resource_type.index() != 0
+    }
+
+    fn is_empty(self) -> bool {
+        self.0 == 0
     }
 }
 

@@ -202,6 +202,16 @@ impl TypeState {
         self.outstanding.is_some() && self.subscription.is_open() && !self.owed.is_empty()
     }
 
+    /// Whether something is gone that the client still has.
+    pub(super) fn retains(&self) -> bool {
+        !self.retained.is_empty()
+    }
+
+    /// Whether nothing is left to say: ACKs alone will not change that, only requests and the next snapshot.
+    pub(super) fn rests(&self, target: &Snapshot) -> bool {
+        !self.subscription.is_open() || (self.has_nothing_to_do(target) && !self.retains() && !self.unconfirmed)
+    }
+
     /// What has to follow the clusters, or the load assignments of such, that the last [`TypeState::advance`] gave the
     /// client anew. In a full state the others have equal content, which Envoy does not even look at.
     pub(super) fn take_fresh(&mut self) -> Vec<Arc<str>> {

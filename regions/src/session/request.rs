@@ -44,6 +44,16 @@ impl Request {
         Self::new(&request.type_url, request.response_nonce, request.error_detail, ask)
     }
 
+    /// Whether it may be more than an answer. State of the world names everything again in each.
+    pub(super) fn asks(&self) -> bool {
+        match &self.ask {
+            Ask::Sotw { .. } => true,
+            Ask::Delta { subscribe, unsubscribe, known } => {
+                !(subscribe.is_empty() && unsubscribe.is_empty() && known.is_empty())
+            }
+        }
+    }
+
     fn new(type_url: &str, nonce: String, error: Option<Status>, ask: Ask) -> Result<Option<Self>, Refusal> {
         if type_url.is_empty() {
             return Err(Refusal::NoType);

@@ -22,8 +22,8 @@ pub(super) struct Plan {
 /// What happened to one name, or to what it is another name for, since the cursor.
 #[derive(Clone, Copy)]
 struct Step<'a> {
-    /// A wildcard covers it.
-    star: bool,
+    /// The client asked for it under this name.
+    wanted: bool,
     /// The version at the cursor.
     had: Option<u64>,
     /// What stood there before the newest change.
@@ -84,7 +84,7 @@ impl TypeState {
         plan.missing.extend(unnamed.filter(gone).map(|name| Arc::from(&**name)));
         if let Some(cursor) = cursor {
             for (name, step) in self.steps(cursor, target)? {
-                let wanted = self.subscription.wants(name, step.star) && !named.contains(&**name);
+                let wanted = step.wanted && !named.contains(&**name);
                 if let (true, Step { had: Some(_), was: Was::There(old), .. }, None) = (wanted, &step, view.get(name)) {
                     plan.gone.push(old.clone());
                 }
@@ -97,29 +97,37 @@ impl TypeState {
         let view = target.of(self.resource_type);
         let steps = self.steps(cursor, target)?;
         let asked = self.asked(target);
-        let names: BTreeSet<&Arc<str>> = steps.keys().copied().chain(asked.iter().copied()).chain(&self.owed).collect();
         let mut plan = Plan::default();
-        for name in names {
-            let (forced, owed) = (asked.contains(name), self.owed.contains(name));
-            let step = steps.get(name);
-            let star = step.map_or_else(|| view.star().get(name).is_some(), |step| step.star);
-            if !(forced || self.subscription.wants(name, star) || (owed && eager)) {
-                continue;
+        for (name, step) in &steps {
+            if step.wanted || asked.contains(name) || (eager && self.owed.contains(*name)) {
+                self.plan_name(name, Some(step), asked.contains(name), target, &mut plan);
             }
-            match (target.kept(self.resource_type, name), step) {
-                (Some(is), Some(step)) if step.had == Some(is.version()) && !forced && !owed => {}
-                (Some(is), _) => plan.send.extend(self.called(is, name, target)),
-                (None, _) if forced => match target.find(self.resource_type, name) {
-                    Some(stand_in) => plan.send.push(stand_in),
-                    None => plan.missing.push(name.clone()),
-                },
-                (None, Some(Step { had: Some(_), was: Was::There(old), .. })) => {
-                    plan.gone.extend(self.called(old, name, target));
-                }
-                (None, _) => {}
+        }
+        let owed = self.owed.iter().filter(|name| !asked.contains(name));
+        for name in asked.iter().copied().chain(owed).filter(|name| !steps.contains_key(name)) {
+            let forced = asked.contains(name);
+            if forced || eager || self.subscription.wants(name, view.star().get(name).is_some()) {
+                self.plan_name(name, None, forced, target, &mut plan);
             }
         }
         Ok(plan)
+    }
+
+    /// `forced`: it is to be answered, changed or not.
+    fn plan_name(&self, name: &Arc<str>, step: Option<&Step<'_>>, forced: bool, target: &Snapshot, plan: &mut Plan) {
+        let anew = forced || self.owed.contains(name);
+        match (target.kept(self.resource_type, name), step) {
+            (Some(is), Some(step)) if step.had == Some(is.version()) && !anew => {}
+            (Some(is), _) => plan.send.extend(self.called(is, name, target)),
+            (None, _) if forced => match target.find(self.resource_type, name) {
+                Some(stand_in) => plan.send.push(stand_in),
+                None => plan.missing.push(name.clone()),
+            },
+            (None, Some(Step { had: Some(_), was: Was::There(old), .. })) => {
+                plan.gone.extend(self.called(old, name, target));
+            }
+            (None, _) => {}
+        }
     }
 
     /// A resource under the name that the client has for it.
@@ -148,16 +156,17 @@ impl TypeState {
         for (star, change) in changes {
             // First of all: a stream that wants little may have slept through thousands of changes.
             let name = &change.name;
-            if !self.subscription.wants(name, star) && self.subscription.aliases_of(name).next().is_none() {
+            let wanted = self.subscription.wants(name, star);
+            if !wanted && self.subscription.aliases_of(name).next().is_none() {
                 continue;
             }
             // Newest first: the last one to be seen is the oldest, and says what the client has.
-            let step = steps.entry(name).or_insert(Step { star, had: None, was: &change.was });
-            step.star |= star;
+            let step = steps.entry(name).or_insert(Step { wanted, had: None, was: &change.was });
+            step.wanted |= wanted;
             step.had = change.was.version();
         }
         let aliases = steps.iter().flat_map(|(origin, step)| {
-            self.subscription.aliases_of(origin).map(|name| (name, Step { star: false, ..*step }))
+            self.subscription.aliases_of(origin).map(|name| (name, Step { wanted: true, ..*step }))
         });
         let aliases: Vec<_> = aliases.collect();
         steps.extend(aliases);
@@ -172,10 +181,10 @@ impl TypeState {
         if self.variant == Variant::Delta && wildcard {
             return Err(Refusal::TooFarBehind);
         }
-        let stars = view.iter().filter(|_| wildcard).map(|resource| (true, resource.name()));
+        let stars = view.iter().filter(|_| wildcard).map(Resource::name);
         let named = self.subscription.names().iter();
-        let named = named.filter(|name| target.kept(self.resource_type, name).is_some()).map(|name| (false, name));
-        let step = |(star, name): (bool, &'a Arc<str>)| (name, Step { star, had: None, was: &Was::Nothing });
+        let named = named.filter(|name| target.kept(self.resource_type, name).is_some());
+        let step = |name: &'a Arc<str>| (name, Step { wanted: true, had: None, was: &Was::Nothing });
         Ok(stars.chain(named).map(step).collect())
     }
 }
