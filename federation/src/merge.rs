@@ -49,8 +49,10 @@ pub(crate) fn merge(key: &ServiceKey, mut parts: Vec<Contribution<'_>>) -> (Opti
     }
     for port in &mut ports {
         port.backends.sort_by(|a, b| (&a.cluster, &a.zone).cmp(&(&b.cluster, &b.zone)));
+        port.backends.shrink_to_fit();
     }
     ports.sort_by_key(|port| (port.port, port.protocol));
+    ports.shrink_to_fit();
     let sources = parts.iter().map(|part| part.cluster.clone()).collect();
     (Some(Merged { key: key.clone(), sources, headless, affinity, ports, failover }), trespasses)
 }
@@ -123,9 +125,11 @@ fn backends(
     }
     let mut zones: BTreeMap<Option<&Zone>, Vec<Host>> = BTreeMap::new();
     for (address, (health, zone)) in hosts {
-        zones.entry(zone).or_default().push(Host { address, health });
+        zones.entry(zone).or_default().push(Host::new(address, health));
     }
-    let backend =
-        |(zone, hosts): (Option<&Zone>, Vec<Host>)| Backend { cluster: cluster.clone(), zone: zone.cloned(), hosts };
+    let backend = |(zone, mut hosts): (Option<&Zone>, Vec<Host>)| {
+        hosts.shrink_to_fit(); // there are millions, and none of these vectors ever grows
+        Backend { cluster: cluster.clone(), zone: zone.cloned(), hosts }
+    };
     zones.into_iter().map(backend).collect()
 }

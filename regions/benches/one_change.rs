@@ -77,7 +77,7 @@ type Named = (ServiceKey, Option<Arc<Merged>>);
 
 fn service(index: usize, hosts: u8) -> Result<Named, NameError> {
     let key = ServiceKey::new("load", &format!("service-{index}"))?;
-    let host = |i: u8| Host { address: SocketAddr::from(([10, 8, 0, i], 8_080)), health: Health::Ready };
+    let host = |i: u8| Host::new(SocketAddr::from(([10, 8, 0, i], 8_080)), Health::Ready);
     let backend = Backend {
         cluster: ClusterId::new("eu-1")?,
         zone: Some(Zone::new("eu-a")?),

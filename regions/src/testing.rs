@@ -78,7 +78,7 @@ pub(crate) fn host(text: &str) -> Host {
         (_, Some(address)) => (address, Health::Draining),
         _ => (text, Health::Ready),
     };
-    Host { address: address.parse::<SocketAddr>().expect("an address"), health }
+    Host::new(address.parse::<SocketAddr>().expect("an address"), health)
 }
 
 pub(crate) fn backend(cluster: &str, in_zone: &str, hosts: &[&str]) -> Backend {

@@ -90,7 +90,7 @@ fn endpoints(check: &mut Check, object: &k8s::EndpointSlice) -> Vec<Endpoint> {
         return Vec::new();
     }
     let endpoints = list.iter().enumerate();
-    endpoints.filter_map(|(index, endpoint)| one(check, index, endpoint, wants_v4)).collect()
+    Slice::share_zones(endpoints.filter_map(|(index, endpoint)| one(check, index, endpoint, wants_v4)).collect())
 }
 
 fn one(check: &mut Check, index: usize, endpoint: &k8s::Endpoint, wants_v4: bool) -> Option<Endpoint> {

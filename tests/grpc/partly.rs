@@ -86,7 +86,7 @@ fn resources(at: SocketAddr, broken: Broken) -> HashMap<String, Any> {
 
 fn assignment(name: &str, at: SocketAddr) -> Resource {
     let (region, cluster) = (RegionId::new("eu").unwrap(), ClusterId::new("eu-1").unwrap());
-    let hosts = [Host { address: at, health: Health::Ready }];
+    let hosts = [Host::new(at, Health::Ready)];
     let locality = Locality { region: &region, zone: None, cluster: &cluster, weight: 1, hosts: &hosts };
     grpc::load_assignment(name, &Assignment { tiers: vec![vec![locality]], weighted: false })
 }

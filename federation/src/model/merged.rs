@@ -1,6 +1,6 @@
 //! One service as all clusters together offer it: what the voice turns into xDS.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::{Affinity, AppProtocol, ClusterId, Failover, Health, Protocol, ServiceKey, Zone};
@@ -40,8 +40,20 @@ pub struct Backend {
     pub hosts: Vec<Host>,
 }
 
+/// One address that answers. Kept apart, because a [`SocketAddr`] has 32 bytes, and there may be millions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Host {
-    pub address: SocketAddr,
+    pub ip: IpAddr,
+    pub port: u16,
     pub health: Health,
+}
+
+impl Host {
+    pub fn new(address: SocketAddr, health: Health) -> Self {
+        Self { ip: address.ip(), port: address.port(), health }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::new(self.ip, self.port)
+    }
 }

@@ -74,7 +74,7 @@ fn hosts(engine: &Engine, key: &str) -> String {
         for backend in &port.backends {
             let _ = write!(text, " {}/{}", backend.cluster, backend.zone.as_ref().map_or("-", |zone| zone.as_str()));
             for host in &backend.hosts {
-                let _ = write!(text, " {}{}", host.address, health(host.health));
+                let _ = write!(text, " {}{}", host.address(), health(host.health));
             }
         }
         ports.push(text);

@@ -198,7 +198,7 @@ fn what_happens(picture: &Picture) -> Vec<&'static str> {
         note("merged of three", merged.sources.len() >= 3);
         note("conflicting ports", merged.ports.len() == 1 && merged.sources.len() > 1);
         note("two zones", backends().any(|b| b.zone.is_some()) && backends().any(|b| b.zone.is_none()));
-        note("two families", hosts().any(|h| h.address.is_ipv4()) && hosts().any(|h| h.address.is_ipv6()));
+        note("two families", hosts().any(|h| h.ip.is_ipv4()) && hosts().any(|h| h.ip.is_ipv6()));
     }
     for vips in picture.vips.values() {
         note("federated vips", vips.federated);

@@ -65,7 +65,7 @@ pub(super) fn endpoint(host: &Host) -> pb::LbEndpoint {
     pb::LbEndpoint {
         health_status: health.into(),
         host_identifier: Some(HostIdentifier::Endpoint(pb::Endpoint {
-            address: Some(address(host.address)),
+            address: Some(address(host.address())),
             ..pb::Endpoint::default()
         })),
         ..pb::LbEndpoint::default()

@@ -84,7 +84,7 @@ pub fn difference(old: Option<&Merged>, new: Option<&Merged>) -> Difference {
             let at = place(backend);
             let now = of(new, port.port, at);
             let gone =
-                backend.hosts.iter().filter(|host| now.binary_search_by_key(&host.address, |now| now.address).is_err());
+                backend.hosts.iter().filter(|host| now.binary_search_by_key(&host.address(), Host::address).is_err());
             difference.gone.extend(gone.map(|host| single_name(service, port.port, at, host)));
         }
     }
@@ -107,7 +107,7 @@ fn single(service: &ServiceKey, port: u16, at: (&ClusterId, Option<&Zone>), host
 }
 
 fn single_name(service: &ServiceKey, port: u16, at: (&ClusterId, Option<&Zone>), host: &Host) -> String {
-    format!("{}{}-{}", collection(service, port, at.0, at.1), host.address.ip(), host.address.port())
+    format!("{}{}-{}", collection(service, port, at.0, at.1), host.ip, host.port)
 }
 
 fn collection(service: &ServiceKey, port: u16, cluster: &ClusterId, zone: Option<&Zone>) -> String {

@@ -21,7 +21,7 @@ fn told(world: &World) -> Result<Engine, NameError> {
 fn addresses(engine: &Engine, key: &ServiceKey) -> Vec<std::net::SocketAddr> {
     let Some(merged) = engine.merged().get(key) else { return Vec::new() };
     let hosts = merged.ports.iter().flat_map(|port| &port.backends).flat_map(|backend| &backend.hosts);
-    hosts.map(|host| host.address).collect()
+    hosts.map(federation::model::Host::address).collect()
 }
 
 #[test]
@@ -65,6 +65,30 @@ fn a_flip_changes_one_service_and_an_added_one_comes_and_goes() -> Result<(), Na
 }
 
 #[test]
+fn an_endpoint_has_the_name_under_which_it_is_fetched_alone() -> Result<(), NameError> {
+    let world = small();
+    let mut engine = told(&world)?;
+    engine.apply(world.added(21)?, Time::default());
+    for service in [0, 5, 19, 21] {
+        let merged = engine.merged().get(&world.key(service)?).expect("the service");
+        let mut expected = BTreeSet::new();
+        for port in &merged.ports {
+            for backend in &port.backends {
+                let zone = backend.zone.as_ref().expect("a zone");
+                let key = &merged.key;
+                let at = format!("{}.{}/{}/{}/{zone}", key.name, key.namespace, port.port, backend.cluster);
+                expected.extend(backend.hosts.iter().map(|host| format!("{at}/{}-{}", host.ip, host.port)));
+            }
+        }
+        let names = (0..7).map(|endpoint| world.single_name(service, endpoint));
+        let begin = "xdstp:///envoy.config.endpoint.v3.LbEndpoint/";
+        let found: BTreeSet<_> = names.filter_map(|name| Some(name.strip_prefix(begin)?.to_owned())).collect();
+        assert_eq!(found, expected, "service {service}");
+    }
+    Ok(())
+}
+
+#[test]
 fn worlds_that_cannot_be_are_refused() {
     assert!(small().check().is_ok());
     let largest = World { services: MAX_SERVICES, endpoints: 10, clusters: 3, ..small() };
@@ -72,4 +96,5 @@ fn worlds_that_cannot_be_are_refused() {
     assert!(World { services: MAX_SERVICES, endpoints: 100, ..small() }.check().is_err());
     let scattered = World { services: 117_000, endpoints: 34, clusters: 33, ..small() };
     assert!(matches!(scattered.check(), Err(BenchError::NoAddresses { .. })));
+    assert!(World { services: 1, endpoints: 100_000, ..small() }.check().is_ok());
 }

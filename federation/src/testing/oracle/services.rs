@@ -127,7 +127,7 @@ impl Oracle {
             sightings.sort();
             sightings.dedup_by_key(|(address, ..)| *address); // the best sighting of an address comes first
             for (address, health, zone) in sightings {
-                groups.entry((part.member.id.clone(), zone)).or_default().push(Host { address, health });
+                groups.entry((part.member.id.clone(), zone)).or_default().push(Host::new(address, health));
             }
         }
         groups.into_iter().map(|((cluster, zone), hosts)| Backend { cluster, zone, hosts }).collect()

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use envoy_types::pb::envoy::config::core::v3 as core;
 use envoy_types::pb::envoy::config::endpoint::v3 as pb;
 use envoy_types::pb::envoy::config::endpoint::v3::lb_endpoint::HostIdentifier;
-use federation::model::{ClusterId, Health, RegionId, Zone};
+use federation::model::{ClusterId, Health, Host, RegionId, Zone};
 use federation::view::{Assignment, Locality};
 
 use crate::resource::{Resource, ResourceType};
@@ -46,7 +46,7 @@ fn groups<'a>(tier: &[Locality<'a>], weighted: bool, seen: &mut HashSet<SocketAd
     let mut groups = BTreeMap::<Place<'a>, Group>::new();
     for locality in tier {
         let ready = locality.hosts.iter().filter(|host| host.health == Health::Ready);
-        let hosts: Vec<SocketAddr> = ready.map(|host| host.address).filter(|host| seen.insert(*host)).collect();
+        let hosts: Vec<SocketAddr> = ready.map(Host::address).filter(|host| seen.insert(*host)).collect();
         if hosts.is_empty() {
             continue;
         }

@@ -22,9 +22,9 @@ struct Row {
 
 /// Few names and few addresses, so that they meet.
 fn row() -> impl Strategy<Value = Row> {
-    let host = (0u8..12, 0u8..3).prop_map(|(last, health)| Host {
-        address: ([10, 8, 0, last], 80).into(),
-        health: [Health::Ready, Health::Draining, Health::NotReady][usize::from(health)],
+    let host = (0u8..12, 0u8..3).prop_map(|(last, health)| {
+        let health = [Health::Ready, Health::Draining, Health::NotReady][usize::from(health)];
+        Host::new(([10, 8, 0, last], 80).into(), health)
     });
     let weight = prop_oneof![Just(1), 1..1_000u32, Just(u32::MAX)];
     let hosts = proptest::collection::vec(host, 0..6);
@@ -69,7 +69,7 @@ proptest! {
         // Nobody who is ready is left out, and the first tier that has one comes first.
         let ready = |tier: &Vec<Row>| -> BTreeSet<String> {
             let hosts = tier.iter().flat_map(|row| &row.hosts).filter(|host| host.health == Health::Ready);
-            hosts.map(|host| host.address.to_string()).collect()
+            hosts.map(|host| host.address().to_string()).collect()
         };
         prop_assert_eq!(addresses, rows.iter().flat_map(ready).collect::<BTreeSet<_>>());
         let first = load.endpoints.iter().filter(|group| group.priority == 0).flat_map(|group| &group.lb_endpoints);
