@@ -11,6 +11,7 @@ use super::world::{MAX_CLUSTERS, MAX_SERVICES, World};
 use crate::cli::Format;
 
 pub const MAX_CLIENTS: usize = 20_000;
+const MAX_PER_SERVICE: usize = 100_000;
 /// Files that a process needs besides one for each client.
 const OTHER_FILES: usize = 128;
 
@@ -25,7 +26,7 @@ pub struct BenchArgs {
     #[arg(long, default_value_t = 1_000, value_name = "N", help_heading = "World", value_parser = at_most(MAX_SERVICES))]
     services: usize,
     /// Endpoints of each service, spread over clusters and zones.
-    #[arg(long, default_value_t = 10, value_name = "N", help_heading = "World", value_parser = at_most(10_000))]
+    #[arg(long, default_value_t = 10, value_name = "N", help_heading = "World", value_parser = at_most(MAX_PER_SERVICE))]
     endpoints: usize,
     /// Member clusters, spread over the regions.
     #[arg(long, default_value_t = 3, value_name = "N", help_heading = "World", value_parser = at_most(MAX_CLUSTERS))]
@@ -53,6 +54,9 @@ pub struct BenchArgs {
     /// fetch their clusters on demand.
     #[arg(long, default_value = "all", value_name = "all|N", help_heading = "Clients", value_parser = subscribe)]
     subscribe: Subscribe,
+    /// Clients fetch endpoints one by one (LEDS), instead of a service's all together.
+    #[arg(long, help_heading = "Clients")]
+    leds: bool,
     /// Pairs of cluster and zone that clients are spread over. Clients of one pair are sent the same bytes.
     #[arg(long, default_value_t = 1, value_name = "N", help_heading = "Clients", value_parser = at_most(512))]
     classes: usize,
@@ -167,6 +171,7 @@ pub struct Plan {
     pub clients: usize,
     pub variant: Variant,
     pub subscribe: Subscribe,
+    pub leds: bool,
     pub classes: usize,
     pub seed: u64,
     pub changes: usize,
@@ -200,6 +205,9 @@ impl Plan {
             Subscribe::OnDemand(_) if variant == Variant::Sotw => return Err(BenchError::OnDemandNeedsDelta),
             Subscribe::OnDemand(_) | Subscribe::All => {}
         }
+        if args.leds && variant == Variant::Sotw {
+            return Err(BenchError::LedsNeedsDelta);
+        }
         let needed = args.clients + OTHER_FILES;
         if let Some(limit) = process::open_files_limit().filter(|limit| *limit < needed) {
             return Err(BenchError::TooFewFiles { clients: args.clients, limit, needed });
@@ -214,6 +222,7 @@ impl Plan {
             clients: args.clients,
             variant,
             subscribe: args.subscribe,
+            leds: args.leds,
             classes: args.classes,
             seed: args.seed,
             changes: args.changes,
@@ -279,7 +288,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_is_told_with_what_could() {
-        let cases: [(&[&str], &str); 9] = [
+        let cases: [(&[&str], &str); 10] = [
             (&["--services=0"], "from 1 to 200000"),
             (&["--clients=20001"], "from 1 to 20000"),
             (&["--tcp-percent=101"], "from 0 to 100"),
@@ -287,6 +296,7 @@ mod tests {
             (&["--for=soon"], "such as 30s"),
             (&["--subscribe=2000"], "1000 services"),
             (&["--subscribe=10", "--variant=sotw"], "--variant delta"),
+            (&["--leds", "--variant=sotw"], "--variant delta"),
             (&["--classes=7"], "3 clusters with 2 zones"),
             (&["--services=200000", "--endpoints=1000"], "4000000"),
         ];

@@ -67,6 +67,7 @@ impl Profiles {
             region: world.region_of(cluster),
             zone: class / world.clusters % world.zones,
             on_demand: !services.is_empty(),
+            leds: plan.leds,
         };
         let names = services.iter().map(|service| world.resource_name(*service)).collect();
         Profile { variant: plan.variant, node, services, names }

@@ -27,6 +27,8 @@ pub enum BenchError {
         "--subscribe with a number means clusters on demand, which only incremental xDS has; expected --variant delta"
     )]
     OnDemandNeedsDelta,
+    #[error("--leds fetches endpoints one by one, which only incremental xDS can; expected --variant delta")]
+    LedsNeedsDelta,
     #[error(
         "--clients {clients} need {needed} open files in this process and as many in the server's, and the limit is \
          {limit}; raise it with `ulimit -n {needed}` (at most {MAX_CLIENTS} clients)"

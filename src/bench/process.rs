@@ -6,6 +6,8 @@ use super::error::BenchError;
 
 /// Ticks in which `/proc/<pid>/stat` counts, on every Linux there is.
 const TICKS_PER_SECOND: u64 = 100;
+/// The allocator gives back what was freed within a second.
+const SETTLING: Duration = Duration::from_secs(3);
 
 #[derive(Clone, Debug)]
 pub struct Process {
@@ -54,6 +56,12 @@ impl Process {
         let text = self.read("status")?;
         let kib = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)).map_or(0, first_number);
         Ok(Memory { resident: kib("VmRSS:") * 1_024, peak: kib("VmHWM:") * 1_024 })
+    }
+
+    /// The same once freed memory has gone back to the system.
+    pub async fn memory_at_rest(&self) -> Result<Memory, BenchError> {
+        tokio::time::sleep(SETTLING).await;
+        self.memory()
     }
 
     /// From now on the peak is that of what follows. Where that is not allowed, it stays that of the whole life.

@@ -18,8 +18,9 @@ use super::error::BenchError;
 pub const MAX_SERVICES: usize = 200_000;
 pub const MAX_ENDPOINTS: usize = 4_000_000;
 pub const MAX_CLUSTERS: usize = 64;
-/// Services that scenarios may add to the world.
+/// Services that scenarios may add to the world, and the endpoints that each of them has at most.
 pub const SPARE_SERVICES: usize = 1_024;
+const SPARE_ENDPOINTS: usize = 1_000;
 /// As Kubernetes' own controller fills them.
 const ENDPOINTS_PER_SLICE: usize = 100;
 const HTTP_PORT: u16 = 80;
@@ -86,6 +87,16 @@ impl World {
         format!("outbound|{port}||{}.{}.svc.cluster.local", Self::service_name(service), self.namespace_name(service))
     }
 
+    /// The same for one endpoint of it, for clients that fetch them one by one.
+    pub fn single_name(&self, service: usize, endpoint: usize) -> String {
+        let port = if self.is_tcp(service) { TCP_PORT } else { HTTP_PORT };
+        let (cluster, pod, zone) = self.pod(service, endpoint);
+        let (service, namespace) = (Self::service_name(service), self.namespace_name(service));
+        let at = format!("{}/{}", Self::cluster_name(cluster), Self::zone_name(self.region_of(cluster), zone));
+        let ip = address(PODS, pod);
+        format!("xdstp:///envoy.config.endpoint.v3.LbEndpoint/{service}.{namespace}/{port}/{at}/{ip}-{TARGET_PORT}")
+    }
+
     pub fn is_tcp(&self, service: usize) -> bool {
         // 61 has no factor in common with 100: any hundred services in a row hold exactly so many.
         service * 61 % 100 < self.tcp_percent
@@ -104,13 +115,30 @@ impl World {
         ((service + endpoint) % self.clusters, endpoint / self.clusters)
     }
 
+    /// Cluster, pod and zone of one endpoint.
+    fn pod(&self, service: usize, endpoint: usize) -> (usize, usize, usize) {
+        let Some(added) = service.checked_sub(self.services) else {
+            let (cluster, nth) = self.place(service, endpoint);
+            let first = cluster * self.pod_block() + service * self.per_cluster() + 1;
+            return (cluster, first + nth, (service + nth) % self.zones);
+        };
+        // Behind the addresses of those that were there from the beginning.
+        let spare = self.services * self.per_cluster() + added * self.spare_endpoints() + 1;
+        (0, spare + endpoint, endpoint % self.zones)
+    }
+
     fn per_cluster(&self) -> usize {
         self.endpoints.div_ceil(self.clusters)
     }
 
     /// Addresses that one member needs for its pods. A service that is added has all of its endpoints in one member.
     fn pod_block(&self) -> usize {
-        (self.services * self.per_cluster() + SPARE_SERVICES * self.endpoints + 2).next_power_of_two()
+        (self.services * self.per_cluster() + SPARE_SERVICES * self.spare_endpoints() + 2).next_power_of_two()
+    }
+
+    /// Endpoints of a service that is added.
+    fn spare_endpoints(&self) -> usize {
+        self.endpoints.min(SPARE_ENDPOINTS)
     }
 
     fn vip_block(&self) -> usize {
@@ -260,23 +288,20 @@ impl World {
 
     fn slices(&self, cluster: usize, service: usize, not_ready: &NotReady) -> Result<Vec<Slice>, NameError> {
         let here = (0..self.endpoints).filter(|endpoint| self.place(service, *endpoint).0 == cluster);
-        let first = cluster * self.pod_block() + service * self.per_cluster() + 1;
-        let endpoints = here.enumerate().map(|(nth, endpoint)| {
+        let endpoints = here.map(|endpoint| {
             let ready = !not_ready.contains(&(service, endpoint));
-            self.endpoint(cluster, first + nth, service + endpoint / self.clusters, ready)
+            self.endpoint(self.pod(service, endpoint), ready)
         });
         self.cut(service, endpoints.collect::<Result<_, _>>()?)
     }
 
     fn all_in_one(&self, service: usize) -> Result<Vec<Slice>, NameError> {
-        // Behind the addresses of those that were there from the beginning.
-        let spare = self.services * self.per_cluster() + service.saturating_sub(self.services) * self.endpoints + 1;
-        let endpoints = (0..self.endpoints).map(|nth| self.endpoint(0, spare + nth, nth, true));
+        let endpoints = (0..self.spare_endpoints()).map(|endpoint| self.endpoint(self.pod(service, endpoint), true));
         self.cut(service, endpoints.collect::<Result<_, _>>()?)
     }
 
-    fn endpoint(&self, cluster: usize, pod: usize, zone: usize, ready: bool) -> Result<Endpoint, NameError> {
-        let zone = Zone::new(&Self::zone_name(self.region_of(cluster), zone % self.zones))?;
+    fn endpoint(&self, (cluster, pod, zone): (usize, usize, usize), ready: bool) -> Result<Endpoint, NameError> {
+        let zone = Zone::new(&Self::zone_name(self.region_of(cluster), zone))?;
         let health = if ready { Health::Ready } else { Health::NotReady };
         Ok(Endpoint { ip: address(PODS, pod), zone: Some(zone), health })
     }
@@ -288,7 +313,7 @@ impl World {
             key: SliceKey { namespace: key.namespace.clone(), name: Arc::from(format!("{}-{i}", key.name)) },
             service: key.clone(),
             ports: vec![SlicePort { name: Arc::from(name), port: TARGET_PORT, protocol: Protocol::Tcp }],
-            endpoints: endpoints.to_vec(),
+            endpoints: Slice::share_zones(endpoints.to_vec()),
         };
         Ok(endpoints.chunks(ENDPOINTS_PER_SLICE).enumerate().map(slice).collect())
     }

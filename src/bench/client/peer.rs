@@ -5,11 +5,13 @@
 //! there are listeners; and, for a client that fetches clusters on demand, those then. Every response is acknowledged
 //! at once.
 
+mod collections;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use regions::resource::ResourceType::{Assignment, Cluster, Listener, Scope};
+use regions::resource::ResourceType::{Assignment, Cluster, Endpoint, Listener, Scope};
 use regions::resource::{ResourceType, TYPES};
 use regions::session::Variant;
 
@@ -18,6 +20,7 @@ use super::super::names::Names;
 use super::held::Held;
 use super::scan::{self, Response, ScanError};
 use super::wire::Request;
+use collections::Collections;
 
 /// What all clients share.
 #[derive(Debug, Default)]
@@ -37,6 +40,7 @@ pub struct Peer {
     eds: Held,
     /// Those of them that have none yet.
     missing: usize,
+    collections: Collections,
     stream: Stream,
     /// Answer the next load assignment with a rejection.
     reject: bool,
@@ -76,6 +80,7 @@ impl Peer {
             held: Default::default(),
             eds: Held::default(),
             missing: 0,
+            collections: Collections::default(),
             stream: Stream::default(),
             reject: false,
             behind: false,
@@ -118,6 +123,9 @@ impl Peer {
         self.ask(Cluster, true, &mut out);
         if back {
             self.ask(Assignment, false, &mut out);
+            if self.collections.iter().next().is_some() {
+                self.ask(Endpoint, false, &mut out);
+            }
             self.ask(Listener, false, &mut out);
             self.ask(Scope, false, &mut out);
         }
@@ -166,7 +174,10 @@ impl Peer {
                 Cluster if scan::is_eds(found.body)? => self.cluster_wants(*id, &mut changed),
                 // A cluster that was dynamic and is not any more.
                 Cluster => self.cluster_gone(*id, &mut changed),
-                Assignment if old.is_none() && self.eds.contains(*id) => self.missing -= 1,
+                Assignment => {
+                    self.missing -= usize::from(old.is_none() && self.eds.contains(*id));
+                    self.follow(*id, scan::collections(found.body)?, &mut changed);
+                }
                 _ => {}
             }
         }
@@ -207,8 +218,25 @@ impl Peer {
             if self.of_mut(Assignment).remove(id).is_none() {
                 self.missing -= 1;
             }
+            self.follow(id, BTreeSet::new(), changed);
             changed.unsubscribe.push(id);
         }
+    }
+
+    /// A load assignment says where its endpoints are. With those it leaves out, what was there is forgotten.
+    fn follow(&mut self, assignment: u32, names: BTreeSet<String>, changed: &mut Changed) {
+        let difference = self.collections.set(assignment, names);
+        if !difference.unsubscribe.is_empty() {
+            let (ids, _): (Vec<u32>, Vec<u64>) = self.of(Endpoint).iter().unzip();
+            let named: Vec<_> = self.common.names.names(ids.iter().copied()).into_iter().zip(ids).collect();
+            for (name, id) in named {
+                if difference.unsubscribe.iter().any(|collection| collections::holds(collection, &name)) {
+                    self.of_mut(Endpoint).remove(id);
+                }
+            }
+        }
+        changed.collections.subscribe.extend(difference.subscribe);
+        changed.collections.unsubscribe.extend(difference.unsubscribe);
     }
 
     /// ACK or NACK.
@@ -242,6 +270,13 @@ impl Peer {
                 out.push(request.encode(self.variant, Assignment));
             }
         }
+        let collections::Difference { subscribe, unsubscribe } = &changed.collections;
+        if !subscribe.is_empty() || !unsubscribe.is_empty() {
+            let subscribe: Vec<&str> = subscribe.iter().map(String::as_str).collect();
+            let unsubscribe: Vec<&str> = unsubscribe.iter().map(String::as_str).collect();
+            let request = Request { names: &subscribe, unsubscribe: &unsubscribe, ..Request::default() };
+            out.push(request.encode(self.variant, Endpoint));
+        }
         let ready = *Cluster.pick(&self.stream.answered) && self.missing == 0;
         if ready && !*Listener.pick(&self.stream.asked) {
             self.ask(Listener, false, out);
@@ -269,6 +304,7 @@ impl Peer {
         let on_demand = std::iter::once("*").chain(self.wanted.iter().map(String::as_str));
         let names: Vec<&str> = match resource_type {
             Assignment => texts(&eds),
+            Endpoint => self.collections.iter().collect(),
             Cluster if back => on_demand.collect(),
             _ => Vec::new(),
         };
@@ -284,6 +320,7 @@ struct Changed {
     ids: Vec<u32>,
     subscribe: Vec<u32>,
     unsubscribe: Vec<u32>,
+    collections: collections::Difference,
 }
 
 fn pick_mut<T>(
@@ -293,7 +330,7 @@ fn pick_mut<T>(
     match resource_type {
         Cluster => clusters,
         Assignment => assignments,
-        ResourceType::Endpoint => endpoints,
+        Endpoint => endpoints,
         Listener => listeners,
         Scope => scopes,
         ResourceType::Route => routes,

@@ -1,5 +1,7 @@
 //! Responses, looked at without decoding them: names and versions are all a client of the bench keeps.
 
+use std::collections::BTreeSet;
+
 use regions::resource::ResourceType;
 use regions::session::Variant;
 use xxhash_rust::xxh3::xxh3_64;
@@ -78,6 +80,22 @@ pub fn is_eds(cluster: &[u8]) -> Result<bool, ScanError> {
         }
     }
     Ok(false)
+}
+
+/// The collections in which a ClusterLoadAssignment says its endpoints are (LEDS); none if it holds them itself.
+pub fn collections(assignment: &[u8]) -> Result<BTreeSet<String>, ScanError> {
+    const LOCALITIES: u32 = 2;
+    const LEDS_CONFIG: u32 = 8;
+    const COLLECTION_NAME: u32 = 2;
+    let mut names = BTreeSet::new();
+    for locality in bytes_of(assignment, LOCALITIES) {
+        for config in bytes_of(locality?, LEDS_CONFIG) {
+            for name in bytes_of(config?, COLLECTION_NAME) {
+                names.insert(text(name?)?.to_owned());
+            }
+        }
+    }
+    Ok(names)
 }
 
 /// A delta `Resource`.

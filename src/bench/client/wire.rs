@@ -21,6 +21,8 @@ pub struct Node {
     pub region: usize,
     pub zone: usize,
     pub on_demand: bool,
+    /// Endpoints one by one.
+    pub leds: bool,
 }
 
 /// A request, either variant. What a variant does not have is left out.
@@ -88,11 +90,13 @@ impl Node {
         field(2, b"bench", &mut out);
         let clusters = if self.on_demand { "on-demand" } else { "eager" };
         let cluster = World::cluster_name(self.cluster);
+        let endpoints = if self.leds { "single" } else { "whole" };
         let mut metadata = BytesMut::new();
         for (key, text) in [
             ("CLUSTER_ID", &*cluster),
             ("NAMESPACE", "ns-000"),
             ("CLUSTERS", clusters),
+            ("ENDPOINTS", endpoints),
             ("INTERCEPTION_MODE", "REDIRECT"),
         ] {
             let mut value = BytesMut::new();

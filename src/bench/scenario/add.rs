@@ -17,19 +17,23 @@ pub async fn play(stage: &mut Stage<'_>) -> Result<Outcome, BenchError> {
     stage.crowd().await?;
     let clients = stage.plan.clients;
     // What tells that it came, and that it went.
-    let (came, went) = match stage.plan.subscribe {
-        Subscribe::All => (ResourceType::Assignment, ResourceType::Cluster),
-        Subscribe::OnDemand(_) => (ResourceType::Scope, ResourceType::Scope),
+    let subjects = |stage: &Stage<'_>, service| match stage.plan.subscribe {
+        Subscribe::All => (stage.endpoint(service, 0), stage.service(ResourceType::Cluster, service)),
+        Subscribe::OnDemand(_) => {
+            let scope = stage.service(ResourceType::Scope, service);
+            (scope, scope)
+        }
     };
     let (mut last, mut gone, mut cpu, mut bytes) = (Vec::new(), Vec::new(), Vec::new(), 0);
     for _ in 0..ROUNDS {
         let service = stage.newcomer()?;
+        let (came, went) = subjects(stage, service);
         let meter = stage.meter().await?;
-        last.push(stage.change(Command::Add { service }, came, service, clients).await?.1);
+        last.push(stage.change(Command::Add { service }, came, clients).await?.1);
         let used = stage.used(&meter).await?;
         cpu.push(used.server_cpu);
         bytes += used.bytes;
-        gone.push(stage.change(Command::Remove { service }, went, service, clients).await?.1);
+        gone.push(stage.change(Command::Remove { service }, went, clients).await?.1);
         stage.give_back(service);
     }
     let mut outcome = Outcome::new("add");

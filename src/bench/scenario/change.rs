@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use regions::resource::ResourceType;
-
 use super::super::error::BenchError;
 use super::super::percentiles::Percentiles;
 use super::super::protocol::Command;
@@ -19,7 +17,8 @@ pub async fn play(stage: &mut Stage<'_>) -> Result<Outcome, BenchError> {
     for _ in 0..changes {
         let (service, users) = stage.draw(&BTreeSet::new())?;
         let endpoint = stage.random.below(stage.plan.world.endpoints);
-        let lag = stage.change(Command::Flip { service, endpoint }, ResourceType::Assignment, service, users).await?;
+        let subject = stage.endpoint(service, endpoint);
+        let lag = stage.change(Command::Flip { service, endpoint }, subject, users).await?;
         heard.add(lag, users);
     }
     let used = stage.used(&meter).await?;

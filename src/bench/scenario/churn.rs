@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use regions::resource::ResourceType;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
 use super::super::board::Watched;
@@ -12,8 +11,8 @@ use super::super::error::BenchError;
 use super::super::percentiles::Percentiles;
 use super::super::protocol::Command;
 use super::super::report::Outcome;
-use super::Stage;
 use super::meter::each;
+use super::{Stage, Subject};
 
 /// What is compared is at most so much at either end.
 const WINDOW: Duration = Duration::from_secs(60);
@@ -37,10 +36,11 @@ pub async fn play(stage: &mut Stage<'_>) -> Result<Outcome, BenchError> {
         let busy = under_way.keys().copied().collect();
         let (service, users) = stage.draw(&busy)?;
         let endpoint = stage.random.below(stage.plan.world.endpoints);
-        let (id, watched) = stage.watch(ResourceType::Assignment, service, users);
+        let subject = stage.endpoint(service, endpoint);
+        let watched = stage.watch(subject, users);
         let after = began.elapsed();
         let put_ns = stage.plane.tell(Command::Flip { service, endpoint }).await?;
-        under_way.insert(service, Change { id, watched, put_ns, after });
+        under_way.insert(service, Change { subject, watched, put_ns, after });
     }
     let took = began.elapsed();
     let deadline = Instant::now() + stage.plan.timeout;
@@ -77,7 +77,7 @@ pub async fn play(stage: &mut Stage<'_>) -> Result<Outcome, BenchError> {
 }
 
 struct Change {
-    id: u32,
+    subject: Subject,
     watched: Arc<Watched>,
     put_ns: u64,
     /// Since the beginning.
@@ -89,7 +89,7 @@ fn harvest(stage: &Stage<'_>, under_way: &mut BTreeMap<usize, Change>, done: &mu
     under_way.retain(|_, change| {
         let over = change.watched.is_done();
         if over {
-            stage.common.board.forget(ResourceType::Assignment, change.id);
+            stage.forget(change.subject);
             done.push((change.after, change.watched.lag(change.put_ns).1));
         }
         !over

@@ -22,6 +22,7 @@ pub async fn play(stage: &mut Stage<'_>) -> Result<Outcome, BenchError> {
     stage.crowd = Some(crowd);
     let used = stage.used(&meter).await?;
     let after = stage.plane.process.memory()?;
+    let rest = stage.plane.process.memory_at_rest().await?;
 
     let times = at.into_iter().map(|at_ns| Duration::from_nanos(at_ns.saturating_sub(began_ns))).collect();
     let mut outcome = Outcome::new("cold");
@@ -35,9 +36,10 @@ pub async fn play(stage: &mut Stage<'_>) -> Result<Outcome, BenchError> {
     figures.bytes("server_sent_bytes", "the same as the server counted it", used.sent_bytes);
     figures.bytes("per_client_received_bytes", "received by each", each_of(used.bytes, clients));
     figures.bytes("before_bytes", "resident before", before.resident);
-    figures.bytes("after_bytes", "resident after", after.resident);
+    figures.bytes("after_bytes", "resident right after", after.resident);
     figures.bytes("peak_bytes", "resident at the peak", after.peak);
-    let grown = after.resident.saturating_sub(before.resident);
-    figures.bytes("per_client_bytes", "grown for each client", each_of(grown, clients));
+    figures.bytes("rest_bytes", "resident at rest", rest.resident);
+    let grown = rest.resident.saturating_sub(before.resident);
+    figures.bytes("per_client_bytes", "grown for each client, at rest", each_of(grown, clients));
     Ok(outcome)
 }

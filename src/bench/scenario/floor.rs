@@ -34,11 +34,12 @@ pub async fn play(stage: &mut Stage<'_>, before: &[Outcome]) -> Result<Outcome, 
     let meter = Meter::start(&link.process, Counters::default(), received(&crowd))?;
     let mut heard = Heard::default();
     for version in 1..=stage.plan.changes.min(MOST) {
-        let (id, watched) = stage.watch(ResourceType::Assignment, service, users);
+        let subject = stage.service(ResourceType::Assignment, service);
+        let watched = stage.watch(subject, users);
         let name = stage.plan.world.resource_name(service);
         let at_ns = link.tell(Command::Push { name, version: version as u64, bytes }).await?;
         let in_time = timeout(stage.plan.timeout, watched.wait()).await;
-        stage.common.board.forget(ResourceType::Assignment, id);
+        stage.forget(subject);
         if in_time.is_err() {
             return Err(stage.too_slow("clients that heard from a bare server", &watched));
         }

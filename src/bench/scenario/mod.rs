@@ -38,6 +38,13 @@ const REST: Duration = Duration::from_millis(30);
 const REST_LOOKS: usize = 300;
 const DRAWS: usize = 100_000;
 
+/// A resource that a scenario changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Subject {
+    resource_type: ResourceType,
+    id: u32,
+}
+
 pub struct Stage<'a> {
     plan: &'a Plan,
     plane: Link,
@@ -173,23 +180,38 @@ impl<'a> Stage<'a> {
         self.spare.push_back(service);
     }
 
-    fn watch(&self, resource_type: ResourceType, service: usize, expected: usize) -> (u32, Arc<Watched>) {
-        let id = self.common.names.id(&self.plan.world.resource_name(service));
-        (id, self.common.board.watch(resource_type, id, expected))
+    /// What clients see change when one endpoint of a service does.
+    fn endpoint(&self, service: usize, endpoint: usize) -> Subject {
+        if self.plan.leds {
+            let name = self.plan.world.single_name(service, endpoint);
+            return Subject { resource_type: ResourceType::Endpoint, id: self.common.names.id(&name) };
+        }
+        self.service(ResourceType::Assignment, service)
+    }
+
+    fn service(&self, resource_type: ResourceType, service: usize) -> Subject {
+        Subject { resource_type, id: self.common.names.id(&self.plan.world.resource_name(service)) }
+    }
+
+    fn watch(&self, subject: Subject, expected: usize) -> Arc<Watched> {
+        self.common.board.watch(subject.resource_type, subject.id, expected)
+    }
+
+    fn forget(&self, subject: Subject) {
+        self.common.board.forget(subject.resource_type, subject.id);
     }
 
     /// Makes a change and waits until everybody concerned has heard of it: time to the first, and to the last.
     async fn change(
         &mut self,
         command: Command,
-        resource_type: ResourceType,
-        service: usize,
+        subject: Subject,
         users: usize,
     ) -> Result<(Duration, Duration), BenchError> {
-        let (id, watched) = self.watch(resource_type, service, users);
+        let watched = self.watch(subject, users);
         let at_ns = self.plane.tell(command).await?;
         let in_time = timeout(self.plan.timeout, watched.wait()).await;
-        self.common.board.forget(resource_type, id);
+        self.forget(subject);
         if in_time.is_err() {
             return Err(self.too_slow("clients that heard of a change", &watched));
         }

@@ -24,6 +24,7 @@ pub struct Started {
     first_complete: Duration,
     cpu: Duration,
     empty: Memory,
+    full: Memory,
     idle: Memory,
     pub counts: Counts,
 }
@@ -36,7 +37,8 @@ pub async fn start(plan: &Plan, profiles: &Profiles, common: &Arc<Common>) -> Re
     let told = Instant::now();
     plane.tell(Command::Begin).await?;
     let synced = told.elapsed();
-    let (idle, cpu) = (plane.process.memory()?, plane.process.cpu()?);
+    let (full, cpu) = (plane.process.memory()?, plane.process.cpu()?);
+    let idle = plane.process.memory_at_rest().await?;
 
     let asked_ns = now_ns();
     let first = profiles.iter().take(1);
@@ -47,7 +49,7 @@ pub async fn start(plan: &Plan, profiles: &Profiles, common: &Arc<Common>) -> Re
     let shown = crowd.show(0).await.ok_or_else(|| BenchError::Server("the first client gave up".to_owned()))?;
     let counts = Counts(shown.held.each_ref().map(super::super::client::Held::len));
     crowd.end().await;
-    Ok((plane, Started { listening, synced, first_complete, cpu, empty, idle, counts }))
+    Ok((plane, Started { listening, synced, first_complete, cpu, empty, full, idle, counts }))
 }
 
 impl Started {
@@ -59,7 +61,8 @@ impl Started {
         figures.time("first_complete", "first client connected to complete", self.first_complete);
         figures.time("server_cpu", "server CPU until synced", self.cpu);
         figures.bytes("empty_bytes", "resident, empty", self.empty.resident);
-        figures.bytes("idle_bytes", "resident, world known, no client", self.idle.resident);
+        figures.bytes("full_bytes", "resident right after", self.full.resident);
+        figures.bytes("idle_bytes", "resident at rest, world known, no client", self.idle.resident);
         let grown = self.idle.resident.saturating_sub(self.empty.resident);
         let endpoints = plan.world.services * plan.world.endpoints;
         figures.bytes("per_endpoint_bytes", "the same for each endpoint", each_of(grown, endpoints));

@@ -1,5 +1,9 @@
 use envoy_types::pb::envoy::config::cluster::v3::Cluster as PbCluster;
 use envoy_types::pb::envoy::config::cluster::v3::cluster::{ClusterDiscoveryType, DiscoveryType};
+use envoy_types::pb::envoy::config::endpoint::v3::locality_lb_endpoints::LbConfig;
+use envoy_types::pb::envoy::config::endpoint::v3::{
+    ClusterLoadAssignment, LedsClusterLocalityConfig, LocalityLbEndpoints,
+};
 use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DeltaDiscoveryResponse, Resource};
 use envoy_types::pb::google::protobuf::Any;
 use prost::Message;
@@ -91,6 +95,51 @@ fn clusters_on_demand_are_asked_for_once_there_are_routes_to_them() {
     assert_eq!(shown(&peer.open()), back);
     assert!(!peer.is_complete(&Counts::default()), "not before it was answered");
     assert_eq!(hear(&mut peer, Cluster, &["static@1"], &[]), ["cds n"], "it has asked for all the rest already");
+}
+
+#[test]
+fn endpoints_one_by_one_are_followed_where_load_assignments_say_they_are() {
+    let mut peer = peer(&[]);
+    peer.open();
+    hear(&mut peer, Cluster, &["eds-a@1", "eds-b@1"], &[]);
+    let assigned = |peer: &mut Peer, name: &str, version: &str, collections: &[&str]| {
+        shown(&peer.hear(&assignment(name, version, collections), 1).expect("a response"))
+    };
+    assert_eq!(assigned(&mut peer, "eds-a", "1", &["a/z1/*", "a/z2/*"]), ["eds n", "leds +a/z1/* +a/z2/*"]);
+    hear(&mut peer, Assignment, &["eds-b@1"], &[]);
+    assert_eq!(hear(&mut peer, Endpoint, &["a/z1/x@1", "a/z2/y@1"], &[]), ["leds n"]);
+    assert_eq!(peer.counts(), Counts([2, 2, 2, 0, 0, 0, 0]));
+    assert_eq!(assigned(&mut peer, "eds-a", "2", &["a/z1/*", "a/z3/*"]), ["eds n", "leds +a/z3/* -a/z2/*"]);
+    assert_eq!(peer.counts(), Counts([2, 2, 1, 0, 0, 0, 0]), "what it left is forgotten");
+    assert_eq!(shown(&peer.open())[2], "leds +a/z1/* +a/z3/* =a/z1/x");
+    hear(&mut peer, Cluster, &[], &["eds-a"]);
+    assert_eq!(peer.counts(), Counts([1, 1, 0, 0, 0, 0, 0]), "a cluster takes its endpoints with it");
+}
+
+/// A load assignment that says where its endpoints are.
+fn assignment(name: &str, version: &str, collections: &[&str]) -> Vec<u8> {
+    let locality = |collection: &&str| LocalityLbEndpoints {
+        lb_config: Some(LbConfig::LedsClusterLocalityConfig(LedsClusterLocalityConfig {
+            leds_collection_name: (*collection).to_owned(),
+            ..LedsClusterLocalityConfig::default()
+        })),
+        ..LocalityLbEndpoints::default()
+    };
+    let message = ClusterLoadAssignment {
+        cluster_name: name.to_owned(),
+        endpoints: collections.iter().map(locality).collect(),
+        ..ClusterLoadAssignment::default()
+    };
+    let any = Any { type_url: Assignment.url().to_owned(), value: message.encode_to_vec() };
+    let resource =
+        Resource { name: name.to_owned(), version: version.to_owned(), resource: Some(any), ..Resource::default() };
+    DeltaDiscoveryResponse {
+        resources: vec![resource],
+        type_url: Assignment.url().to_owned(),
+        nonce: "n".to_owned(),
+        ..DeltaDiscoveryResponse::default()
+    }
+    .encode_to_vec()
 }
 
 #[test]

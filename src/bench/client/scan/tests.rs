@@ -80,12 +80,12 @@ fn read_all(message: &[u8]) {
     for variant in [Variant::Delta, Variant::Sotw] {
         if let Ok(response) = Response::scan(variant, message) {
             for found in response.resources().flatten() {
-                let _ = is_eds(found.body);
+                let _ = (is_eds(found.body), collections(found.body));
             }
             response.removed().for_each(drop);
         }
     }
-    let _ = (resource(message), whole(message), is_eds(message));
+    let _ = (resource(message), whole(message), is_eds(message), collections(message));
 }
 
 proptest! {

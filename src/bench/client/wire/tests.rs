@@ -14,7 +14,7 @@ fn bare(message: &Bytes) -> &[u8] {
 
 #[test]
 fn requests_are_what_the_protocol_says() {
-    let node = Node { id: "n".to_owned(), cluster: 1, region: 2, zone: 0, on_demand: true }.encode();
+    let node = Node { id: "n".to_owned(), cluster: 1, region: 2, zone: 0, on_demand: true, leds: false }.encode();
     let request = Request {
         node: &node,
         names: &["*", "a"],
@@ -48,7 +48,7 @@ fn requests_are_what_the_protocol_says() {
 
 #[test]
 fn a_node_is_understood_by_the_server_and_as_large_as_envoys() {
-    let encoded = Node { id: "n".to_owned(), cluster: 1, region: 2, zone: 0, on_demand: true }.encode();
+    let encoded = Node { id: "n".to_owned(), cluster: 1, region: 2, zone: 0, on_demand: true, leds: false }.encode();
     assert!((55_000..70_000).contains(&encoded.len()), "{}", encoded.len());
     let node = PbNode::decode(&*encoded).expect("a node");
     let region = federation::model::RegionId::new("other").expect("a region");
