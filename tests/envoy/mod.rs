@@ -7,6 +7,7 @@ mod client;
 mod expiry;
 mod failover_by_traffic;
 mod interception;
+mod leds;
 mod merged_xds;
 mod on_demand;
 mod proxies;

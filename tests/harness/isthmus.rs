@@ -13,7 +13,6 @@ use tempfile::TempDir;
 use crate::testbed::process::Process;
 use crate::testbed::{eventually, http, ports};
 
-const BINARY: &str = env!("CARGO_BIN_EXE_isthmus");
 const READY_LIMIT: Duration = Duration::from_secs(60);
 const PAGE_LIMIT: Duration = Duration::from_secs(10);
 const STOP_LIMIT: Duration = Duration::from_secs(15);
@@ -96,7 +95,7 @@ impl Isthmus {
     pub fn restart(&mut self) {
         self.process.kill();
         let args = self.args.clone();
-        self.process = Process::spawn(&self.name, Path::new(BINARY), args, self._folder.path());
+        self.process = Process::spawn(&self.name, &binary(), args, self._folder.path());
     }
 
     /// SIGTERM, the end in good order, and a new start on the same ports.
@@ -112,7 +111,7 @@ impl Isthmus {
         let folder = tempfile::Builder::new().prefix(&format!("isthmus-{name}-")).tempdir().expect("make a folder");
         let admin = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free()));
         args.extend([format!("--admin={admin}"), "--log-format=json".to_owned(), format!("--log={filter}")]);
-        let process = Process::spawn(name, Path::new(BINARY), args.clone(), folder.path());
+        let process = Process::spawn(name, &binary(), args.clone(), folder.path());
         Self { name: name.to_owned(), process, args, admin, xds, _folder: folder }
     }
 
@@ -227,7 +226,7 @@ impl Source<'_> {
 
 /// Runs a short command to its end.
 pub async fn run(args: &[&str]) -> Output {
-    let mut command = tokio::process::Command::new(BINARY);
+    let mut command = tokio::process::Command::new(binary());
     // Nothing of the machine's own may leak into a test: no kubeconfig, no log filter.
     command.args(args).env_remove("KUBECONFIG").env_remove("RUST_LOG").stdin(Stdio::null()).kill_on_drop(true);
     let output = tokio::time::timeout(RUN_LIMIT, command.output()).await;
@@ -247,4 +246,9 @@ pub(super) fn write(folder: &Path, name: &str, content: &str) -> PathBuf {
     let path = folder.join(name);
     std::fs::write(&path, content).unwrap_or_else(|error| panic!("write {}: {error}", path.display()));
     path
+}
+
+/// The build under test; `ISTHMUS_BINARY` names another one, such as a release build whose times are of interest.
+fn binary() -> PathBuf {
+    std::env::var_os("ISTHMUS_BINARY").map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_isthmus")), PathBuf::from)
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use envoy_types::pb::envoy::config::cluster::v3::Cluster;
 use envoy_types::pb::envoy::config::core::v3::{Locality, Node};
@@ -31,6 +32,8 @@ pub struct Witness {
 #[derive(Default)]
 struct Heard {
     responses: u64,
+    /// When each came.
+    at: Vec<Instant>,
     clusters: BTreeMap<String, Cluster>,
     assignments: BTreeMap<String, ClusterLoadAssignment>,
     ended: Option<String>,
@@ -77,6 +80,11 @@ impl Witness {
         scene
     }
 
+    /// When each response came.
+    pub fn heard_at(&self) -> Vec<Instant> {
+        self.lock().at.clone()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Heard> {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -114,6 +122,7 @@ async fn listen(
 
 /// Keeps what came and acknowledges it; clusters that came are asked for their endpoints.
 async fn take(response: &DiscoveryResponse, heard: &Mutex<Heard>, sender: &mpsc::Sender<DiscoveryRequest>) {
+    let at = Instant::now();
     let mut acknowledge = DiscoveryRequest {
         version_info: response.version_info.clone(),
         response_nonce: response.nonce.clone(),
@@ -124,6 +133,7 @@ async fn take(response: &DiscoveryResponse, heard: &Mutex<Heard>, sender: &mpsc:
     {
         let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
         heard.responses += 1;
+        heard.at.push(at);
         if response.type_url == CLUSTERS {
             let decode =
                 |any: &envoy_types::pb::google::protobuf::Any| Cluster::decode(&*any.value).expect("a Cluster");

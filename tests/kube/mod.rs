@@ -7,6 +7,7 @@
 
 mod api_server_lost;
 mod bad_objects;
+mod bare_watch;
 mod cidr_clash;
 mod hostile_kubeconfigs;
 mod mirroring;
