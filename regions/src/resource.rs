@@ -124,6 +124,16 @@ const ANY_VALUE: u32 = 2;
 const VERSION_LEN: usize = 16;
 
 impl Resource {
+    /// The same, with another copy of its name: what follows one another under a name shares it.
+    pub(crate) fn sharing(mut self, name: &Arc<str>) -> Self {
+        if let Some(body) = Arc::get_mut(&mut self.0)
+            && body.name == *name
+        {
+            body.name = Arc::clone(name);
+        }
+        self
+    }
+
     /// Encodes a message once. Its version is the xxh3 hash of its bytes, so it is equal on every replica and after
     /// every restart. The message must encode deterministically: no map in it may hold more than one entry.
     pub fn encode(resource_type: ResourceType, name: &str, message: &impl Message) -> Self {

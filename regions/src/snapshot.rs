@@ -6,7 +6,7 @@
 mod log;
 mod part;
 
-pub use log::{Change, Log, MAX_LOG_CHANGES, Was};
+pub use log::{Change, Log, MIN_LOG_CHANGES, Was};
 pub use part::Part;
 
 use crate::alias::{self, References};

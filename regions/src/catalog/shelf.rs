@@ -154,14 +154,14 @@ impl Shelf {
         }
         stats.changed.inc();
         let name = resource.name().clone();
-        let was = match self.part.put(resource) {
-            Some(old) => Was::Version(old.version()),
+        let change = match self.part.put(resource) {
+            Some(old) => Change { name: old.name().clone(), was: Was::Version(old.version()) },
             None => {
                 stats.resources_of(self.label.resource_type()).add(1);
-                Was::Nothing
+                Change { name, was: Was::Nothing }
             }
         };
-        self.pending.push(Change { name, was });
+        self.pending.push(change);
     }
 
     fn remove(&mut self, name: &str, stats: &CatalogStats) {

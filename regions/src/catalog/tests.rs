@@ -4,7 +4,7 @@ use federation::model::AppProtocol;
 
 use super::*;
 use crate::resource::ResourceType::{self, Assignment, Cluster, Listener, Route, Scope};
-use crate::snapshot::{MAX_LOG_CHANGES, Snapshot};
+use crate::snapshot::{MIN_LOG_CHANGES, Snapshot};
 use crate::testing::*;
 
 /// A catalog with one open class, and what was last seen of it.
@@ -305,7 +305,7 @@ fn a_log_that_is_too_short_says_so() {
         let hosts = [format!("10.8.0.{octet}:80")];
         services((0..500).map(|i| web(&format!("shop/s{i}"), &[&*hosts[0]])).collect())
     };
-    for i in 0..2 * MAX_LOG_CHANGES / 500 + 2 {
+    for i in 0..3 * MIN_LOG_CHANGES / 500 + 2 {
         bench.catalog.apply(&all(1 + i % 2));
     }
     let last = bench.snapshot();

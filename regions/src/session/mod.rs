@@ -29,7 +29,7 @@ use envoy_types::pb::envoy::config::core::v3::Node;
 use crate::class::{Client, Defaults, NodeError};
 use crate::interest::Interest;
 use crate::resource::{Resource, ResourceType, TYPES};
-use crate::snapshot::{MAX_LOG_CHANGES, Snapshot};
+use crate::snapshot::{MIN_LOG_CHANGES, Snapshot};
 use pending::TypeState;
 
 pub use held::{Held, Inspection, State};
@@ -84,7 +84,7 @@ pub enum Refusal {
     #[error(transparent)]
     Subscription(#[from] SubscriptionError),
     #[error(
-        "this stream has not acknowledged the last {MAX_LOG_CHANGES} changes, too many to tell what it lacks; open a new one that says in `initial_resource_versions` what it has"
+        "this stream has not acknowledged the last {MIN_LOG_CHANGES} changes, too many to tell what it lacks; open a new one that says in `initial_resource_versions` what it has"
     )]
     TooFarBehind,
 }

@@ -6,25 +6,75 @@ use rpds::ListSync;
 
 use crate::resource::Resource;
 
-/// Changes that a log surely remembers, 32 bytes each. A client that is further behind must say what it has.
-pub const MAX_LOG_CHANGES: usize = if cfg!(test) { 2_048 } else { 32_768 };
-
-const NEARLY_FULL: usize = MAX_LOG_CHANGES + MAX_LOG_CHANGES / 2;
+/// Changes that a log surely remembers, about 120 bytes each; where there are more resources than this, as many as there
+/// are, because one decision may change them all. A client that is further behind must say what it has.
+pub const MIN_LOG_CHANGES: usize = if cfg!(test) { 1_024 } else { 16_384 };
+/// Bytes of what is gone that a log surely remembers.
+pub const MIN_LOG_BYTES: usize = if cfg!(test) { 64 << 10 } else { 8 << 20 };
 
 /// The latest changes of one [`super::Part`]. Cloning costs one reference count.
 #[derive(Clone, Debug, Default)]
 pub struct Log {
     /// Newest first.
-    commits: ListSync<Arc<Commit>>,
-    changes: usize,
+    commits: ListSync<Commit>,
+    size: Size,
+    /// What it held when everybody was told that it is about to forget.
+    told: Option<Size>,
     /// All changes after this commit are known.
     from: u64,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Commit {
     seq: u64,
-    changes: Vec<Change>,
+    changes: Changes,
+}
+
+/// Mostly one: an endpoint that changed.
+#[derive(Clone, Debug)]
+enum Changes {
+    One(Change),
+    Many(Arc<[Change]>),
+}
+
+impl Changes {
+    fn as_slice(&self) -> &[Change] {
+        match self {
+            Self::One(change) => std::slice::from_ref(change),
+            Self::Many(changes) => changes,
+        }
+    }
+}
+
+/// What a log holds, or may hold.
+#[derive(Clone, Copy, Debug, Default)]
+struct Size {
+    changes: usize,
+    /// Of what is gone.
+    bytes: usize,
+}
+
+impl Size {
+    fn of(changes: &[Change]) -> Self {
+        let bytes = |change: &Change| match &change.was {
+            Was::There(resource) => resource.delta_bytes().len(),
+            Was::Nothing | Was::Version(_) => 0,
+        };
+        Self { changes: changes.len(), bytes: changes.iter().map(bytes).sum() }
+    }
+
+    fn with(self, other: Self) -> Self {
+        Self { changes: self.changes + other.changes, bytes: self.bytes + other.bytes }
+    }
+
+    fn without(self, other: Self) -> Self {
+        Self { changes: self.changes.saturating_sub(other.changes), bytes: self.bytes.saturating_sub(other.bytes) }
+    }
+
+    /// Whether it is more than so many halves of the other in any respect.
+    fn exceeds(self, halves: usize, other: Self) -> bool {
+        2 * self.changes > halves * other.changes || 2 * self.bytes > halves * other.bytes
+    }
 }
 
 /// A resource that changed. What it is now, the part itself knows.
@@ -68,37 +118,116 @@ impl Log {
     /// Changes after `seq`, newest first.
     pub fn since(&self, seq: u64) -> impl Iterator<Item = &Change> {
         let commits = self.commits.iter().take_while(move |commit| commit.seq > seq);
-        commits.flat_map(|commit| commit.changes.iter().rev())
+        commits.flat_map(|commit| commit.changes.as_slice().iter().rev())
     }
 
-    /// Records a commit. Forgets the oldest ones once there are twice as many changes as are to be remembered, and returns
-    /// true some time before that: time for everybody who reads it to catch up.
-    pub(crate) fn push(&mut self, seq: u64, changes: Vec<Change>) -> bool {
+    /// Records a commit to a part of so many resources. Returns true once there is half as much again as is to be
+    /// remembered: time for everybody who reads it to catch up. Another half later the oldest ones are forgotten.
+    pub(crate) fn push(&mut self, seq: u64, changes: Vec<Change>, resources: usize) -> bool {
+        let keep = Size { changes: MIN_LOG_CHANGES.max(resources), bytes: MIN_LOG_BYTES };
         // Before, not after: whoever reads the log this commit makes finds all of the commit in it.
-        if self.changes >= 2 * MAX_LOG_CHANGES {
-            self.forget();
+        if self.told.is_some_and(|told| self.size.without(told).exceeds(1, keep)) {
+            self.forget(keep);
         }
-        let before = self.changes;
-        self.changes += changes.len();
-        self.commits.push_front_mut(Arc::new(Commit { seq, changes }));
-        before < NEARLY_FULL && self.changes >= NEARLY_FULL
+        self.size = self.size.with(Size::of(&changes));
+        let changes = match <[Change; 1]>::try_from(changes) {
+            Ok([change]) => Changes::One(change),
+            Err(changes) => Changes::Many(changes.into()),
+        };
+        self.commits.push_front_mut(Commit { seq, changes });
+        let tell = self.told.is_none() && self.size.exceeds(3, keep);
+        if tell {
+            self.told = Some(self.size);
+        }
+        tell
     }
 
-    fn forget(&mut self) {
+    fn forget(&mut self, keep: Size) {
         let mut kept = Vec::new();
-        let mut changes = 0;
+        let mut size = Size::default();
         for commit in &self.commits {
-            if changes + commit.changes.len() > MAX_LOG_CHANGES {
+            let with = size.with(Size::of(commit.changes.as_slice()));
+            if with.exceeds(2, keep) {
                 self.from = commit.seq;
                 break;
             }
-            changes += commit.changes.len();
+            size = with;
             kept.push(commit.clone());
         }
-        self.changes = changes;
+        (self.size, self.told) = (size, None);
         self.commits = ListSync::new_sync();
         for commit in kept.into_iter().rev() {
             self.commits.push_front_mut(commit);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resource::ResourceType;
+
+    fn gone(bytes: usize) -> Change {
+        let message = envoy_types::pb::google::protobuf::BytesValue { value: vec![7; bytes] };
+        let resource = Resource::encode(ResourceType::Cluster, "gone", &message);
+        Change { name: resource.name().clone(), was: Was::There(resource) }
+    }
+
+    fn changed() -> Change {
+        Change { name: Arc::from("changed"), was: Was::Version(1) }
+    }
+
+    /// Commits until everybody is told, and then until it forgets: how many each time.
+    fn lives(log: &mut Log, mut seq: u64, resources: usize, change: impl Fn() -> Change) -> (usize, usize) {
+        let (mut told, mut forgot) = (0, 0);
+        for round in 1.. {
+            seq += 1;
+            let before = log.from();
+            if log.push(seq, vec![change()], resources) {
+                told = round;
+            }
+            if log.from() > before {
+                forgot = round;
+                break;
+            }
+        }
+        (told, forgot)
+    }
+
+    #[test]
+    fn it_forgets_the_oldest_only_some_time_after_it_said_that_it_would() {
+        let mut log = Log::default();
+        let (told, forgot) = lives(&mut log, 0, 10, changed);
+        assert_eq!(told, MIN_LOG_CHANGES + MIN_LOG_CHANGES / 2 + 1);
+        assert!((2 * MIN_LOG_CHANGES..2 * MIN_LOG_CHANGES + 5).contains(&forgot), "{forgot}");
+        assert!(log.since(0).count() >= MIN_LOG_CHANGES);
+        assert_eq!(log.since(log.from()).count(), log.since(0).count());
+    }
+
+    #[test]
+    fn it_remembers_as_many_changes_as_there_are_resources() {
+        let (told, forgot) = lives(&mut Log::default(), 0, 3 * MIN_LOG_CHANGES, changed);
+        assert!(told > 4 * MIN_LOG_CHANGES && forgot > 5 * MIN_LOG_CHANGES, "{told} {forgot}");
+    }
+
+    #[test]
+    fn what_is_gone_counts_by_its_bytes() {
+        const EACH: usize = MIN_LOG_BYTES / 32;
+        let mut log = Log::default();
+        let (told, forgot) = lives(&mut log, 0, 10, || gone(EACH));
+        assert!((40..=48).contains(&told) && (56..=66).contains(&forgot), "{told} {forgot}");
+        assert!((28..=34).contains(&log.since(0).count()));
+    }
+
+    #[test]
+    fn where_there_is_suddenly_less_everybody_is_told_before_it_forgets() {
+        let mut log = Log::default();
+        let many = 8 * MIN_LOG_CHANGES;
+        for seq in 1..=u64::try_from(many).expect("few") {
+            assert!(!log.push(seq, vec![changed()], many));
+        }
+        let (told, forgot) = lives(&mut log, u64::try_from(many).expect("few"), 10, changed);
+        assert_eq!(told, 1);
+        assert!(forgot > MIN_LOG_CHANGES / 2);
     }
 }

@@ -63,12 +63,15 @@ impl Part {
     /// Records what [`Part::put`] and [`Part::remove`] did as commit `seq`. Returns what [`Log::push`] does.
     pub(crate) fn commit(&mut self, seq: u64, changes: Vec<Change>) -> bool {
         self.changed_at = seq;
-        self.log.push(seq, changes)
+        self.log.push(seq, changes, self.resources.size())
     }
 
     /// Puts a resource and returns what stood there. To be called only if that has other bytes.
-    pub(crate) fn put(&mut self, resource: Resource) -> Option<Resource> {
+    pub(crate) fn put(&mut self, mut resource: Resource) -> Option<Resource> {
         let old = self.resources.get(resource.name()).cloned();
+        if let Some(old) = &old {
+            resource = resource.sharing(old.name());
+        }
         self.digest = self.digest.wrapping_add(resource.digest());
         self.digest = self.digest.wrapping_sub(old.as_ref().map_or(0, Resource::digest));
         self.resources.insert_mut(resource.name().clone(), resource);

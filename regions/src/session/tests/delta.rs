@@ -221,7 +221,7 @@ fn a_long_time_passes(talk: &mut Talk) {
         let host = format!("10.8.0.{octet}:80");
         services((0..500).map(|i| web(&format!("shop/s{i}"), &[&*host])).collect())
     };
-    for i in 0..2 * crate::snapshot::MAX_LOG_CHANGES / 500 + 2 {
+    for i in 0..3 * crate::snapshot::MIN_LOG_CHANGES / 500 + 2 {
         talk.world(&all(1 + i % 2));
     }
     talk.world(&services(vec![web("shop/a", &["10.8.0.77:80"])]));
@@ -246,7 +246,7 @@ fn who_wants_everything_and_falls_too_far_behind_has_to_say_what_it_has() {
         let gone = (0..500).map(|i| service_gone(&format!("shop/s{round}-{i}")).services.remove(0)).collect();
         talk.catalog.apply(&Effects { services: gone, ..Effects::default() });
     };
-    for round in 0..crate::snapshot::MAX_LOG_CHANGES / 500 + 2 {
+    for round in 0..2 * crate::snapshot::MIN_LOG_CHANGES / 500 + 2 {
         add(&mut talk, round);
     }
     let nonce = talk.nonce(Cluster);
