@@ -72,6 +72,13 @@ impl Claims {
         let narrowest = owners.next().filter(|owner| *owner != by)?;
         owners.all(|owner| owner != by).then_some(narrowest)
     }
+
+    /// A range of this member's own that holds the address. Nobody trespasses in it, see [`Claims::trespassed`].
+    pub fn home(&self, ip: IpAddr, of: &ClusterId) -> Option<IpNet> {
+        let mut covering = self.trie.cover(&IpNet::from(ip));
+        let own = covering.find(|(_, owners)| owners.iter().any(|(owner, _)| owner.as_ref() == Some(of)));
+        own.map(|(range, _)| range)
+    }
 }
 
 /// A cluster's pod ranges must not overlap its own service ranges. (A range listed twice within one use is harmless.)

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use ipnet::IpNet;
+
 use crate::cidr::Claims;
 use crate::model::{
     AppProtocol, Backend, ClusterId, Endpoint, Failover, Health, Host, Merged, MergedPort, Protocol, Service,
@@ -88,16 +90,25 @@ fn usable_endpoints<'a>(
     let primary_is_v4 = part.service.cluster_ips.first().map(std::net::IpAddr::is_ipv4);
     let has_v4 = || part.slices.iter().flat_map(|slice| &slice.endpoints).any(|endpoint| endpoint.ip.is_ipv4());
     let want_v4 = primary_is_v4.unwrap_or_else(has_v4);
+    // Endpoints are neighbours: where one is at home, the next one mostly is as well, and need not be looked up.
+    let mut home: Option<IpNet> = None;
     let mut usable = Vec::with_capacity(part.slices.len());
     for slice in &part.slices {
         let mut endpoints = Vec::with_capacity(slice.endpoints.len());
         for endpoint in slice.endpoints.iter().filter(|endpoint| endpoint.ip.is_ipv4() == want_v4) {
+            if home.is_some_and(|home| home.contains(&endpoint.ip)) {
+                endpoints.push(endpoint);
+                continue;
+            }
             match part.claims.and_then(|claims| claims.trespassed(endpoint.ip, part.cluster)) {
                 Some(owner) => {
                     let trespass = Trespass { service: key.clone(), ip: endpoint.ip, owner: owner.clone() };
                     trespasses.push((part.cluster.clone(), trespass));
                 }
-                None => endpoints.push(endpoint),
+                None => {
+                    home = part.claims.and_then(|claims| claims.home(endpoint.ip, part.cluster));
+                    endpoints.push(endpoint);
+                }
             }
         }
         usable.push((*slice, endpoints));
@@ -107,24 +118,25 @@ fn usable_endpoints<'a>(
 
 /// Hosts of one port by zone. An address that two slices hold is one host, in its best state: while the EndpointSlice
 /// controller moves an endpoint from slice to slice it may stand in both.
-fn backends(
+fn backends<'a>(
     cluster: &ClusterId,
-    endpoints: &[(&Slice, Vec<&Endpoint>)],
+    endpoints: &[(&Slice, Vec<&'a Endpoint>)],
     name: &str,
     protocol: Protocol,
 ) -> Vec<Backend> {
-    let mut hosts: BTreeMap<SocketAddr, (Health, Option<&Zone>)> = BTreeMap::new();
+    let mut found: Vec<(SocketAddr, Health, Option<&Zone>)> = Vec::new();
     for (slice, endpoints) in endpoints {
         for port in slice.ports.iter().filter(|port| *port.name == *name && port.protocol == protocol) {
-            for endpoint in endpoints {
-                let state = (endpoint.health, endpoint.zone.as_ref());
-                let known = hosts.entry(SocketAddr::new(endpoint.ip, port.port)).or_insert(state);
-                *known = (*known).min(state);
-            }
+            let host = |endpoint: &&'a Endpoint| {
+                (SocketAddr::new(endpoint.ip, port.port), endpoint.health, endpoint.zone.as_ref())
+            };
+            found.extend(endpoints.iter().map(host));
         }
     }
+    found.sort_unstable(); // by address, and then the best first
+    found.dedup_by_key(|(address, ..)| *address);
     let mut zones: BTreeMap<Option<&Zone>, Vec<Host>> = BTreeMap::new();
-    for (address, (health, zone)) in hosts {
+    for (address, health, zone) in found {
         zones.entry(zone).or_default().push(Host::new(address, health));
     }
     let backend = |(zone, mut hosts): (Option<&Zone>, Vec<Host>)| {

@@ -66,29 +66,54 @@ pub struct Difference {
 pub fn difference(old: Option<&Merged>, new: Option<&Merged>) -> Difference {
     let mut difference = Difference::default();
     let Some(service) = new.or(old).map(|merged| &merged.key) else { return difference };
-    let of = |merged: Option<&Merged>, port: u16, at: (&ClusterId, Option<&Zone>)| -> Vec<Host> {
-        let ports = merged.into_iter().flat_map(tcp).filter(|found| found.port == port);
-        let backends = ports.flat_map(|port| &port.backends);
-        backends.filter(|backend| place(backend) == at).flat_map(|backend| backend.hosts.iter().copied()).collect()
-    };
     for port in new.into_iter().flat_map(tcp) {
         for backend in &port.backends {
-            let at = place(backend);
-            let before = of(old, port.port, at);
-            let changed = backend.hosts.iter().filter(|host| before.binary_search(host).is_err());
-            difference.put.extend(changed.map(|host| single(service, port.port, at, host)));
+            let (at, before) = (place(backend), hosts(old, port.port, place(backend)));
+            for step in steps(before, &backend.hosts) {
+                match step {
+                    Step::Put(host) => difference.put.push(single(service, port.port, at, host)),
+                    Step::Gone(host) => difference.gone.push(single_name(service, port.port, at, host)),
+                }
+            }
         }
     }
     for port in old.into_iter().flat_map(tcp) {
-        for backend in &port.backends {
-            let at = place(backend);
-            let now = of(new, port.port, at);
-            let gone =
-                backend.hosts.iter().filter(|host| now.binary_search_by_key(&host.address(), Host::address).is_err());
-            difference.gone.extend(gone.map(|host| single_name(service, port.port, at, host)));
+        // Those that are somewhere else now are gone from here.
+        for backend in port.backends.iter().filter(|backend| hosts(new, port.port, place(backend)).is_empty()) {
+            let gone = backend.hosts.iter().map(|host| single_name(service, port.port, place(backend), host));
+            difference.gone.extend(gone);
         }
     }
     difference
+}
+
+enum Step<'a> {
+    Put(&'a Host),
+    Gone(&'a Host),
+}
+
+/// From one list of hosts to another, both sorted by address.
+fn steps<'a>(before: &'a [Host], now: &'a [Host]) -> Vec<Step<'a>> {
+    let mut steps = Vec::new();
+    let mut before = before.iter().peekable();
+    for host in now {
+        while let Some(gone) = before.next_if(|known| (known.ip, known.port) < (host.ip, host.port)) {
+            steps.push(Step::Gone(gone));
+        }
+        let known = before.next_if(|known| (known.ip, known.port) == (host.ip, host.port));
+        if known != Some(host) {
+            steps.push(Step::Put(host));
+        }
+    }
+    steps.extend(before.map(Step::Gone));
+    steps
+}
+
+/// None where there are none: no backend is empty.
+fn hosts<'a>(merged: Option<&'a Merged>, port: u16, at: (&ClusterId, Option<&Zone>)) -> &'a [Host] {
+    let ports = merged.into_iter().flat_map(tcp).filter(|found| found.port == port);
+    let mut backends = ports.flat_map(|port| &port.backends);
+    backends.find(|backend| place(backend) == at).map_or(&[], |backend| &backend.hosts)
 }
 
 /// The collection that an endpoint is in, as it is subscribed to.
