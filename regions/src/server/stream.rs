@@ -116,10 +116,13 @@ impl Stream {
         self.hear(first)?;
         let mut patience = pin!(tokio::time::sleep(PATIENCE));
         let heartbeat = self.session.heartbeat();
+        let mut woken = false;
         let mut beat = pin!(tokio::time::sleep(heartbeat.unwrap_or_default()));
         loop {
             self.speak()?;
-            self.entry.answer(&self.session);
+            if std::mem::take(&mut woken) {
+                self.entry.answer(&self.session);
+            }
             let interest = self.session.interest().clone();
             tokio::select! {
                 request = requests.next::<Req>() => match request? {
@@ -131,7 +134,8 @@ impl Stream {
                     }
                     None => return Ok(()),
                 },
-                () = poll_fn(|cx| interest.poll_woken(cx)) => {}
+                // A new snapshot, or a question.
+                () = poll_fn(|cx| interest.poll_woken(cx)) => woken = true,
                 () = &mut patience, if place.is_some() => place = None,
                 () = &mut beat, if heartbeat.is_some() => {
                     self.session.confirm();
