@@ -17,6 +17,8 @@ use crate::demo::tied::tied_to_us;
 
 /// How long the process is given to end by itself.
 const END_LIMIT: Duration = Duration::from_secs(5);
+/// Unless the user wants another: what clients of the bench reject, they reject on purpose.
+const LOG_FILTER: &str = "warn,regions::server::stream=error";
 
 #[derive(Debug)]
 pub struct Link {
@@ -54,6 +56,9 @@ impl Link {
         let program = std::env::current_exe().map_err(BenchError::Start)?;
         let mut command = Program::from(tied_to_us(&program));
         command.arg("bench").args(flags.iter().map(|(flag, value)| format!("--{flag}={value}")));
+        if std::env::var_os("RUST_LOG").is_none() {
+            command.env("RUST_LOG", LOG_FILTER);
+        }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().map_err(BenchError::Start)?;
         let (Some(commands), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {

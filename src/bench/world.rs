@@ -197,8 +197,11 @@ impl World {
     /// What a watch says when one endpoint changed: its whole slice.
     pub fn flipped(&self, service: usize, endpoint: usize, not_ready: &NotReady) -> Result<Vec<Batch>, NameError> {
         let (cluster, nth) = self.place(service, endpoint);
-        let slice = self.slices(cluster, service, not_ready)?.into_iter().nth(nth / ENDPOINTS_PER_SLICE);
-        slice.into_iter().map(|slice| Self::said(cluster, MemberChanges::Slices(Delta::put(slice)))).collect()
+        let first = nth - nth % ENDPOINTS_PER_SLICE;
+        let endpoints = self.here(cluster, service).skip(first).take(ENDPOINTS_PER_SLICE);
+        let endpoints = endpoints.map(|endpoint| self.standing(service, endpoint, not_ready));
+        let slices = self.cut(service, &endpoints.collect::<Result<Vec<_>, _>>()?, first / ENDPOINTS_PER_SLICE)?;
+        slices.into_iter().map(|slice| Self::said(cluster, MemberChanges::Slices(Delta::put(slice)))).collect()
     }
 
     /// A service that was not there: with endpoints in the first member, mirrored into the others.
@@ -287,17 +290,22 @@ impl World {
     }
 
     fn slices(&self, cluster: usize, service: usize, not_ready: &NotReady) -> Result<Vec<Slice>, NameError> {
-        let here = (0..self.endpoints).filter(|endpoint| self.place(service, *endpoint).0 == cluster);
-        let endpoints = here.map(|endpoint| {
-            let ready = !not_ready.contains(&(service, endpoint));
-            self.endpoint(self.pod(service, endpoint), ready)
-        });
-        self.cut(service, endpoints.collect::<Result<_, _>>()?)
+        let endpoints = self.here(cluster, service).map(|endpoint| self.standing(service, endpoint, not_ready));
+        self.cut(service, &endpoints.collect::<Result<Vec<_>, _>>()?, 0)
+    }
+
+    /// Endpoints of a service in one member.
+    fn here(&self, cluster: usize, service: usize) -> impl Iterator<Item = usize> {
+        (0..self.endpoints).filter(move |endpoint| self.place(service, *endpoint).0 == cluster)
+    }
+
+    fn standing(&self, service: usize, endpoint: usize, not_ready: &NotReady) -> Result<Endpoint, NameError> {
+        self.endpoint(self.pod(service, endpoint), !not_ready.contains(&(service, endpoint)))
     }
 
     fn all_in_one(&self, service: usize) -> Result<Vec<Slice>, NameError> {
         let endpoints = (0..self.spare_endpoints()).map(|endpoint| self.endpoint(self.pod(service, endpoint), true));
-        self.cut(service, endpoints.collect::<Result<_, _>>()?)
+        self.cut(service, &endpoints.collect::<Result<Vec<_>, _>>()?, 0)
     }
 
     fn endpoint(&self, (cluster, pod, zone): (usize, usize, usize), ready: bool) -> Result<Endpoint, NameError> {
@@ -306,7 +314,8 @@ impl World {
         Ok(Endpoint { ip: address(PODS, pod), zone: Some(zone), health })
     }
 
-    fn cut(&self, service: usize, endpoints: Vec<Endpoint>) -> Result<Vec<Slice>, NameError> {
+    /// Slices, numbered from `first`.
+    fn cut(&self, service: usize, endpoints: &[Endpoint], first: usize) -> Result<Vec<Slice>, NameError> {
         let key = self.key(service)?;
         let name = if self.is_tcp(service) { "tcp" } else { "http" };
         let slice = |(i, endpoints): (usize, &[Endpoint])| Slice {
@@ -315,7 +324,7 @@ impl World {
             ports: vec![SlicePort { name: Arc::from(name), port: TARGET_PORT, protocol: Protocol::Tcp }],
             endpoints: Slice::share_zones(endpoints.to_vec()),
         };
-        Ok(endpoints.chunks(ENDPOINTS_PER_SLICE).enumerate().map(slice).collect())
+        Ok((first..).zip(endpoints.chunks(ENDPOINTS_PER_SLICE)).map(slice).collect())
     }
 }
 

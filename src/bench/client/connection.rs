@@ -107,8 +107,17 @@ impl Connection {
     }
 
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, Broken>> {
+        // What has come is taken in before the connection writes what it was answered with, so that answers leave together:
+        // Envoy, too, writes once for all that one read brought.
+        if let Responses::Open(body) = &mut self.responses
+            && let Poll::Ready(Some(data)) = body.poll_data(cx)
+        {
+            let data = data?;
+            body.flow_control().release_capacity(data.len())?;
+            return Poll::Ready(Ok(data));
+        }
         loop {
-            // First the connection: it is what fills the stream, and what writes our requests.
+            // It fills the stream, and writes our requests.
             let closed = Pin::new(&mut self.http2).poll(cx)?.is_ready();
             match &mut self.responses {
                 Responses::Awaited(response) => {

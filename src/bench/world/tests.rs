@@ -65,6 +65,21 @@ fn a_flip_changes_one_service_and_an_added_one_comes_and_goes() -> Result<(), Na
 }
 
 #[test]
+fn a_flip_tells_of_the_one_slice_that_holds_the_endpoint() -> Result<(), NameError> {
+    let world = World { endpoints: 350, ..small() };
+    let mut engine = told(&world)?;
+    for endpoint in [0, 299, 300, 349] {
+        let same = engine.apply(world.flipped(3, endpoint, &NotReady::new())?, Time::default());
+        assert!(same.services.is_empty(), "endpoint {endpoint}: nothing was flipped");
+        let flipped = world.flipped(3, endpoint, &NotReady::from([(3, endpoint)]))?;
+        assert_eq!(flipped.len(), 1);
+        assert_eq!(engine.apply(flipped, Time::default()).services.len(), 1, "endpoint {endpoint}");
+        engine.apply(world.flipped(3, endpoint, &NotReady::new())?, Time::default());
+    }
+    Ok(())
+}
+
+#[test]
 fn an_endpoint_has_the_name_under_which_it_is_fetched_alone() -> Result<(), NameError> {
     let world = small();
     let mut engine = told(&world)?;
