@@ -10,11 +10,11 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body::Frame;
 use tonic::Status;
 
-use super::codec::Writer;
+use super::codec::{CHUNK_LEN, Writer, Written};
 
 /// Responses that wait to be written. The driver fills it, the body empties it, and both run in one task.
 #[derive(Clone, Default)]
@@ -45,6 +45,8 @@ pub(super) type Driver = Pin<Box<dyn Future<Output = Status> + Send>>;
 pub(super) struct StreamBody {
     mailbox: Mailbox,
     writing: Option<Writer>,
+    /// Follows the last piece.
+    large: Option<Bytes>,
     /// `None` once it ended.
     driver: Option<Driver>,
     /// How it ended, until that was said.
@@ -53,7 +55,30 @@ pub(super) struct StreamBody {
 
 impl StreamBody {
     pub(super) fn new(mailbox: Mailbox, driver: Driver) -> Self {
-        Self { mailbox, writing: None, driver: Some(driver), ended: None }
+        Self { mailbox, writing: None, large: None, driver: Some(driver), ended: None }
+    }
+}
+
+impl StreamBody {
+    /// The next piece of what there is to say. Short responses share one, and with it a frame and a system call: a change
+    /// that concerns several types is one.
+    fn piece(&mut self) -> Option<Bytes> {
+        if let Some(large) = self.large.take() {
+            return Some(large);
+        }
+        let mut piece = BytesMut::new();
+        while piece.len() < CHUNK_LEN
+            && let Some(mut writer) = self.writing.take().or_else(|| self.mailbox.pop())
+        {
+            match writer.write(&mut piece) {
+                Written::All => continue,
+                Written::Full => {}
+                Written::Large(large) => self.large = Some(large),
+            }
+            self.writing = Some(writer);
+            break;
+        }
+        (!piece.is_empty()).then(|| piece.freeze())
     }
 }
 
@@ -63,15 +88,8 @@ impl http_body::Body for StreamBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         loop {
-            if let Some(writer) = &mut self.writing {
-                if let Some(piece) = writer.next() {
-                    return Poll::Ready(Some(Ok(Frame::data(piece))));
-                }
-                self.writing = None;
-            }
-            if let Some(next) = self.mailbox.pop() {
-                self.writing = Some(next);
-                continue;
+            if let Some(piece) = self.piece() {
+                return Poll::Ready(Some(Ok(Frame::data(piece))));
             }
             let Some(driver) = &mut self.driver else {
                 return Poll::Ready(self.ended.take().map(|status| Ok(Frame::trailers(trailers(&status)))));
@@ -96,4 +114,68 @@ fn trailers(status: &Status) -> http::HeaderMap {
         trailers.insert(Status::GRPC_STATUS, http::HeaderValue::from(i32::from(status.code())));
     }
     trailers
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+    use http_body::Body;
+    use prost::Message;
+
+    use super::*;
+    use crate::resource::{Resource, ResourceType};
+    use crate::session::{Response, Variant};
+
+    /// A response with one resource of about so many bytes.
+    fn response(nonce: u64, size: usize) -> Writer {
+        let message = envoy_types::pb::google::protobuf::BytesValue { value: vec![7; size] };
+        let response = Response {
+            resource_type: ResourceType::Cluster,
+            nonce,
+            version: 1,
+            resources: vec![Resource::encode(ResourceType::Cluster, "c", &message)],
+            ttl: None,
+            removed: Vec::new(),
+            missing: Vec::new(),
+        };
+        Writer::new(Variant::Delta, response, Arc::from("eu/0"))
+    }
+
+    /// The sizes of the frames in which these are written, and the nonces that a client reads in them.
+    fn written(sizes: &[usize]) -> (Vec<usize>, Vec<String>) {
+        let mailbox = Mailbox::default();
+        for (nonce, size) in (1..).zip(sizes) {
+            mailbox.push(response(nonce, *size));
+        }
+        let mut body = StreamBody::new(mailbox, std::future::pending().boxed());
+        let (mut frames, mut all) = (Vec::new(), Vec::new());
+        while let Poll::Ready(Some(Ok(frame))) =
+            Pin::new(&mut body).poll_frame(&mut Context::from_waker(std::task::Waker::noop()))
+        {
+            let data = frame.into_data().expect("data");
+            frames.push(data.len());
+            all.extend_from_slice(&data);
+        }
+        let (mut rest, mut nonces) = (&*all, Vec::new());
+        while let [0, a, b, c, d, after @ ..] = rest {
+            let len = u32::from_be_bytes([*a, *b, *c, *d]) as usize;
+            let (message, after) = after.split_at(len);
+            let read = envoy_types::pb::envoy::service::discovery::v3::DeltaDiscoveryResponse::decode(message);
+            nonces.push(read.expect("a response").nonce);
+            rest = after;
+        }
+        assert!(rest.is_empty());
+        (frames, nonces)
+    }
+
+    #[test]
+    fn short_responses_share_a_frame_and_long_ones_are_cut() {
+        let (frames, nonces) = written(&[100, 200, 300]);
+        assert_eq!((frames.len(), nonces.len()), (1, 3));
+        let (frames, nonces) = written(&[100, CHUNK_LEN - 400, 100, 100]);
+        assert_eq!((frames.len(), nonces.len()), (2, 4), "{frames:?}");
+        let (frames, nonces) = written(&[100, 3 * CHUNK_LEN, 100]);
+        assert_eq!((frames.len(), nonces.len()), (3, 3), "{frames:?}: one is handed on as it is");
+        assert_eq!(nonces, ["1", "2", "3"]);
+    }
 }

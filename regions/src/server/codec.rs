@@ -41,25 +41,41 @@ pub(super) struct Writer {
     variant: Variant,
     response: Response,
     identifier: Arc<str>,
+    /// Of the message, in bytes.
+    len: usize,
     /// Resources written so far; `None`: not even the head.
     written: Option<usize>,
-    /// A resource so large that it is handed on as it is, instead of being copied into a piece.
-    large: Option<Bytes>,
-    /// The end of that resource, which is still to be written.
+    /// The end of a large resource is still to be written.
     after_large: bool,
     /// What each resource ends with; empty if it may be used for ever.
     ttl: Bytes,
-    done: bool,
+}
+
+/// How far a [`Writer`] came.
+#[derive(Debug)]
+pub(super) enum Written {
+    /// All is said.
+    All,
+    /// The piece is full.
+    Full,
+    /// This is next, as it is: a resource too large to be copied into a piece.
+    Large(Bytes),
 }
 
 impl Writer {
     pub(super) fn new(variant: Variant, response: Response, identifier: Arc<str>) -> Self {
         let ttl = response.ttl.map(ttl_field).unwrap_or_default();
-        Self { variant, response, identifier, written: None, large: None, after_large: false, ttl, done: false }
+        let mut writer = Self { variant, response, identifier, len: 0, written: None, after_large: false, ttl };
+        writer.len = writer.count();
+        writer
     }
 
     /// Bytes of the message, without the head that gRPC puts before it.
     pub(super) fn message_len(&self) -> usize {
+        self.len
+    }
+
+    fn count(&self) -> usize {
         let Response { resource_type, nonce, resources, removed, .. } = &self.response;
         let resources = resources.iter().map(|r| field_len(RESOURCES, self.body_len(r)));
         let removed = removed.iter().map(|name| field_len(REMOVED_DELTA, name.len()));
@@ -78,25 +94,18 @@ impl Writer {
         (self.variant == Variant::Sotw).then(|| version_text(self.response.version))
     }
 
-    /// The next piece; none when all was written.
-    pub(super) fn next(&mut self) -> Option<Bytes> {
-        if let Some(large) = self.large.take() {
-            return Some(large);
-        }
-        if self.done {
-            return None;
-        }
-        let mut to = BytesMut::new();
+    /// Goes on writing, behind what is in the piece already. Not to be called again once all is said.
+    pub(super) fn write(&mut self, to: &mut BytesMut) -> Written {
+        let room = CHUNK_LEN.saturating_sub(to.len());
         if self.written.is_none() {
-            let len = self.message_len();
-            to.reserve((GRPC_HEAD_LEN + len).min(CHUNK_LEN));
+            to.reserve((GRPC_HEAD_LEN + self.len).min(room));
             to.put_u8(0);
-            to.put_u32(u32::try_from(len).unwrap_or(u32::MAX));
+            to.put_u32(u32::try_from(self.len).unwrap_or(u32::MAX));
             if let Some(version) = self.version() {
-                put_field(VERSION, version.as_bytes(), &mut to);
+                put_field(VERSION, version.as_bytes(), to);
             }
         } else {
-            to.reserve(CHUNK_LEN);
+            to.reserve(room);
         }
         if std::mem::take(&mut self.after_large) {
             to.put_slice(&self.ttl);
@@ -105,19 +114,18 @@ impl Writer {
         while let Some(resource) = self.response.resources.get(at) {
             let len = self.body_len(resource);
             if len >= CHUNK_LEN {
-                put_head(RESOURCES, len, &mut to);
-                self.put_wrapper(resource, &mut to);
-                self.large = Some(self.body(resource));
-                self.written = Some(at + 1);
-                self.after_large = true;
-                return Some(to.freeze());
+                put_head(RESOURCES, len, to);
+                self.put_wrapper(resource, to);
+                let large = self.body(resource);
+                (self.written, self.after_large) = (Some(at + 1), true);
+                return Written::Large(large);
             }
             if !to.is_empty() && to.len() + len > CHUNK_LEN {
                 self.written = Some(at);
-                return Some(to.freeze());
+                return Written::Full;
             }
-            put_head(RESOURCES, len, &mut to);
-            self.put_wrapper(resource, &mut to);
+            put_head(RESOURCES, len, to);
+            self.put_wrapper(resource, to);
             if self.is_plain() {
                 to.put_slice(&resource.any_bytes());
             } else {
@@ -126,9 +134,8 @@ impl Writer {
             to.put_slice(&self.ttl);
             at += 1;
         }
-        self.put_tail(&mut to);
-        self.done = true;
-        Some(to.freeze())
+        self.put_tail(to);
+        Written::All
     }
 
     /// Whether resources stand in the response as themselves, not as `Resource` messages that hold them.

@@ -125,6 +125,8 @@ impl Stream {
             }
             let interest = self.session.interest().clone();
             tokio::select! {
+                // In this order: nothing can starve, since each turn says what is new.
+                biased;
                 request = requests.next::<Req>() => match request? {
                     Some(request) => {
                         self.session.identify(request.node(), &self.shared.defaults).map_err(refuse)?;

@@ -25,6 +25,21 @@ fn writer(variant: Variant, sizes: &[usize], ttl: Option<Duration>) -> Writer {
     Writer::new(variant, response, Arc::from("eu/0"))
 }
 
+/// Each in a buffer of its own.
+fn pieces(writer: &mut Writer) -> Vec<Bytes> {
+    let mut pieces = Vec::new();
+    loop {
+        let mut piece = BytesMut::new();
+        let written = writer.write(&mut piece);
+        pieces.push(piece.freeze());
+        match written {
+            Written::All => return pieces,
+            Written::Full => {}
+            Written::Large(large) => pieces.push(large),
+        }
+    }
+}
+
 /// All pieces, without the head.
 fn write(variant: Variant, sizes: &[usize]) -> Bytes {
     write_expiring(variant, sizes, None)
@@ -34,7 +49,7 @@ fn write_expiring(variant: Variant, sizes: &[usize], ttl: Option<Duration>) -> B
     let mut writer = writer(variant, sizes, ttl);
     let len = writer.message_len();
     let mut bytes = BytesMut::new();
-    while let Some(piece) = writer.next() {
+    for piece in pieces(&mut writer) {
         assert!(piece.len() <= CHUNK_LEN + 64 || sizes.iter().any(|size| *size >= CHUNK_LEN / 2), "{}", piece.len());
         bytes.put_slice(&piece);
     }
@@ -114,7 +129,7 @@ fn c42_a_heartbeat_has_no_body() {
         let version = version_text(writer.response.resources[0].version());
         writer.response.resources = writer.response.resources.iter().map(Resource::heartbeat).collect();
         let mut bytes = BytesMut::new();
-        while let Some(piece) = writer.next() {
+        for piece in pieces(&mut writer) {
             bytes.put_slice(&piece);
         }
         bytes.advance(GRPC_HEAD_LEN);
