@@ -31,8 +31,9 @@ pub(super) fn subscribe(
     } else if changed.all {
         state.start_over();
     } else {
-        // Also what we believe the client has: it may have dropped it and come back before it told us.
-        changed.asked.into_iter().for_each(|name| state.force(name));
+        // Also what we believe the client has: it may have dropped it and come back before it told us. But not what is on its
+        // way: who asks before it answers that will take it, and who took it answered before it asked.
+        state.not_on_their_way(changed.asked).into_iter().for_each(|name| state.force(name));
     }
     Ok(())
 }

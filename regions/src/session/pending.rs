@@ -3,7 +3,7 @@
 //! What a client has is not kept: a stream remembers the commit its client was brought to, and the log tells what
 //! changed since. So a client that does not answer pins no resource, however long it stays.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -158,6 +158,17 @@ impl TypeState {
         self.rejected_digest = Some(outstanding.digest);
         self.rejected.extend(outstanding.held.iter().cloned());
         Some(Answer { ack: false, held: outstanding.held })
+    }
+
+    /// Of these names, those that are not in a response that waits for its answer.
+    pub(super) fn not_on_their_way(&self, mut names: Vec<Arc<str>>) -> Vec<Arc<str>> {
+        if let Some(outstanding) = &self.outstanding
+            && !names.is_empty()
+        {
+            let held: HashSet<&str> = outstanding.held.iter().map(|(name, _)| &**name).collect();
+            names.retain(|name| !held.contains(&**name));
+        }
+        names
     }
 
     /// A name is to be sent, whatever the client may have.

@@ -140,6 +140,23 @@ fn c34_a_cluster_is_followed_by_its_assignment_sotw() {
 }
 
 #[test]
+fn c34_what_is_on_its_way_is_not_sent_twice() {
+    let mut talk = settled(Variant::Delta);
+    assert_eq!(talk.world(&services(vec![web("shop/z", &["10.8.0.3:80"])]))[..2], ["cds +z", "eds +z"]);
+    // Envoy asks as soon as it has read of the cluster, and reads the load assignment after that.
+    assert_eq!(talk.delta(Assignment, &["z"], &[]), NOTHING);
+    assert_eq!(talk.ack(Assignment), NOTHING);
+    // What changes meanwhile is no part of it.
+    let host = |octet: u8| services(vec![web("shop/z", &[&*format!("10.8.0.{octet}:80")])]);
+    assert_eq!(talk.world(&host(4)), ["eds +z"]);
+    talk.world(&host(5));
+    assert_eq!(talk.delta(Assignment, &["z"], &[]), NOTHING);
+    assert_eq!(talk.ack(Assignment), ["eds +z"]);
+    assert_eq!(talk.ack(Assignment), NOTHING);
+    assert_eq!(talk.delta(Assignment, &["z"], &[]), ["eds +z"], "and what was acknowledged may have been dropped");
+}
+
+#[test]
 fn c34_a_new_cluster_is_followed_before_the_client_can_ask() {
     for variant in [Variant::Delta, Variant::Sotw] {
         let mut talk = settled(variant);
