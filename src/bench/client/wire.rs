@@ -12,6 +12,8 @@ const EXTENSIONS: usize = 516;
 pub const PREFIX: usize = 5;
 const LENGTH_DELIMITED: u32 = 2;
 const VARINT: u32 = 0;
+/// A field that no message here has.
+const UNUSED: u32 = 15;
 
 /// Who a client says it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,10 +126,13 @@ impl Node {
 pub fn pushed(resource_type: ResourceType, name: &str, version: u64, bytes: usize) -> Bytes {
     let url = resource_type.url().as_bytes();
     let text = version_text(version);
-    let known = 2 * url.len() + name.len() + 2 * text.len() + 24;
+    let known = 2 * url.len() + name.len() + 2 * text.len() + 28;
+    // A message all the same: clients look into it.
+    let mut value = BytesMut::new();
+    field(UNUSED, &vec![0; bytes.saturating_sub(known)], &mut value);
     let mut any = BytesMut::new();
     field(1, url, &mut any);
-    field(2, &vec![0; bytes.saturating_sub(known)], &mut any);
+    field(2, &value, &mut any);
     let mut resource = BytesMut::new();
     field(1, text.as_bytes(), &mut resource);
     field(2, &any, &mut resource);

@@ -7,7 +7,7 @@ use super::super::args::Subscribe;
 use super::super::error::BenchError;
 use super::super::percentiles::Percentiles;
 use super::super::protocol::Command;
-use super::super::report::Outcome;
+use super::super::report::{Outcome, Value};
 use super::Stage;
 use super::meter::{each, each_of};
 
@@ -24,7 +24,7 @@ pub async fn play(stage: &mut Stage<'_>) -> Result<Outcome, BenchError> {
             (scope, scope)
         }
     };
-    let (mut last, mut gone, mut cpu, mut bytes) = (Vec::new(), Vec::new(), Vec::new(), 0);
+    let (mut last, mut gone, mut cpu, mut bytes, mut messages) = (Vec::new(), Vec::new(), Vec::new(), 0, 0);
     for _ in 0..ROUNDS {
         let service = stage.newcomer()?;
         let (came, went) = subjects(stage, service);
@@ -33,6 +33,7 @@ pub async fn play(stage: &mut Stage<'_>) -> Result<Outcome, BenchError> {
         let used = stage.used(&meter).await?;
         cpu.push(used.server_cpu);
         bytes += used.bytes;
+        messages += used.messages;
         gone.push(stage.change(Command::Remove { service }, went, clients).await?.1);
         stage.give_back(service);
     }
@@ -43,5 +44,7 @@ pub async fn play(stage: &mut Stage<'_>) -> Result<Outcome, BenchError> {
     figures.spread("removed", "removed to last client that dropped it", &gone.into_iter().collect::<Percentiles>());
     figures.time("server_cpu_per_add", "server CPU per addition, ACKs included", each(cpu.iter().sum(), ROUNDS));
     figures.bytes("per_client_bytes", "received by each client per addition", each_of(bytes, ROUNDS * clients));
+    let each = Value::Number(messages as f64 / (ROUNDS * clients) as f64);
+    figures.add("per_client_messages", "messages to each client per addition", each);
     Ok(outcome)
 }
