@@ -68,7 +68,7 @@ impl AdsService {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let requests = Requests::new(request.into_body());
+        let requests = Requests::new(request.into_body(), self.shared.admission.clone());
         let mailbox = Mailbox::default();
         let driver = Box::pin(stream::run::<Req>(method, peer, requests, mailbox.clone(), self.shared.clone()));
         let mut response = http::Response::new(GrpcBody::new(StreamBody::new(mailbox, driver)));

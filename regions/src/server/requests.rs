@@ -1,19 +1,25 @@
 //! Requests off a stream: gRPC's framing, and nothing that outlives a message. A proxy that comes back says everything it
 //! knows in a few hundred kilobytes, once; a buffer that stayed that large would be most of what a stream costs.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
 use http_body::Body;
 use prost::Message;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Sleep;
 use tonic::Status;
 
+use super::admission::{Admission, PATIENCE};
 use super::codec::GRPC_HEAD_LEN;
 
 /// Largest request, in bytes. Envoy names everything it knows when it reconnects: tens of bytes for each resource.
 pub const MAX_REQUEST_LEN: usize = 64 << 20;
+/// Requests beyond this many bytes are read a few at a time; meanwhile the others wait in their clients. Everything that
+/// is said while all is well is shorter.
+pub const LONG_REQUEST_LEN: usize = 128 << 10;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
@@ -21,6 +27,20 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 pub(super) struct Requests {
     body: Pin<Box<dyn Body<Data = Bytes, Error = Error> + Send>>,
     partial: Partial,
+    admission: Admission,
+    turn: Turn,
+}
+
+/// Where a long request stands among those of other streams.
+enum Turn {
+    /// It is not long.
+    Free,
+    Awaited(Pin<Box<dyn Future<Output = Option<OwnedSemaphorePermit>> + Send>>),
+    /// It is read now. Whoever takes too long to send it loses its place, but is read on.
+    Taken {
+        place: Option<OwnedSemaphorePermit>,
+        until: Pin<Box<Sleep>>,
+    },
 }
 
 /// A message of which some bytes are there.
@@ -57,12 +77,12 @@ impl From<ReadError> for Status {
 }
 
 impl Requests {
-    pub(super) fn new<B>(body: B) -> Self
+    pub(super) fn new<B>(body: B, admission: Admission) -> Self
     where
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Error>,
     {
-        Self { body: Box::pin(Boxed(Box::pin(body))), partial: Partial::default() }
+        Self { body: Box::pin(Boxed(Box::pin(body))), partial: Partial::default(), admission, turn: Turn::Free }
     }
 
     /// The next request; `None` when the client has said all, or is gone.
@@ -77,6 +97,12 @@ impl Requests {
                 let decoded = Req::decode(message).map_err(|error| ReadError::Malformed { len, error })?;
                 return Poll::Ready(Ok(Some(decoded)));
             }
+            // What was read last has been dealt with.
+            if self.partial.expected.is_none_or(|len| len <= LONG_REQUEST_LEN) {
+                self.turn = Turn::Free;
+            } else {
+                ready!(self.poll_turn(cx));
+            }
             match ready!(self.body.as_mut().poll_frame(cx)) {
                 Some(Ok(frame)) => self.partial.rest = frame.into_data().unwrap_or_default(),
                 Some(Err(error)) => {
@@ -84,6 +110,26 @@ impl Requests {
                     return Poll::Ready(Ok(None));
                 }
                 None => return Poll::Ready(Ok(None)),
+            }
+        }
+    }
+}
+
+impl Requests {
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            match &mut self.turn {
+                Turn::Free => self.turn = Turn::Awaited(Box::pin(self.admission.enter_long())),
+                Turn::Awaited(place) => {
+                    let place = ready!(place.as_mut().poll(cx));
+                    self.turn = Turn::Taken { place, until: Box::pin(tokio::time::sleep(PATIENCE)) };
+                }
+                Turn::Taken { place, until } => {
+                    if place.is_some() && until.as_mut().poll(cx).is_ready() {
+                        *place = None;
+                    }
+                    return Poll::Ready(());
+                }
             }
         }
     }

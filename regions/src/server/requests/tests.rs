@@ -27,7 +27,9 @@ fn read(bytes: &[u8], cuts: &[usize]) -> Result<Vec<DeltaDiscoveryRequest>, Read
         pieces.push_back(rest.split_to((*cut).min(rest.len())));
     }
     pieces.push_back(rest);
-    let mut requests = Requests::new(Pieces(pieces));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a clock");
+    let _clock = runtime.enter();
+    let mut requests = Requests::new(Pieces(pieces), Admission::default());
     let mut all = Vec::new();
     let mut cx = Context::from_waker(std::task::Waker::noop());
     loop {
@@ -86,4 +88,71 @@ proptest! {
     fn arbitrary_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..400), cut in 0..400usize) {
         let _ = read(&bytes, &[cut]); // no panic is all that is asked
     }
+}
+
+/// A body whose pieces come one at a time, when they are sent.
+struct Slow(tokio::sync::mpsc::UnboundedReceiver<Bytes>);
+
+impl Body for Slow {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0.poll_recv(cx).map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn c40_long_requests_are_read_a_few_at_a_time() {
+    use tokio::time::{Instant, timeout};
+    const SOON: std::time::Duration = std::time::Duration::from_millis(1);
+    let admission = Admission::default();
+    let open = || {
+        let (pieces, body) = tokio::sync::mpsc::unbounded_channel();
+        (pieces, Requests::new(Slow(body), admission.clone()))
+    };
+    let long = framed(&[request(20_000)]);
+    assert!(long.len() > LONG_REQUEST_LEN);
+    let (begin, end) = long.split_at(1_000);
+    let (begin, end) = (Bytes::copy_from_slice(begin), Bytes::copy_from_slice(end));
+
+    // As many as there are places begin, and say no more.
+    let mut stuck = Vec::new();
+    for _ in 0..crate::server::admission::LONG_REQUESTS {
+        let (pieces, mut requests) = open();
+        pieces.send(begin.clone()).expect("open");
+        assert!(timeout(SOON, requests.next::<DeltaDiscoveryRequest>()).await.is_err());
+        stuck.push((pieces, requests));
+    }
+    // Short ones do not wait, a long one does: it is not even taken in.
+    let (pieces, mut short) = open();
+    pieces.send(Bytes::from(framed(&[request(3)]))).expect("open");
+    assert!(matches!(short.next::<DeltaDiscoveryRequest>().await, Ok(Some(_))));
+    let (pieces, mut next) = open();
+    pieces.send(begin.clone()).expect("open");
+    pieces.send(end.clone()).expect("open");
+    assert!(timeout(SOON, next.next::<DeltaDiscoveryRequest>()).await.is_err());
+    // One that is done with makes room, once its stream asks for the next.
+    let (done, mut first) = stuck.remove(0);
+    done.send(end.clone()).expect("open");
+    assert!(matches!(first.next::<DeltaDiscoveryRequest>().await, Ok(Some(_))));
+    assert!(timeout(SOON, next.next::<DeltaDiscoveryRequest>()).await.is_err());
+    assert!(timeout(SOON, first.next::<DeltaDiscoveryRequest>()).await.is_err());
+    assert!(matches!(next.next::<DeltaDiscoveryRequest>().await, Ok(Some(_))));
+
+    // Whoever is too slow is overtaken, and read all the same.
+    let (pieces, mut last) = open();
+    pieces.send(begin).expect("open");
+    pieces.send(end.clone()).expect("open");
+    drop((first, next));
+    let (mut others, began) = (Vec::new(), Instant::now());
+    for (_, requests) in &mut stuck {
+        others.push(timeout(PATIENCE * 2, requests.next::<DeltaDiscoveryRequest>()));
+    }
+    let (read, _) = tokio::join!(last.next::<DeltaDiscoveryRequest>(), futures::future::join_all(others));
+    assert!(matches!(read, Ok(Some(_))));
+    assert!(began.elapsed() <= PATIENCE * 3);
+    let (pieces, mut slow) = stuck.remove(0);
+    pieces.send(end).expect("open");
+    assert!(matches!(slow.next::<DeltaDiscoveryRequest>().await, Ok(Some(_))));
 }

@@ -15,6 +15,7 @@ use prost::Message;
 
 use super::*;
 use crate::class::Client;
+use crate::server::admission::Admission;
 use crate::server::requests::Requests;
 use crate::server::stream::Incoming;
 use crate::session::{Request, Session, Variant};
@@ -130,7 +131,9 @@ fn changes() -> impl Strategy<Value = Vec<(prop::sample::Index, u8)>> {
 /// Reads all of a body as the server does, and does with each request what a stream would do. Returns how many were served.
 fn read<Req: Incoming>(variant: Variant, body: Vec<u8>) -> usize {
     let body = Full::new(Bytes::from(body));
-    let mut requests = Requests::new(body);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a clock");
+    let _clock = runtime.enter();
+    let mut requests = Requests::new(body, Admission::default());
     let mut session = session(variant);
     let mut cx = Context::from_waker(Waker::noop());
     for served in 0.. {
