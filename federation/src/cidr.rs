@@ -62,23 +62,31 @@ impl Claims {
         found.into_iter().collect()
     }
 
-    /// The other member whose range holds this address, if any: the narrowest one that is not only reserved. Nobody
-    /// trespasses in a range of his own, even while records contradict each other: a follower may hear of a range's new
-    /// holder before it hears that the old one left.
-    pub fn trespassed(&self, ip: IpAddr, by: &ClusterId) -> Option<&ClusterId> {
-        let host = IpNet::from(ip);
-        let covering: Vec<_> = self.trie.cover_values(&host).collect();
-        let mut owners = covering.into_iter().rev().flatten().filter_map(|(owner, _)| owner.as_ref());
-        let narrowest = owners.next().filter(|owner| *owner != by)?;
-        owners.all(|owner| owner != by).then_some(narrowest)
+    /// Whose this address is, if `by` offers it. Nobody trespasses in a range of his own, even while records contradict
+    /// each other: a follower may hear of a range's new holder before it hears that the old one left.
+    pub fn whose(&self, ip: IpAddr, by: &ClusterId) -> Whose<'_> {
+        let mut whose = Whose::Nobodys;
+        // From the widest range to the narrowest.
+        for (range, owners) in self.trie.cover(&IpNet::from(ip)) {
+            let mut owners = owners.iter().filter_map(|(owner, _)| owner.as_ref()).peekable();
+            whose = owners.peek().map_or(whose, |owner| Whose::Anothers(owner));
+            if owners.any(|owner| owner == by) {
+                return Whose::Own(range);
+            }
+        }
+        whose
     }
+}
 
-    /// A range of this member's own that holds the address. Nobody trespasses in it, see [`Claims::trespassed`].
-    pub fn home(&self, ip: IpAddr, of: &ClusterId) -> Option<IpNet> {
-        let mut covering = self.trie.cover(&IpNet::from(ip));
-        let own = covering.find(|(_, owners)| owners.iter().any(|(owner, _)| owner.as_ref() == Some(of)));
-        own.map(|(range, _)| range)
-    }
+/// Whose an address is.
+#[derive(Debug)]
+pub(crate) enum Whose<'a> {
+    /// It lies in this range of the asker's own.
+    Own(IpNet),
+    /// It lies in no range but reserved ones.
+    Nobodys,
+    /// It lies in ranges of others only: the holder of the narrowest one.
+    Anothers(&'a ClusterId),
 }
 
 /// A cluster's pod ranges must not overlap its own service ranges. (A range listed twice within one use is harmless.)

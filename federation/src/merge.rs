@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use crate::cidr::Claims;
+use crate::cidr::{Claims, Whose};
 use crate::model::{
     AppProtocol, Backend, ClusterId, Endpoint, Failover, Health, Host, Merged, MergedPort, Protocol, Service,
     ServiceKey, ServiceKind, Slice, Time, Zone,
@@ -100,16 +100,16 @@ fn usable_endpoints<'a>(
                 endpoints.push(endpoint);
                 continue;
             }
-            match part.claims.and_then(|claims| claims.trespassed(endpoint.ip, part.cluster)) {
-                Some(owner) => {
+            match part.claims.map(|claims| claims.whose(endpoint.ip, part.cluster)) {
+                Some(Whose::Anothers(owner)) => {
                     let trespass = Trespass { service: key.clone(), ip: endpoint.ip, owner: owner.clone() };
                     trespasses.push((part.cluster.clone(), trespass));
+                    continue;
                 }
-                None => {
-                    home = part.claims.and_then(|claims| claims.home(endpoint.ip, part.cluster));
-                    endpoints.push(endpoint);
-                }
+                Some(Whose::Own(range)) => home = Some(range),
+                Some(Whose::Nobodys) | None => {}
             }
+            endpoints.push(endpoint);
         }
         usable.push((*slice, endpoints));
     }
