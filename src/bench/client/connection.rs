@@ -112,9 +112,7 @@ impl Connection {
         if let Responses::Open(body) = &mut self.responses
             && let Poll::Ready(Some(data)) = body.poll_data(cx)
         {
-            let data = data?;
-            body.flow_control().release_capacity(data.len())?;
-            return Poll::Ready(Ok(data));
+            return Poll::Ready(taken(body, data?));
         }
         loop {
             // It fills the stream, and writes our requests.
@@ -132,11 +130,7 @@ impl Connection {
                     self.responses = Responses::Open(body);
                 }
                 Responses::Open(body) => match body.poll_data(cx) {
-                    Poll::Ready(Some(data)) => {
-                        let data = data?;
-                        body.flow_control().release_capacity(data.len())?;
-                        return Poll::Ready(Ok(data));
-                    }
+                    Poll::Ready(Some(data)) => return Poll::Ready(taken(body, data?)),
                     Poll::Ready(None) => {
                         let trailers = ready!(body.poll_trailers(cx))?;
                         return Poll::Ready(Err(ended(trailers.as_ref())));
@@ -147,6 +141,12 @@ impl Connection {
             }
         }
     }
+}
+
+/// Makes room for as much again.
+fn taken(body: &mut RecvStream, data: Bytes) -> Result<Bytes, Broken> {
+    body.flow_control().release_capacity(data.len())?;
+    Ok(data)
 }
 
 fn ended(trailers: Option<&HeaderMap>) -> Broken {

@@ -264,18 +264,13 @@ impl Peer {
             } else {
                 let subscribe = self.common.names.names(changed.subscribe.iter().copied());
                 let unsubscribe = self.common.names.names(changed.unsubscribe.iter().copied());
-                let (subscribe, unsubscribe) = (texts(&subscribe), texts(&unsubscribe));
-                let request = Request { names: &subscribe, unsubscribe: &unsubscribe, ..Request::default() };
                 *pick_mut(Assignment, &mut self.stream.asked) = true;
-                out.push(request.encode(self.variant, Assignment));
+                out.push(self.change(Assignment, &subscribe, &unsubscribe));
             }
         }
         let collections::Difference { subscribe, unsubscribe } = &changed.collections;
         if !subscribe.is_empty() || !unsubscribe.is_empty() {
-            let subscribe: Vec<&str> = subscribe.iter().map(String::as_str).collect();
-            let unsubscribe: Vec<&str> = unsubscribe.iter().map(String::as_str).collect();
-            let request = Request { names: &subscribe, unsubscribe: &unsubscribe, ..Request::default() };
-            out.push(request.encode(self.variant, Endpoint));
+            out.push(self.change(Endpoint, subscribe, unsubscribe));
         }
         let ready = *Cluster.pick(&self.stream.answered) && self.missing == 0;
         if ready && !*Listener.pick(&self.stream.asked) {
@@ -289,6 +284,13 @@ impl Peer {
             let names: Vec<&str> = self.wanted.iter().map(String::as_str).collect();
             out.push(Request { names: &names, ..Request::default() }.encode(self.variant, Cluster));
         }
+    }
+
+    /// Some names come, some go.
+    fn change<T: AsRef<str>>(&self, resource_type: ResourceType, subscribe: &[T], unsubscribe: &[T]) -> Bytes {
+        let (subscribe, unsubscribe) = (texts(subscribe), texts(unsubscribe));
+        let request = Request { names: &subscribe, unsubscribe: &unsubscribe, ..Request::default() };
+        request.encode(self.variant, resource_type)
     }
 
     /// A first request of a type on this stream, or, in state of the world, one that says everything again.
@@ -338,8 +340,8 @@ fn pick_mut<T>(
     }
 }
 
-fn texts(names: &[Arc<str>]) -> Vec<&str> {
-    names.iter().map(|name| &**name).collect()
+fn texts<T: AsRef<str>>(names: &[T]) -> Vec<&str> {
+    names.iter().map(AsRef::as_ref).collect()
 }
 
 #[cfg(test)]
