@@ -2,19 +2,17 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::client::call;
+use super::client::get;
+use super::plain;
 use super::slices::State::{NotReady, Ready, Terminating};
 use super::slices::{Pod, State, slice};
 use crate::harness::files::replace;
 use crate::harness::{Isthmus, SOON, Source, objects};
-use crate::testbed::{Backend, Envoy, EnvoySpec, eventually, netns};
+use crate::testbed::{Backend, Envoy, eventually, netns};
 
-const LIVE_LIMIT: Duration = Duration::from_secs(60);
-const EGRESS_PORT: u16 = 15_080;
 const HTTP: &str = "{name: http, port: 8080}";
 /// So many answers, one after another, show who takes part.
 const ASKED: usize = 24;
@@ -99,16 +97,7 @@ impl Sent {
 }
 
 async fn start(plane: &Isthmus, clusters: &str, last: u8) -> (Envoy, SocketAddr) {
-    let listen = Ipv4Addr::new(127, 0, 43, last);
-    let spec = EnvoySpec::new(clusters, "eu", "eu-a", plane.xds())
-        .metadata("CLUSTER_ID", "eu-1")
-        .metadata("INTERCEPTION_MODE", "NONE")
-        .metadata("LISTEN", listen.to_string())
-        .metadata("CLUSTERS", clusters)
-        .metadata("ENDPOINTS", "single");
-    let envoy = Envoy::start(spec).await;
-    envoy.wait_live(LIVE_LIMIT).await;
-    (envoy, SocketAddr::new(listen.into(), EGRESS_PORT))
+    plain::start(plane, clusters, Ipv4Addr::new(127, 0, 43, last), ("ENDPOINTS", "single")).await
 }
 
 /// All proxies send their requests to exactly these.
@@ -117,8 +106,7 @@ async fn everywhere(envoys: &[(Envoy, SocketAddr)], expected: &[&str]) {
         eventually(&format!("{expected:?} answer at {at}"), SOON, async || {
             let mut found = Vec::new();
             for _ in 0..ASKED {
-                let request = "GET / HTTP/1.1\r\nhost: web.shop\r\nconnection: close\r\n\r\n";
-                let answer = call(*at, request).await?;
+                let answer = get(*at, "web.shop").await?;
                 let identity = answer.rsplit_once("\r\n\r\n").map_or("nobody", |(_, identity)| identity);
                 found.push(identity.to_owned());
             }

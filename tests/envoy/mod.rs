@@ -10,6 +10,7 @@ mod interception;
 mod leds;
 mod merged_xds;
 mod on_demand;
+mod plain;
 mod proxies;
 mod rolling_restart;
 mod slices;

@@ -3,19 +3,17 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::client::call;
+use super::client::{call, get};
+use super::plain;
 use crate::harness::files::replace;
 use crate::harness::{Isthmus, SOON, Source, objects};
-use crate::testbed::{Backend, Envoy, EnvoySpec, eventually, netns};
+use crate::testbed::{Backend, Envoy, eventually, netns};
 
-const LIVE_LIMIT: Duration = Duration::from_secs(60);
 /// Services that nobody calls.
 const UNUSED: usize = 200;
-const EGRESS_PORT: u16 = 15_080;
 
 #[test]
 fn c45_virtual_hosts_are_fetched_when_they_are_used() {
@@ -39,7 +37,7 @@ fn c45_virtual_hosts_are_fetched_when_they_are_used() {
                 assert!(answer.ends_with("\r\n\r\nweb"), "{host}, with a body: {answer}");
             }
             for host in ["web", "web.shop:81", "nobody.shop", "example.com", "10.8.0.1:8080"] {
-                let answer = ask(*at, host).await.expect("an answer");
+                let answer = get(*at, host).await.expect("an answer");
                 assert!(answer.starts_with("HTTP/1.1 404"), "{host}: {answer}");
             }
             assert_eq!(virtual_hosts(envoy).await, 6, "those that were used and are there");
@@ -48,7 +46,7 @@ fn c45_virtual_hosts_are_fetched_when_they_are_used() {
         // What is asked for in vain is there as soon as it is born, and gone as soon as it is gone.
         for round in 0..2 {
             for (_, at) in &envoys {
-                let answer = ask(*at, "late.shop").await.expect("an answer");
+                let answer = get(*at, "late.shop").await.expect("an answer");
                 assert!(answer.starts_with("HTTP/1.1 404"), "round {round}: {answer}");
             }
             replace(&cluster(&world), "late.yaml", &service("late", 2));
@@ -57,7 +55,7 @@ fn c45_virtual_hosts_are_fetched_when_they_are_used() {
             }
             std::fs::remove_file(cluster(&world).join("late.yaml")).expect("remove a service");
             for (_, at) in &envoys {
-                let gone = async || match ask(*at, "late.shop").await {
+                let gone = async || match get(*at, "late.shop").await {
                     Ok(answer) if answer.starts_with("HTTP/1.1 404") => Ok(()),
                     Ok(other) | Err(other) => Err(other),
                 };
@@ -98,24 +96,11 @@ fn c45_virtual_hosts_are_fetched_when_they_are_used() {
 }
 
 async fn start(plane: &Isthmus, clusters: &str, last: u8) -> (Envoy, SocketAddr) {
-    let listen = Ipv4Addr::new(127, 0, 45, last);
-    let spec = EnvoySpec::new(clusters, "eu", "eu-a", plane.xds())
-        .metadata("CLUSTER_ID", "eu-1")
-        .metadata("INTERCEPTION_MODE", "NONE")
-        .metadata("LISTEN", listen.to_string())
-        .metadata("CLUSTERS", clusters)
-        .metadata("ROUTES", "on-demand");
-    let envoy = Envoy::start(spec).await;
-    envoy.wait_live(LIVE_LIMIT).await;
-    (envoy, SocketAddr::new(listen.into(), EGRESS_PORT))
-}
-
-async fn ask(at: SocketAddr, host: &str) -> Result<String, String> {
-    call(at, &format!("GET / HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n")).await
+    plain::start(plane, clusters, Ipv4Addr::new(127, 0, 45, last), ("ROUTES", "on-demand")).await
 }
 
 async fn is(at: SocketAddr, host: &str, identity: &str) -> Result<(), String> {
-    let answer = ask(at, host).await?;
+    let answer = get(at, host).await?;
     if answer.ends_with(&format!("\r\n\r\n{identity}")) { Ok(()) } else { Err(answer) }
 }
 
