@@ -69,7 +69,7 @@ impl Profiles {
             on_demand: !services.is_empty(),
             leds: plan.leds,
         };
-        let names = services.iter().map(|service| world.resource_name(*service)).collect();
+        let names = services.iter().map(|service| world.vip_name(cluster, *service)).collect();
         Profile { variant: plan.variant, node, services, names }
     }
 

@@ -87,7 +87,13 @@ impl World {
         format!("outbound|{port}||{}.{}.svc.cluster.local", Self::service_name(service), self.namespace_name(service))
     }
 
-    /// The same for one endpoint of it, for clients that fetch them one by one.
+    /// `vip|<ip>:<port>`, as intercepted proxies of a member ask for it on demand.
+    pub fn vip_name(&self, cluster: usize, service: usize) -> String {
+        let port = if self.is_tcp(service) { TCP_PORT } else { HTTP_PORT };
+        format!("vip|{}:{port}", self.vip(cluster, service))
+    }
+
+    /// The name of one endpoint, for clients that fetch them one by one.
     pub fn single_name(&self, service: usize, endpoint: usize) -> String {
         let port = if self.is_tcp(service) { TCP_PORT } else { HTTP_PORT };
         let (cluster, pod, zone) = self.pod(service, endpoint);
@@ -282,11 +288,15 @@ impl World {
             created: Time::default(),
             labels: Labels::default(),
             kind: ServiceKind::ClusterIp,
-            cluster_ips: vec![address(VIPS, cluster * self.vip_block() + service + 1)],
+            cluster_ips: vec![self.vip(cluster, service)],
             ports: vec![ServicePort { name: Arc::from(name), port, protocol: Protocol::Tcp, app_protocol: None }],
             affinity: Affinity::None,
             owner,
         })
+    }
+
+    fn vip(&self, cluster: usize, service: usize) -> IpAddr {
+        address(VIPS, cluster * self.vip_block() + service + 1)
     }
 
     fn slices(&self, cluster: usize, service: usize, not_ready: &NotReady) -> Result<Vec<Slice>, NameError> {

@@ -17,7 +17,7 @@ pub(super) enum Label {
     BuiltIn,
     /// These, and those of all services.
     Clusters,
-    /// Clusters of one member's TCP VIPs, for who asks for them by address.
+    /// Clusters of one member's VIPs, for who asks for them by address.
     VipClusters(ClusterId),
     Loads {
         client: ClientClass,
@@ -121,10 +121,12 @@ pub(super) fn sources(class: &Class, world: &World) -> [Sources; TYPES] {
             } else {
                 Sources::star(Label::Clusters)
             };
+            // Who asks by address needs nobody to tell it which addresses there are.
             let (listeners, scopes) = match member {
-                Some(member) => {
-                    (Label::VipListeners { member: member.clone(), listen, on_demand }, Some(Label::VipScopes(member)))
-                }
+                Some(member) => (
+                    Label::VipListeners { member: member.clone(), listen, on_demand },
+                    (!on_demand).then_some(Label::VipScopes(member)),
+                ),
                 None => (Label::EgressListener { listen, on_demand, vhds }, (!vhds).then_some(Label::EgressScopes)),
             };
             let scopes = scopes.map_or_else(Sources::default, Sources::star);

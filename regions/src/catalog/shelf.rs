@@ -1,8 +1,8 @@
 //! Resources of one type for one audience, kept current service by service. Classes of clients that must be sent the
 //! same bytes take them from the same shelf, so each is encoded once, however many classes there are.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::SocketAddr;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use federation::model::{AppProtocol, ClusterId, Merged, Protocol, ServiceKey};
@@ -10,7 +10,7 @@ use federation::view::ClientClass;
 
 use super::label::{Dialect, Label};
 use super::listeners::{Listeners, Use, Uses};
-use super::world::{Dirty, World};
+use super::world::{Dirty, Face, World};
 use crate::interest::Topic;
 use crate::resource::{Resource, ResourceType};
 use crate::snapshot::{Change, Part, Was};
@@ -102,6 +102,8 @@ impl Shelf {
     }
 
     fn derive<'a>(&mut self, keys: impl Iterator<Item = &'a ServiceKey>, world: &World, stats: &CatalogStats) {
+        // A VIP that moves is a name that one service gives up and another takes.
+        let (mut given_up, mut taken) = (Vec::new(), HashSet::new());
         for key in keys {
             stats.derived.inc();
             if let (Some((listeners, uses)), Some(member)) = (&mut self.listeners, self.label.member()) {
@@ -118,9 +120,11 @@ impl Shelf {
                 false if self.names.get(key) == Some(&names) => None,
                 false => self.names.insert(key.clone(), names.clone()),
             };
-            for name in old.into_iter().flatten().filter(|name| !names.contains(name)) {
-                self.remove(&name, stats);
-            }
+            given_up.extend(old.into_iter().flatten().filter(|name| !names.contains(name)));
+            taken.extend(names);
+        }
+        for name in given_up.iter().filter(|name| !taken.contains(*name)) {
+            self.remove(name, stats);
         }
         let changes = self.listeners.as_mut().map(|(listeners, _)| listeners.settle()).unwrap_or_default();
         for (name, listener) in changes {
@@ -227,11 +231,10 @@ fn resources(label: &Label, key: &ServiceKey, world: &World) -> Vec<Resource> {
         }
         Label::VipClusters(member) => {
             let vips = federated_vips(member, key, world);
-            let tcp = faces().filter(|face| face.port.app == AppProtocol::Tcp);
-            tcp.flat_map(|face| {
-                vips.iter().map(move |vip| cluster::vip(SocketAddr::new(*vip, face.port.port), key, face.weighted))
-            })
-            .collect()
+            let of = |face: Face, vip: &IpAddr| {
+                cluster::vip(SocketAddr::new(*vip, face.port.port), key, face.port.app, face.weighted)
+            };
+            faces().flat_map(|face| vips.iter().map(move |vip| of(face, vip))).collect()
         }
     }
 }
@@ -252,7 +255,7 @@ fn loads(client: &ClientClass, dialect: Dialect, key: &ServiceKey, world: &World
 }
 
 /// VIPs in this member under which a merged service is reached.
-fn federated_vips(member: &ClusterId, key: &ServiceKey, world: &World) -> Vec<std::net::IpAddr> {
+fn federated_vips(member: &ClusterId, key: &ServiceKey, world: &World) -> Vec<IpAddr> {
     let known = world.vips(member, key).filter(|(known, _)| known.federated && world.services.contains_key(key));
     known.map(|(_, ips)| ips).unwrap_or_default()
 }

@@ -435,6 +435,33 @@ fn on_demand_clients_follow_the_built_in_clusters_and_find_all_others_by_name() 
 }
 
 #[test]
+fn a_vip_that_moves_ends_with_its_new_owner_on_demand_too() {
+    let mut catalog = Catalog::new(Arc::new(Stats::default()));
+    catalog.apply(&two_members());
+    catalog.set_ready();
+    let view = catalog.open(&on_demand(), Arc::default()).expect("a class");
+    let owner = || {
+        let snapshot = view.snapshot().expect("a snapshot");
+        let load = snapshot.find(Cluster, "vip|10.12.0.7:80").expect("never nothing").load().cloned();
+        load.map_or_else(|| "nobody".to_owned(), |load| load.trim_end_matches(".svc.cluster.local").to_owned())
+    };
+    catalog.apply(&services(vec![web("shop/zz", &[]), web("shop/mm", &[]), web("shop/aa", &[])]));
+    let claim = |service: &str| vips("eu-1", service, &["10.12.0.7"], &[80], true);
+    let moves = [
+        (claim("shop/mm"), "outbound|80||mm.shop"),
+        (claim("shop/aa"), "outbound|80||aa.shop"),
+        (claim("shop/zz"), "outbound|80||aa.shop"),
+        (vips_gone("eu-1", "shop/aa"), "outbound|80||mm.shop"),
+        (vips_gone("eu-1", "shop/mm"), "outbound|80||zz.shop"),
+        (service_gone("shop/zz"), "nobody"),
+    ];
+    for (change, expected) in moves {
+        catalog.apply(&change);
+        assert_eq!(owner(), expected);
+    }
+}
+
+#[test]
 fn bytes_on_a_port_that_speaks_http_get_their_own_listener_on_demand_too() {
     let mut catalog = Catalog::new(Arc::new(Stats::default()));
     catalog.apply(&two_members());

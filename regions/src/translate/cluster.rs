@@ -14,9 +14,10 @@ use envoy_types::pb::envoy::config::core::v3 as core;
 use envoy_types::pb::envoy::extensions::upstreams::http::v3::HttpProtocolOptions;
 use envoy_types::pb::envoy::extensions::upstreams::http::v3::http_protocol_options::explicit_http_config::ProtocolConfig;
 use envoy_types::pb::envoy::extensions::upstreams::http::v3::http_protocol_options::{
-    ExplicitHttpConfig, UpstreamProtocolOptions,
+    ExplicitHttpConfig, UpstreamProtocolOptions, UseDownstreamHttpConfig,
 };
 use envoy_types::pb::envoy::r#type::v3::Percent;
+use envoy_types::pb::google::protobuf::Any;
 use federation::model::{AppProtocol, ServiceKey};
 
 use super::names;
@@ -43,33 +44,48 @@ const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptio
 /// The cluster of one TCP-transport port. `weighted`: its load assignment's locality weights are meant to steer traffic.
 pub fn federated(service: &ServiceKey, port: u16, app: AppProtocol, weighted: bool) -> Resource {
     let name = names::outbound(port, service);
-    eds(name.clone(), &name, app, weighted)
+    encode(pb::Cluster { name: name.clone(), ..eds(String::new(), app, weighted) }).followed_by(&name)
 }
 
-/// A cluster that is asked for by where a connection was going. Its load assignment is that of the service.
-pub fn vip(at: SocketAddr, service: &ServiceKey, weighted: bool) -> Resource {
-    eds(names::vip_cluster(at), &names::outbound(at.port(), service), AppProtocol::Tcp, weighted)
+/// A cluster that is asked for by where a connection or request was going. Its load assignment and the name it is
+/// counted under are those of the service.
+pub fn vip(at: SocketAddr, service: &ServiceKey, app: AppProtocol, weighted: bool) -> Resource {
+    let load = names::outbound(at.port(), service);
+    let cluster =
+        pb::Cluster { name: names::vip_cluster(at), alt_stat_name: load.clone(), ..eds(load.clone(), app, weighted) };
+    encode(cluster).followed_by(&load)
 }
 
-/// What an on-demand client is told of a cluster that is not there (yet). Bytes to a VIP that is nobody's business here
-/// go where they wanted to go; anything else ends at once, in a cluster without hosts.
+/// What an on-demand client is told of a cluster that is not there (yet). What goes to a VIP that is nobody's business
+/// here goes where it wanted to go; anything else ends at once, in a cluster without hosts.
 pub fn stand_in(name: &str) -> Resource {
     let cluster = match names::parse_vip_cluster(name) {
-        Some(_) => pb::Cluster { name: name.to_owned(), ..passthrough() },
+        Some(_) => pb::Cluster {
+            name: name.to_owned(),
+            typed_extension_protocol_options: http_options(HttpProtocolOptions {
+                upstream_protocol_options: Some(UpstreamProtocolOptions::UseDownstreamProtocolConfig(as_downstream())),
+                ..HttpProtocolOptions::default()
+            }),
+            ..passthrough()
+        },
         None => pb::Cluster { name: name.to_owned(), ..black_hole() },
     };
-    Resource::encode(ResourceType::Cluster, name, &cluster)
+    encode(cluster)
 }
 
-fn eds(name: String, load: &str, app: AppProtocol, weighted: bool) -> Resource {
-    let cluster = pb::Cluster {
-        name: name.clone(),
+fn encode(cluster: pb::Cluster) -> Resource {
+    Resource::encode(ResourceType::Cluster, &cluster.name, &cluster)
+}
+
+/// `load`: the name of its load assignment, empty if it is that of the cluster.
+fn eds(load: String, app: AppProtocol, weighted: bool) -> pb::Cluster {
+    pb::Cluster {
         cluster_discovery_type: Some(ClusterDiscoveryType::Type(DiscoveryType::Eds.into())),
         eds_cluster_config: Some(EdsClusterConfig {
             eds_config: ads_within(LOAD_TIMEOUT),
             // Two clusters of one name would stall each other; ours share one only where one service has two VIPs, and
             // every cluster that is sent is followed by its load assignment.
-            service_name: if name == load { String::new() } else { load.to_owned() },
+            service_name: load,
         }),
         connect_timeout: duration(CONNECT_TIMEOUT),
         // Not LEAST_REQUEST: a backend that refuses at once always has the fewest requests and would attract the most.
@@ -84,16 +100,15 @@ fn eds(name: String, load: &str, app: AppProtocol, weighted: bool) -> Resource {
             ..CommonLbConfig::default()
         }),
         circuit_breakers: no_limits(),
-        typed_extension_protocol_options: http_options(app),
+        typed_extension_protocol_options: spoken_options(app),
         upstream_connection_options: keepalive(),
         ..pb::Cluster::default()
-    };
-    Resource::encode(ResourceType::Cluster, &name, &cluster).followed_by(load)
+    }
 }
 
 /// The clusters that every client has: one that goes where the client wanted to go, and one that goes nowhere.
 pub fn built_in() -> [Resource; 2] {
-    [passthrough(), black_hole()].map(|cluster| Resource::encode(ResourceType::Cluster, &cluster.name, &cluster))
+    [passthrough(), black_hole()].map(encode)
 }
 
 fn passthrough() -> pb::Cluster {
@@ -140,20 +155,31 @@ fn keepalive() -> Option<pb::UpstreamConnectionOptions> {
     })
 }
 
-/// One entry at most, so that the map encodes deterministically.
-fn http_options(app: AppProtocol) -> HashMap<String, envoy_types::pb::google::protobuf::Any> {
+/// How a service's hosts are spoken to, whatever the client speaks.
+fn spoken_options(app: AppProtocol) -> HashMap<String, Any> {
     let protocol = match app {
         AppProtocol::Http => ProtocolConfig::HttpProtocolOptions(core::Http1ProtocolOptions::default()),
         AppProtocol::Http2 => ProtocolConfig::Http2ProtocolOptions(core::Http2ProtocolOptions::default()),
         AppProtocol::Tcp => return HashMap::new(),
     };
-    let options = HttpProtocolOptions {
-        upstream_protocol_options: Some(UpstreamProtocolOptions::ExplicitHttpConfig(ExplicitHttpConfig {
-            protocol_config: Some(protocol),
-        })),
+    let explicit = ExplicitHttpConfig { protocol_config: Some(protocol) };
+    http_options(HttpProtocolOptions {
+        upstream_protocol_options: Some(UpstreamProtocolOptions::ExplicitHttpConfig(explicit)),
         // Here and not in routes (Envoy 1.37 and newer): a proxy holds one cluster of a service, and several routes to it.
         retry_policy: Some(super::retry::policy()),
         ..HttpProtocolOptions::default()
-    };
+    })
+}
+
+fn as_downstream() -> UseDownstreamHttpConfig {
+    UseDownstreamHttpConfig {
+        http_protocol_options: Some(core::Http1ProtocolOptions::default()),
+        http2_protocol_options: Some(core::Http2ProtocolOptions::default()),
+        ..UseDownstreamHttpConfig::default()
+    }
+}
+
+/// One entry, so that the map encodes deterministically.
+fn http_options(options: HttpProtocolOptions) -> HashMap<String, Any> {
     HashMap::from([(HTTP_OPTIONS.to_owned(), any(&options))])
 }

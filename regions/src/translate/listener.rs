@@ -1,5 +1,5 @@
-//! Listeners. They know ports, prefixes and VIPs, never endpoints, so that churn among pods leaves them alone; an HTTP
-//! service more on a port that is in use already changes scopes only.
+//! Listeners. They know ports, prefixes and VIPs, never endpoints, so that churn among pods leaves them alone; a service
+//! more on a port that is in use already changes scopes at most, and nothing where clusters are fetched on demand.
 //!
 //! An intercepted connection reaches `virtualOutbound`, which hands it to the listener of its original destination:
 //! the exact one (`<vip>_<port>`), else that of the port (`0.0.0.0_<port>`), else it passes through.
@@ -18,6 +18,7 @@ use envoy_types::pb::envoy::extensions::filters::network::http_connection_manage
 use envoy_types::pb::envoy::extensions::filters::network::set_filter_state::v3 as set_state;
 use envoy_types::pb::envoy::extensions::filters::network::tcp_proxy::v3 as tcp;
 use envoy_types::pb::envoy::extensions::http::early_header_mutation::header_mutation::v3::HeaderMutation;
+use hcm::http_connection_manager::RouteSpecifier;
 use hcm::scoped_routes::scope_key_builder::FragmentBuilder;
 use hcm::scoped_routes::scope_key_builder::fragment_builder::header_value_extractor::ExtractType;
 use hcm::scoped_routes::scope_key_builder::fragment_builder::{HeaderValueExtractor, Type};
@@ -25,7 +26,7 @@ use hcm::scoped_routes::{ConfigSpecifier, ScopeKeyBuilder};
 use ipnet::IpNet;
 
 use super::proto::{address, ads, any, bool_value, cidr, duration, extension, no_timeout, u32_value};
-use super::{EGRESS_PORT, INTERCEPT_PORT, VIP_HEADER, names};
+use super::{EGRESS_PORT, INTERCEPT_PORT, VIP_HEADER, names, route};
 use crate::resource::{Resource, ResourceType};
 
 /// Hosts that a TCP connection may try in turn before it is given up: the failover of what cannot be retried later.
@@ -34,6 +35,8 @@ const TCP_CONNECT_ATTEMPTS: u32 = 4;
 /// How long a request or connection waits for a cluster it is the first to need. Usually it takes 2–3 ms.
 const ON_DEMAND_TIMEOUT: Duration = Duration::from_secs(3);
 const TCP_PROXY: &str = "envoy.filters.network.tcp_proxy";
+/// What connections to VIPs are counted under.
+const VIP: &str = "vip";
 
 /// `virtualOutbound`: where interception sends everything.
 pub fn virtual_outbound(listen: IpAddr, prefixes: &[IpNet]) -> Resource {
@@ -60,9 +63,16 @@ pub fn virtual_outbound(listen: IpAddr, prefixes: &[IpNet]) -> Resource {
 }
 
 /// `0.0.0.0_<port>` or `[::]_<port>`: HTTP to any VIP of the member on this port. What goes elsewhere passes untouched.
+/// Which cluster it is, a scope says or, on demand, the VIP itself.
 pub fn http_port(port: u16, v6: bool, prefixes: &[IpNet], on_demand: bool) -> Resource {
-    let mut manager = http_manager("vip", vec![header(VIP_HEADER, "", 0)], on_demand);
-    manager.early_header_mutation_extensions = vec![note_vip()];
+    let mut manager = if on_demand {
+        let table = RouteSpecifier::RouteConfig(route::vip_table());
+        hcm::HttpConnectionManager { http_filters: vec![fetch_cluster(), router()], ..http_manager(VIP, table) }
+    } else {
+        http_manager(VIP, scoped(VIP, vec![header(VIP_HEADER, "", 0)]))
+    };
+    let noted = if on_demand { names::vip_cluster_format() } else { names::ORIGINAL_DESTINATION.to_owned() };
+    manager.early_header_mutation_extensions = vec![note_vip(noted)];
     any_vip(port, v6, prefixes, "http", vec![http_filter(&manager)])
 }
 
@@ -103,14 +113,16 @@ pub fn tcp_vip_on_demand(vip: SocketAddr) -> Resource {
 /// Where to is found by scope or, with `vhds`, asked for when it is needed.
 pub fn egress(listen: IpAddr, on_demand: bool, vhds: bool) -> Resource {
     let mut listener = named(names::EGRESS.to_owned(), SocketAddr::new(listen, EGRESS_PORT));
-    let key = vec![header(":authority", ".", 0), header(":authority", ".", 1)];
-    let mut manager = http_manager(names::EGRESS, key, on_demand);
-    if vhds {
-        let table = hcm::Rds { route_config_name: names::EGRESS.to_owned(), config_source: ads() };
-        manager.route_specifier = Some(hcm::http_connection_manager::RouteSpecifier::Rds(table));
-        if !on_demand {
-            manager.http_filters.insert(0, fetch(OnDemand::default()));
-        }
+    let routes = if vhds {
+        RouteSpecifier::Rds(hcm::Rds { route_config_name: names::EGRESS.to_owned(), config_source: ads() })
+    } else {
+        scoped(names::EGRESS, vec![header(":authority", ".", 0), header(":authority", ".", 1)])
+    };
+    let mut manager = http_manager(names::EGRESS, routes);
+    if on_demand {
+        manager.http_filters.insert(0, fetch_cluster());
+    } else if vhds {
+        manager.http_filters.insert(0, fetch(OnDemand::default()));
     }
     manager.strip_trailing_host_dot = true;
     listener.filter_chains = vec![chain("http", None, http_filter(&manager))];
@@ -157,7 +169,7 @@ fn tcp_proxy(cluster: &str) -> pb::Filter {
 /// Which cluster it is, [`choose_vip_cluster`] has decided.
 fn on_demand_tcp_proxy() -> pb::Filter {
     let proxy = tcp::TcpProxy {
-        stat_prefix: "vip".to_owned(),
+        stat_prefix: VIP.to_owned(),
         on_demand: Some(tcp::tcp_proxy::OnDemand {
             odcds_config: ads(),
             timeout: duration(ON_DEMAND_TIMEOUT),
@@ -207,9 +219,24 @@ fn filter(name: &str, config: envoy_types::pb::google::protobuf::Any) -> pb::Fil
     pb::Filter { name: name.to_owned(), config_type: Some(pb::filter::ConfigType::TypedConfig(config)) }
 }
 
-fn http_manager(name: &str, key: Vec<FragmentBuilder>, on_demand: bool) -> hcm::HttpConnectionManager {
-    use hcm::http_connection_manager::{CodecType, RouteSpecifier, ServerHeaderTransformation, UpgradeConfig};
-    let scopes = hcm::ScopedRoutes {
+fn http_manager(name: &str, routes: RouteSpecifier) -> hcm::HttpConnectionManager {
+    use hcm::http_connection_manager::{CodecType, ServerHeaderTransformation, UpgradeConfig};
+    hcm::HttpConnectionManager {
+        codec_type: CodecType::Auto.into(),
+        stat_prefix: name.to_owned(),
+        route_specifier: Some(routes),
+        http_filters: vec![router()],
+        // The application's own `Server` header, and streams that may be silent for as long as they like.
+        server_header_transformation: ServerHeaderTransformation::PassThrough.into(),
+        stream_idle_timeout: no_timeout(),
+        upgrade_configs: vec![UpgradeConfig { upgrade_type: "websocket".to_owned(), ..UpgradeConfig::default() }],
+        ..hcm::HttpConnectionManager::default()
+    }
+}
+
+/// Routes by scopes that the control plane tells one by one.
+fn scoped(name: &str, key: Vec<FragmentBuilder>) -> RouteSpecifier {
+    RouteSpecifier::ScopedRoutes(hcm::ScopedRoutes {
         name: name.to_owned(),
         scope_key_builder: Some(ScopeKeyBuilder { fragments: key }),
         rds_config_source: ads(),
@@ -217,22 +244,11 @@ fn http_manager(name: &str, key: Vec<FragmentBuilder>, on_demand: bool) -> hcm::
             scoped_rds_config_source: ads(),
             ..hcm::ScopedRds::default()
         })),
-    };
-    hcm::HttpConnectionManager {
-        codec_type: CodecType::Auto.into(),
-        stat_prefix: name.to_owned(),
-        route_specifier: Some(RouteSpecifier::ScopedRoutes(scopes)),
-        http_filters: on_demand
-            .then(fetch_cluster)
-            .into_iter()
-            .chain([http("envoy.filters.http.router", any(&Router::default()))])
-            .collect(),
-        // The application's own `Server` header, and streams that may be silent for as long as they like.
-        server_header_transformation: ServerHeaderTransformation::PassThrough.into(),
-        stream_idle_timeout: no_timeout(),
-        upgrade_configs: vec![UpgradeConfig { upgrade_type: "websocket".to_owned(), ..UpgradeConfig::default() }],
-        ..hcm::HttpConnectionManager::default()
-    }
+    })
+}
+
+fn router() -> hcm::HttpFilter {
+    http("envoy.filters.http.router", any(&Router::default()))
 }
 
 /// Holds a request back until the cluster of its route was fetched.
@@ -266,15 +282,11 @@ fn header(name: &str, separator: &str, index: u32) -> FragmentBuilder {
     }
 }
 
-/// Writes the original destination into a header before the scope is looked up. What a client sent there is replaced.
-fn note_vip() -> core::TypedExtensionConfig {
+/// Writes the original destination into a header before the route is looked up. What a client sent there is replaced.
+fn note_vip(format: String) -> core::TypedExtensionConfig {
     use core::header_value_option::HeaderAppendAction;
     let set = core::HeaderValueOption {
-        header: Some(core::HeaderValue {
-            key: VIP_HEADER.to_owned(),
-            value: "%DOWNSTREAM_LOCAL_ADDRESS%".to_owned(),
-            ..core::HeaderValue::default()
-        }),
+        header: Some(core::HeaderValue { key: VIP_HEADER.to_owned(), value: format, ..core::HeaderValue::default() }),
         append_action: HeaderAppendAction::OverwriteIfExistsOrAdd.into(),
         ..core::HeaderValueOption::default()
     };

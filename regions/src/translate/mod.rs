@@ -19,7 +19,7 @@ pub const INTERCEPT_PORT: u16 = 15_001;
 /// The plain HTTP port for clients that are not intercepted.
 pub const EGRESS_PORT: u16 = 15_080;
 
-/// Carries the original destination from the listener to the scope of its route table, and never further: every route
+/// Carries the original destination from the listener to the scope or cluster it decides, and never further: every route
 /// removes it. The name is ours, because an application's own `x-vip` must survive the trip.
 pub const VIP_HEADER: &str = "x-isthmus-vip";
 

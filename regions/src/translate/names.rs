@@ -9,6 +9,8 @@ pub const PASSTHROUGH: &str = "PassthroughCluster";
 /// Answers nothing.
 pub const BLACK_HOLE: &str = "BlackHoleCluster";
 const VIP_CLUSTER: &str = "vip|";
+/// Where an intercepted connection was going, for Envoy to fill in.
+pub const ORIGINAL_DESTINATION: &str = "%DOWNSTREAM_LOCAL_ADDRESS%";
 /// The listener that intercepted connections reach first.
 pub const VIRTUAL_OUTBOUND: &str = "virtualOutbound";
 /// The plain HTTP listener.
@@ -40,7 +42,7 @@ pub fn vip_cluster(at: SocketAddr) -> String {
 
 /// The same, for Envoy to fill in.
 pub fn vip_cluster_format() -> String {
-    format!("{VIP_CLUSTER}%DOWNSTREAM_LOCAL_ADDRESS%")
+    format!("{VIP_CLUSTER}{ORIGINAL_DESTINATION}")
 }
 
 /// Where a connection was going that needs this cluster.

@@ -34,6 +34,19 @@ pub fn vip_scope(service: &ServiceKey, port: u16, index: usize, vip: IpAddr) -> 
     scope(names::vip_scope(port, service, index, vip), vec![key], table)
 }
 
+/// The one table of an HTTP port whose clusters are fetched when they are used: each request's is named by
+/// [`VIP_HEADER`], whatever its `Host` says.
+pub(super) fn vip_table() -> pb::RouteConfiguration {
+    let route = to(pb::route_action::ClusterSpecifier::ClusterHeader(VIP_HEADER.to_owned()));
+    let host = pb::VirtualHost {
+        name: "any".to_owned(),
+        domains: vec!["*".to_owned()],
+        routes: vec![route],
+        ..pb::VirtualHost::default()
+    };
+    table_of("vip".to_owned(), vec![host])
+}
+
 /// The scopes of one service on the plain HTTP port. A scope is found by the first two labels of `Host`, its virtual
 /// hosts by the whole of it.
 ///
@@ -98,18 +111,23 @@ pub(super) fn table_of(name: String, virtual_hosts: Vec<pb::VirtualHost>) -> pb:
 
 pub(super) fn virtual_host(service: &ServiceKey, port: u16, domains: Vec<String>) -> pb::VirtualHost {
     let cluster = names::outbound(port, service);
-    let route = pb::Route {
+    let route = to(pb::route_action::ClusterSpecifier::Cluster(cluster.clone()));
+    pb::VirtualHost { name: cluster, domains, routes: vec![route], ..pb::VirtualHost::default() }
+}
+
+/// Every path to one cluster.
+fn to(cluster: pb::route_action::ClusterSpecifier) -> pb::Route {
+    pb::Route {
         r#match: Some(pb::RouteMatch {
             path_specifier: Some(pb::route_match::PathSpecifier::Prefix("/".to_owned())),
             ..pb::RouteMatch::default()
         }),
         action: Some(pb::route::Action::Route(pb::RouteAction {
-            cluster_specifier: Some(pb::route_action::ClusterSpecifier::Cluster(cluster.clone())),
+            cluster_specifier: Some(cluster),
             // How long an answer may take is the client's business; Envoy's 15 s would cut streams and slow queries.
             timeout: no_timeout(),
             ..pb::RouteAction::default()
         })),
         ..pb::Route::default()
-    };
-    pb::VirtualHost { name: cluster, domains, routes: vec![route], ..pb::VirtualHost::default() }
+    }
 }

@@ -8,6 +8,7 @@ use envoy_types::pb::envoy::config::core::v3::HealthStatus;
 use envoy_types::pb::envoy::config::endpoint::v3 as e;
 use envoy_types::pb::envoy::config::listener::v3 as l;
 use envoy_types::pb::envoy::config::route::v3 as r;
+use envoy_types::pb::envoy::extensions::filters::network::http_connection_manager::v3 as h;
 use envoy_types::pb::google::protobuf::Any;
 use federation::Topology;
 use federation::model::AppProtocol::{self, Http, Http2, Tcp};
@@ -220,6 +221,53 @@ fn listeners_match_prefixes_of_their_own_family() {
     assert_eq!(both.additional_addresses.len(), 1);
     let one: l::Listener = read(&listener::virtual_outbound([127, 0, 0, 9].into(), &prefixes));
     assert_eq!(one.additional_addresses.len(), 0, "a proxy that listens to one address listens to no other");
+}
+
+/// The HTTP connection manager that VIPs of this port reach.
+fn vip_manager(on_demand: bool) -> h::HttpConnectionManager {
+    let listener: l::Listener =
+        read(&listener::http_port(80, false, &["10.12.0.0/20".parse().expect("a prefix")], on_demand));
+    let filter = listener.filter_chains.into_iter().flat_map(|chain| chain.filters).next();
+    let Some(l::filter::ConfigType::TypedConfig(config)) = filter.and_then(|filter| filter.config_type) else {
+        panic!("a filter with a configuration")
+    };
+    h::HttpConnectionManager::decode(&*config.value).expect("a manager")
+}
+
+#[test]
+fn a_vip_decides_by_scope_or_names_its_cluster_itself() {
+    use h::http_connection_manager::RouteSpecifier;
+    let noted = |manager: &h::HttpConnectionManager| {
+        let mutations = manager.early_header_mutation_extensions.iter().filter_map(|e| e.typed_config.as_ref());
+        mutations.map(|any| String::from_utf8_lossy(&any.value).into_owned()).collect::<String>()
+    };
+    let eager = vip_manager(false);
+    assert!(matches!(eager.route_specifier, Some(RouteSpecifier::ScopedRoutes(_))));
+    assert!(!noted(&eager).contains("vip|"));
+
+    let on_demand = vip_manager(true);
+    assert!(noted(&on_demand).contains("vip|%DOWNSTREAM_LOCAL_ADDRESS%"));
+    let filters: Vec<&str> = on_demand.http_filters.iter().map(|filter| &*filter.name).collect();
+    assert_eq!(filters, ["envoy.filters.http.on_demand", "envoy.filters.http.router"]);
+    let Some(RouteSpecifier::RouteConfig(table)) = on_demand.route_specifier else { panic!("a table of its own") };
+    assert_eq!(table.request_headers_to_remove, [VIP_HEADER], "it goes no further");
+    let routes: Vec<_> = table.virtual_hosts.into_iter().flat_map(|host| host.routes).collect();
+    let [r::Route { action: Some(r::route::Action::Route(action)), .. }] = &*routes else { panic!("one route") };
+    let header = r::route_action::ClusterSpecifier::ClusterHeader(VIP_HEADER.to_owned());
+    assert_eq!(action.cluster_specifier, Some(header));
+    assert_eq!(action.timeout, Some(<_>::default()), "none");
+}
+
+#[test]
+fn what_is_asked_for_by_address_is_the_service() {
+    let at = "10.12.0.7:80".parse().expect("an address");
+    let vip: c::Cluster = read(&cluster::vip(at, &key("shop/web"), Http2, true));
+    let named = cluster_of(Http2, true);
+    assert_eq!(vip.name, "vip|10.12.0.7:80");
+    assert_eq!(vip.alt_stat_name, named.name, "counted under the name that people know");
+    assert_eq!(vip.eds_cluster_config.as_ref().map(|eds| &eds.service_name), Some(&named.name));
+    let (name, stats, eds) = (named.name.clone(), String::new(), named.eds_cluster_config.clone());
+    assert_eq!(c::Cluster { name, alt_stat_name: stats, eds_cluster_config: eds, ..vip }, named);
 }
 
 #[test]

@@ -1,13 +1,12 @@
 //! One client as a state machine without a socket: responses go in, requests come out, in the order and at the moments
 //! at which Envoy 1.40 makes them over ADS.
 //!
-//! Clusters first, all of them; then the load assignment of each; listeners once all clusters have theirs; scopes once
-//! there are listeners; and, for a client that fetches clusters on demand, those then. Every response is acknowledged
-//! at once.
+//! Clusters first, all of them; then the load assignment of each; listeners once all clusters have theirs; and once there
+//! are listeners, scopes or, for a client that fetches clusters on demand, those. Every response is acknowledged at once.
 
 mod collections;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -36,8 +35,10 @@ pub struct Peer {
     /// Fetched on demand; none for a client that follows all clusters.
     wanted: Vec<String>,
     held: [Held; TYPES],
-    /// Clusters that want a load assignment, each with the version 1.
+    /// Load assignments that clusters want, each with the version 1.
     eds: Held,
+    /// Those of clusters that are not called like them.
+    loads: BTreeMap<u32, u32>,
     /// Those of them that have none yet.
     missing: usize,
     collections: Collections,
@@ -79,6 +80,7 @@ impl Peer {
             wanted,
             held: Default::default(),
             eds: Held::default(),
+            loads: BTreeMap::new(),
             missing: 0,
             collections: Collections::default(),
             stream: Stream::default(),
@@ -109,7 +111,8 @@ impl Peer {
 
     /// Whether it was answered on this stream and has so many of each, or more.
     pub fn is_complete(&self, expected: &Counts) -> bool {
-        let answered = [Cluster, Listener, Scope].iter().all(|t| *t.pick(&self.stream.answered));
+        let types = if self.is_on_demand() { &[Cluster, Listener][..] } else { &[Cluster, Listener, Scope] };
+        let answered = types.iter().all(|t| *t.pick(&self.stream.answered));
         let counts = self.counts();
         answered && self.missing == 0 && ResourceType::ALL.iter().all(|t| counts.of(*t) >= expected.of(*t))
     }
@@ -127,9 +130,15 @@ impl Peer {
                 self.ask(Endpoint, false, &mut out);
             }
             self.ask(Listener, false, &mut out);
-            self.ask(Scope, false, &mut out);
+            if !self.is_on_demand() {
+                self.ask(Scope, false, &mut out);
+            }
         }
         out
+    }
+
+    fn is_on_demand(&self) -> bool {
+        !self.wanted.is_empty()
     }
 
     /// Takes in one response, and returns what is to be said now.
@@ -171,9 +180,16 @@ impl Peer {
                 changed.ids.push(*id);
             }
             match resource_type {
-                Cluster if scan::is_eds(found.body)? => self.cluster_wants(*id, &mut changed),
-                // A cluster that was dynamic and is not any more.
-                Cluster => self.cluster_gone(*id, &mut changed),
+                Cluster => match scan::load_of(found)? {
+                    Some(load) if load == found.name => self.cluster_wants(*id, &mut changed),
+                    Some(load) => {
+                        let load = self.common.names.id(load);
+                        self.loads.insert(*id, load);
+                        self.cluster_wants(load, &mut changed);
+                    }
+                    // A cluster that was dynamic and is not any more.
+                    None => self.cluster_gone(*id, &mut changed),
+                },
                 Assignment => {
                     self.missing -= usize::from(old.is_none() && self.eds.contains(*id));
                     self.follow(*id, scan::collections(found.body)?, &mut changed);
@@ -205,21 +221,22 @@ impl Peer {
         self.variant == Variant::Sotw && resource_type.allows_wildcard()
     }
 
-    fn cluster_wants(&mut self, id: u32, changed: &mut Changed) {
-        if self.eds.put(id, 1).is_none() {
-            self.missing += usize::from(!self.of(Assignment).contains(id));
-            changed.subscribe.push(id);
+    fn cluster_wants(&mut self, load: u32, changed: &mut Changed) {
+        if self.eds.put(load, 1).is_none() {
+            self.missing += usize::from(!self.of(Assignment).contains(load));
+            changed.subscribe.push(load);
         }
     }
 
     fn cluster_gone(&mut self, id: u32, changed: &mut Changed) {
-        if self.eds.remove(id).is_some() {
+        let load = self.loads.remove(&id).unwrap_or(id);
+        if self.eds.remove(load).is_some() {
             // Envoy forgets a load assignment with its cluster.
-            if self.of_mut(Assignment).remove(id).is_none() {
+            if self.of_mut(Assignment).remove(load).is_none() {
                 self.missing -= 1;
             }
-            self.follow(id, BTreeSet::new(), changed);
-            changed.unsubscribe.push(id);
+            self.follow(load, BTreeSet::new(), changed);
+            changed.unsubscribe.push(load);
         }
     }
 
@@ -276,10 +293,14 @@ impl Peer {
         if ready && !*Listener.pick(&self.stream.asked) {
             self.ask(Listener, false, out);
         }
-        if *Listener.pick(&self.stream.answered) && !*Scope.pick(&self.stream.asked) {
-            self.ask(Scope, false, out);
+        if !*Listener.pick(&self.stream.answered) {
+            return;
         }
-        if *Scope.pick(&self.stream.answered) && !self.stream.asked_on_demand && !self.wanted.is_empty() {
+        if !self.is_on_demand() {
+            if !*Scope.pick(&self.stream.asked) {
+                self.ask(Scope, false, out);
+            }
+        } else if !self.stream.asked_on_demand {
             self.stream.asked_on_demand = true;
             let names: Vec<&str> = self.wanted.iter().map(String::as_str).collect();
             out.push(Request { names: &names, ..Request::default() }.encode(self.variant, Cluster));
@@ -301,7 +322,7 @@ impl Peer {
         let texts_of = self.common.names.names(ids.into_iter());
         let known: Vec<(&str, u64)> = texts_of.iter().map(|name| &**name).zip(versions).collect();
         let eds = self.common.names.names(self.eds.iter().map(|(id, _)| id));
-        let back = first && !known.is_empty() && !self.wanted.is_empty();
+        let back = first && !known.is_empty() && self.is_on_demand();
         // Envoy comes back with everything that it ever asked for on demand.
         let on_demand = std::iter::once("*").chain(self.wanted.iter().map(String::as_str));
         let names: Vec<&str> = match resource_type {

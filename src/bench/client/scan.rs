@@ -70,16 +70,25 @@ impl<'a> Response<'a> {
     }
 }
 
-/// Whether a Cluster wants a load assignment: `type: EDS`.
-pub fn is_eds(cluster: &[u8]) -> Result<bool, ScanError> {
+/// The load assignment that a Cluster wants, if it wants one (`type: EDS`): its `service_name`, or one of its own name.
+pub fn load_of<'a>(cluster: &Found<'a>) -> Result<Option<&'a str>, ScanError> {
     const TYPE: u32 = 2;
     const EDS: u64 = 3;
-    for field in Fields(cluster) {
-        if let (TYPE, Value::Number(kind)) = field? {
-            return Ok(kind == EDS);
+    const EDS_CONFIG: u32 = 3;
+    const SERVICE_NAME: u32 = 2;
+    let (mut is_eds, mut load) = (false, cluster.name);
+    for field in Fields(cluster.body) {
+        match field? {
+            (TYPE, Value::Number(kind)) => is_eds = kind == EDS,
+            (EDS_CONFIG, Value::Bytes(config)) => {
+                if let Some(name) = bytes_of(config, SERVICE_NAME).last() {
+                    load = text(name?)?;
+                }
+            }
+            _ => {}
         }
     }
-    Ok(false)
+    Ok(is_eds.then_some(load))
 }
 
 /// The collections in which a ClusterLoadAssignment says its endpoints are (LEDS); none if it holds them itself.

@@ -1,5 +1,5 @@
-//! One service is added, each client has to have its endpoints (or, with clusters on demand, to know the way to it), and
-//! is removed again.
+//! One service is added, each client has to have its endpoints, and is removed again. With clusters on demand nobody is
+//! told of a service before it is called, and what is shown is what that costs.
 
 use regions::resource::ResourceType;
 
@@ -16,32 +16,36 @@ const ROUNDS: usize = 5;
 pub async fn play(stage: &mut Stage<'_>) -> Result<Outcome, BenchError> {
     stage.crowd().await?;
     let clients = stage.plan.clients;
-    // What tells that it came, and that it went.
-    let subjects = |stage: &Stage<'_>, service| match stage.plan.subscribe {
-        Subscribe::All => (stage.endpoint(service, 0), stage.service(ResourceType::Cluster, service)),
-        Subscribe::OnDemand(_) => {
-            let scope = stage.service(ResourceType::Scope, service);
-            (scope, scope)
-        }
-    };
+    let is_told = stage.plan.subscribe == Subscribe::All;
     let (mut last, mut gone, mut cpu, mut bytes, mut messages) = (Vec::new(), Vec::new(), Vec::new(), 0, 0);
     for _ in 0..ROUNDS {
         let service = stage.newcomer()?;
-        let (came, went) = subjects(stage, service);
+        let (add, remove) = (Command::Add { service }, Command::Remove { service });
         let meter = stage.meter().await?;
-        last.push(stage.change(Command::Add { service }, came, clients).await?.1);
+        if is_told {
+            last.push(stage.change(add, stage.endpoint(service, 0), clients).await?.1);
+        } else {
+            stage.plane.tell(add).await?;
+        }
         let used = stage.used(&meter).await?;
         cpu.push(used.server_cpu);
         bytes += used.bytes;
         messages += used.messages;
-        gone.push(stage.change(Command::Remove { service }, went, clients).await?.1);
+        if is_told {
+            let cluster = stage.service(ResourceType::Cluster, service);
+            gone.push(stage.change(remove, cluster, clients).await?.1);
+        } else {
+            stage.plane.tell(remove).await?;
+        }
         stage.give_back(service);
     }
     let mut outcome = Outcome::new("add");
     let figures = &mut outcome.figures;
     figures.count("rounds", "services added, one after another", ROUNDS as u64);
-    figures.spread("last", "added to last client that has it", &last.into_iter().collect::<Percentiles>());
-    figures.spread("removed", "removed to last client that dropped it", &gone.into_iter().collect::<Percentiles>());
+    if is_told {
+        figures.spread("last", "added to last client that has it", &last.into_iter().collect::<Percentiles>());
+        figures.spread("removed", "removed to last client that dropped it", &gone.into_iter().collect::<Percentiles>());
+    }
     figures.time("server_cpu_per_add", "server CPU per addition, ACKs included", each(cpu.iter().sum(), ROUNDS));
     figures.bytes("per_client_bytes", "received by each client per addition", each_of(bytes, ROUNDS * clients));
     let each = Value::Number(messages as f64 / (ROUNDS * clients) as f64);

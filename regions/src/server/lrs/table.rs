@@ -1,6 +1,7 @@
 //! The last report of each connected node about each cluster.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -30,7 +31,8 @@ struct Reported {
     report: LoadReport,
 }
 
-/// What a node said of each cluster when it last mentioned it, by name.
+/// What a node said of each cluster when it last mentioned it, by the name of its load assignment, which people know
+/// (`outbound|80||…`), where the cluster is called otherwise (`vip|10.0.0.7:80`).
 pub type LoadReport = BTreeMap<Arc<str>, ClusterLoad>;
 
 /// Requests to one cluster, in sums over one interval.
@@ -95,8 +97,16 @@ impl Row {
         if report.len() + request.cluster_stats.len() > MAX_CLUSTERS {
             report.retain(|_, load| at.duration_since(load.at).is_ok_and(|age| age < FORGOTTEN_AFTER));
         }
+        // Several VIPs of one service are several clusters of one name.
+        let mut loads = LoadReport::new();
         for cluster in request.cluster_stats {
-            let (name, load) = (Arc::from(cut(&cluster.cluster_name, MAX_NAME_LEN)), load(cluster, at));
+            let (name, load) = (Arc::from(cut(name_of(&cluster), MAX_NAME_LEN)), load(cluster, at));
+            match loads.entry(name) {
+                Entry::Occupied(mut entry) => entry.get_mut().add(load),
+                Entry::Vacant(entry) => _ = entry.insert(load),
+            }
+        }
+        for (name, load) in loads {
             totals.dropped.add(load.dropped);
             totals.succeeded.add(sum(&load.localities, |locality| locality.succeeded));
             totals.failed.add(sum(&load.localities, |locality| locality.failed));
@@ -119,6 +129,38 @@ impl Drop for Row {
 
 fn sum(localities: &[LocalityLoad], of: fn(&LocalityLoad) -> u64) -> u64 {
     localities.iter().fold(0, |sum, locality| sum.saturating_add(of(locality)))
+}
+
+fn name_of(stats: &ClusterStats) -> &str {
+    if stats.cluster_service_name.is_empty() { &stats.cluster_name } else { &stats.cluster_service_name }
+}
+
+impl ClusterLoad {
+    fn add(&mut self, other: Self) {
+        self.interval = self.interval.max(other.interval);
+        self.dropped = self.dropped.saturating_add(other.dropped);
+        for other in other.localities {
+            if let Some(known) = self.localities.iter_mut().find(|known| known.is_same_place(&other)) {
+                known.add(&other);
+            } else if self.localities.len() < MAX_LOCALITIES {
+                self.localities.push(other);
+            }
+        }
+    }
+}
+
+impl LocalityLoad {
+    fn is_same_place(&self, other: &Self) -> bool {
+        let place = |load: &Self| (load.priority, load.region.clone(), load.zone.clone(), load.sub_zone.clone());
+        place(self) == place(other)
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.issued = self.issued.saturating_add(other.issued);
+        self.succeeded = self.succeeded.saturating_add(other.succeeded);
+        self.failed = self.failed.saturating_add(other.failed);
+        self.in_progress = self.in_progress.saturating_add(other.in_progress);
+    }
 }
 
 fn load(stats: ClusterStats, at: SystemTime) -> ClusterLoad {

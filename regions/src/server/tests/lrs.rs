@@ -69,6 +69,20 @@ async fn c47_the_last_report_on_each_cluster_is_kept_while_the_node_is_connected
 }
 
 #[tokio::test]
+async fn c47_clusters_named_by_address_are_reported_as_their_service() {
+    let server = Server::start(Effects::default()).await;
+    let mut talk = reports(&server).await;
+    let of_web =
+        |vip: &str, succeeded| ClusterStats { cluster_service_name: "web".to_owned(), ..load(vip, succeeded, 0) };
+    talk.say(report(vec![of_web("vip|10.0.0.7:80", 5), of_web("vip|[fd00::7]:80", 6), load("pay", 7, 0)])).await;
+    talk.response().await;
+    let found = server.loads.of("web-1");
+    assert_eq!(found.keys().map(|name| &**name).collect::<Vec<_>>(), ["pay", "web"]);
+    let [at] = &*found["web"].localities else { panic!("one locality, not {:?}", found["web"].localities) };
+    assert_eq!(at.succeeded, 11, "of both its addresses");
+}
+
+#[tokio::test]
 async fn c47_reports_of_nobody_are_refused_and_reports_are_bounded() {
     let server = Server::start(Effects::default()).await;
     for (bad, word) in [(None, "node"), (node(""), "node.id"), (node(&"x".repeat(300)), "300 bytes")] {

@@ -18,10 +18,8 @@ fn talk() -> Talk {
     let mut talk = Talk::of(Variant::Delta, on_demand(), catalog);
     assert_eq!(talk.delta(Cluster, &[], &[]), ["cds +hole +pass"], "the wildcard covers what every proxy has");
     talk.ack(Cluster);
-    for t in [Listener, Scope] {
-        talk.delta(t, &[], &[]);
-        talk.ack(t);
-    }
+    talk.delta(Listener, &[], &[]);
+    talk.ack(Listener);
     // The first cluster that is used opens the subscription to load assignments.
     assert_eq!(talk.delta(Cluster, &["b"], &[]), ["cds +b"]);
     talk.ack(Cluster);
@@ -73,18 +71,18 @@ fn c45_what_goes_is_replaced_and_never_removed() {
     let mut gone = service_gone("shop/a");
     gone.vips = vips_gone("eu-1", "shop/a").vips;
     let said = talk.world(&gone);
-    assert_eq!(said, ["lds -0.0.0.0_80", "srds -a"], "first what refers to it");
-    assert_eq!(talk.ack(Listener), NOTHING);
-    assert_eq!(talk.ack(Scope), ["eds -a", "cds +a"]);
+    assert_eq!(said, ["lds -0.0.0.0_80"], "first what refers to it");
+    assert_eq!(talk.ack(Listener), ["eds -a", "cds +a"]);
     assert!(stands_in(&talk, "a"));
 }
 
 #[test]
-fn a_service_more_is_a_scope_more_and_nothing_else() {
+fn a_service_that_is_not_used_costs_nothing() {
     let mut talk = talk();
     let mut effects = services(vec![web("shop/z", &["10.8.0.3:80"])]);
     effects.vips = vips("eu-1", "shop/z", &["10.12.0.9"], &[80], true).vips;
-    assert_eq!(talk.world(&effects), ["srds +z"]);
+    assert_eq!(talk.world(&effects), NOTHING);
+    assert_eq!(talk.delta(Scope, &[], &[]), ["srds"], "not even for who asks");
 }
 
 #[test]
@@ -101,6 +99,21 @@ fn c35_a_reconnect_names_everything_it_ever_asked_for() {
     let known = [("a", talk.version(Assignment, "a"))];
     let said = talk.delta_full(Assignment, &["a"], &[], &known, "", None);
     assert_eq!(said, ["eds +a"], "known, but its cluster is new to the client");
+}
+
+#[test]
+fn requests_ask_for_their_cluster_by_address() {
+    let mut talk = talk();
+    let (vip, load) = ("vip|10.12.0.1:80", "eds +a");
+    assert_eq!(talk.delta(Cluster, &[vip], &[]), [format!("cds +{vip}"), load.to_owned()]);
+    talk.ack(Cluster);
+    talk.ack(Assignment);
+    let unused = "vip|10.12.0.9:80";
+    assert_eq!(talk.delta(Cluster, &[unused], &[]), [format!("cds +{unused}")], "nobody's yet, so it passes through");
+    talk.ack(Cluster);
+    let mut effects = services(vec![web("shop/z", &["10.8.0.3:80"])]);
+    effects.vips = vips("eu-1", "shop/z", &["10.12.0.9"], &[80], true).vips;
+    assert_eq!(talk.world(&effects), [format!("cds +{unused}"), "eds +z".to_owned()], "and is there when it is born");
 }
 
 #[test]

@@ -1,5 +1,5 @@
 use envoy_types::pb::envoy::config::cluster::v3::Cluster as PbCluster;
-use envoy_types::pb::envoy::config::cluster::v3::cluster::{ClusterDiscoveryType, DiscoveryType};
+use envoy_types::pb::envoy::config::cluster::v3::cluster::{ClusterDiscoveryType, DiscoveryType, EdsClusterConfig};
 use envoy_types::pb::envoy::config::endpoint::v3::locality_lb_endpoints::LbConfig;
 use envoy_types::pb::envoy::config::endpoint::v3::{
     ClusterLoadAssignment, LedsClusterLocalityConfig, LocalityLbEndpoints,
@@ -16,14 +16,18 @@ fn peer(wanted: &[&str]) -> Peer {
     Peer::new(Variant::Delta, Arc::default(), Bytes::new(), wanted)
 }
 
-/// `name@version` each; clusters whose name begins with `eds` want a load assignment.
+/// `name@version` each; clusters whose name begins with `eds` want a load assignment, and `vip|a` wants that of `eds-a`.
 fn response(resource_type: ResourceType, resources: &[&str], removed: &[&str]) -> Vec<u8> {
     let resource = |text: &&str| {
         let (name, version) = text.split_once('@').expect("name@version");
-        let kind = if name.starts_with("eds") { DiscoveryType::Eds } else { DiscoveryType::Static };
+        let load = name.strip_prefix("vip|").map(|service| format!("eds-{service}"));
+        let is_eds = load.is_some() || name.starts_with("eds");
+        let kind = if is_eds { DiscoveryType::Eds } else { DiscoveryType::Static };
         let cluster = PbCluster {
             name: name.to_owned(),
             cluster_discovery_type: Some(ClusterDiscoveryType::Type(kind.into())),
+            eds_cluster_config: load
+                .map(|service_name| EdsClusterConfig { service_name, ..EdsClusterConfig::default() }),
             ..PbCluster::default()
         };
         let any = Any { type_url: resource_type.url().to_owned(), value: cluster.encode_to_vec() };
@@ -82,19 +86,35 @@ fn a_client_asks_in_the_order_in_which_envoy_does() {
 }
 
 #[test]
-fn clusters_on_demand_are_asked_for_once_there_are_routes_to_them() {
-    let mut peer = peer(&["eds-a"]);
+fn clusters_on_demand_are_asked_for_once_there_are_listeners() {
+    let mut peer = peer(&["vip|a"]);
     peer.open();
     assert_eq!(hear(&mut peer, Cluster, &["static@1"], &[]), ["cds n", "lds"]);
-    assert_eq!(hear(&mut peer, Listener, &["l@1"], &[]), ["lds n", "srds"]);
-    assert_eq!(hear(&mut peer, Scope, &["s@1"], &[]), ["srds n", "cds +eds-a"]);
-    assert_eq!(hear(&mut peer, Cluster, &["eds-a@1"], &[]), ["cds n", "eds +eds-a"]);
+    assert_eq!(hear(&mut peer, Listener, &["l@1"], &[]), ["lds n", "cds +vip|a"]);
+    assert_eq!(hear(&mut peer, Cluster, &["vip|a@1"], &[]), ["cds n", "eds +eds-a"]);
     assert_eq!(hear(&mut peer, Assignment, &["eds-a@1"], &[]), ["eds n"]);
-    assert!(peer.is_complete(&Counts([2, 1, 0, 1, 1, 0, 0])));
-    let back = ["cds +* +eds-a =eds-a =static", "eds +eds-a =eds-a", "lds =l", "srds =s"];
+    assert!(peer.is_complete(&Counts([2, 1, 0, 1, 0, 0, 0])));
+    let back = ["cds +* +vip|a =static =vip|a", "eds +eds-a =eds-a", "lds =l"];
     assert_eq!(shown(&peer.open()), back);
     assert!(!peer.is_complete(&Counts::default()), "not before it was answered");
     assert_eq!(hear(&mut peer, Cluster, &["static@1"], &[]), ["cds n"], "it has asked for all the rest already");
+    // It is nobody's any more: a cluster without a load assignment stands in.
+    assert_eq!(stood_in(&mut peer, "vip|a"), ["cds n", "eds -eds-a"]);
+    assert_eq!(peer.counts(), Counts([2, 0, 0, 1, 0, 0, 0]));
+}
+
+/// A static cluster of this name comes.
+fn stood_in(peer: &mut Peer, name: &str) -> Vec<String> {
+    let any = Any { type_url: Cluster.url().to_owned(), value: Vec::new() };
+    let resource =
+        Resource { name: name.to_owned(), version: "2".to_owned(), resource: Some(any), ..Resource::default() };
+    let response = DeltaDiscoveryResponse {
+        resources: vec![resource],
+        type_url: Cluster.url().to_owned(),
+        nonce: "n".to_owned(),
+        ..DeltaDiscoveryResponse::default()
+    };
+    shown(&peer.hear(&response.encode_to_vec(), 1).expect("a response"))
 }
 
 #[test]

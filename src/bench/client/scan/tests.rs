@@ -1,5 +1,5 @@
 use envoy_types::pb::envoy::config::cluster::v3::Cluster;
-use envoy_types::pb::envoy::config::cluster::v3::cluster::{ClusterDiscoveryType, DiscoveryType};
+use envoy_types::pb::envoy::config::cluster::v3::cluster::{ClusterDiscoveryType, DiscoveryType, EdsClusterConfig};
 use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryResponse, DiscoveryResponse, Resource};
 use envoy_types::pb::google::protobuf::Any;
 use proptest::prelude::*;
@@ -9,7 +9,9 @@ use super::*;
 
 fn cluster(name: &str, kind: DiscoveryType) -> Any {
     let cluster_discovery_type = Some(ClusterDiscoveryType::Type(kind.into()));
-    let message = Cluster { name: name.to_owned(), cluster_discovery_type, ..Cluster::default() };
+    let service_name = if name.starts_with("vip|") { "other".to_owned() } else { String::new() };
+    let eds_cluster_config = Some(EdsClusterConfig { service_name, ..EdsClusterConfig::default() });
+    let message = Cluster { name: name.to_owned(), cluster_discovery_type, eds_cluster_config, ..Cluster::default() };
     Any { type_url: ResourceType::Cluster.url().to_owned(), value: message.encode_to_vec() }
 }
 
@@ -25,6 +27,7 @@ fn delta() -> Vec<u8> {
         resources: vec![
             resource("a", "00000000000000ff", DiscoveryType::Eds),
             resource("b", "1", DiscoveryType::Static),
+            resource("vip|x", "2", DiscoveryType::Eds),
         ],
         type_url: ResourceType::Cluster.url().to_owned(),
         removed_resources: vec!["c".to_owned(), "d".to_owned()],
@@ -40,8 +43,8 @@ fn a_delta_response_is_read() {
     let response = Response::scan(Variant::Delta, &message).expect("a response");
     assert_eq!((response.resource_type, response.version, response.nonce), (ResourceType::Cluster, "s", "7"));
     let found: Vec<_> = response.resources().map(|found| found.expect("a resource")).collect();
-    let seen: Vec<_> = found.iter().map(|f| (f.name, f.version, is_eds(f.body).expect("a cluster"))).collect();
-    assert_eq!(seen, [("a", 0xff, true), ("b", 1, false)]);
+    let seen: Vec<_> = found.iter().map(|f| (f.name, f.version, load_of(f).expect("a cluster"))).collect();
+    assert_eq!(seen, [("a", 0xff, Some("a")), ("b", 1, None), ("vip|x", 2, Some("other"))]);
     assert_eq!(response.removed().collect::<Result<Vec<_>, _>>(), Ok(vec!["c", "d"]));
 }
 
@@ -80,12 +83,13 @@ fn read_all(message: &[u8]) {
     for variant in [Variant::Delta, Variant::Sotw] {
         if let Ok(response) = Response::scan(variant, message) {
             for found in response.resources().flatten() {
-                let _ = (is_eds(found.body), collections(found.body));
+                let _ = (load_of(&found), collections(found.body));
             }
             response.removed().for_each(drop);
         }
     }
-    let _ = (resource(message), whole(message), is_eds(message), collections(message));
+    let found = Found { name: "x", version: 1, body: message };
+    let _ = (resource(message), whole(message), load_of(&found), collections(message));
 }
 
 proptest! {
