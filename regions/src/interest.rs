@@ -9,10 +9,10 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::resource::ResourceType;
 
-/// Names are hashed to so many bits, 2 KiB a stream: one of a hundred names is mistaken for another one with a chance of
-/// 0.6 %, which costs a look in vain and nothing else.
-const BITS: u64 = 16_384;
-const WORDS: usize = 256;
+/// Bits of the filter, just under 1 KiB a stream with what goes with them. Each name sets two of them: where two hundred are wanted, another one is mistaken
+/// for one of them with a chance of 0.2 %, which costs a look in vain and nothing else.
+const BITS: u64 = 7_680;
+const WORDS: usize = 120;
 
 /// One stream's subscriptions, as a filter that may say yes too often but never no. Names are only ever added: what is
 /// not wanted any more wakes a stream in vain until it ends.
@@ -29,14 +29,14 @@ pub struct Interest {
 #[derive(Clone, Copy, Debug)]
 pub struct Topic {
     resource_type: ResourceType,
-    bit: u64,
+    bits: [u64; 2],
     star: bool,
 }
 
 impl Topic {
     /// `star`: a wildcard covers the name.
     pub fn new(resource_type: ResourceType, name: &str, star: bool) -> Self {
-        Self { resource_type, bit: bit(resource_type, name), star }
+        Self { resource_type, bits: bits(resource_type, name), star }
     }
 }
 
@@ -55,9 +55,10 @@ impl Interest {
     /// A name is wanted. To be called before the snapshot is read in which it is looked for: the writer publishes first
     /// and asks then, so that one of the two sees the other.
     pub fn add(&self, resource_type: ResourceType, name: &str) {
-        let bit = bit(resource_type, name);
-        if let Some(word) = self.names.get(word(bit)) {
-            word.fetch_or(mask(bit), SeqCst);
+        for bit in bits(resource_type, name) {
+            if let Some(word) = self.names.get(word(bit)) {
+                word.fetch_or(mask(bit), SeqCst);
+            }
         }
     }
 
@@ -72,8 +73,9 @@ impl Interest {
     }
 
     pub fn wants(&self, topic: Topic) -> bool {
-        let named = self.names.get(word(topic.bit)).is_some_and(|word| word.load(SeqCst) & mask(topic.bit) != 0);
-        named || (topic.star && self.stars.load(SeqCst) & (1 << topic.resource_type.index()) != 0)
+        let is_set = |bit| self.names.get(word(bit)).is_some_and(|word| word.load(SeqCst) & mask(bit) != 0);
+        topic.bits.into_iter().all(is_set)
+            || (topic.star && self.stars.load(SeqCst) & (1 << topic.resource_type.index()) != 0)
     }
 
     /// There is news.
@@ -90,8 +92,9 @@ impl Interest {
     }
 }
 
-fn bit(resource_type: ResourceType, name: &str) -> u64 {
-    xxh3_64_with_seed(name.as_bytes(), resource_type.index() as u64) % BITS
+fn bits(resource_type: ResourceType, name: &str) -> [u64; 2] {
+    let hash = xxh3_64_with_seed(name.as_bytes(), resource_type.index() as u64);
+    [hash % BITS, (hash >> 32) % BITS]
 }
 
 fn word(bit: u64) -> usize {
@@ -110,16 +113,16 @@ mod tests {
     #[test]
     fn what_was_asked_for_is_wanted_and_little_else() {
         let interest = Interest::default();
-        for i in 0..100 {
+        for i in 0..200 {
             interest.add(Assignment, &format!("wanted-{i}"));
         }
         interest.set_star(Scope, true);
-        assert!((0..100).all(|i| interest.wants(Topic::new(Assignment, &format!("wanted-{i}"), true))));
+        assert!((0..200).all(|i| interest.wants(Topic::new(Assignment, &format!("wanted-{i}"), true))));
         assert!(interest.wants(Topic::new(Scope, "any", true)));
         assert!(!interest.wants(Topic::new(Scope, "any", false)), "not covered by the wildcard");
         let mistaken = (0..10_000).filter(|i| interest.wants(Topic::new(Assignment, &format!("other-{i}"), true)));
-        assert!(mistaken.count() < 200, "2 % would be three times what is expected");
-        let other_type = (0..100).filter(|i| interest.wants(Topic::new(Cluster, &format!("wanted-{i}"), true)));
+        assert!(mistaken.count() < 70, "0.7 % would be three times what is expected");
+        let other_type = (0..200).filter(|i| interest.wants(Topic::new(Cluster, &format!("wanted-{i}"), true)));
         assert!(other_type.count() < 10);
         interest.set_star(Scope, false);
         assert!(!interest.wants(Topic::new(Scope, "any", true)));

@@ -5,6 +5,7 @@
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -31,7 +32,10 @@ type Answer = Result<http::Response<GrpcBody>, Infallible>;
 
 /// Every service of the xDS port, to be served by a transport.
 #[derive(Clone)]
-pub struct AdsService {
+pub struct AdsService(Arc<Services>);
+
+/// Each connection has a reference to these.
+struct Services {
     shared: Shared,
     status: ClientStatusDiscoveryServiceServer<Csds>,
     loads: LoadReportingServiceServer<Lrs>,
@@ -41,9 +45,11 @@ impl AdsService {
     pub fn new(shared: Shared) -> Self {
         let status = ClientStatusDiscoveryServiceServer::new(Csds::new(shared.streams.clone()));
         let loads = LoadReportingServiceServer::new(Lrs::new(shared.loads.clone(), shared.stats.clone()));
-        Self { shared, status, loads: loads.max_decoding_message_size(MAX_REPORT_LEN) }
+        Self(Arc::new(Services { shared, status, loads: loads.max_decoding_message_size(MAX_REPORT_LEN) }))
     }
+}
 
+impl Services {
     fn answer<B>(&self, method: Method, request: http::Request<B>) -> Result<http::Response<GrpcBody>, Status>
     where
         B: Body<Data = Bytes> + Send + 'static,
@@ -94,9 +100,9 @@ where
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
         let path = request.uri().path();
         let answer = match called(path) {
-            Some(Called::Status) => return Either::Right(self.status.call(request)),
-            Some(Called::Loads) => return Either::Right(self.loads.call(request)),
-            Some(Called::Discovery(method)) => self.answer(method, request),
+            Some(Called::Status) => return Either::Right(self.0.status.clone().call(request)),
+            Some(Called::Loads) => return Either::Right(self.0.loads.clone().call(request)),
+            Some(Called::Discovery(method)) => self.0.answer(method, request),
             None => Err(Status::unimplemented(format!(
                 "{path} is not served here; expected a stream of the aggregated discovery service or of one of its parts"
             ))),

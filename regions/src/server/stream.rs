@@ -55,26 +55,35 @@ impl Incoming for DeltaDiscoveryRequest {
 }
 
 /// Runs a stream to its end, and returns the last thing the client hears.
-pub(super) async fn run<Req: Incoming>(
+pub(super) fn run<Req: Incoming>(
     method: Method,
     peer: Peer,
-    mut requests: Requests,
+    requests: Requests,
     mailbox: Mailbox,
     shared: Shared,
-) -> Status {
-    let _open = Open::new(shared.stats.clone(), method.variant);
-    let Peer { address, mut draining, .. } = peer;
+) -> impl Future<Output = Status> + Send {
+    let open = Open::new(shared.stats.clone(), method.variant);
     let session = Session::new(method.variant);
-    let mut stream = Stream {
+    let stream = Stream {
         only: method.only,
-        entry: shared.streams.enter(method.variant, Some(address), session.interest().clone()),
+        entry: shared.streams.enter(method.variant, Some(peer.address), session.interest().clone()),
         node: String::new(),
         session,
         subscription: None,
         mailbox,
         shared,
     };
-    let drained = async move { drop(draining.wait_for(|draining| *draining).await) };
+    // Not one function with what is above: a future keeps room for its arguments, moved away or not.
+    until_drained::<Req>(stream, requests, peer, open)
+}
+
+async fn until_drained<Req: Incoming>(
+    mut stream: Stream,
+    mut requests: Requests,
+    Peer { address, mut draining, .. }: Peer,
+    _open: Open,
+) -> Status {
+    let drained = async { drop(draining.wait_for(|draining| *draining).await) };
     let end = tokio::select! {
         biased;
         () = drained => None,
@@ -105,15 +114,11 @@ impl Stream {
     async fn serve<Req: Incoming>(&mut self, requests: &mut Requests) -> Result<(), Status> {
         // Before anything is read: what waits for its turn costs no more than its flow-control window.
         let mut place = self.shared.admission.enter().await;
-        // Nothing is known before the first request says who it is.
-        let Some(first) = requests.next::<Req>().await? else { return Ok(()) };
-        let client = self.session.identify(first.node(), &self.shared.defaults).map_err(refuse)?;
-        let Some(client) = client else { return Ok(()) };
-        self.subscription = Some(self.open(&client).await?);
-        self.node.clone_from(&client.node_id);
-        debug!(node = self.node, variant = ?self.session.variant(), class = ?client.class, "stream opened");
-        self.entry.identified(client);
-        self.hear(first)?;
+        // Boxed: what a beginning needs is not to be kept room for until the end.
+        let begun = Box::pin(self.begin::<Req>(requests)).await?;
+        if !begun {
+            return Ok(());
+        }
         let mut patience = pin!(tokio::time::sleep(PATIENCE));
         let heartbeat = self.session.heartbeat();
         let mut woken = false;
@@ -145,6 +150,19 @@ impl Stream {
                 }
             }
         }
+    }
+
+    /// Takes in the first request, before which nothing is known of the client. `false`: there is none.
+    async fn begin<Req: Incoming>(&mut self, requests: &mut Requests) -> Result<bool, Status> {
+        let Some(first) = requests.next::<Req>().await? else { return Ok(false) };
+        let client = self.session.identify(first.node(), &self.shared.defaults).map_err(refuse)?;
+        let Some(client) = client else { return Ok(false) };
+        self.subscription = Some(self.open(&client).await?);
+        self.node.clone_from(&client.node_id);
+        debug!(node = self.node, variant = ?self.session.variant(), class = ?client.class, "stream opened");
+        self.entry.identified(client);
+        self.hear(first)?;
+        Ok(true)
     }
 
     /// The connection is to end. A client that was told nothing yet would count that as a failure of all its targets, so

@@ -3,7 +3,7 @@
 //! A stream keeps no copy of what it sent. It gives away the few facts from which that follows, and whoever asked works it
 //! out, in their own time.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::Variant;
@@ -32,7 +32,7 @@ pub(super) struct Facts {
     pub(super) forced: BTreeSet<Arc<str>>,
     /// What waits for its ACK.
     pub(super) outstanding: Vec<(Arc<str>, u64)>,
-    pub(super) rejected: HashMap<Arc<str>, u64>,
+    pub(super) rejected: BTreeMap<Arc<str>, u64>,
     pub(super) retained: Vec<Resource>,
     pub(super) version: u64,
 }

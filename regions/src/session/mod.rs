@@ -14,6 +14,7 @@
 mod aliases;
 mod delta;
 mod held;
+mod names;
 mod pending;
 mod request;
 mod sotw;
@@ -100,7 +101,8 @@ pub struct Session {
     interest: Arc<Interest>,
     /// What the client set as time to live.
     ttl: Option<Duration>,
-    types: [TypeState; TYPES],
+    /// Those that the client asked for, or is owed something of: a sidecar uses three.
+    types: [Option<Box<TypeState>>; TYPES],
 }
 
 /// How often what has a time to live is confirmed in that time: one may get lost, with the connection it was sent on.
@@ -109,7 +111,7 @@ const HEARTBEATS: u32 = 3;
 impl Session {
     pub fn new(variant: Variant) -> Self {
         let interest = Arc::new(Interest::default());
-        let types = ResourceType::ALL.map(|t| TypeState::new(variant, t, interest.clone()));
+        let types = Default::default();
         Self { variant, node_id: None, target: None, rested: None, last_nonce: 0, interest, ttl: None, types }
     }
 
@@ -130,7 +132,7 @@ impl Session {
             (None, Some(node)) => {
                 let client = Client::from_node(node, defaults, self.variant == Variant::Delta)?;
                 self.node_id = Some(client.node_id.clone());
-                self.expire_after(client.ttl);
+                self.ttl = client.ttl;
                 Ok(Some(client))
             }
             (Some(known), Some(node)) if !node.id.is_empty() && node.id != *known => {
@@ -149,12 +151,7 @@ impl Session {
     /// Time has passed: the next [`Session::responses`] confirm what the client has.
     pub fn confirm(&mut self) {
         self.rested = None;
-        self.types.iter_mut().for_each(TypeState::confirm);
-    }
-
-    fn expire_after(&mut self, ttl: Option<Duration>) {
-        self.ttl = ttl;
-        self.types.iter_mut().filter(|state| state.may_expire()).for_each(|state| state.ttl = ttl);
+        self.types.iter_mut().flatten().for_each(|state| state.confirm());
     }
 
     /// Takes in a request. What it leads to is in the next [`Session::responses`].
@@ -163,6 +160,8 @@ impl Session {
         let asks = request.asks();
         let target = self.target.as_deref();
         let Some(state) = self.types.get_mut(resource_type.index()) else { return Ok(Heard::Nothing) };
+        let make = Make { variant: self.variant, interest: &self.interest, ttl: self.ttl };
+        let state = state.get_or_insert_with(|| make.of(resource_type));
         let heard = match request.ask {
             Ask::Sotw { names } => sotw::hear(state, &request.nonce, request.error, names, target)?,
             Ask::Delta { subscribe, unsubscribe, known } => {
@@ -202,53 +201,58 @@ impl Session {
             return Ok(Vec::new());
         }
         let nonce = &mut self.last_nonce;
+        let make = Make { variant: self.variant, interest: &self.interest, ttl: self.ttl };
         let mut out = Vec::new();
         let [clusters, assignments, endpoints, listeners, scopes, routes, hosts] = &mut self.types;
 
-        if stirred.has(ResourceType::Cluster) {
+        if let Some(clusters) = clusters.as_mut().filter(|_| stirred.has(ResourceType::Cluster)) {
             out.extend(clusters.advance(target, false, nonce)?);
             // A cluster that Envoy is given, new or changed, is of no use before its load assignment comes *after* it. For
             // a cluster that it had before it does not even ask.
             for load in clusters.take_fresh() {
                 if target.kept(ResourceType::Assignment, &load).is_some() {
-                    assignments.owe(load);
+                    assignments.get_or_insert_with(|| make.of(ResourceType::Assignment)).owe(load);
                     stirred.add(ResourceType::Assignment);
                 }
             }
         }
-        if stirred.has(ResourceType::Assignment) {
+        if let Some(assignments) = assignments.as_mut().filter(|_| stirred.has(ResourceType::Assignment)) {
             // A client that follows all clusters, or fetches them when it needs them, is about to ask for the new ones'
             // load assignments: it need not.
-            let eager = clusters.is_wildcard() || target.is_on_demand();
+            let eager = clusters.as_ref().is_some_and(|clusters| clusters.is_wildcard()) || target.is_on_demand();
             out.extend(assignments.advance(target, eager, nonce)?);
             for begin in assignments.take_fresh() {
                 let follow = target.of(ResourceType::Endpoint).under(&begin);
+                let endpoints = endpoints.get_or_insert_with(|| make.of(ResourceType::Endpoint));
                 follow.for_each(|endpoint| endpoints.owe(endpoint.name().clone()));
                 stirred.add(ResourceType::Endpoint);
             }
         }
-        if stirred.has(ResourceType::Endpoint) {
+        if let Some(endpoints) = endpoints.as_mut().filter(|_| stirred.has(ResourceType::Endpoint)) {
             out.extend(endpoints.advance(target, false, nonce)?);
         }
 
         // Nothing may refer to a cluster that was not sent, or that still lacks its load assignment.
-        let clusters_are_there = !stirred.has(ResourceType::Cluster) || clusters.is_current(target);
-        if clusters_are_there && !assignments.owes() {
-            for state in [&mut *listeners, scopes, routes, hosts] {
+        let is_there = |state: &TypeState| !stirred.has(ResourceType::Cluster) || state.is_current(target);
+        let clusters_are_there = clusters.as_deref().is_none_or(is_there);
+        if clusters_are_there && !assignments.as_ref().is_some_and(|assignments| assignments.owes()) {
+            for state in [&mut *listeners, scopes, routes, hosts].into_iter().flatten() {
                 if stirred.has(state.resource_type()) {
                     out.extend(state.advance(target, false, nonce)?);
                 }
             }
         }
         // Who rested retained nothing.
-        let retain = |state: &TypeState| stirred.has(state.resource_type()) && state.retains();
-        let may_release = retain(assignments) || retain(clusters);
-        if may_release && [listeners, scopes, routes, hosts].into_iter().all(|state| state.is_settled(target)) {
-            out.extend(assignments.release(target, nonce));
-            out.extend(clusters.release(target, nonce));
+        let retains = |state: &TypeState| stirred.has(state.resource_type()) && state.retains();
+        let may_release = [&*assignments, clusters].into_iter().flatten().any(|state| retains(state));
+        if may_release && [listeners, scopes, routes, hosts].into_iter().flatten().all(|state| state.is_settled(target))
+        {
+            for state in [assignments, clusters].into_iter().flatten() {
+                out.extend(state.release(target, nonce));
+            }
         }
         let mut rests = true;
-        for state in self.types.iter_mut().filter(|state| stirred.has(state.resource_type())) {
+        for state in self.types.iter_mut().flatten().filter(|state| stirred.has(state.resource_type())) {
             out.extend(state.beat(target, nonce));
             rests &= state.rests(target);
         }
@@ -258,13 +262,27 @@ impl Session {
 
     /// From this, whoever asks may work out what the client has. Costs a reference for each name it asked for.
     pub fn inspect(&self) -> Inspection {
-        let types = self.types.each_ref().map(TypeState::facts);
+        let types = self.types.each_ref().map(|state| state.as_ref().map(|state| state.facts()).unwrap_or_default());
         Inspection { variant: self.variant, target: self.target.clone(), types }
     }
 
     /// How one type stands, for people.
     pub fn status(&self, resource_type: ResourceType) -> TypeStatus {
-        resource_type.pick(&self.types).status()
+        resource_type.pick(&self.types).as_ref().map(|state| state.status()).unwrap_or_default()
+    }
+}
+
+/// What is needed to begin with a type.
+#[derive(Clone, Copy)]
+struct Make<'a> {
+    variant: Variant,
+    interest: &'a Arc<Interest>,
+    ttl: Option<Duration>,
+}
+
+impl Make<'_> {
+    fn of(self, resource_type: ResourceType) -> Box<TypeState> {
+        Box::new(TypeState::new(self.variant, resource_type, self.interest.clone(), self.ttl))
     }
 }
 

@@ -46,10 +46,10 @@ pub(super) struct TypeState {
     outstanding: Option<Outstanding>,
     nonce: Option<u64>,
     /// What the client refused. The same bytes are not sent again on this stream.
-    rejected: HashMap<Arc<str>, u64>,
+    rejected: BTreeMap<Arc<str>, u64>,
     rejected_digest: Option<u64>,
     /// Goes with every resource.
-    pub(super) ttl: Option<Duration>,
+    ttl: Option<Duration>,
     /// A heartbeat is due.
     unconfirmed: bool,
     status: TypeStatus,
@@ -68,7 +68,13 @@ struct Outstanding {
 }
 
 impl TypeState {
-    pub(super) fn new(variant: Variant, resource_type: ResourceType, interest: Arc<Interest>) -> Self {
+    /// `ttl`: of all that has one.
+    pub(super) fn new(
+        variant: Variant,
+        resource_type: ResourceType,
+        interest: Arc<Interest>,
+        ttl: Option<Duration>,
+    ) -> Self {
         Self {
             variant,
             resource_type,
@@ -83,9 +89,9 @@ impl TypeState {
             fresh: Vec::new(),
             outstanding: None,
             nonce: None,
-            rejected: HashMap::new(),
+            rejected: BTreeMap::new(),
             rejected_digest: None,
-            ttl: None,
+            ttl: ttl.filter(|_| heartbeat::may_expire(variant, resource_type)),
             unconfirmed: false,
             status: TypeStatus::default(),
         }

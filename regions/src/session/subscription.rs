@@ -1,9 +1,9 @@
 //! What a client wants of one type.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::aliases::Aliases;
+use super::names::Names;
 use crate::interest::Interest;
 use crate::resource::ResourceType;
 use crate::snapshot::View;
@@ -36,7 +36,7 @@ pub(super) struct Subscription {
     wildcard: bool,
     /// Once any name was given, an empty list no longer means everything.
     named: bool,
-    names: BTreeSet<Arc<str>>,
+    names: Names,
     aliases: Aliases,
     /// With more names than this, see [`MAX_HOSTS`].
     forget_at: usize,
@@ -62,7 +62,7 @@ impl Subscription {
             opened: false,
             wildcard: false,
             named: false,
-            names: BTreeSet::new(),
+            names: Names::default(),
             aliases: Aliases::default(),
             forget_at,
         }
@@ -84,11 +84,11 @@ impl Subscription {
 
     /// Endpoints are subscribed to by collection (xDS protocol, "glob collections").
     fn wants_collection_of(&self, name: &str) -> bool {
-        self.resource_type == ResourceType::Endpoint && self.names.contains(&*leds::collection_of(name))
+        self.resource_type == ResourceType::Endpoint && self.names.contains(&leds::collection_of(name))
     }
 
     /// Names given one by one, in order.
-    pub(super) fn names(&self) -> &BTreeSet<Arc<str>> {
+    pub(super) fn names(&self) -> &Names {
         &self.names
     }
 
@@ -105,7 +105,7 @@ impl Subscription {
         let may_be_all = self.resource_type.allows_wildcard();
         let wildcard = may_be_all && (!self.named || names.iter().any(|name| name == WILDCARD));
         let names = names.into_iter().filter(|name| name != WILDCARD);
-        let names = names.map(|name| intern(&name, view)).collect::<Result<BTreeSet<_>, _>>()?;
+        let names = names.map(|name| intern(&name, view)).collect::<Result<Names, _>>()?;
         if names.len() > MAX_NAMES {
             return Err(SubscriptionError::TooManyNames(self.resource_type));
         }
@@ -139,7 +139,7 @@ impl Subscription {
             if name == WILDCARD {
                 changed.less |= self.wildcard;
                 self.wildcard = false;
-            } else if let Some(name) = self.names.take(&*name) {
+            } else if let Some(name) = self.names.take(&name) {
                 changed.less = true;
                 self.aliases.remove(self.resource_type, &name);
                 // Under the wildcard the client still has a claim to it, and must be told where it stands.
@@ -148,16 +148,16 @@ impl Subscription {
                 }
             }
         }
+        let left = changed.asked.len();
         for name in subscribe {
             if name != WILDCARD {
-                let name = intern(&name, view)?;
-                self.names.insert(name.clone());
-                changed.asked.push(name);
+                changed.asked.push(intern(&name, view)?);
             } else if may_be_all {
                 self.wildcard = true;
                 changed.all = true;
             }
         }
+        self.names.extend(changed.asked.get(left..).unwrap_or_default());
         self.wildcard |= legacy;
         changed.all |= self.wildcard && !was_wildcard;
         if self.names.len() > self.forget_at {
@@ -173,13 +173,16 @@ impl Subscription {
     /// Forgets what is not there, except what was asked for just now, unless that is too much.
     fn forget(&mut self, asked: &[Arc<str>], view: Option<&View>) {
         let Some(view) = view else { return };
-        let asked: BTreeSet<_> = asked.iter().filter(|_| self.names.len() <= MAX_NAMES).collect();
-        let keep = |name: &Arc<str>| asked.contains(name) || view.kept(self.resource_type, name).is_some();
-        let (kept, forgotten) = std::mem::take(&mut self.names).into_iter().partition(keep);
-        self.names = kept;
+        let asked: Names = asked.iter().filter(|_| self.names.len() <= MAX_NAMES).cloned().collect();
+        let (resource_type, aliases) = (self.resource_type, &mut self.aliases);
+        self.names.retain(|name| {
+            let kept = asked.contains(name) || view.kept(resource_type, name).is_some();
+            if !kept {
+                aliases.remove(resource_type, name);
+            }
+            kept
+        });
         self.forget_at = MAX_HOSTS.max(2 * self.names.len());
-        let forgotten: BTreeSet<Arc<str>> = forgotten;
-        forgotten.iter().for_each(|name| self.aliases.remove(self.resource_type, name));
     }
 
     fn tell(&mut self, changed: &Changed) {

@@ -8,18 +8,18 @@ use crate::resource::{Resource, ResourceType};
 use crate::session::{Response, Variant};
 use crate::snapshot::Snapshot;
 
-impl TypeState {
-    /// What has a time to live: what a client can do without. To Envoy a route that expires is none that goes away, and
-    /// for a virtual host a message without a body means something else. Nor load assignments in state of the world: Envoy
-    /// 1.40 was seen to crash when their time was over, heartbeats or not.
-    pub(in crate::session) fn may_expire(&self) -> bool {
-        match self.resource_type {
-            ResourceType::Cluster | ResourceType::Listener => true,
-            ResourceType::Assignment => self.variant == Variant::Delta,
-            _ => false,
-        }
+/// What has a time to live: what a client can do without. To Envoy a route that expires is none that goes away, and
+/// for a virtual host a message without a body means something else. Nor load assignments in state of the world: Envoy
+/// 1.40 was seen to crash when their time was over, heartbeats or not.
+pub(super) fn may_expire(variant: Variant, resource_type: ResourceType) -> bool {
+    match resource_type {
+        ResourceType::Cluster | ResourceType::Listener => true,
+        ResourceType::Assignment => variant == Variant::Delta,
+        _ => false,
     }
+}
 
+impl TypeState {
     /// What the client has is to be confirmed.
     pub(in crate::session) fn confirm(&mut self) {
         self.unconfirmed = self.ttl.is_some();

@@ -76,7 +76,7 @@ impl TypeState {
         }
         // What it knows from an earlier stream and did not name is what it got under a wildcard, or in a collection.
         let rest = self.known.keys().filter(|_| met < self.known.len());
-        let unnamed = rest.filter(|name| !named.contains(&***name) && self.subscription.wants(name, true));
+        let unnamed = rest.filter(|name| !named.contains(name) && self.subscription.wants(name, true));
         let gone = |name: &&String| match wildcard {
             true => view.star().get(name).is_none(),
             false => view.get(name).is_none(),
@@ -84,7 +84,7 @@ impl TypeState {
         plan.missing.extend(unnamed.filter(gone).map(|name| Arc::from(&**name)));
         if let Some(cursor) = cursor {
             for (name, step) in self.steps(cursor, target)? {
-                let wanted = step.wanted && !named.contains(&**name);
+                let wanted = step.wanted && !named.contains(name);
                 if let (true, Step { had: Some(_), was: Was::There(old), .. }, None) = (wanted, &step, view.get(name)) {
                     plan.gone.push(old.clone());
                 }

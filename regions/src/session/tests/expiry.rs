@@ -8,7 +8,7 @@ use super::*;
 const TTL: Duration = Duration::from_secs(30);
 
 fn expiring(mut talk: Talk) -> Talk {
-    talk.session.expire_after(Some(TTL));
+    talk.session.ttl = Some(TTL);
     talk
 }
 
@@ -19,7 +19,10 @@ fn later(talk: &mut Talk) -> Vec<String> {
 }
 
 fn delta() -> Talk {
-    let mut talk = expiring(Talk::new(Variant::Delta));
+    all_asked(expiring(Talk::new(Variant::Delta)))
+}
+
+fn all_asked(mut talk: Talk) -> Talk {
     talk.delta(Cluster, &[], &[]);
     talk.ack(Cluster);
     talk.delta(Assignment, &["a", "b"], &[]);
@@ -49,7 +52,7 @@ fn responses(talk: &mut Talk) -> Vec<Response> {
 fn c42_a_third_of_the_time_to_live_is_the_time_between_heartbeats() {
     let mut session = Session::new(Variant::Delta);
     assert_eq!(session.heartbeat(), None);
-    session.expire_after(Some(TTL));
+    session.ttl = Some(TTL);
     assert_eq!(session.heartbeat(), Some(Duration::from_secs(10)));
 }
 
@@ -77,8 +80,7 @@ fn c42_what_may_expire_says_so_and_is_confirmed_as_a_whole() {
 
 #[test]
 fn c42_nobody_is_confirmed_what_lives_for_ever() {
-    let mut talk = delta();
-    talk.session.expire_after(None);
+    let mut talk = all_asked(Talk::new(Variant::Delta));
     assert_eq!(later(&mut talk), NOTHING);
     let [response] = &{
         talk.catalog.apply(&services(vec![web("shop/a", &["10.8.0.9:80"])]));
@@ -114,7 +116,7 @@ fn c42_a_resumed_stream_confirms_at_once_what_it_does_not_send() {
     let mut talk = delta();
     let known = [("a", talk.version(Cluster, "a")), ("b", "0123456789abcdef".to_owned())];
     talk.reconnect();
-    talk.session.expire_after(Some(TTL));
+    talk.session.ttl = Some(TTL);
     assert_eq!(talk.delta_full(Cluster, &[], &[], &known, "", None), ["cds +hole +pass +b"]);
     assert_eq!(talk.ack(Cluster), ["cds ~hole ~pass ~a ~b"]);
     let known = [("a", talk.version(Assignment, "a"))];
