@@ -115,6 +115,14 @@ fn a_sidecar_holds_what_it_uses() {
         let answer = get(SocketAddr::new(PRIVATE.into(), 80), "private").await.expect("an answer");
         assert!(answer.ends_with("kube-proxy/private") && !answer.contains("envoy"), "{answer}");
         assert_eq!(local.served(), 1);
+
+        // Nor does what nobody told of get lost: it goes where it wanted to, until it is federated.
+        let untold = Backend::start(vip(UNTOLD), "kube-proxy/untold").await;
+        let answer = get(vip(UNTOLD), "untold").await.expect("an answer");
+        assert!(answer.ends_with("kube-proxy/untold"), "{answer}");
+        assert_eq!(untold.served(), 1);
+        replace(&member(world.path()), "untold.yaml", &service(UNTOLD, 7));
+        until(vip(UNTOLD), "untold", "pod-7").await;
     });
 }
 
@@ -125,6 +133,8 @@ fn built_in_and(used: usize) -> usize {
 
 /// The VIP of a service that is not federated.
 const PRIVATE: Ipv4Addr = Ipv4Addr::new(10, 100, 255, 1);
+/// The service behind it: `vip` makes the next address of its number.
+const UNTOLD: usize = 0xff_01;
 
 async fn dynamic(envoy: &Envoy) -> usize {
     envoy.clusters().await.values().filter(|cluster| cluster.dynamic).count()

@@ -27,8 +27,26 @@ pub struct Streams {
 }
 
 struct Row {
-    info: Mutex<StreamInfo>,
+    id: u64,
+    variant: Variant,
+    peer: Option<SocketAddr>,
+    since: SystemTime,
+    standing: Mutex<Standing>,
     questions: Questions,
+}
+
+#[derive(Default)]
+struct Standing {
+    client: Option<Client>,
+    /// Those that were heard of: a sidecar uses three.
+    types: [Option<Box<Type>>; TYPES],
+}
+
+#[derive(Default)]
+struct Type {
+    status: TypeStatus,
+    /// Since when a response waits for its answer.
+    pending_since: Option<SystemTime>,
 }
 
 /// One stream as it stood when it was looked at.
@@ -60,7 +78,7 @@ impl Streams {
     /// All streams that are open now, oldest first.
     pub fn list(&self) -> Vec<StreamInfo> {
         let rows: Vec<Arc<Row>> = lock(&self.rows).values().cloned().collect();
-        rows.iter().map(|row| lock(&row.info).clone()).collect()
+        rows.iter().map(|row| row.info()).collect()
     }
 
     pub fn len(&self) -> usize {
@@ -85,12 +103,26 @@ impl Streams {
 
     pub(super) fn enter(&self, variant: Variant, peer: Option<SocketAddr>, interest: Arc<Interest>) -> Entry {
         let id = self.next.fetch_add(1, Relaxed) + 1;
-        let since = SystemTime::now();
-        let (types, pending_since) = Default::default();
-        let info = StreamInfo { id, variant, peer, since, client: None, types, pending_since };
-        let row = Arc::new(Row { info: Mutex::new(info), questions: Questions::new(interest) });
+        let (since, standing, questions) = (SystemTime::now(), Mutex::default(), Questions::new(interest));
+        let row = Arc::new(Row { id, variant, peer, since, standing, questions });
         lock(&self.rows).insert(id, row.clone());
         Entry { id, row, streams: self.clone(), standing: [false; TYPES] }
+    }
+}
+
+impl Row {
+    fn info(&self) -> StreamInfo {
+        let Standing { client, types } = &*lock(&self.standing);
+        let known = || types.each_ref().map(Option::as_deref);
+        StreamInfo {
+            id: self.id,
+            variant: self.variant,
+            peer: self.peer,
+            since: self.since,
+            client: client.clone(),
+            types: known().map(|known| known.map(|known| known.status.clone()).unwrap_or_default()),
+            pending_since: known().map(|known| known?.pending_since),
+        }
     }
 }
 
@@ -104,21 +136,19 @@ impl Entry {
     pub(super) fn identified(&mut self, client: Client) {
         let complaints = lock(&self.streams.complaints).of(&client.node_id);
         self.standing = complaints.map(|complaint| complaint.is_some_and(|complaint| complaint.standing));
-        lock(&self.row.info).client = Some(client);
+        lock(&self.row.standing).client = Some(client);
     }
 
     pub(super) fn update(&self, resource_type: ResourceType, session: &Session) {
-        let mut info = lock(&self.row.info);
-        let StreamInfo { types, pending_since, .. } = &mut *info;
-        let index = resource_type.index();
-        if let (Some(status), Some(pending_since)) = (types.get_mut(index), pending_since.get_mut(index)) {
-            let sent = status.sent;
-            *status = session.status(resource_type);
-            if !status.outstanding {
-                *pending_since = None;
-            } else if status.sent != sent {
-                *pending_since = Some(SystemTime::now());
-            }
+        let mut standing = lock(&self.row.standing);
+        let Some(slot) = standing.types.get_mut(resource_type.index()) else { return };
+        let Type { status, pending_since } = &mut **slot.get_or_insert_default();
+        let sent = status.sent;
+        *status = session.status(resource_type);
+        if !status.outstanding {
+            *pending_since = None;
+        } else if status.sent != sent {
+            *pending_since = Some(SystemTime::now());
         }
     }
 
