@@ -49,7 +49,7 @@ pub struct Engine {
     merged: HashMap<ServiceKey, Arc<Merged>>,
     merged_names: BTreeMap<Namespace, BTreeSet<Arc<str>>>,
     tally: Tally,
-    vips: HashMap<(ClusterId, ServiceKey), Arc<Vips>>,
+    vips: BTreeMap<ClusterId, HashMap<ServiceKey, Arc<Vips>>>,
     /// Actions that are not `Leave`, as last told.
     actions: BTreeMap<ClusterId, BTreeMap<MirrorKey, MirrorAction>>,
     /// Mirrored objects that nobody backs any more. Whether they may go depends on who is heard, so each change of that
@@ -85,7 +85,7 @@ impl Engine {
             merged: HashMap::new(),
             merged_names: BTreeMap::new(),
             tally: Tally::default(),
-            vips: HashMap::new(),
+            vips: BTreeMap::new(),
             actions: BTreeMap::new(),
             orphans: BTreeSet::new(),
             reports: BTreeMap::new(),
@@ -155,7 +155,7 @@ impl Engine {
     }
 
     /// VIPs by member and service, as told so far.
-    pub fn vips(&self) -> &HashMap<(ClusterId, ServiceKey), Arc<Vips>> {
+    pub fn vips(&self) -> &BTreeMap<ClusterId, HashMap<ServiceKey, Arc<Vips>>> {
         &self.vips
     }
 
@@ -285,15 +285,22 @@ impl Engine {
         }
         for (id, key) in keys {
             let fresh = self.vips_of(&id, &key);
-            let slot = (id.clone(), key.clone());
-            if self.vips.get(&slot).map(Arc::as_ref) == fresh.as_ref() {
+            let told = self.vips.get(&id).and_then(|told| told.get(&key));
+            if told.map(Arc::as_ref) == fresh.as_ref() {
                 continue;
             }
             let fresh = fresh.map(Arc::new);
             match &fresh {
-                Some(vips) => self.vips.insert(slot, Arc::clone(vips)),
-                None => self.vips.remove(&slot),
-            };
+                Some(vips) => _ = self.vips.entry(id.clone()).or_default().insert(key.clone(), Arc::clone(vips)),
+                None => {
+                    if let Some(told) = self.vips.get_mut(&id) {
+                        told.remove(&key);
+                        if told.is_empty() {
+                            self.vips.remove(&id);
+                        }
+                    }
+                }
+            }
             effects.vips.push((id, key, fresh));
         }
     }

@@ -1,7 +1,9 @@
 //! What one member cluster holds, as far as it was told: plain tables with the reverse indexes that the later stages need.
 //! Applying a change says which services it touches; nothing is decided here.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::convert::identity;
 use std::sync::Arc;
 
 use crate::change::{Change, Delta, Epoch, LinkChange, MemberChanges, Object};
@@ -20,9 +22,10 @@ pub(crate) struct ClusterState {
     epoch: Epoch,
     listed: BTreeSet<Kind>,
     pub namespaces: BTreeMap<Namespace, NamespaceObject>,
-    pub services: HashMap<ServiceKey, Service>,
+    /// Boxed, as are slices: a hash table has room for up to twice what it holds.
+    pub services: HashMap<ServiceKey, Box<Service>>,
     pub service_names: BTreeMap<Namespace, BTreeSet<Arc<str>>>,
-    pub slices: HashMap<SliceKey, Slice>,
+    pub slices: HashMap<SliceKey, Box<Slice>>,
     pub slices_of: HashMap<ServiceKey, Few<Arc<str>>>,
     pub nodes: BTreeMap<Arc<str>, Node>,
     pub service_cidrs: BTreeMap<Arc<str>, ServiceCidr>,
@@ -258,7 +261,7 @@ impl ClusterState {
     pub fn slices_of<'a>(&'a self, service: &'a ServiceKey) -> impl Iterator<Item = &'a Slice> {
         self.slices_of.get(service).into_iter().flat_map(Few::iter).filter_map(|name| {
             // A slice lives in its service's namespace; the API allows nothing else.
-            self.slices.get(&SliceKey { namespace: service.namespace.clone(), name: name.clone() })
+            self.slices.get(&SliceKey { namespace: service.namespace.clone(), name: name.clone() }).map(Box::as_ref)
         })
     }
 }
@@ -272,25 +275,26 @@ pub(crate) trait Table<K, V> {
 }
 
 macro_rules! table {
-    ($map:ident, $($bound:path),+) => {
-        impl<K: Clone $(+ $bound)+, V> Table<K, V> for $map<K, V> {
+    ($map:ident, $held:ty, $into:expr, $out:expr, $($bound:path),+) => {
+        impl<K: Clone $(+ $bound)+, V> Table<K, V> for $map<K, $held> {
             fn replace(&mut self, key: K, value: V) -> Option<V> {
-                self.insert(key, value)
+                self.insert(key, $into(value)).map($out)
             }
             fn take(&mut self, key: &K) -> Option<V> {
-                self.remove(key)
+                self.remove(key).map($out)
             }
             fn keys_vec(&self) -> Vec<K> {
                 self.keys().cloned().collect()
             }
             fn peek(&self, key: &K) -> Option<&V> {
-                self.get(key)
+                self.get(key).map(Borrow::borrow)
             }
         }
     };
 }
-table!(BTreeMap, Ord);
-table!(HashMap, Eq, std::hash::Hash);
+table!(BTreeMap, V, identity, identity, Ord);
+table!(HashMap, V, identity, identity, Eq, std::hash::Hash);
+table!(HashMap, Box<V>, Box::new, |boxed| *boxed, Eq, std::hash::Hash);
 
 /// Applies a delta and calls `changed(key, old, new)` for every step in which an object really differs. What goes and
 /// comes back within one delta shows up twice.

@@ -84,7 +84,7 @@ impl Engine {
                 if state.namespaces.get(&key.namespace).is_some_and(|namespace| namespace.terminating) {
                     return leave; // nothing can be created there, and all in it is going anyway
                 }
-                let found = state.services.get(key);
+                let found = state.services.get(key).map(Box::as_ref);
                 let plan = mirror::plan_service(self.merged.get(key).map(Arc::as_ref), found);
                 if !plan.is_orphan() {
                     return (plan.action(false), false);

@@ -26,10 +26,14 @@ impl Picture {
             .mirror_work()
             .iter()
             .flat_map(|(id, work)| work.iter().map(move |(key, action)| ((id.clone(), key.clone()), action.clone())));
+        let vips = engine
+            .vips()
+            .iter()
+            .flat_map(|(id, told)| told.iter().map(move |(key, vips)| ((id.clone(), key.clone()), (**vips).clone())));
         Self {
             merged: engine.merged().iter().map(|(key, merged)| (key.clone(), (**merged).clone())).collect(),
             topology: (**engine.topology()).clone(),
-            vips: engine.vips().iter().map(|(key, vips)| (key.clone(), (**vips).clone())).collect(),
+            vips: vips.collect(),
             mirror_work: work.collect(),
             reports: engine.reports().iter().map(|(id, report)| (id.clone(), (**report).clone())).collect(),
             synced: engine.synced(),
