@@ -151,8 +151,8 @@ impl ClusterLoad {
 
 impl LocalityLoad {
     fn is_same_place(&self, other: &Self) -> bool {
-        let place = |load: &Self| (load.priority, load.region.clone(), load.zone.clone(), load.sub_zone.clone());
-        place(self) == place(other)
+        let Self { priority, region, zone, sub_zone, .. } = self;
+        (*priority, region, zone, sub_zone) == (other.priority, &other.region, &other.zone, &other.sub_zone)
     }
 
     fn add(&mut self, other: &Self) {
