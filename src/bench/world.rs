@@ -83,24 +83,28 @@ impl World {
 
     /// `outbound|<port>||<dns name>`, as proxies know the service.
     pub fn resource_name(&self, service: usize) -> String {
-        let port = if self.is_tcp(service) { TCP_PORT } else { HTTP_PORT };
+        let port = self.port(service);
         format!("outbound|{port}||{}.{}.svc.cluster.local", Self::service_name(service), self.namespace_name(service))
     }
 
     /// `vip|<ip>:<port>`, as intercepted proxies of a member ask for it on demand.
     pub fn vip_name(&self, cluster: usize, service: usize) -> String {
-        let port = if self.is_tcp(service) { TCP_PORT } else { HTTP_PORT };
+        let port = self.port(service);
         format!("vip|{}:{port}", self.vip(cluster, service))
     }
 
     /// The name of one endpoint, for clients that fetch them one by one.
     pub fn single_name(&self, service: usize, endpoint: usize) -> String {
-        let port = if self.is_tcp(service) { TCP_PORT } else { HTTP_PORT };
+        let port = self.port(service);
         let (cluster, pod, zone) = self.pod(service, endpoint);
         let (service, namespace) = (Self::service_name(service), self.namespace_name(service));
         let at = format!("{}/{}", Self::cluster_name(cluster), Self::zone_name(self.region_of(cluster), zone));
         let ip = address(PODS, pod);
         format!("xdstp:///envoy.config.endpoint.v3.LbEndpoint/{service}.{namespace}/{port}/{at}/{ip}-{TARGET_PORT}")
+    }
+
+    fn port(&self, service: usize) -> u16 {
+        if self.is_tcp(service) { TCP_PORT } else { HTTP_PORT }
     }
 
     pub fn is_tcp(&self, service: usize) -> bool {

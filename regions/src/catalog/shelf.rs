@@ -79,7 +79,7 @@ impl Shelf {
                     self.set_prefixes(world);
                 }
                 let keys: BTreeSet<&ServiceKey> = dirty.faces.iter().chain(local.into_iter().flatten()).collect();
-                self.derive(keys.into_iter(), world, stats);
+                self.derive(keys.iter().copied(), world, stats);
             }
         }
     }
@@ -101,10 +101,9 @@ impl Shelf {
         }
     }
 
-    fn derive<'a>(&mut self, keys: impl Iterator<Item = &'a ServiceKey>, world: &World, stats: &CatalogStats) {
-        // A VIP that moves is a name that one service gives up and another takes.
-        let (mut given_up, mut taken) = (Vec::new(), HashSet::new());
-        for key in keys {
+    fn derive<'a>(&mut self, keys: impl Iterator<Item = &'a ServiceKey> + Clone, world: &World, stats: &CatalogStats) {
+        let mut given_up = Vec::new();
+        for key in keys.clone() {
             stats.derived.inc();
             if let (Some((listeners, uses)), Some(member)) = (&mut self.listeners, self.label.member()) {
                 let new = uses_of(member, key, world);
@@ -121,10 +120,13 @@ impl Shelf {
                 false => self.names.insert(key.clone(), names.clone()),
             };
             given_up.extend(old.into_iter().flatten().filter(|name| !names.contains(name)));
-            taken.extend(names);
         }
-        for name in given_up.iter().filter(|name| !taken.contains(*name)) {
-            self.remove(name, stats);
+        if !given_up.is_empty() {
+            // A VIP that moves is a name that one service gives up and another takes.
+            let taken: HashSet<Arc<str>> = keys.filter_map(|key| self.names.get(key)).flatten().cloned().collect();
+            for name in given_up.iter().filter(|name| !taken.contains(*name)) {
+                self.remove(name, stats);
+            }
         }
         let changes = self.listeners.as_mut().map(|(listeners, _)| listeners.settle()).unwrap_or_default();
         for (name, listener) in changes {

@@ -434,12 +434,18 @@ fn on_demand_clients_follow_the_built_in_clusters_and_find_all_others_by_name() 
     assert_eq!(listeners, ["0.0.0.0_3306", "0.0.0.0_80", "10.12.0.9_3306", "virtualOutbound"]);
 }
 
-#[test]
-fn a_vip_that_moves_ends_with_its_new_owner_on_demand_too() {
+/// A catalog that knows two members and no service, and what a sidecar of one is shown.
+fn opened_on_demand() -> (Catalog, ClassSubscription) {
     let mut catalog = Catalog::new(Arc::new(Stats::default()));
     catalog.apply(&two_members());
     catalog.set_ready();
     let view = catalog.open(&on_demand(), Arc::default()).expect("a class");
+    (catalog, view)
+}
+
+#[test]
+fn a_vip_that_moves_ends_with_its_new_owner_on_demand_too() {
+    let (mut catalog, view) = opened_on_demand();
     let owner = || {
         let snapshot = view.snapshot().expect("a snapshot");
         let load = snapshot.find(Cluster, "vip|10.12.0.7:80").expect("never nothing").load().cloned();
@@ -463,10 +469,7 @@ fn a_vip_that_moves_ends_with_its_new_owner_on_demand_too() {
 
 #[test]
 fn bytes_on_a_port_that_speaks_http_get_their_own_listener_on_demand_too() {
-    let mut catalog = Catalog::new(Arc::new(Stats::default()));
-    catalog.apply(&two_members());
-    catalog.set_ready();
-    let view = catalog.open(&on_demand(), Arc::default()).expect("a class");
+    let (mut catalog, view) = opened_on_demand();
     let names = |view: &ClassSubscription| -> Vec<String> {
         view.snapshot().expect("a snapshot").of(Listener).iter().map(|r| r.name().to_string()).collect()
     };

@@ -65,14 +65,16 @@ pub fn virtual_outbound(listen: IpAddr, prefixes: &[IpNet]) -> Resource {
 /// `0.0.0.0_<port>` or `[::]_<port>`: HTTP to any VIP of the member on this port. What goes elsewhere passes untouched.
 /// Which cluster it is, a scope says or, on demand, the VIP itself.
 pub fn http_port(port: u16, v6: bool, prefixes: &[IpNet], on_demand: bool) -> Resource {
-    let mut manager = if on_demand {
-        let table = RouteSpecifier::RouteConfig(route::vip_table());
-        hcm::HttpConnectionManager { http_filters: vec![fetch_cluster(), router()], ..http_manager(VIP, table) }
+    let (routes, noted) = if on_demand {
+        (RouteSpecifier::RouteConfig(route::vip_table()), names::vip_cluster_format())
     } else {
-        http_manager(VIP, scoped(VIP, vec![header(VIP_HEADER, "", 0)]))
+        (scoped(VIP, vec![header(VIP_HEADER, "", 0)]), names::ORIGINAL_DESTINATION.to_owned())
     };
-    let noted = if on_demand { names::vip_cluster_format() } else { names::ORIGINAL_DESTINATION.to_owned() };
+    let mut manager = http_manager(VIP, routes);
     manager.early_header_mutation_extensions = vec![note_vip(noted)];
+    if on_demand {
+        manager.http_filters.insert(0, fetch_cluster());
+    }
     any_vip(port, v6, prefixes, "http", vec![http_filter(&manager)])
 }
 
@@ -225,7 +227,7 @@ fn http_manager(name: &str, routes: RouteSpecifier) -> hcm::HttpConnectionManage
         codec_type: CodecType::Auto.into(),
         stat_prefix: name.to_owned(),
         route_specifier: Some(routes),
-        http_filters: vec![router()],
+        http_filters: vec![http("envoy.filters.http.router", any(&Router::default()))],
         // The application's own `Server` header, and streams that may be silent for as long as they like.
         server_header_transformation: ServerHeaderTransformation::PassThrough.into(),
         stream_idle_timeout: no_timeout(),
@@ -245,10 +247,6 @@ fn scoped(name: &str, key: Vec<FragmentBuilder>) -> RouteSpecifier {
             ..hcm::ScopedRds::default()
         })),
     })
-}
-
-fn router() -> hcm::HttpFilter {
-    http("envoy.filters.http.router", any(&Router::default()))
 }
 
 /// Holds a request back until the cluster of its route was fetched.

@@ -37,14 +37,8 @@ pub fn vip_scope(service: &ServiceKey, port: u16, index: usize, vip: IpAddr) -> 
 /// The one table of an HTTP port whose clusters are fetched when they are used: each request's is named by
 /// [`VIP_HEADER`], whatever its `Host` says.
 pub(super) fn vip_table() -> pb::RouteConfiguration {
-    let route = to(pb::route_action::ClusterSpecifier::ClusterHeader(VIP_HEADER.to_owned()));
-    let host = pb::VirtualHost {
-        name: "any".to_owned(),
-        domains: vec!["*".to_owned()],
-        routes: vec![route],
-        ..pb::VirtualHost::default()
-    };
-    table_of("vip".to_owned(), vec![host])
+    let cluster = pb::route_action::ClusterSpecifier::ClusterHeader(VIP_HEADER.to_owned());
+    table_of("vip".to_owned(), vec![any_host(cluster)])
 }
 
 /// The scopes of one service on the plain HTTP port. A scope is found by the first two labels of `Host`, its virtual
@@ -94,8 +88,19 @@ fn scope(name: String, key: Vec<String>, table: pb::RouteConfiguration) -> Resou
 
 /// Ten thousand of these stand in every sidecar, so nothing is said in them twice.
 fn port_table(service: &ServiceKey, port: u16) -> pb::RouteConfiguration {
-    let host = pb::VirtualHost { name: "any".to_owned(), ..virtual_host(service, port, vec!["*".to_owned()]) };
-    table_of(names::outbound(port, service), vec![host])
+    let name = names::outbound(port, service);
+    let cluster = pb::route_action::ClusterSpecifier::Cluster(name.clone());
+    table_of(name, vec![any_host(cluster)])
+}
+
+/// Every host, to one cluster.
+fn any_host(cluster: pb::route_action::ClusterSpecifier) -> pb::VirtualHost {
+    pb::VirtualHost {
+        name: "any".to_owned(),
+        domains: vec!["*".to_owned()],
+        routes: vec![to(cluster)],
+        ..pb::VirtualHost::default()
+    }
 }
 
 pub(super) fn table_of(name: String, virtual_hosts: Vec<pb::VirtualHost>) -> pb::RouteConfiguration {
