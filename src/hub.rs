@@ -136,5 +136,6 @@ fn view(member: &MemberCluster) -> MemberView {
         mirrored: counts.mirrored,
         last_seen: status.last_seen.map(|seen| seen.0.to_string()),
         problems: status.problems,
+        notices: status.notices,
     }
 }

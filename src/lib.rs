@@ -14,6 +14,7 @@ pub mod hub;
 pub mod lease;
 pub mod manifests;
 pub mod mirror;
+mod nearly;
 pub mod offline;
 pub mod plane;
 pub mod problem;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::clusters::now;
 use crate::problem::{ProblemOrigin, Problems};
 use crate::runtime::ServiceSummary;
+use crate::status;
 use crate::status::conditions::{self, Facts, Wanted};
 
 /// One member.
@@ -33,8 +34,11 @@ pub struct MemberView {
     pub mirrored: u64,
     /// RFC 3339; `None` if it was never heard.
     pub last_seen: Option<String>,
-    /// Objects of this member that are not used.
+    /// Objects of this member that are not used, and endpoint addresses that are not served.
     pub problems: Vec<String>,
+    /// What the owners of its Services should know.
+    #[serde(default)]
+    pub notices: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,7 +54,7 @@ impl MemberView {
     /// `seen`: when its API was last heard, if that is known.
     pub fn new(report: &MemberReport, problems: &Problems, seen: Option<Time>) -> Self {
         let origin = ProblemOrigin::from(&report.id);
-        let problems: Vec<String> = problems
+        let mut problems: Vec<String> = problems
             .get(&origin)
             .into_iter()
             .flat_map(|objects| objects.values().flatten())
@@ -68,6 +72,7 @@ impl MemberView {
             now: now(),
         };
         let shown: Vec<ConditionView> = conditions::member(&facts).into_iter().map(ConditionView::from).collect();
+        problems.extend(status::refused_addresses(report));
         let ready = shown.iter().find(|condition| condition.kind == "Ready");
         let texts = |ranges: &[ipnet::IpNet]| ranges.iter().map(ToString::to_string).collect();
         Self {
@@ -88,6 +93,7 @@ impl MemberView {
                 .and_then(|seen| jiff::Timestamp::from_millisecond(seen.unix_ms).ok())
                 .map(|seen| seen.to_string()),
             problems,
+            notices: status::notices(report),
         }
     }
 }

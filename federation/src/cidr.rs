@@ -65,24 +65,29 @@ impl Claims {
     /// Whose this address is, if `by` offers it. Nobody trespasses in a range of his own, even while records contradict
     /// each other: a follower may hear of a range's new holder before it hears that the old one left.
     pub fn whose(&self, ip: IpAddr, by: &ClusterId) -> Whose<'_> {
-        let mut whose = Whose::Nobodys;
+        let (mut whose, mut own_service) = (Whose::Nobodys, false);
         // From the widest range to the narrowest.
         for (range, owners) in self.trie.cover(&IpNet::from(ip)) {
-            let mut owners = owners.iter().filter_map(|(owner, _)| owner.as_ref()).peekable();
-            whose = owners.peek().map_or(whose, |owner| Whose::Anothers(owner));
-            if owners.any(|owner| owner == by) {
-                return Whose::Own(range);
+            let mut owners = owners.iter().filter_map(|(owner, usage)| Some((owner.as_ref()?, *usage))).peekable();
+            whose = owners.peek().map_or(whose, |(owner, _)| Whose::Anothers(owner));
+            for (_, usage) in owners.filter(|(owner, _)| *owner == by) {
+                match usage {
+                    RangeUse::Services => own_service = true,
+                    RangeUse::Pods | RangeUse::Reserved => return Whose::Own(range),
+                }
             }
         }
-        whose
+        if own_service { Whose::OwnService } else { whose }
     }
 }
 
 /// Whose an address is.
 #[derive(Debug)]
 pub(crate) enum Whose<'a> {
-    /// It lies in this range of the asker's own.
+    /// It lies in this pod range of the asker's own.
     Own(IpNet),
+    /// It lies in a service range of the asker's own: a virtual IP, not a pod.
+    OwnService,
     /// It lies in no range but reserved ones.
     Nobodys,
     /// It lies in ranges of others only: the holder of the narrowest one.

@@ -1,6 +1,7 @@
 //! What one round has to look at again.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use crate::effects::MirrorKey;
 use crate::model::{ClusterId, Namespace, ServiceKey};
@@ -15,6 +16,8 @@ pub(crate) struct Dirty {
     pub changed_faces: BTreeSet<ServiceKey>,
     pub vips: BTreeSet<(ClusterId, ServiceKey)>,
     pub namespaces: BTreeSet<(ClusterId, Namespace)>,
+    /// Addresses that became, or ceased to be, those of a member's Node.
+    pub addresses: BTreeSet<(ClusterId, IpAddr)>,
     pub mirrors: BTreeSet<(ClusterId, MirrorKey)>,
     /// Members that entered, left or were listed anew: everything in them is planned again.
     pub faces: BTreeSet<ClusterId>,
@@ -27,11 +30,12 @@ pub(crate) struct Dirty {
 
 impl Dirty {
     pub fn add(&mut self, cluster: ClusterId, touched: Touched) {
-        let Touched { services, objects, namespaces, admission, link } = touched;
+        let Touched { services, objects, namespaces, addresses, hints, admission, link } = touched;
         self.services.extend(services);
-        if !objects.is_empty() {
-            self.members.insert(cluster.clone()); // how many mirrors stand in it
+        if hints || !objects.is_empty() {
+            self.members.insert(cluster.clone()); // the hints, and how many mirrors stand in it
         }
+        self.addresses.extend(addresses.into_iter().map(|ip| (cluster.clone(), ip)));
         for key in objects {
             self.vips.insert((cluster.clone(), key.clone()));
             self.mirrors.insert((cluster.clone(), MirrorKey::Service(key)));

@@ -34,12 +34,23 @@ impl Effects {
 /// intercepting proxy in that member sees as the original destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vips {
-    /// ClusterIPs, primary family first; never empty.
+    /// ClusterIPs, primary family first. Empty only for a Service without any that the member keeps for itself, see
+    /// [`Vips::is_kept_local`].
     pub ips: Vec<IpAddr>,
     /// Port numbers that the member's own Service exposes, sorted.
     pub ports: Vec<(u16, Protocol)>,
-    /// Whether a merged service of this name exists. If not, traffic to it must pass through untouched.
+    /// Whether the member takes part in a merged service of this name: it is one of its sources, or the Service is our mirror
+    /// of it. If not, traffic to it must pass through untouched: either nobody exports it, or others do and the member has
+    /// a Service of its own (KEP-1645: `cluster.local` is the cluster's own affair).
     pub federated: bool,
+}
+
+impl Vips {
+    /// Whether a name that is exported elsewhere means the member's own Service here. `exported`: there is a merged service
+    /// of this name.
+    pub fn is_kept_local(&self, exported: bool) -> bool {
+        exported && !self.federated
+    }
 }
 
 /// Where everything is, and what re-ranks endpoints without changing a merged service.

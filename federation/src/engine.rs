@@ -6,10 +6,12 @@
 
 mod judge;
 mod mirrors;
+mod services;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use crate::addresses::Offers;
 use crate::admission::{Authority, Ledger};
 use crate::change::{Batch, HubChanges};
 use crate::cidr::Claims;
@@ -17,7 +19,6 @@ use crate::dirty::Dirty;
 use crate::effects::{Effects, MirrorAction, MirrorKey, Topology, Vips};
 use crate::federate::Policies;
 use crate::members::Tally;
-use crate::merge::{self, Contribution};
 use crate::model::{ClusterId, Member, Merged, Namespace, Network, Policy, Region, RegionId, ServiceKey, Time};
 use crate::report::{Cidrs, LinkState, MemberReport, Verdict};
 use crate::stats::Stats;
@@ -49,6 +50,7 @@ pub struct Engine {
     merged: HashMap<ServiceKey, Arc<Merged>>,
     merged_names: BTreeMap<Namespace, BTreeSet<Arc<str>>>,
     tally: Tally,
+    offers: Offers,
     vips: BTreeMap<ClusterId, HashMap<ServiceKey, Arc<Vips>>>,
     /// Actions that are not `Leave`, as last told.
     actions: BTreeMap<ClusterId, BTreeMap<MirrorKey, MirrorAction>>,
@@ -85,6 +87,7 @@ impl Engine {
             merged: HashMap::new(),
             merged_names: BTreeMap::new(),
             tally: Tally::default(),
+            offers: Offers::default(),
             vips: BTreeMap::new(),
             actions: BTreeMap::new(),
             orphans: BTreeSet::new(),
@@ -212,66 +215,10 @@ impl Engine {
         self.ledger.remove(id);
         self.wants.remove(id);
         dirty.vips.extend(state.services.keys().map(|key| (id.clone(), key.clone())));
-        dirty.services.extend(state.services.into_keys());
+        dirty.services.extend(state.services.into_keys().chain(state.exports.into_keys()));
         let told = self.actions.get(id).into_iter().flat_map(|work| work.keys());
         dirty.mirrors.extend(told.map(|key| (id.clone(), key.clone())));
         self.orphans.retain(|(cluster, _)| cluster != id);
-    }
-
-    fn merge_dirty(&mut self, dirty: &mut Dirty, effects: &mut Effects) {
-        if dirty.all_services {
-            dirty.services.extend(self.merged.keys().cloned());
-            dirty.services.extend(self.clusters.values().flat_map(|state| state.services.keys().cloned()));
-        }
-        for key in &dirty.services {
-            self.stats.merged += 1;
-            let (fresh, trespasses) = merge::merge(key, self.contributions(key));
-            dirty.members.extend(self.tally.set_trespasses(key, trespasses));
-            let old = self.merged.get(key);
-            if old.map(Arc::as_ref) == fresh.as_ref() {
-                self.stats.merged_unchanged += 1;
-                continue;
-            }
-            dirty.members.extend(self.tally.count(old.map(Arc::as_ref), fresh.as_ref()));
-            if face(old.map(Arc::as_ref)) != face(fresh.as_ref()) {
-                dirty.changed_faces.insert(key.clone());
-            }
-            let fresh = fresh.map(Arc::new);
-            match &fresh {
-                Some(merged) => {
-                    self.merged_names.entry(key.namespace.clone()).or_default().insert(Arc::clone(&key.name));
-                    self.merged.insert(key.clone(), Arc::clone(merged));
-                }
-                None => {
-                    self.merged.remove(key);
-                    if let Some(names) = self.merged_names.get_mut(&key.namespace) {
-                        names.remove(&key.name);
-                        if names.is_empty() {
-                            self.merged_names.remove(&key.namespace);
-                        }
-                    }
-                }
-            }
-            effects.services.push((key.clone(), fresh));
-        }
-    }
-
-    fn contributions<'a>(&'a self, key: &'a ServiceKey) -> Vec<Contribution<'a>> {
-        let part = |id: &'a ClusterId| {
-            let (member, state) = (self.members.get(id)?, self.clusters.get(id)?);
-            let service = state.services.get(key)?;
-            let (exported, failover) = self.ordered_policies.exported(member, state, service)?;
-            let slices = state.slices_of(key).collect();
-            Some(Contribution {
-                cluster: id,
-                service,
-                exported,
-                slices,
-                failover,
-                claims: self.claims.get(&member.network),
-            })
-        };
-        self.ledger.keys().filter_map(part).collect()
     }
 
     fn refresh_vips(&mut self, dirty: &Dirty, effects: &mut Effects) {
@@ -307,12 +254,15 @@ impl Engine {
 
     fn vips_of(&self, id: &ClusterId, key: &ServiceKey) -> Option<Vips> {
         let service = self.clusters.get(id)?.services.get(key)?;
-        if !self.ledger.contains_key(id) || service.cluster_ips.is_empty() {
+        if !self.ledger.contains_key(id) {
             return None;
         }
+        let merged = self.merged.get(key);
+        let federated = merged.is_some_and(|merged| service.is_mirror() || merged.sources.contains(id));
         let mut ports: Vec<_> = service.ports.iter().map(|port| (port.port, port.protocol)).collect();
         ports.sort_unstable();
-        Some(Vips { ips: service.cluster_ips.clone(), ports, federated: self.merged.contains_key(key) })
+        let vips = Vips { ips: service.cluster_ips.clone(), ports, federated };
+        (!vips.ips.is_empty() || vips.is_kept_local(merged.is_some())).then_some(vips)
     }
 
     fn report(&mut self, dirty: &Dirty, effects: &mut Effects) {
@@ -340,7 +290,9 @@ impl Engine {
                 listed: state.all_listed(),
                 counts: self.tally.counts(id, state.mirrored),
                 mirrors_pending: self.actions.get(id).map_or(0, BTreeMap::len),
-                trespassing: self.tally.trespassing(id),
+                refused: self.tally.refused.of(id),
+                outside: self.tally.outside.of(id),
+                notices: self.tally.notices(id, &state.hints),
             };
             if self.reports.get(id).map(Arc::as_ref) != Some(&report) {
                 let report = Arc::new(report);
@@ -349,24 +301,4 @@ impl Engine {
             }
         }
     }
-}
-
-/// What mirrors and VIPs depend on: everything about a merged service but its endpoints.
-#[derive(PartialEq)]
-struct Face<'a> {
-    sources: &'a [ClusterId],
-    headless: bool,
-    ports: Vec<(&'a str, u16, crate::model::Protocol, Option<&'a str>)>,
-}
-
-fn face(merged: Option<&Merged>) -> Option<Face<'_>> {
-    merged.map(|merged| Face {
-        sources: &merged.sources,
-        headless: merged.headless,
-        ports: merged
-            .ports
-            .iter()
-            .map(|port| (&*port.name, port.port, port.protocol, port.app_protocol.as_deref()))
-            .collect(),
-    })
 }

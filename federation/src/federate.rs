@@ -1,16 +1,65 @@
-//! Which services take part: policy, marks, and what never does.
+//! Which Services take part, and why the others do not: policy, marks, and what never does. One function decides and
+//! explains, so that what people are told is what was done.
+//!
+//! The nearest word counts, see [`Policies::select`]. `docs/federation.md` has the same order as a table.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::model::{Failover, Federate, Labels, Member, Namespace, Policy, Service, ServiceKind, Time};
+use crate::model::{
+    Failover, Federate, Labels, Member, Namespace, NamespacePattern, Policy, Service, ServiceKind, Time,
+};
+use crate::report::NotExported;
 use crate::store::ClusterState;
 
-/// The label that marks a Service, or all Services of a Namespace.
+/// The label that marks a Service, or all Services of a Namespace: `true` or `false`.
 pub const FEDERATE_LABEL: &str = "isthmus.dev/federate";
 
 /// Namespaces that belong to Kubernetes itself.
 const NEVER: [&str; 3] = ["kube-system", "kube-public", "kube-node-lease"];
+
+/// What the label says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    Yes,
+    No,
+    /// The label is not there, or its value is neither a yes nor a no.
+    Nothing,
+}
+
+impl Mark {
+    /// Only `true` is a yes. A misspelt no is a no all the same: whoever wrote it did not want the Service to be reachable
+    /// from elsewhere. A misspelt yes says nothing, so a slip never exports and never withdraws anything.
+    pub fn of(labels: &Labels) -> Self {
+        match labels.get(FEDERATE_LABEL) {
+            Some("true") => Self::Yes,
+            Some(text)
+                if ["false", "no", "off", "0", "n", "disabled"].iter().any(|no| no.eq_ignore_ascii_case(text)) =>
+            {
+                Self::No
+            }
+            Some(_) | None => Self::Nothing,
+        }
+    }
+}
+
+/// How a Service of one member takes part.
+#[derive(Clone, Debug)]
+pub(crate) struct Selected<'a> {
+    /// When it was exported: the `ServiceExport`'s creation, else the Service's own.
+    pub since: Time,
+    pub failover: &'a Arc<Failover>,
+    /// Whether addresses outside of the member's ranges are refused.
+    pub strict_cidrs: bool,
+}
+
+/// Why a Service does not take part.
+#[derive(Clone, Debug)]
+pub(crate) struct LeftOut {
+    pub why: NotExported,
+    /// Its owner has reason to expect that it does, and should be told.
+    pub unexpected: bool,
+}
 
 /// Policies in the order in which they are asked: the most specific first, then the oldest, then by name.
 pub(crate) struct Policies {
@@ -34,39 +83,67 @@ impl Policies {
         self.ordered.iter().find(|(policy, _)| policy.selects(namespace, service)).unwrap_or(&self.built_in)
     }
 
-    /// Whether this member's Service takes part, and if so since when and with which failover.
-    pub fn exported<'a>(
+    /// Whether this member's own Service (not one of our mirrors) takes part. In this order:
+    ///
+    /// 1. what can never take part: Kubernetes' own namespaces, what another product derived, `ExternalName`;
+    /// 2. what the hub forbids: the member's `exports`, a policy that federates `None`;
+    /// 3. the nearest mark: `false` on the Service, a `ServiceExport`, `true` on the Service, then the Namespace's label;
+    /// 4. the policy's default: `All` or `Marked`.
+    pub fn select<'a>(
         &'a self,
         member: &Member,
         state: &ClusterState,
         service: &Service,
-    ) -> Option<(Time, &'a Arc<Failover>)> {
+    ) -> Result<Selected<'a>, LeftOut> {
+        let none = Labels::default();
+        let namespace = state.namespaces.get(&service.key.namespace).map_or(&none, |object| &object.labels);
+        let export = state.exports.get(&service.key);
+        let own_mark = Mark::of(&service.labels);
+        let (policy, failover) = self.of(namespace, &service.labels);
+        let marked = match (own_mark, export, Mark::of(namespace)) {
+            (Mark::No, ..) => Err(NotExported::MarkedFalse { on_namespace: false }),
+            (_, Some(_), _) | (Mark::Yes, ..) | (_, _, Mark::Yes) => Ok(()),
+            (_, _, Mark::No) => Err(NotExported::MarkedFalse { on_namespace: true }),
+            (_, _, Mark::Nothing) if policy.federate == Federate::All => Ok(()),
+            (_, _, Mark::Nothing) => Err(NotExported::NotMarked),
+        };
+        let by_marks = marked.is_ok();
+        let Some(why) = self.forbidden(member, service, policy).or(marked.err()) else {
+            let since = export.map_or(service.created, |export| export.created);
+            return Ok(Selected { since, failover, strict_cidrs: policy.strict_cidrs });
+        };
+        let asked_for = export.is_some()
+            || own_mark == Mark::Yes
+            || (own_mark == Mark::Nothing && Mark::of(namespace) == Mark::Yes);
+        let unexpected = match why {
+            NotExported::NotMarked => false,
+            NotExported::MarkedFalse { .. } => export.is_some(),
+            NotExported::Derived { .. } => by_marks,
+            NotExported::System
+            | NotExported::ExternalName
+            | NotExported::NotInExports
+            | NotExported::PolicyExcludes { .. } => asked_for,
+        };
+        Err(LeftOut { why, unexpected })
+    }
+
+    /// What holds whatever the marks say.
+    fn forbidden(&self, member: &Member, service: &Service, policy: &Policy) -> Option<NotExported> {
         let namespace = &service.key.namespace;
         let kubernetes = namespace.as_str() == "default" && &*service.key.name == "kubernetes";
-        let never = NEVER.contains(&namespace.as_str()) || *namespace == self.own_namespace || kubernetes;
-        if never || service.is_mirror() || service.kind == ServiceKind::ExternalName {
-            return None;
+        if NEVER.contains(&namespace.as_str()) || *namespace == self.own_namespace || kubernetes {
+            return Some(NotExported::System);
         }
-        if member
-            .exports
-            .as_ref()
-            .is_some_and(|allowed| !allowed.iter().any(|pattern| pattern.matches(namespace.as_str())))
-        {
-            return None;
+        if let Some(by) = service.derived_by {
+            return Some(NotExported::Derived { by });
         }
-        let none = Labels::default();
-        let namespace_labels = state.namespaces.get(namespace).map_or(&none, |object| &object.labels);
-        let (policy, failover) = self.of(namespace_labels, &service.labels);
-        let export = state.exports.get(&service.key);
-        let marked = || {
-            let label = |labels: &Labels| labels.get(FEDERATE_LABEL) == Some("true");
-            export.is_some() || label(&service.labels) || label(namespace_labels)
-        };
-        let takes_part = match policy.federate {
-            Federate::All => true,
-            Federate::None => false,
-            Federate::Marked => marked(),
-        };
-        takes_part.then(|| (export.map_or(service.created, |export| export.created), failover))
+        if service.kind == ServiceKind::ExternalName {
+            return Some(NotExported::ExternalName);
+        }
+        let allows = |list: &Vec<NamespacePattern>| list.iter().any(|pattern| pattern.matches(namespace.as_str()));
+        if !member.exports.as_ref().is_none_or(allows) {
+            return Some(NotExported::NotInExports);
+        }
+        (policy.federate == Federate::None).then(|| NotExported::PolicyExcludes { policy: Arc::clone(&policy.name) })
     }
 }

@@ -6,6 +6,7 @@
 //! [`change::Batch`] → [`Engine::apply`] → [`Effects`]; inside: store → admission → merge → mirror plan, each stage
 //! stopping where its result equals what it was. [`view::assign`] ranks a merged service for one class of clients.
 
+mod addresses;
 mod admission;
 pub mod change;
 mod cidr;
@@ -31,5 +32,5 @@ pub mod view;
 pub use admission::Authority;
 pub use effects::{Effects, MirrorAction, MirrorKey, MirrorService, Place, Topology, Vips};
 pub use engine::{Config, Engine};
-pub use federate::FEDERATE_LABEL;
+pub use federate::{FEDERATE_LABEL, Mark};
 pub use stats::Stats;

@@ -1,16 +1,15 @@
 //! What is known of a member besides its objects: the ranges it uses, and what it contributes, counted as it changes.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use crate::merge::Trespasses;
 use crate::model::{ClusterId, Member, Merged, ServiceKey};
-use crate::report::{CidrSource, Cidrs, Counts, Trespass};
+use crate::report::{
+    CidrSource, Cidrs, Counts, Listed, MAX_LISTED, Notable, Notice, OutsideAddress, RefusedAddress, Subject,
+};
 use crate::store::ClusterState;
-
-/// Trespassing addresses named in one member's report; more of them tell nothing new.
-pub const MAX_TRESPASSES_REPORTED: usize = 16;
 
 /// The ranges a member uses: as declared, else as its Nodes and ServiceCIDR objects show once they are fully listed.
 pub(crate) fn cidrs(member: &Member, state: &ClusterState) -> Cidrs {
@@ -50,8 +49,9 @@ fn contributions(merged: Option<&Merged>) -> BTreeMap<&ClusterId, Counts> {
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     counts: BTreeMap<ClusterId, Counts>,
-    trespasses: BTreeMap<ClusterId, BTreeSet<Trespass>>,
-    trespasses_of: HashMap<ServiceKey, Trespasses>,
+    pub refused: Findings<RefusedAddress>,
+    pub outside: Findings<OutsideAddress>,
+    pub notices: Findings<Notice>,
 }
 
 impl Tally {
@@ -76,36 +76,62 @@ impl Tally {
         touched
     }
 
-    /// Replaces the trespasses of one service; returns whose list changed.
-    pub fn set_trespasses(&mut self, service: &ServiceKey, fresh: Trespasses) -> BTreeSet<ClusterId> {
-        let old = self.trespasses_of.remove(service).unwrap_or_default();
-        if old == fresh {
-            if !old.is_empty() {
-                self.trespasses_of.insert(service.clone(), old);
-            }
-            return BTreeSet::new();
-        }
-        let touched = old.iter().chain(&fresh).map(|(cluster, _)| cluster.clone()).collect();
-        for (cluster, trespass) in &old {
-            if let Some(list) = self.trespasses.get_mut(cluster) {
-                list.remove(trespass);
-            }
-        }
-        for (cluster, trespass) in &fresh {
-            self.trespasses.entry(cluster.clone()).or_default().insert(trespass.clone());
-        }
-        self.trespasses.retain(|_, list| !list.is_empty());
-        if !fresh.is_empty() {
-            self.trespasses_of.insert(service.clone(), fresh);
-        }
-        touched
-    }
-
     pub fn counts(&self, cluster: &ClusterId, mirrored: usize) -> Counts {
         Counts { mirrored, ..self.counts.get(cluster).copied().unwrap_or_default() }
     }
 
-    pub fn trespassing(&self, cluster: &ClusterId) -> Vec<Trespass> {
-        self.trespasses.get(cluster).into_iter().flatten().take(MAX_TRESPASSES_REPORTED).cloned().collect()
+    /// What was found of a member's services, and the hints that its objects themselves give.
+    pub fn notices(&self, cluster: &ClusterId, hints: &BTreeMap<Subject, Arc<str>>) -> Listed<Notice> {
+        let found = self.notices.of(cluster);
+        let hints = hints
+            .iter()
+            .map(|(subject, hint)| Notice { subject: subject.clone(), what: Notable::Misspelt(Arc::clone(hint)) });
+        let total = found.total + hints.len();
+        let mut first: Vec<Notice> = found.first.into_iter().chain(hints.take(MAX_LISTED)).collect();
+        first.sort();
+        Listed::new(total, first)
+    }
+}
+
+/// What the merges of all services found, by member. An item names its service.
+#[derive(Debug)]
+pub(crate) struct Findings<T> {
+    by_member: BTreeMap<ClusterId, BTreeSet<T>>,
+    of_service: HashMap<ServiceKey, BTreeSet<(ClusterId, T)>>,
+}
+
+impl<T> Default for Findings<T> {
+    fn default() -> Self {
+        Self { by_member: BTreeMap::new(), of_service: HashMap::new() }
+    }
+}
+
+impl<T: Ord + Clone> Findings<T> {
+    /// Replaces what was found of one service; returns whose list changed.
+    pub fn set(&mut self, service: &ServiceKey, fresh: BTreeSet<(ClusterId, T)>) -> BTreeSet<ClusterId> {
+        let old = self.of_service.remove(service).unwrap_or_default();
+        let mut touched = BTreeSet::new();
+        for (cluster, gone) in old.difference(&fresh) {
+            if let Some(list) = self.by_member.get_mut(cluster) {
+                list.remove(gone);
+                if list.is_empty() {
+                    self.by_member.remove(cluster);
+                }
+            }
+            touched.insert(cluster.clone());
+        }
+        for (cluster, new) in fresh.difference(&old) {
+            self.by_member.entry(cluster.clone()).or_default().insert(new.clone());
+            touched.insert(cluster.clone());
+        }
+        if !fresh.is_empty() {
+            self.of_service.insert(service.clone(), fresh);
+        }
+        touched
+    }
+
+    pub fn of(&self, cluster: &ClusterId) -> Listed<T> {
+        let found = self.by_member.get(cluster);
+        Listed::new(found.map_or(0, BTreeSet::len), found.into_iter().flatten().cloned())
     }
 }

@@ -1,18 +1,18 @@
 //! One service over all clusters (KEP-1645): the oldest export decides, ports are a union, and endpoints for a port come
 //! only from clusters that really expose it. Deterministic: the order of arrival plays no part.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use crate::cidr::{Claims, Whose};
+use crate::addresses::{Judgement, Offer, Rules};
 use crate::model::{
     AppProtocol, Backend, ClusterId, Endpoint, Failover, Health, Host, Merged, MergedPort, Protocol, Service,
     ServiceKey, ServiceKind, Slice, Time, Zone,
 };
-use crate::report::Trespass;
+use crate::report::{Notice, OutsideAddress, RefusedAddress};
 
 /// One cluster's part in a service.
 pub(crate) struct Contribution<'a> {
@@ -22,24 +22,34 @@ pub(crate) struct Contribution<'a> {
     pub exported: Time,
     pub slices: Vec<&'a Slice>,
     pub failover: &'a Arc<Failover>,
-    /// Ranges of the contributor's network: no address in another member's range is served.
-    pub claims: Option<&'a Claims>,
+    pub addresses: Rules<'a>,
 }
 
-/// Addresses that a contributor offered although they lie in another member's range: who offered them, and which.
-pub(crate) type Trespasses = Vec<(ClusterId, Trespass)>;
+/// What came of merging one service.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    pub merged: Option<Merged>,
+    /// Addresses that are not served, and who offered them.
+    pub refused: BTreeSet<(ClusterId, RefusedAddress)>,
+    /// Addresses in nobody's range that are served, and who offered them.
+    pub outside: BTreeSet<(ClusterId, OutsideAddress)>,
+    /// What the owners of the members' Services should know.
+    pub notices: BTreeSet<(ClusterId, Notice)>,
+    /// All addresses in nobody's range. They do not depend on what others offer, but all else here does, if there are any.
+    pub offers: BTreeSet<Offer>,
+}
 
-/// Merges the contributions, or `None` if there are none. O(endpoints of this service).
-pub(crate) fn merge(key: &ServiceKey, mut parts: Vec<Contribution<'_>>) -> (Option<Merged>, Trespasses) {
+/// Merges the contributions; nothing comes of none. O(endpoints of this service).
+pub(crate) fn merge(key: &ServiceKey, mut parts: Vec<Contribution<'_>>) -> Outcome {
     parts.sort_by(|a, b| (a.exported, a.cluster).cmp(&(b.exported, b.cluster)));
-    let Some(oldest) = parts.first() else { return (None, Vec::new()) };
+    let Some(oldest) = parts.first() else { return Outcome::default() };
     let (headless, affinity) = (oldest.service.kind == ServiceKind::Headless, oldest.service.affinity);
     let failover = Arc::clone(oldest.failover);
 
-    let mut trespasses = Vec::new();
+    let mut outcome = Outcome::default();
     let mut ports = union_of_ports(&parts);
     for part in &parts {
-        let endpoints = usable_endpoints(key, part, &mut trespasses);
+        let endpoints = usable_endpoints(key, part, &mut outcome);
         for own in &part.service.ports {
             let Some(merged) =
                 ports.iter_mut().find(|merged| merged.port == own.port && merged.protocol == own.protocol)
@@ -56,7 +66,8 @@ pub(crate) fn merge(key: &ServiceKey, mut parts: Vec<Contribution<'_>>) -> (Opti
     ports.sort_by_key(|port| (port.port, port.protocol));
     ports.shrink_to_fit();
     let sources = parts.iter().map(|part| part.cluster.clone()).collect();
-    (Some(Merged { key: key.clone(), sources, headless, affinity, ports, failover }), trespasses)
+    outcome.merged = Some(Merged { key: key.clone(), sources, headless, affinity, ports, failover });
+    outcome
 }
 
 /// Ports by precedence: the same (number, protocol) is one port; a name that an older export gave to another number is
@@ -80,12 +91,12 @@ fn union_of_ports(parts: &[Contribution<'_>]) -> Vec<MergedPort> {
     ports
 }
 
-/// The contributor's slices without addresses that belong to somebody else and, on dual stack, of its primary family
+/// The contributor's slices without addresses that must not be served and, on dual stack, of its primary family
 /// only: a pod with two addresses is one backend.
 fn usable_endpoints<'a>(
     key: &ServiceKey,
     part: &Contribution<'a>,
-    trespasses: &mut Trespasses,
+    outcome: &mut Outcome,
 ) -> Vec<(&'a Slice, Vec<&'a Endpoint>)> {
     let primary_is_v4 = part.service.cluster_ips.first().map(std::net::IpAddr::is_ipv4);
     let has_v4 = || part.slices.iter().flat_map(|slice| &slice.endpoints).any(|endpoint| endpoint.ip.is_ipv4());
@@ -100,14 +111,18 @@ fn usable_endpoints<'a>(
                 endpoints.push(endpoint);
                 continue;
             }
-            match part.claims.map(|claims| claims.whose(endpoint.ip, part.cluster)) {
-                Some(Whose::Anothers(owner)) => {
-                    let trespass = Trespass { service: key.clone(), ip: endpoint.ip, owner: owner.clone() };
-                    trespasses.push((part.cluster.clone(), trespass));
+            match part.addresses.judge(endpoint.ip, &mut outcome.offers) {
+                Judgement::AtHome(range) => home = Some(range),
+                Judgement::Outside { expected: true } => {}
+                Judgement::Outside { expected: false } => {
+                    let outside = OutsideAddress { service: key.clone(), ip: endpoint.ip };
+                    outcome.outside.insert((part.cluster.clone(), outside));
+                }
+                Judgement::Refused(why) => {
+                    let refused = RefusedAddress { why, service: key.clone(), ip: endpoint.ip };
+                    outcome.refused.insert((part.cluster.clone(), refused));
                     continue;
                 }
-                Some(Whose::Own(range)) => home = Some(range),
-                Some(Whose::Nobodys) | None => {}
             }
             endpoints.push(endpoint);
         }

@@ -1,11 +1,12 @@
 //! What people are told about a member: facts and verdicts, never a guess.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
 
 use crate::change::LinkFailure;
-use crate::model::{Admission, ClusterId, ClusterUid, RegionId, Time};
+use crate::model::{Admission, ClusterId, ClusterUid, Namespace, RegionId, ServiceKey, Time};
 
 /// The state of one member, as its status conditions and `isthmus status` show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,8 +26,40 @@ pub struct MemberReport {
     pub counts: Counts,
     /// Mirror writes still to be done in this member.
     pub mirrors_pending: usize,
-    /// Addresses that this member claims although they lie in another member's ranges: not served. Bounded.
-    pub trespassing: Vec<Trespass>,
+    /// Endpoint addresses that this member offers and that are not served.
+    pub refused: Listed<RefusedAddress>,
+    /// Endpoint addresses that this member offers, that lie in nobody's range, and that are served.
+    pub outside: Listed<OutsideAddress>,
+    /// What the owners of its Services should know.
+    pub notices: Listed<Notice>,
+}
+
+/// How many items of a [`Listed`] are named; more of them tell nothing new.
+pub const MAX_LISTED: usize = 16;
+
+/// The first of many, in order, and how many there are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed<T> {
+    pub total: usize,
+    /// At most [`MAX_LISTED`].
+    pub first: Vec<T>,
+}
+
+impl<T> Default for Listed<T> {
+    fn default() -> Self {
+        Self { total: 0, first: Vec::new() }
+    }
+}
+
+impl<T> Listed<T> {
+    /// The first of these, which come in order; `total` says how many there are.
+    pub fn new(total: usize, items: impl IntoIterator<Item = T>) -> Self {
+        Self { total, first: items.into_iter().take(MAX_LISTED).collect() }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.total == 0
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,9 +170,83 @@ pub struct Counts {
     pub mirrored: usize,
 }
 
+/// An endpoint address that is not served.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Trespass {
-    pub service: crate::model::ServiceKey,
-    pub ip: std::net::IpAddr,
-    pub owner: ClusterId,
+pub struct RefusedAddress {
+    pub why: AddressRefusal,
+    pub service: ServiceKey,
+    pub ip: IpAddr,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AddressRefusal {
+    /// It lies in a range of this member.
+    InRangeOf(ClusterId),
+    /// It lies in nobody's range, and this member of the same network offers it too. Which of the two would answer depends
+    /// on who asks, so neither is served.
+    AlsoOfferedBy(ClusterId),
+    /// It lies in the member's own service range: a virtual IP, behind which there is no pod.
+    VirtualIp,
+    /// A loopback address outside of the member's ranges would lead every client to itself.
+    Loopback,
+    /// It lies in nobody's range, and the policy of its service is strict.
+    OutsideRanges,
+}
+
+/// An endpoint address that lies in nobody's range and is served.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OutsideAddress {
+    pub service: ServiceKey,
+    pub ip: IpAddr,
+}
+
+/// Something that the owner of a Service or Namespace should know. Nothing is wrong with the object.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Notice {
+    pub subject: Subject,
+    pub what: Notable,
+}
+
+/// What a [`Notice`] is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    Namespace(Namespace),
+    Service(ServiceKey),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Notable {
+    /// This member has a Service of this name and does not export it, another one does: the name is the member's own
+    /// affair (KEP-1645), and its clients keep its own pods.
+    KeptLocal { why: NotExported, exporter: ClusterId },
+    /// Somebody asked for it to be exported, and it is not.
+    NotExported(NotExported),
+    /// A `ServiceExport` whose Service does not exist.
+    NoService,
+    /// Something on it looks like a mark and is none.
+    Misspelt(Arc<str>),
+}
+
+/// Why a Service is not exported.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum NotExported {
+    /// Kubernetes' own namespaces, `default/kubernetes`, and Isthmus's own namespace.
+    System,
+    /// A multi-cluster product made it out of another cluster's Service.
+    Derived {
+        by: &'static str,
+    },
+    /// It has no endpoints of its own (KEP-1645).
+    ExternalName,
+    /// Its Namespace is not in the member's `spec.exports.namespaces`.
+    NotInExports,
+    /// The policy that selects it federates nothing.
+    PolicyExcludes {
+        policy: Arc<str>,
+    },
+    /// `isthmus.dev/federate: "false"`, on itself or on its Namespace.
+    MarkedFalse {
+        on_namespace: bool,
+    },
+    NotMarked,
 }

@@ -4,6 +4,7 @@
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::identity;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::change::{Change, Delta, Epoch, LinkChange, MemberChanges, Object};
@@ -11,7 +12,7 @@ use crate::few::Few;
 use crate::model::{
     ClusterUid, Export, Namespace, NamespaceObject, Node, Service, ServiceCidr, ServiceKey, Slice, SliceKey, Time,
 };
-use crate::report::LinkState;
+use crate::report::{LinkState, Subject};
 
 /// One member's objects. They stay when its API cannot be reached: not hearing of something does not make it vanish.
 #[derive(Debug)]
@@ -32,6 +33,10 @@ pub(crate) struct ClusterState {
     pub exports: HashMap<ServiceKey, Export>,
     /// How many of the services are our mirrors.
     pub mirrored: usize,
+    /// Addresses of the Nodes, and how many Nodes have each.
+    pub node_addresses: BTreeMap<IpAddr, usize>,
+    /// What looks like a mark on a Service or Namespace and is none.
+    pub hints: BTreeMap<Subject, Arc<str>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,6 +59,10 @@ pub(crate) struct Touched {
     /// Of these, the ones whose Service object itself changed: VIPs and mirrors depend on it, but not on endpoints.
     pub objects: BTreeSet<ServiceKey>,
     pub namespaces: BTreeSet<Namespace>,
+    /// Addresses that became, or ceased to be, those of a Node.
+    pub addresses: BTreeSet<IpAddr>,
+    /// A hint came, went or changed.
+    pub hints: bool,
     /// Ranges or identity: admission must be judged again.
     pub admission: bool,
     /// The link's state, or which kinds are listed.
@@ -77,6 +86,8 @@ impl Default for ClusterState {
             service_cidrs: BTreeMap::new(),
             exports: HashMap::new(),
             mirrored: 0,
+            node_addresses: BTreeMap::new(),
+            hints: BTreeMap::new(),
         }
     }
 }
@@ -114,9 +125,10 @@ impl ClusterState {
             MemberChanges::Exports(delta) => self.apply_exports(delta, &mut touched),
             MemberChanges::Nodes(delta) => {
                 self.mark_listed(Kind::Nodes, &delta);
-                let (table, admission) = (&mut self.nodes, &mut touched.admission);
-                apply_table(delta, table, |_, old, new| {
-                    *admission |= old.map(|n| &n.pod_cidrs) != new.map(|n| &n.pod_cidrs);
+                let addresses = &mut self.node_addresses;
+                apply_table(delta, &mut self.nodes, |_, old, new| {
+                    touched.admission |= old.map(|n| &n.pod_cidrs) != new.map(|n| &n.pod_cidrs);
+                    touched.addresses.extend(replace_addresses(addresses, old, new));
                 });
             }
             MemberChanges::ServiceCidrs(delta) => {
@@ -185,16 +197,19 @@ impl ClusterState {
         self.clear_objects()
     }
 
+    /// Everything is gone. Returns the services that were spoken of.
     fn clear_objects(&mut self) -> BTreeSet<ServiceKey> {
-        let services = std::mem::take(&mut self.services).into_keys().collect();
+        let services = std::mem::take(&mut self.services).into_keys();
+        let services = services.chain(std::mem::take(&mut self.exports).into_keys()).collect();
         self.namespaces.clear();
         self.service_names.clear();
         self.slices.clear();
         self.slices_of.clear();
         self.nodes.clear();
         self.service_cidrs.clear();
-        self.exports.clear();
         self.mirrored = 0;
+        self.node_addresses.clear();
+        self.hints.clear();
         services
     }
 
@@ -206,9 +221,11 @@ impl ClusterState {
 
     fn apply_namespaces(&mut self, delta: Delta<NamespaceObject>, touched: &mut Touched) {
         self.mark_listed(Kind::Namespaces, &delta);
-        let names = &self.service_names;
+        let (names, hints) = (&self.service_names, &mut self.hints);
         apply_table(delta, &mut self.namespaces, |namespace, old, new| {
             touched.namespaces.insert(namespace.clone());
+            let hint = |object: Option<&NamespaceObject>| object.and_then(|object| object.hint.clone());
+            touched.hints |= replace_hint(hints, Subject::Namespace(namespace.clone()), hint(old), hint(new));
             if old.map(|n| &n.labels) != new.map(|n| &n.labels) {
                 let services = names.get(namespace).into_iter().flatten();
                 touched
@@ -220,12 +237,14 @@ impl ClusterState {
 
     fn apply_services(&mut self, delta: Delta<Service>, touched: &mut Touched) {
         self.mark_listed(Kind::Services, &delta);
-        let (names, mirrored) = (&mut self.service_names, &mut self.mirrored);
+        let (names, mirrored, hints) = (&mut self.service_names, &mut self.mirrored, &mut self.hints);
+        let hint = |service: Option<&Service>| service.and_then(|service| service.hint.clone());
         let ours = |service: Option<&Service>| usize::from(service.is_some_and(Service::is_mirror));
         apply_table(delta, &mut self.services, |key, old, new| {
             touched.services.insert(key.clone());
             touched.objects.insert(key.clone());
             *mirrored = *mirrored + ours(new) - ours(old);
+            touched.hints |= replace_hint(hints, Subject::Service(key.clone()), hint(old), hint(new));
             index(names, key.namespace.clone(), &key.name, new.is_some());
         });
     }
@@ -264,6 +283,45 @@ impl ClusterState {
             self.slices.get(&SliceKey { namespace: service.namespace.clone(), name: name.clone() }).map(Box::as_ref)
         })
     }
+}
+
+/// One Node's addresses become others; returns those of which it changed whether any Node has them.
+fn replace_addresses(held: &mut BTreeMap<IpAddr, usize>, old: Option<&Node>, new: Option<&Node>) -> BTreeSet<IpAddr> {
+    let set = |node: Option<&Node>| node.into_iter().flat_map(|node| &node.addresses).copied().collect::<BTreeSet<_>>();
+    let (old, new) = (set(old), set(new));
+    let mut turned = BTreeSet::new();
+    for ip in new.difference(&old) {
+        let nodes = held.entry(*ip).or_default();
+        *nodes += 1;
+        if *nodes == 1 {
+            turned.insert(*ip);
+        }
+    }
+    for ip in old.difference(&new) {
+        let Some(nodes) = held.get_mut(ip) else { continue };
+        *nodes -= 1;
+        if *nodes == 0 {
+            held.remove(ip);
+            turned.insert(*ip);
+        }
+    }
+    turned
+}
+
+/// True if it changed.
+fn replace_hint(
+    hints: &mut BTreeMap<Subject, Arc<str>>,
+    subject: Subject,
+    old: Option<Arc<str>>,
+    new: Option<Arc<str>>,
+) -> bool {
+    let changed = old != new;
+    match new {
+        Some(hint) if changed => _ = hints.insert(subject, hint),
+        None if changed => _ = hints.remove(&subject),
+        Some(_) | None => {}
+    }
+    changed
 }
 
 /// A map that can be a table: hashed where it is large, sorted where order is needed.

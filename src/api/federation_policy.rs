@@ -37,7 +37,8 @@ pub struct FederationPolicySpec {
     /// Which services it is for. Left out: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selects: Option<Selects>,
-    /// Marked: what has a ServiceExport, or the label isthmus.dev/federate=true on the Service or its Namespace.
+    /// Marked: what has a ServiceExport, or the label isthmus.dev/federate=true on the Service or its Namespace. The label
+    /// "false" takes a Service out, of All as well; None takes out all, whatever they are marked.
     #[serde(default)]
     #[schemars(schema_with = "schema::federate")]
     pub federate: Federate,
@@ -47,6 +48,10 @@ pub struct FederationPolicySpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::reserved_cidrs")]
     pub reserved_cidrs: Vec<String>,
+    /// Endpoints of the selected services whose addresses lie in none of their member's ranges, and are no Node's, are not
+    /// served. Left out: they are served, and the member's status names them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub strict_cidrs: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failover: Option<Failover>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

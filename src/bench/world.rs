@@ -174,6 +174,7 @@ impl World {
             services: Selector::default(),
             federate: Federate::All,
             reserved: Vec::new(),
+            strict_cidrs: false,
             failover: Failover::default(),
         };
         Ok(vec![
@@ -280,6 +281,7 @@ impl World {
             labels: Labels::default(),
             terminating: false,
             owner: Owner::User,
+            hint: None,
         })
     }
 
@@ -296,6 +298,8 @@ impl World {
             ports: vec![ServicePort { name: Arc::from(name), port, protocol: Protocol::Tcp, app_protocol: None }],
             affinity: Affinity::None,
             owner,
+            derived_by: None,
+            hint: None,
         })
     }
 

@@ -12,7 +12,8 @@ use crate::offline::{self, Offline};
 use crate::problem::Problems;
 use crate::view::MemberView;
 
-/// Reports every clash and every broken object at once. Exit 0: all is well; 1: something is not; 2: it could not be checked.
+/// Reports every clash, every broken object and every address that would not be served at once. Exit 0: all is well; 1:
+/// something is not; 2: it could not be checked.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -49,7 +50,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         member.conditions.iter().any(|condition| condition.kind == "Admitted" && condition.status != "True")
     };
     let bad = members.iter().filter(refused).count();
-    let ok = bad == 0 && problems.is_empty();
+    let ok = bad == 0 && problems.is_empty() && members.iter().all(|member| member.problems.is_empty());
     let document = Document { ok, members, problems };
     if !output::print_document(args.output.format, &document)? {
         print(&document, bad);
@@ -84,7 +85,12 @@ fn print(document: &Document, refused: usize) {
             anstream::println!("\n{}: {}", member.id, condition.message);
         }
     }
-    let (members, broken) = (document.members.len(), document.problems.len());
+    for member in &document.members {
+        member.problems.iter().for_each(|problem| anstream::println!("\n{}: {problem}", member.id));
+    }
+    output::print_notices(&document.members);
+    let unserved = document.members.iter().map(|member| member.problems.len()).sum::<usize>();
+    let (members, broken) = (document.members.len(), document.problems.len() + unserved);
     match document.ok {
         true => anstream::println!("\nfine: {members} members, no clash, nothing broken"),
         false => anstream::println!("\nnot fine: {refused} of {members} members refused, {broken} problems in objects"),

@@ -4,6 +4,8 @@ use clap::ValueEnum;
 use comfy_table::{Table, presets};
 use serde::Serialize;
 
+use crate::view::MemberView;
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     #[default]
@@ -52,4 +54,12 @@ pub fn print_table(table: &Table) {
 /// The lines of a table, without trailing blanks.
 pub fn table_lines(table: &Table) -> Vec<String> {
     table.to_string().lines().map(|line| line.trim_end().to_owned()).collect()
+}
+
+/// What is worth knowing of members although nothing is wrong; nothing if there is nothing.
+pub fn print_notices(members: &[MemberView]) {
+    for member in members.iter().filter(|member| !member.notices.is_empty()) {
+        anstream::println!("\nworth knowing of {}:", member.id);
+        member.notices.iter().for_each(|notice| anstream::println!("  {notice}"));
+    }
 }

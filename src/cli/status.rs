@@ -108,6 +108,7 @@ fn print(document: &Document, wide: bool) {
     for member in document.members.iter().filter(|member| !member.ready) {
         anstream::println!("\n{}: {}", member.id, member.message);
     }
+    output::print_notices(&document.members);
     regions(document);
     services(document);
 }

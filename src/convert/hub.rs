@@ -148,7 +148,10 @@ pub fn policy(object: &api::FederationPolicy) -> Converted<Policy> {
     let failover = failover(&mut check, spec.failover.as_ref());
     safety(&mut check, spec);
     let created = meta::created(&object.metadata);
-    check.finish(name.map(|name| Policy { name, created, namespaces, services, federate, reserved, failover }))
+    let strict_cidrs = spec.strict_cidrs;
+    let policy =
+        name.map(|name| Policy { name, created, namespaces, services, federate, reserved, strict_cidrs, failover });
+    check.finish(policy)
 }
 
 pub fn key_policy(meta: &ObjectMeta) -> Option<Arc<str>> {

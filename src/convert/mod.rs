@@ -5,8 +5,10 @@
 
 mod check;
 mod cidr;
+mod derived;
 mod export;
 mod hub;
+mod marks;
 mod meta;
 mod namespace;
 mod node;

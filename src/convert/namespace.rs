@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1 as k8s;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::check::Check;
-use super::{Converted, meta, owner};
+use super::{Converted, marks, meta, owner};
 
 pub fn namespace(object: &k8s::Namespace) -> Converted<NamespaceObject> {
     let mut check = Check::new("Namespace", &object.metadata);
@@ -15,7 +15,8 @@ pub fn namespace(object: &k8s::Namespace) -> Converted<NamespaceObject> {
     let phase = object.status.as_ref().and_then(|status| status.phase.as_deref());
     let terminating = phase == Some("Terminating") || object.metadata.deletion_timestamp.is_some();
     let owner = owner::owner(&object.metadata);
-    let namespace = name.map(|name| NamespaceObject { name, uid, resource_version, labels, terminating, owner });
+    let hint = marks::hint(&object.metadata, &labels);
+    let namespace = name.map(|name| NamespaceObject { name, uid, resource_version, labels, terminating, owner, hint });
     check.finish(namespace)
 }
 

@@ -1,5 +1,6 @@
-//! Nodes: only their pod ranges matter.
+//! Nodes: their pod ranges, and their own addresses.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use federation::model::Node;
@@ -9,6 +10,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use super::check::Check;
 use super::cidr::MAX_CIDRS_PER_NODE;
 use super::{Converted, meta};
+
+/// Addresses that are read of one Node.
+const MAX_ADDRESSES_PER_NODE: usize = 64;
 
 pub fn node(object: &k8s::Node) -> Converted<Node> {
     let mut check = Check::new("Node", &object.metadata);
@@ -20,7 +24,19 @@ pub fn node(object: &k8s::Node) -> Converted<Node> {
         (_, Some(one)) if !one.is_empty() => check.cidrs("spec.podCIDR", &[one], MAX_CIDRS_PER_NODE),
         _ => Vec::new(),
     };
-    check.finish(name.map(|name| Node { name, pod_cidrs }))
+    let addresses = addresses(object);
+    check.finish(name.map(|name| Node { name, pod_cidrs, addresses }))
+}
+
+/// Addresses that a Node can be reached at, sorted. They only say what to expect of pods on the host network, so what is
+/// no address (a host name, for example) is no problem.
+fn addresses(object: &k8s::Node) -> Vec<IpAddr> {
+    let listed = object.status.as_ref().and_then(|status| status.addresses.as_deref()).unwrap_or_default();
+    let mut addresses: Vec<IpAddr> =
+        listed.iter().take(MAX_ADDRESSES_PER_NODE).filter_map(|entry| entry.address.parse().ok()).collect();
+    addresses.sort_unstable();
+    addresses.dedup();
+    addresses
 }
 
 pub fn key_node(meta: &ObjectMeta) -> Option<Arc<str>> {

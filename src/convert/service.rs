@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1 as k8s;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::check::Check;
-use super::{Converted, meta, owner};
+use super::{Converted, derived, marks, meta, owner};
 
 /// Ports of one Service. Kubernetes knows no limit of its own.
 pub const MAX_PORTS_PER_SERVICE: usize = 1_000;
@@ -36,6 +36,7 @@ pub fn service(object: &k8s::Service) -> Converted<Service> {
     }
     let affinity = affinity(&mut check, spec);
     let owner = owner_of(&object.metadata, spec);
+    let (derived_by, hint) = (derived::by(&object.metadata), marks::hint(&object.metadata, &labels));
     let created = meta::created(&object.metadata);
     let service = key.zip(kind).map(|(key, kind)| Service {
         key,
@@ -48,6 +49,8 @@ pub fn service(object: &k8s::Service) -> Converted<Service> {
         ports,
         affinity,
         owner,
+        derived_by,
+        hint,
     });
     check.finish(service)
 }

@@ -9,10 +9,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::check::Check;
 use super::service::protocol;
-use super::{Converted, meta};
-use crate::api::{
-    LABEL_MCS_SERVICE_NAME, LABEL_MIRROR, LABEL_SERVICE_NAME, LABEL_SLICE_MANAGED_BY, LABEL_SOURCE_CLUSTER, MANAGED_BY,
-};
+use super::{Converted, derived, meta};
+use crate::api::{LABEL_MIRROR, LABEL_SERVICE_NAME, LABEL_SLICE_MANAGED_BY, MANAGED_BY};
 
 /// Endpoints of one slice (the API's limit).
 pub const MAX_ENDPOINTS_PER_SLICE: usize = 1_000;
@@ -21,12 +19,12 @@ pub const MAX_ADDRESSES_PER_ENDPOINT: usize = 100;
 /// Ports of one slice.
 pub const MAX_PORTS_PER_SLICE: usize = 1_000;
 
-/// `Ok(None)`: written by us or by an MCS implementation (it repeats what another cluster says), of no Service, or
-/// made of names instead of addresses.
+/// `Ok(None)`: written by us or by another multi-cluster product (it repeats what another cluster says), of no Service,
+/// or made of names instead of addresses.
 pub fn slice(object: &k8s::EndpointSlice) -> Converted<Slice> {
     let label = |key: &str| object.metadata.labels.as_ref().and_then(|labels| labels.get(key)).map(String::as_str);
     let ours = label(LABEL_SLICE_MANAGED_BY) == Some(MANAGED_BY) || label(LABEL_MIRROR) == Some("true");
-    let imported = label(LABEL_SOURCE_CLUSTER).is_some() || label(LABEL_MCS_SERVICE_NAME).is_some();
+    let imported = derived::by(&object.metadata).is_some();
     let Some(service) = label(LABEL_SERVICE_NAME) else { return Ok(None) };
     if ours || imported || object.address_type == "FQDN" {
         return Ok(None);

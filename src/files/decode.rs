@@ -9,11 +9,12 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::fields::{Fields, nearly};
+use super::fields::Fields;
 use super::objects::{Key, Kind, Model};
 use super::path;
 use crate::api;
 use crate::convert::Convert;
+use crate::nearly::nearly;
 use crate::problem::{ObjectName, Problem};
 
 /// A kind of object that is understood.

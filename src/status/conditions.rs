@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use federation::change::LinkFailure;
 use federation::model::Time;
-use federation::report::{LinkState, MemberReport, PendingReason, Refusal, Verdict};
+use federation::report::{AddressRefusal, LinkState, MemberReport, PendingReason, Refusal, RefusedAddress, Verdict};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time as KubeTime};
 
 use super::text;
@@ -169,24 +169,23 @@ fn admitted(facts: &Facts<'_>) -> Wanted {
         );
         return wanted(ADMITTED, Status::False, "IdentityChanged", message);
     }
-    let ranges = text::ranges(&report.cidrs);
+    let (ranges, addresses) = (text::ranges(&report.cidrs), text::addresses(report));
     match &report.admission {
         Verdict::Pending(why) => {
             let (reason, message) = pending(why);
             wanted(ADMITTED, Status::Unknown, reason, message)
         }
-        Verdict::Admitted if report.trespassing.is_empty() => {
+        Verdict::Admitted if addresses.is_empty() => {
             wanted(ADMITTED, Status::True, "Admitted", format!("admitted with {ranges}"))
         }
-        Verdict::Admitted => {
-            wanted(ADMITTED, Status::True, "EndpointsOutOfRange", text::trespassing(&report.trespassing))
-        }
+        Verdict::Admitted => wanted(ADMITTED, Status::True, address_reason(report), addresses.join("; ")),
         Verdict::AdmittedWithDrift(clashes) => {
             let clashes = text::clashes(clashes);
-            let message = format!(
+            let drift = format!(
                 "it stays admitted with the ranges on record, but ranges that it uses now clash: {clashes}; endpoints in \
                  them are not served; change the ranges of one of the two"
             );
+            let message = std::iter::once(drift).chain(addresses).collect::<Vec<_>>().join("; ");
             wanted(ADMITTED, Status::True, "CIDRDrift", message)
         }
         Verdict::Refused(refusal) => {
@@ -194,6 +193,12 @@ fn admitted(facts: &Facts<'_>) -> Wanted {
             wanted(ADMITTED, Status::False, reason, message)
         }
     }
+}
+
+/// What two members offer is worth more attention than what lies somewhere else than it should.
+fn address_reason(report: &MemberReport) -> &'static str {
+    let twice = |address: &RefusedAddress| matches!(address.why, AddressRefusal::AlsoOfferedBy(_));
+    if report.refused.first.iter().any(twice) { "DuplicateAddresses" } else { "EndpointsOutOfRange" }
 }
 
 fn pending(why: &PendingReason) -> (&'static str, String) {

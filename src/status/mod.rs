@@ -5,10 +5,13 @@
 pub mod conditions;
 mod events;
 mod members;
+mod notices;
 mod observed;
 mod policies;
 mod text;
 mod wanted;
 mod writer;
 
+pub use notices::notices;
+pub use text::refused_addresses;
 pub use writer::{Sources, Writer};

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use federation::model::Time;
-use federation::report::{CidrSource, Cidrs, Clash, RangeUse, Trespass};
+use federation::report::{AddressRefusal, CidrSource, Cidrs, Clash, Listed, MemberReport, RangeUse, RefusedAddress};
 use jiff::Timestamp;
 
 /// Items named in one message.
@@ -38,15 +38,54 @@ fn clash(clash: &Clash) -> String {
     }
 }
 
-pub(super) fn trespassing(list: &[Trespass]) -> String {
-    let one = |trespass: &Trespass| {
-        let Trespass { service, ip, owner } = trespass;
-        format!("{ip} of Service {service} lies in a range of member {owner}")
-    };
-    format!(
-        "endpoints that are not served, because their addresses belong to another member: {}",
-        some(list.iter().map(one))
-    )
+/// What is wrong with the addresses that a member offers; empty if nothing is.
+pub(super) fn addresses(report: &MemberReport) -> Vec<String> {
+    let mut texts = Vec::new();
+    if !report.refused.is_empty() {
+        let list = some_of(&report.refused, |address| {
+            format!("{} of Service {} {}", address.ip, address.service, refusal(address))
+        });
+        texts.push(format!("endpoints that are not served: {list}"));
+    }
+    if !report.outside.is_empty() {
+        let list = some_of(&report.outside, |address| format!("{} of Service {}", address.ip, address.service));
+        texts.push(format!(
+            "endpoints that are served although their addresses lie in no declared or discovered range: {list}; declare \
+             their range in spec.cidrs.pods, or refuse them with strictCidrs in the FederationPolicy"
+        ));
+    }
+    texts
+}
+
+/// Addresses that are not served, one to a line; the first ones only.
+pub fn refused_addresses(report: &MemberReport) -> impl Iterator<Item = String> {
+    report
+        .refused
+        .first
+        .iter()
+        .map(|address| format!("Service {}: endpoint {} {}: not served", address.service, address.ip, refusal(address)))
+}
+
+fn refusal(address: &RefusedAddress) -> String {
+    match &address.why {
+        AddressRefusal::InRangeOf(owner) => format!("lies in a range of member {owner}"),
+        AddressRefusal::AlsoOfferedBy(other) => format!(
+            "lies in no declared or discovered range and is offered by member {other} too (served from neither: declare its \
+             range in spec.cidrs.pods of the one that it belongs to)"
+        ),
+        AddressRefusal::VirtualIp => "lies in its own service range (a virtual IP is no pod)".to_owned(),
+        AddressRefusal::Loopback => "is a loopback address".to_owned(),
+        AddressRefusal::OutsideRanges => "lies in no declared or discovered range (strictCidrs)".to_owned(),
+    }
+}
+
+/// As [`some`], of a list that was cut already.
+fn some_of<T>(listed: &Listed<T>, text: impl Fn(&T) -> String) -> String {
+    let named: Vec<String> = listed.first.iter().take(MAX_NAMED).map(text).collect();
+    match listed.total.saturating_sub(named.len()) {
+        0 => named.join("; "),
+        rest => format!("{}; and {rest} more", named.join("; ")),
+    }
 }
 
 pub(super) fn ranges(cidrs: &Cidrs) -> String {

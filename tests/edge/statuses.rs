@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use federation::change::LinkFailure;
 use federation::model::{Admission, ClusterId, ClusterUid, RegionId, Time};
-use federation::report::{CidrSource, Cidrs, Counts, LinkState, MemberReport, Verdict};
+use federation::report::{CidrSource, Cidrs, Counts, LinkState, Listed, MemberReport, Verdict};
 use isthmus::api::{FederationPolicy, MemberCluster, MemberClusterStatus};
 use isthmus::clusters::{Notes, SeenTable, now};
 use isthmus::mirror;
@@ -59,7 +59,9 @@ fn report(link: LinkState, services: usize) -> Arc<MemberReport> {
         listed: true,
         counts: Counts { services, endpoints: 5, mirrored: 7 },
         mirrors_pending: 0,
-        trespassing: Vec::new(),
+        refused: Listed::default(),
+        outside: Listed::default(),
+        notices: Listed::default(),
     })
 }
 

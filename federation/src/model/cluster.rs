@@ -1,5 +1,6 @@
 //! Regions, member clusters, and what a member says of its own address ranges.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -90,6 +91,8 @@ impl NamespacePattern {
 pub struct Node {
     pub name: Arc<str>,
     pub pod_cidrs: Vec<IpNet>,
+    /// The Node's own addresses (`status.addresses`), sorted: pods on the host network have them.
+    pub addresses: Vec<IpAddr>,
 }
 
 /// One `ServiceCIDR` object of a member.

@@ -16,6 +16,8 @@ pub struct Policy {
     pub federate: Federate,
     /// Ranges that no member may use: node, VPC and on-premises networks. Those of all policies count.
     pub reserved: Vec<IpNet>,
+    /// Addresses of the selected services that lie in none of their member's ranges are not served.
+    pub strict_cidrs: bool,
     pub failover: Failover,
 }
 
@@ -73,6 +75,7 @@ impl Policy {
             services: Selector::default(),
             federate: Federate::default(),
             reserved: Vec::new(),
+            strict_cidrs: false,
             failover: Failover::default(),
         }
     }

@@ -20,6 +20,10 @@ pub struct Service {
     pub ports: Vec<ServicePort>,
     pub affinity: Affinity,
     pub owner: Owner,
+    /// The multi-cluster product that made this Service out of another cluster's, as people call it.
+    pub derived_by: Option<&'static str>,
+    /// Something on it that looks like a mark and is none: what was found, and what would be right.
+    pub hint: Option<Arc<str>>,
 }
 
 impl Service {
@@ -128,6 +132,8 @@ pub struct NamespaceObject {
     /// True when it is on its way out: nothing can be created in it.
     pub terminating: bool,
     pub owner: Owner,
+    /// As for a [`Service`].
+    pub hint: Option<Arc<str>>,
 }
 
 /// A `ServiceExport` (KEP-1645): "this service takes part".

@@ -159,6 +159,7 @@ pub fn policy(name: &str, federate: Federate) -> Policy {
         services: Selector::default(),
         federate,
         reserved: Vec::new(),
+        strict_cidrs: false,
         failover: Failover::default(),
     }
 }
@@ -176,6 +177,8 @@ pub fn service(name: &str, port_text: &str, ip_text: &str) -> Service {
         ports: ports(port_text),
         affinity: Affinity::None,
         owner: Owner::User,
+        derived_by: None,
+        hint: None,
     }
 }
 
@@ -192,6 +195,7 @@ pub fn namespace(name: &str, label_text: &str) -> NamespaceObject {
         labels: labels(label_text),
         terminating: false,
         owner: Owner::User,
+        hint: None,
     }
 }
 
@@ -211,7 +215,14 @@ pub fn export(name: &str, seconds: i64) -> Export {
 }
 
 pub fn node(name: &str, pod_cidrs: &str) -> Node {
-    Node { name: Arc::from(name), pod_cidrs: nets(pod_cidrs) }
+    Node { name: Arc::from(name), pod_cidrs: nets(pod_cidrs), addresses: Vec::new() }
+}
+
+/// A Node with addresses of its own, as in [`ips`].
+pub fn addressed_node(name: &str, pod_cidrs: &str, addresses: &str) -> Node {
+    let mut addresses = ips(addresses);
+    addresses.sort_unstable();
+    Node { addresses, ..node(name, pod_cidrs) }
 }
 
 pub fn service_cidr(name: &str, cidrs: &str) -> ServiceCidr {

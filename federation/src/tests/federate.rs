@@ -82,7 +82,8 @@ fn marks_are_an_export_or_a_label() {
     assert_eq!(merged(&world(&[make::policy("default", Federate::Marked)])), marked);
     assert_eq!(merged(&world(&[])), marked, "what holds where nobody wrote a policy");
     assert_eq!(merged(&world(&[make::policy("default", Federate::None)])), [""; 0]);
-    assert_eq!(merged(&world(&[make::policy("default", Federate::All)])).len(), 5);
+    let all = ["all/web", "shop/exported", "shop/labelled", "shop/plain"];
+    assert_eq!(merged(&world(&[make::policy("default", Federate::All)])), all, "but what says no");
 }
 
 #[test]
@@ -129,4 +130,75 @@ fn labels_of_a_namespace_matter_when_they_change() {
     assert_eq!(engine.merged().len(), 1);
     engine.apply([super::said("a", 1, MemberChanges::Namespaces(Delta::delete(make::ns("shop"))))], make::at(3));
     assert!(engine.merged().is_empty());
+}
+
+/// Every combination of the marks that a Service can have, without and with a policy that federates all.
+#[test]
+fn the_nearest_mark_wins() {
+    let (yes, no) = (Some("true"), Some("false"));
+    // Service, ServiceExport, Namespace; takes part under Marked, under All.
+    type Row = (Option<&'static str>, bool, Option<&'static str>, bool, bool);
+    let table: [Row; 18] = [
+        (None, false, None, false, true),
+        (None, false, yes, true, true),
+        (None, false, no, false, false),
+        (None, true, None, true, true),
+        (None, true, yes, true, true),
+        (None, true, no, true, true),
+        (yes, false, None, true, true),
+        (yes, false, yes, true, true),
+        (yes, false, no, true, true),
+        (yes, true, None, true, true),
+        (yes, true, yes, true, true),
+        (yes, true, no, true, true),
+        (no, false, None, false, false),
+        (no, false, yes, false, false),
+        (no, false, no, false, false),
+        (no, true, None, false, false),
+        (no, true, yes, false, false),
+        (no, true, no, false, false),
+    ];
+    let mark = |value: Option<&str>| value.map(|value| format!("{FEDERATE_LABEL}={value}")).unwrap_or_default();
+    for (service, export, namespace, under_marked, under_all) in table {
+        for (federate, expected) in
+            [(Federate::Marked, under_marked), (Federate::All, under_all), (Federate::None, false)]
+        {
+            let mut object = make::service("shop/web", "http:80", "10.96.0.1");
+            object.labels = make::labels(&mark(service));
+            let mut world = world(&[make::policy("default", federate)]).service_object("a", object);
+            world = world.namespace("a", make::namespace("shop", &mark(namespace)));
+            if export {
+                world = world.export("a", "shop/web", 1);
+            }
+            assert_eq!(!merged(&world).is_empty(), expected, "{service:?} {export} {namespace:?} {federate:?}");
+        }
+    }
+}
+
+#[test]
+fn a_misspelt_yes_says_nothing_and_a_misspelt_no_is_a_no() {
+    let takes_part = |value: &str, namespace: &str| {
+        let mut object = make::service("shop/web", "http:80", "10.96.0.1");
+        object.labels = make::labels(&format!("{FEDERATE_LABEL}={value}"));
+        let world = world(&[]).service_object("a", object);
+        let world = world.namespace("a", make::namespace("shop", &format!("{FEDERATE_LABEL}={namespace}")));
+        !merged(&world).is_empty()
+    };
+    for slip in ["True", "TRUE", "yes", "1", "on", "treu", ""] {
+        assert!(!takes_part(slip, ""), "{slip:?} exports nothing");
+        assert!(takes_part(slip, "true"), "{slip:?} withdraws nothing");
+    }
+    for slip in ["False", "FALSE", "no", "No", "0", "off", "disabled"] {
+        assert!(!takes_part(slip, "true"), "{slip:?} was meant as a no");
+    }
+    assert!(!takes_part("", "yes") && !takes_part("", "No"));
+}
+
+#[test]
+fn what_another_product_derived_never_takes_part() {
+    let derived =
+        crate::model::Service { derived_by: Some("GKE"), ..make::service("shop/gke-mcs-1", "http:80", "10.96.0.1") };
+    let world = world(&[make::policy("default", Federate::All)]).service_object("a", derived);
+    assert_eq!(merged(&world), [""; 0]);
+    assert_eq!(merged(&world.export("a", "shop/gke-mcs-1", 1)), [""; 0], "an export would only echo it");
 }

@@ -124,33 +124,6 @@ fn on_dual_stack_a_pod_is_one_host_of_the_services_first_family() {
 }
 
 #[test]
-fn an_address_in_another_members_range_is_dropped_and_reported() {
-    let engine = told(&[
-        ("a", "http:80", "http:8080", &["10.0.0.1", "10.1.0.66", "172.16.0.1"]),
-        ("b", "http:80", "http:8080", &["10.1.0.1", "10.96.0.5"]),
-    ]);
-    // Outside of everybody's ranges is only unexpected; it harms nobody.
-    let expected = "http:80/TCP a/- 10.0.0.1:8080 172.16.0.1:8080 b/- 10.1.0.1:8080";
-    assert_eq!(hosts(&engine, "shop/web"), expected);
-    let listed = |cluster: &str| {
-        let report = &engine.reports()[&make::cluster(cluster)];
-        report.trespassing.iter().map(|t| format!("{} {} {}", t.service, t.ip, t.owner)).collect::<Vec<_>>()
-    };
-    assert_eq!(listed("a"), ["shop/web 10.1.0.66 b"]);
-    assert_eq!(listed("b"), ["shop/web 10.96.0.5 a"]);
-    assert_eq!(engine.reports()[&make::cluster("a")].counts.endpoints, 2);
-}
-
-#[test]
-fn at_most_16_trespassing_addresses_are_named() {
-    let many: Vec<String> = (1..=40).map(|n| format!("10.1.0.{n}")).collect();
-    let many: Vec<&str> = many.iter().map(String::as_str).collect();
-    let engine = told(&[("a", "http:80", "http:8080", &many)]);
-    assert_eq!(engine.reports()[&make::cluster("a")].trespassing.len(), 16);
-    assert_eq!(hosts(&engine, "shop/web"), "http:80/TCP");
-}
-
-#[test]
 fn contradicting_records_take_nobodys_endpoints_away() {
     let mut world = World::new()
         .region("eu", &[])

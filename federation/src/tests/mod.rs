@@ -1,5 +1,6 @@
 //! What the engine promises, checked from outside: batches in, effects and state out.
 
+mod addresses;
 mod admission;
 mod cidr;
 mod cost;
@@ -10,6 +11,7 @@ mod limits;
 mod loss;
 mod merge;
 mod mirror;
+mod own_affair;
 mod property;
 mod random;
 

@@ -11,7 +11,7 @@ use proptest::test_runner::TestRunner;
 
 use super::random::{Move, Round, Teller, arrivals, rounds};
 use crate::change::Batch;
-use crate::report::{LinkState, Refusal, Verdict};
+use crate::report::{AddressRefusal, LinkState, NotExported, Notable, Refusal, Verdict};
 use crate::testing::{Oracle, Picture, Replica, World, make};
 use crate::{Authority, Engine, MirrorAction};
 
@@ -135,19 +135,29 @@ fn random_histories_cover_what_matters() {
     assert!(never.is_empty(), "hardly ever: {never:?} of {seen:?}");
 }
 
-const ALL_THAT_MATTERS: [&str; 22] = [
+const ALL_THAT_MATTERS: [&str; 33] = [
     "admitted",
     "apply",
     "apply headless",
     "apply namespace",
+    "asked for in vain",
     "conflicting ports",
     "delete",
+    "derived",
     "down",
     "drift",
     "duplicate",
+    "export without service",
     "federated vips",
     "identity changed",
+    "kept local",
+    "kept local, headless",
+    "loopback",
     "merged of three",
+    "misspelt",
+    "offered twice",
+    "outside",
+    "outside, strict",
     "overlap",
     "pending",
     "release",
@@ -158,6 +168,7 @@ const ALL_THAT_MATTERS: [&str; 22] = [
     "unknown region",
     "up, not listed",
     "v6 vips",
+    "virtual ip",
 ];
 
 fn what_happens(picture: &Picture) -> Vec<&'static str> {
@@ -179,7 +190,27 @@ fn what_happens(picture: &Picture) -> Vec<&'static str> {
         }
     }
     for report in picture.reports.values() {
-        note("trespass", !report.trespassing.is_empty());
+        note("outside", !report.outside.is_empty());
+        for refused in &report.refused.first {
+            match &refused.why {
+                AddressRefusal::InRangeOf(_) => note("trespass", true),
+                AddressRefusal::AlsoOfferedBy(_) => note("offered twice", true),
+                AddressRefusal::VirtualIp => note("virtual ip", true),
+                AddressRefusal::Loopback => note("loopback", true),
+                AddressRefusal::OutsideRanges => note("outside, strict", true),
+            }
+        }
+        for notice in &report.notices.first {
+            match &notice.what {
+                Notable::KeptLocal { why, .. } => {
+                    note("kept local", true);
+                    note("derived", matches!(why, NotExported::Derived { .. }));
+                }
+                Notable::NotExported(_) => note("asked for in vain", true),
+                Notable::NoService => note("export without service", true),
+                Notable::Misspelt(_) => note("misspelt", true),
+            }
+        }
         note("down", matches!(report.link, LinkState::Down { .. }));
         note("identity changed", matches!(report.link, LinkState::IdentityChanged { .. }));
         note("up, not listed", matches!(report.link, LinkState::Up { .. }) && !report.listed);
@@ -202,6 +233,7 @@ fn what_happens(picture: &Picture) -> Vec<&'static str> {
     }
     for vips in picture.vips.values() {
         note("federated vips", vips.federated);
+        note("kept local, headless", vips.ips.is_empty());
         note("v6 vips", vips.ips.first().is_some_and(std::net::IpAddr::is_ipv6));
     }
     seen

@@ -1,6 +1,7 @@
 //! Conversions as tables: a good object, then the same one with one slip each, and the whole text of what is said.
 
 mod hub;
+mod marks;
 mod objects;
 mod service;
 mod slice;

@@ -1,7 +1,9 @@
 #![allow(clippy::unwrap_used)]
 
 use federation::model::{ClusterId, ClusterUid, RegionId};
-use federation::report::{CidrSource, Cidrs, Clash, Counts, RangeUse, Trespass};
+use federation::report::{
+    AddressRefusal, CidrSource, Cidrs, Clash, Counts, Listed, OutsideAddress, RangeUse, RefusedAddress,
+};
 
 use super::*;
 
@@ -25,7 +27,9 @@ fn report() -> MemberReport {
         listed: true,
         counts: Counts::default(),
         mirrors_pending: 0,
-        trespassing: Vec::new(),
+        refused: Listed::default(),
+        outside: Listed::default(),
+        notices: Listed::default(),
     }
 }
 
@@ -225,17 +229,38 @@ fn a_bad_spec_shows_although_the_last_good_one_works() {
     );
 }
 
+fn refused(why: AddressRefusal) -> RefusedAddress {
+    let service = federation::model::ServiceKey::new("shop", "web").unwrap();
+    RefusedAddress { why, service, ip: "10.9.0.1".parse().unwrap() }
+}
+
 #[test]
-fn trespassers_are_named() {
+fn addresses_that_mean_more_or_less_than_one_pod_are_named() {
+    let us = ClusterId::new("us-1").unwrap();
+    let cases = [
+        (AddressRefusal::InRangeOf(us.clone()), "EndpointsOutOfRange", "lies in a range of member us-1"),
+        (AddressRefusal::AlsoOfferedBy(us), "DuplicateAddresses", "is offered by member us-1 too (served from neither"),
+        (AddressRefusal::VirtualIp, "EndpointsOutOfRange", "lies in its own service range"),
+        (AddressRefusal::Loopback, "EndpointsOutOfRange", "is a loopback address"),
+        (AddressRefusal::OutsideRanges, "EndpointsOutOfRange", "(strictCidrs)"),
+    ];
+    for (why, reason, words) in cases {
+        let mut report = report();
+        report.refused = Listed::new(30, vec![refused(why); 30]);
+        let conditions = member(&facts(&report));
+        assert_eq!(line(&conditions[1..2]), format!("Admitted=True/{reason}"));
+        let message = message(&conditions, READY);
+        assert!(message.contains("10.9.0.1 of Service shop/web") && message.contains(words), "{message}");
+        assert!(message.ends_with("; and 22 more"), "{message}");
+    }
     let mut report = report();
-    report.trespassing = vec![Trespass {
-        service: federation::model::ServiceKey::new("shop", "web").unwrap(),
-        ip: "10.9.0.1".parse().unwrap(),
-        owner: ClusterId::new("us-1").unwrap(),
-    }];
+    let service = refused(AddressRefusal::Loopback).service;
+    report.outside = Listed::new(1, [OutsideAddress { service, ip: "192.168.7.5".parse().unwrap() }]);
     let conditions = member(&facts(&report));
     assert_eq!(line(&conditions[1..2]), "Admitted=True/EndpointsOutOfRange");
-    assert!(message(&conditions, READY).contains("10.9.0.1 of Service shop/web lies in a range of member us-1"));
+    let message = message(&conditions, READY);
+    assert!(message.contains("are served") && message.contains("192.168.7.5 of Service shop/web"), "{message}");
+    assert!(message.contains("spec.cidrs.pods") && message.contains("strictCidrs"), "{message}");
 }
 
 #[test]

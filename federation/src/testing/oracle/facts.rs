@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::change::{Change, Delta, Epoch, LinkChange, MemberChanges, Object};
-use crate::model::{ClusterUid, Export, NamespaceObject, Node, Service, ServiceCidr, Slice, Time};
+use crate::model::{ClusterUid, Export, Labels, Namespace, NamespaceObject, Node, Service, ServiceCidr, Slice, Time};
 use crate::report::LinkState;
 
 #[derive(Clone, Debug)]
@@ -43,6 +43,12 @@ impl Default for Told {
 impl Told {
     pub fn is_up(&self) -> bool {
         matches!(self.link, LinkState::Up { .. })
+    }
+
+    /// The labels of a Namespace; none if it is not known.
+    pub fn labels_of(&self, namespace: &Namespace) -> Labels {
+        let object = self.objects.namespaces.iter().find(|object| object.name == *namespace);
+        object.map(|object| object.labels.clone()).unwrap_or_default()
     }
 
     pub fn is_listed(&self) -> bool {

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use ipnet::IpNet;
 
 use super::Oracle;
+use super::services::Addresses;
 use crate::model::{ClusterId, Member, Merged, Owner, ServiceKey};
-use crate::report::{CidrSource, Cidrs, Counts, LinkState, MemberReport, PendingReason, Trespass, Verdict};
+use crate::report::{CidrSource, Cidrs, Counts, LinkState, Listed, MemberReport, PendingReason, Verdict};
 use crate::{MirrorAction, MirrorKey, Place, Topology};
 
 /// As documented: a report names at most this many.
-const NAMED_TRESPASSES: usize = 16;
+const NAMED: usize = 16;
 
 impl Oracle {
     pub(super) fn wants(&self, member: &Member) -> Cidrs {
@@ -53,13 +54,13 @@ impl Oracle {
         &self,
         merged: &BTreeMap<ServiceKey, Merged>,
         work: &BTreeMap<(ClusterId, MirrorKey), MirrorAction>,
-        trespasses: &BTreeSet<(ClusterId, Trespass)>,
+        addresses: &[Addresses],
     ) -> BTreeMap<ClusterId, MemberReport> {
         let mut reports = BTreeMap::new();
+        let notices = self.notices(merged);
         for member in &self.members {
             let Some(told) = self.told.get(&member.id) else { continue };
             let id = &member.id;
-            let named = trespasses.iter().filter(|(by, _)| by == id).map(|(_, trespass)| trespass.clone());
             let unknown = Verdict::Pending(PendingReason::IdentityUnknown);
             let report = MemberReport {
                 id: id.clone(),
@@ -73,7 +74,9 @@ impl Oracle {
                 listed: told.is_listed(),
                 counts: self.counts(id, merged),
                 mirrors_pending: work.keys().filter(|(in_cluster, _)| in_cluster == id).count(),
-                trespassing: named.take(NAMED_TRESPASSES).collect(),
+                refused: listed(id, addresses.iter().flat_map(|found| &found.refused)),
+                outside: listed(id, addresses.iter().flat_map(|found| &found.outside)),
+                notices: named(notices.get(id).cloned().unwrap_or_default()),
             };
             reports.insert(id.clone(), report);
         }
@@ -89,6 +92,15 @@ impl Oracle {
             mirrored: mirrors.filter(|service| matches!(service.owner, Owner::Mirror { .. })).count(),
         }
     }
+}
+
+/// One member's items, each once.
+fn listed<'a, T: Ord + Clone + 'a>(id: &ClusterId, all: impl Iterator<Item = &'a (ClusterId, T)>) -> Listed<T> {
+    named(all.filter(|(by, _)| by == id).map(|(_, item)| item.clone()).collect())
+}
+
+fn named<T>(all: BTreeSet<T>) -> Listed<T> {
+    Listed { total: all.len(), first: all.into_iter().take(NAMED).collect() }
 }
 
 /// Declared ranges as they are, discovered ones joined where they touch.

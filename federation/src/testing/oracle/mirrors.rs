@@ -13,11 +13,17 @@ impl Oracle {
         let mut all = BTreeMap::new();
         for id in self.ledger.keys() {
             let Some(told) = self.told.get(id) else { continue };
-            for service in told.objects.services.iter().filter(|service| !service.cluster_ips.is_empty()) {
+            for service in &told.objects.services {
+                let merged = merged.get(&service.key);
+                let ours = matches!(service.owner, Owner::Mirror { .. });
+                let takes_part = merged.is_some_and(|merged| ours || merged.sources.contains(id));
+                let keeps_its_own = merged.is_some() && !takes_part;
+                if service.cluster_ips.is_empty() && !keeps_its_own {
+                    continue;
+                }
                 let mut ports: Vec<_> = service.ports.iter().map(|port| (port.port, port.protocol)).collect();
                 ports.sort_unstable();
-                let vips =
-                    Vips { ips: service.cluster_ips.clone(), ports, federated: merged.contains_key(&service.key) };
+                let vips = Vips { ips: service.cluster_ips.clone(), ports, federated: takes_part };
                 all.insert((id.clone(), service.key.clone()), vips);
             }
         }

@@ -9,6 +9,7 @@ mod members;
 mod mirrors;
 mod ranges;
 mod services;
+mod taking_part;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -63,8 +64,8 @@ impl Oracle {
         let services = self.merged();
         let merged = services.iter().map(|(key, (merged, _))| (key.clone(), merged.clone())).collect();
         let mirror_work = self.mirror_work(&merged);
-        let trespasses = services.into_values().flat_map(|(_, trespasses)| trespasses).collect();
-        let reports = self.reports(&merged, &mirror_work, &trespasses);
+        let addresses: Vec<_> = services.into_values().map(|(_, addresses)| addresses).collect();
+        let reports = self.reports(&merged, &mirror_work, &addresses);
         Picture {
             vips: self.vips(&merged),
             topology: self.topology(),

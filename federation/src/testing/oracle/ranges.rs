@@ -62,18 +62,35 @@ impl Oracle {
         found.into_iter().collect()
     }
 
-    /// Whose range this address lies in, as seen by a member of the same network; `None` also if it is its own.
-    pub(super) fn trespassed(&self, member: &Member, ip: IpAddr) -> Option<ClusterId> {
+    /// Where an address lies, as seen by a member that offers it.
+    pub(super) fn whereabouts(&self, member: &Member, ip: IpAddr) -> Whereabouts {
         let mut holders = Vec::new();
+        let mut own = BTreeSet::new();
         for other in self.members.iter().filter(|other| other.network == member.network) {
             let Some((admission, _)) = self.ledger.get(&other.id) else { continue };
-            for (_, range) in uses(&admission.pods, &admission.services).filter(|(_, range)| holds(range, ip)) {
+            for (usage, range) in uses(&admission.pods, &admission.services).filter(|(_, range)| holds(range, ip)) {
+                if other.id == member.id {
+                    own.insert(usage);
+                }
                 holders.push((u8::MAX - range.prefix_len(), other.id.clone())); // the narrowest first, then by name
             }
         }
-        if holders.iter().any(|(_, id)| *id == member.id) {
-            return None;
+        match holders.into_iter().min() {
+            _ if own.contains(&RangeUse::Pods) => Whereabouts::OwnPods,
+            _ if own.contains(&RangeUse::Services) => Whereabouts::OwnServices,
+            Some((_, owner)) => Whereabouts::Of(owner),
+            None if ip.is_loopback() => Whereabouts::Loopback,
+            None => Whereabouts::NoRange,
         }
-        holders.into_iter().min().map(|(_, id)| id)
     }
+}
+
+/// Where an address lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Whereabouts {
+    OwnPods,
+    OwnServices,
+    Of(ClusterId),
+    Loopback,
+    NoRange,
 }

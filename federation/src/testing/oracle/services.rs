@@ -1,26 +1,35 @@
 //! Which services there are, and what each looks like over all clusters.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::Oracle;
 use super::facts::Told;
+use super::ranges::Whereabouts;
 use crate::model::{
-    AppProtocol, Backend, ClusterId, Failover, Federate, Health, Host, Labels, Member, Merged, MergedPort, Owner,
-    Policy, Service, ServiceKey, ServiceKind, ServicePort, Time, Zone,
+    AppProtocol, Backend, ClusterId, Health, Host, Labels, Member, Merged, MergedPort, Network, Owner, Policy, Service,
+    ServiceKey, ServiceKind, ServicePort, Time, Zone,
 };
-use crate::report::Trespass;
+use crate::report::{AddressRefusal, OutsideAddress, RefusedAddress};
 
-type Trespasses = Vec<(ClusterId, Trespass)>;
+/// What was found of the addresses of one service.
+#[derive(Debug, Default)]
+pub(super) struct Addresses {
+    pub refused: Vec<(ClusterId, RefusedAddress)>,
+    pub outside: Vec<(ClusterId, OutsideAddress)>,
+}
 
-struct Part<'a> {
+pub(super) struct Part<'a> {
     exported: Time,
     member: &'a Member,
     told: &'a Told,
     service: &'a Service,
-    failover: Failover,
+    policy: Policy,
 }
+
+/// Somebody of a network offers an address that lies in no range.
+type Offer = (Network, IpAddr, ClusterId);
 
 /// `a=1,b=2` asks for both.
 fn selected(wanted: &Labels, have: &Labels) -> bool {
@@ -32,17 +41,20 @@ fn specificity(policy: &Policy) -> usize {
 }
 
 impl Oracle {
-    /// All merged services, each with the addresses that were left out of it.
-    pub(super) fn merged(&self) -> BTreeMap<ServiceKey, (Merged, Trespasses)> {
+    /// All merged services, each with what was found of its addresses.
+    pub(super) fn merged(&self) -> BTreeMap<ServiceKey, (Merged, Addresses)> {
         let mut keys: Vec<ServiceKey> =
             self.told.values().flat_map(|told| told.objects.services.iter().map(|s| s.key.clone())).collect();
         keys.sort();
         keys.dedup();
-        keys.into_iter().filter_map(|key| Some((key.clone(), self.merge(&key)?))).collect()
+        let parts = |key: &ServiceKey| self.members.iter().filter_map(|member| self.part(member, key)).collect();
+        let all: Vec<(ServiceKey, Vec<Part<'_>>)> = keys.into_iter().map(|key| (key.clone(), parts(&key))).collect();
+        let offers: Vec<Offer> = all.iter().flat_map(|(_, parts)| parts).flat_map(|part| self.offers(part)).collect();
+        let merge = |(key, parts)| Some((ServiceKey::clone(&key), self.merge(&key, parts, &offers)?));
+        all.into_iter().filter_map(merge).collect()
     }
 
-    fn merge(&self, key: &ServiceKey) -> Option<(Merged, Trespasses)> {
-        let mut parts: Vec<Part<'_>> = self.members.iter().filter_map(|member| self.part(member, key)).collect();
+    fn merge(&self, key: &ServiceKey, mut parts: Vec<Part<'_>>, offers: &[Offer]) -> Option<(Merged, Addresses)> {
         parts.sort_by(|a, b| a.exported.cmp(&b.exported).then(a.member.id.cmp(&b.member.id)));
         let oldest = parts.first()?;
 
@@ -60,7 +72,7 @@ impl Oracle {
             protocol: winner.protocol,
             app: AppProtocol::of(winner),
             app_protocol: winner.app_protocol.clone(),
-            backends: self.backends(&parts, winner),
+            backends: self.backends(&parts, winner, offers),
         };
         let merged = Merged {
             key: key.clone(),
@@ -68,10 +80,22 @@ impl Oracle {
             headless: oldest.service.kind == ServiceKind::Headless,
             affinity: oldest.service.affinity,
             ports: winners.iter().map(merged_port).collect(),
-            failover: Arc::new(oldest.failover.clone()),
+            failover: Arc::new(oldest.policy.failover.clone()),
         };
-        let trespasses = parts.iter().flat_map(|part| self.trespasses(part)).collect();
-        Some((merged, trespasses))
+        let mut addresses = Addresses::default();
+        for part in &parts {
+            for ip in offered(part) {
+                let (by, service) = (part.member.id.clone(), part.service.key.clone());
+                match self.objection(part, ip, offers) {
+                    Some(why) => addresses.refused.push((by, RefusedAddress { why, service, ip })),
+                    None if self.is_unexpected(part, ip) => {
+                        addresses.outside.push((by, OutsideAddress { service, ip }));
+                    }
+                    None => {}
+                }
+            }
+        }
+        Some((merged, addresses))
     }
 
     /// A member's part in a service, if it has one.
@@ -79,37 +103,29 @@ impl Oracle {
         self.ledger.get(&member.id)?;
         let told = self.told.get(&member.id)?;
         let service = told.objects.services.iter().find(|service| service.key == *key)?;
-        let namespace = key.namespace.as_str();
-        let never = matches!(namespace, "kube-system" | "kube-public" | "kube-node-lease")
-            || key.namespace == self.own_namespace
-            || key.to_string() == "default/kubernetes"
-            || matches!(service.owner, Owner::Mirror { .. })
-            || service.kind == ServiceKind::ExternalName;
-        let allowed = member.exports.as_ref().is_none_or(|list| list.iter().any(|entry| entry.matches(namespace)));
-        if never || !allowed {
+        if matches!(service.owner, Owner::Mirror { .. }) || self.why_not(member, told, service).is_some() {
             return None;
         }
-        let unlabelled = Labels::default();
-        let object = told.objects.namespaces.iter().find(|object| object.name == key.namespace);
-        let outer = object.map_or(&unlabelled, |object| &object.labels);
         let export = told.objects.exports.iter().find(|export| export.key == *key);
+        let exported = export.map_or(service.created, |export| export.created);
+        let policy = self.policy_of(told, service);
+        Some(Part { exported, member, told, service, policy })
+    }
 
+    /// The policy that decides about a Service.
+    pub(super) fn policy_of(&self, told: &Told, service: &Service) -> Policy {
+        let outer = told.labels_of(&service.key.namespace);
         let mut policies: Vec<&Policy> = self.policies.iter().collect();
         policies.retain(|policy| {
-            selected(&policy.namespaces.match_labels, outer) && selected(&policy.services.match_labels, &service.labels)
+            selected(&policy.namespaces.match_labels, &outer)
+                && selected(&policy.services.match_labels, &service.labels)
         });
         policies.sort_by_key(|policy| (usize::MAX - specificity(policy), policy.created, policy.name.clone()));
-        let built_in = Policy::built_in();
-        let policy = policies.first().copied().unwrap_or(&built_in);
-        let marked = export.is_some()
-            || [outer, &service.labels].iter().any(|labels| labels.get("isthmus.dev/federate") == Some("true"));
-        let takes_part = policy.federate == Federate::All || (policy.federate == Federate::Marked && marked);
-        let exported = export.map_or(service.created, |export| export.created);
-        takes_part.then(|| Part { exported, member, told, service, failover: policy.failover.clone() })
+        policies.first().map_or_else(Policy::built_in, |policy| (*policy).clone())
     }
 
     /// Everybody who answers on a port: only clusters whose own Service has that number.
-    fn backends(&self, parts: &[Part<'_>], winner: &ServicePort) -> Vec<Backend> {
+    fn backends(&self, parts: &[Part<'_>], winner: &ServicePort, offers: &[Offer]) -> Vec<Backend> {
         let mut groups: BTreeMap<(ClusterId, Option<Zone>), Vec<Host>> = BTreeMap::new();
         for part in parts {
             let own = part.service.ports.iter().find(|own| own.port == winner.port && own.protocol == winner.protocol);
@@ -118,7 +134,8 @@ impl Oracle {
             for slice in part.told.objects.slices.iter().filter(|slice| slice.service == part.service.key) {
                 let ports = slice.ports.iter().filter(|port| port.name == own.name && port.protocol == own.protocol);
                 for port in ports {
-                    for endpoint in slice.endpoints.iter().filter(|endpoint| self.is_usable(part, endpoint.ip)) {
+                    let usable = |ip| is_of_family(part, ip) && self.objection(part, ip, offers).is_none();
+                    for endpoint in slice.endpoints.iter().filter(|endpoint| usable(endpoint.ip)) {
                         let address = SocketAddr::new(endpoint.ip, port.port);
                         sightings.push((address, endpoint.health, endpoint.zone.clone()));
                     }
@@ -133,19 +150,51 @@ impl Oracle {
         groups.into_iter().map(|((cluster, zone), hosts)| Backend { cluster, zone, hosts }).collect()
     }
 
-    fn is_usable(&self, part: &Part<'_>, ip: std::net::IpAddr) -> bool {
-        is_of_family(part, ip) && self.trespassed(part.member, ip).is_none()
+    /// What speaks against serving an address.
+    fn objection(&self, part: &Part<'_>, ip: IpAddr, offers: &[Offer]) -> Option<AddressRefusal> {
+        let network = &part.member.network;
+        let mut rivals: Vec<&ClusterId> = Vec::new();
+        for (there, address, by) in offers {
+            if there == network && *address == ip && *by != part.member.id {
+                rivals.push(by);
+            }
+        }
+        match self.whereabouts(part.member, ip) {
+            Whereabouts::OwnPods => None,
+            Whereabouts::OwnServices => Some(AddressRefusal::VirtualIp),
+            Whereabouts::Of(owner) => Some(AddressRefusal::InRangeOf(owner)),
+            Whereabouts::Loopback => Some(AddressRefusal::Loopback),
+            Whereabouts::NoRange => match rivals.into_iter().min() {
+                Some(rival) => Some(AddressRefusal::AlsoOfferedBy(rival.clone())),
+                None => {
+                    (part.policy.strict_cidrs && self.is_unexpected(part, ip)).then_some(AddressRefusal::OutsideRanges)
+                }
+            },
+        }
     }
 
-    fn trespasses(&self, part: &Part<'_>) -> Trespasses {
-        let slices = part.told.objects.slices.iter().filter(|slice| slice.service == part.service.key);
-        let offered = slices.flat_map(|slice| &slice.endpoints).map(|endpoint| endpoint.ip);
-        let trespass = |ip| {
-            let owner = self.trespassed(part.member, ip)?;
-            Some((part.member.id.clone(), Trespass { service: part.service.key.clone(), ip, owner }))
-        };
-        offered.filter(|ip| is_of_family(part, *ip)).filter_map(trespass).collect()
+    /// In nobody's range, and no Node has it.
+    fn is_unexpected(&self, part: &Part<'_>, ip: IpAddr) -> bool {
+        let of_node = part.told.objects.nodes.iter().any(|node| node.addresses.contains(&ip));
+        self.whereabouts(part.member, ip) == Whereabouts::NoRange && !of_node
     }
+
+    fn offers(&self, part: &Part<'_>) -> Vec<Offer> {
+        let mut offers = Vec::new();
+        for ip in offered(part) {
+            if self.whereabouts(part.member, ip) == Whereabouts::NoRange {
+                offers.push((part.member.network.clone(), ip, part.member.id.clone()));
+            }
+        }
+        offers
+    }
+}
+
+/// All addresses that a part brings in.
+fn offered(part: &Part<'_>) -> Vec<IpAddr> {
+    let slices = part.told.objects.slices.iter().filter(|slice| slice.service == part.service.key);
+    let ips = slices.flat_map(|slice| &slice.endpoints).map(|endpoint| endpoint.ip);
+    ips.filter(|ip| is_of_family(part, *ip)).collect()
 }
 
 /// Of a pod's two addresses only the one of the Service's first family counts; headless ones prefer IPv4.

@@ -38,6 +38,7 @@ pub(in crate::tests) struct PolicySpec {
     services: &'static str,
     federate: Federate,
     reserved: &'static str,
+    strict: bool,
     near_only: bool,
 }
 
@@ -160,6 +161,7 @@ impl Spec for PolicySpec {
             namespaces: make::selector(self.namespaces),
             services: make::selector(self.services),
             reserved: make::nets(self.reserved),
+            strict_cidrs: self.strict,
             failover: if self.near_only { near } else { Failover::default() },
             ..make::policy(self.name, self.federate)
         }
@@ -171,9 +173,9 @@ impl Spec for PolicySpec {
 
 impl fmt::Debug for PolicySpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, created, namespaces, services, federate, reserved, near_only } = self;
+        let Self { name, created, namespaces, services, federate, reserved, strict, near_only } = self;
         write!(f, "policy {name} {federate:?} created={created} namespaces={namespaces:?} services={services:?}")?;
-        write!(f, " reserved={reserved:?} near_only={near_only}")
+        write!(f, " reserved={reserved:?} strict={strict} near_only={near_only}")
     }
 }
 
@@ -258,15 +260,17 @@ pub(super) fn good_member(id: &'static str) -> impl Strategy<Value = MemberSpec>
 pub(super) fn policy() -> impl Strategy<Value = PolicySpec> + Clone {
     let selectors = (of(&["", "", "team=a"]), of(&["", "", "tier=front", "team=a tier=front"]));
     let federate = of(&[Federate::All, Federate::All, Federate::Marked, Federate::None]);
+    let switches = (sometimes(25), sometimes(30));
     let reserved = of(&["", "", "", "10.3.0.0/16", "10.0.0.0/8", "fd00:1::/32"]);
-    (of(&POLICIES), TIMES, selectors, federate, reserved, sometimes(30)).prop_map(
-        |(name, created, (namespaces, services), federate, reserved, near_only)| PolicySpec {
+    (of(&POLICIES), TIMES, selectors, federate, reserved, switches).prop_map(
+        |(name, created, (namespaces, services), federate, reserved, (strict, near_only))| PolicySpec {
             name,
             created,
             namespaces,
             services,
             federate,
             reserved,
+            strict,
             near_only,
         },
     )

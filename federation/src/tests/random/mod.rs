@@ -17,7 +17,24 @@ pub(super) const CLUSTERS: [&str; 4] = ["a1", "a2", "b1", "c1"];
 const REGIONS: [&str; 3] = ["ap", "eu", "us"];
 const NAMESPACES: [&str; 3] = ["shop", "dev", "kube-system"];
 const SERVICES: [&str; 6] = ["shop/web", "shop/api", "dev/web", "dev/db", "kube-system/dns", "default/kubernetes"];
-const LABELS: [&str; 6] = ["", "", "", "isthmus.dev/federate=true", "team=a", "team=a tier=front"];
+const LABELS: [&str; 16] = [
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "isthmus.dev/federate=true",
+    "isthmus.dev/federate=false",
+    "isthmus.dev/federate=True",
+    "isthmus.dev/federate=No",
+    "team=a",
+    "team=a tier=front",
+];
 /// Seconds; few, so that ages are often equal.
 const TIMES: std::ops::Range<i64> = 0..4;
 

@@ -18,6 +18,7 @@ pub(in crate::tests) struct NamespaceSpec {
     name: &'static str,
     labels: &'static str,
     terminating: bool,
+    hint: Option<&'static str>,
 }
 
 #[derive(Clone)]
@@ -30,6 +31,8 @@ pub(in crate::tests) struct ServiceSpec {
     created: i64,
     version: u8,
     owner: OwnerSpec,
+    derived_by: Option<&'static str>,
+    hint: Option<&'static str>,
 }
 
 #[derive(Clone, Debug)]
@@ -55,6 +58,7 @@ pub(in crate::tests) struct SliceSpec {
 pub(in crate::tests) struct NodeSpec {
     name: &'static str,
     cidrs: &'static str,
+    addresses: &'static str,
 }
 
 #[derive(Clone)]
@@ -93,12 +97,17 @@ const SLICE_PORTS: [&str; 8] = [
     "tcp-81:2",
     "a:3 http:8080",
 ];
-/// `+`: an address of the cluster's own ranges.
-const CLUSTER_IPS: [&str; 6] = ["+9", "+9", "+10", "", "+9 fd00:98::9", "fd00:98::9 +9"];
-const ENDPOINTS: [&str; 19] = [
+/// `+`: an address of the cluster's own ranges; after `::` one of IPv6 that is its alone, though in no range.
+const CLUSTER_IPS: [&str; 8] = ["+9", "+9", "+9", "+10", "", "+9 fd00:98::9", "fd00:98::9 +9", "fd00:98::9"];
+const ENDPOINTS: [&str; 29] = [
     "fd00:ee::5@z1",
     "fd00:ee::6@z2",
     "fd00:ee::7",
+    "fd00:ee::+5",
+    "fd00:ee::+6@z1",
+    "fd00:ee::+6!",
+    "fd00:2::6",
+    "fd00:2::7@z2",
     "+5@z1",
     "+5@z1",
     "+5@z2!",
@@ -113,6 +122,11 @@ const ENDPOINTS: [&str; 19] = [
     "10.2.0.5@z1",
     "10.96.0.9",
     "172.16.0.1@z1",
+    "172.16.0.1",
+    "172.16.0.1",
+    "172.16.0.1@z2",
+    "172.16.0.2!",
+    "127.0.0.5",
     "fd00:1:0:8000::5",
     "fd00:2::5@z1",
 ];
@@ -130,7 +144,10 @@ const MOSTLY: [&str; 10] = [
     "kube-system/dns",
     "default/kubernetes",
 ];
-const SLICES: [&str; 9] = [
+const SLICES: [&str; 12] = [
+    "shop/web/1",
+    "shop/web/1",
+    "shop/web/1",
     "shop/web/1",
     "shop/web/1",
     "shop/web/1",
@@ -151,7 +168,8 @@ fn in_own(text: &str, ranges: &str) -> String {
 impl Spec for NamespaceSpec {
     type Model = NamespaceObject;
     fn build(&self, _: &str) -> NamespaceObject {
-        NamespaceObject { terminating: self.terminating, ..make::namespace(self.name, self.labels) }
+        let hint = self.hint.map(Arc::from);
+        NamespaceObject { terminating: self.terminating, hint, ..make::namespace(self.name, self.labels) }
     }
     fn key(text: &'static str) -> Namespace {
         make::ns(text)
@@ -160,7 +178,7 @@ impl Spec for NamespaceSpec {
 
 impl fmt::Debug for NamespaceSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "namespace {} {:?} terminating={}", self.name, self.labels, self.terminating)
+        write!(f, "namespace {} {:?} terminating={} hint={:?}", self.name, self.labels, self.terminating, self.hint)
     }
 }
 
@@ -171,6 +189,8 @@ impl Spec for ServiceSpec {
         service.labels = make::labels(self.labels);
         service.created = make::at(self.created);
         service.resource_version = Arc::from(self.version.to_string());
+        service.derived_by = self.derived_by;
+        service.hint = self.hint.map(Arc::from);
         if self.sticky {
             service.affinity = Affinity::ClientIp { timeout_s: 30 };
         }
@@ -194,8 +214,9 @@ impl Spec for ServiceSpec {
 
 impl fmt::Debug for ServiceSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { key, ports, ips, labels, sticky, created, version, owner } = self;
+        let Self { key, ports, ips, labels, sticky, created, version, owner, derived_by, hint } = self;
         write!(f, "service {key} [{ports}] ips={ips:?} {labels:?} {owner:?} created={created} v{version}")?;
+        write!(f, " derived_by={derived_by:?} hint={hint:?}")?;
         if *sticky { write!(f, " sticky") } else { Ok(()) }
     }
 }
@@ -223,7 +244,11 @@ impl fmt::Debug for SliceSpec {
 impl Spec for NodeSpec {
     type Model = Node;
     fn build(&self, cluster: &str) -> Node {
-        make::node(self.name, if self.cidrs == "own" { own_pods(cluster) } else { self.cidrs })
+        make::addressed_node(
+            self.name,
+            if self.cidrs == "own" { own_pods(cluster) } else { self.cidrs },
+            self.addresses,
+        )
     }
     fn key(text: &'static str) -> Arc<str> {
         Arc::from(text)
@@ -232,7 +257,7 @@ impl Spec for NodeSpec {
 
 impl fmt::Debug for NodeSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "node {} {}", self.name, self.cidrs)
+        write!(f, "node {} {} at {:?}", self.name, self.cidrs, self.addresses)
     }
 }
 
@@ -269,10 +294,11 @@ impl fmt::Debug for ExportSpec {
 }
 
 pub(super) fn namespace() -> impl Strategy<Value = NamespaceSpec> + Clone {
-    (of(&NAMESPACES), labels(), sometimes(15)).prop_map(|(name, labels, terminating)| NamespaceSpec {
+    (of(&NAMESPACES), labels(), sometimes(15), hint()).prop_map(|(name, labels, terminating, hint)| NamespaceSpec {
         name,
         labels,
         terminating,
+        hint,
     })
 }
 
@@ -286,8 +312,9 @@ pub(super) fn service() -> impl Strategy<Value = ServiceSpec> + Clone {
         1 => sources.prop_map(OwnerSpec::OursExternal),
     ];
     let what = (of(&MOSTLY), of(&PORTS), of(&CLUSTER_IPS), labels());
-    (what, sometimes(10), TIMES, 1..3_u8, owner).prop_map(
-        |((key, ports, ips, labels), sticky, created, version, owner)| ServiceSpec {
+    let said = (of(&[None, None, None, None, None, None, None, Some("Linkerd")]), hint());
+    (what, sometimes(10), TIMES, 1..3_u8, owner, said).prop_map(
+        |((key, ports, ips, labels), sticky, created, version, owner, (derived_by, hint))| ServiceSpec {
             key,
             ports,
             ips,
@@ -296,12 +323,24 @@ pub(super) fn service() -> impl Strategy<Value = ServiceSpec> + Clone {
             created,
             version,
             owner,
+            derived_by,
+            hint,
         },
     )
 }
 
+fn hint() -> impl Strategy<Value = Option<&'static str>> + Clone {
+    of(&[None, None, None, None, None, None, None, None, Some("one"), Some("two")])
+}
+
 pub(super) fn slice() -> impl Strategy<Value = SliceSpec> + Clone {
-    let endpoints = proptest::collection::vec(of(&ENDPOINTS), 0..5);
+    // What several members have in common, and what serves both families, would else hardly ever be there.
+    let endpoints = prop_oneof![
+        10 => proptest::collection::vec(of(&ENDPOINTS), 0..5),
+        5 => Just(vec!["+5", "172.16.0.1"]),
+        8 => Just(vec!["+6@z1", "fd00:ee::+6@z1", "+7"]),
+        1 => Just(vec!["10.96.0.9", "10.97.0.9", "10.98.0.9"]),
+    ];
     (of(&SLICES), of(&SERVICES), sometimes(10), of(&SLICE_PORTS), endpoints).prop_map(
         |(slice, other, moved, ports, endpoints)| {
             let (namespace, name) = slice.split_once('/').unwrap_or_default();
@@ -314,8 +353,9 @@ pub(super) fn slice() -> impl Strategy<Value = SliceSpec> + Clone {
 }
 
 pub(super) fn node() -> impl Strategy<Value = NodeSpec> + Clone {
-    (of(&NODES), of(&["own", "own", "own", "10.0.1.0/24", "10.2.128.0/17", ""]))
-        .prop_map(|(name, cidrs)| NodeSpec { name, cidrs })
+    let addresses = of(&["", "", "172.16.0.1", "172.16.0.1 172.16.0.2", "172.16.0.2"]);
+    (of(&NODES), of(&["own", "own", "own", "10.0.1.0/24", "10.2.128.0/17", ""]), addresses)
+        .prop_map(|(name, cidrs, addresses)| NodeSpec { name, cidrs, addresses })
 }
 
 pub(super) fn service_cidr() -> impl Strategy<Value = CidrSpec> + Clone {

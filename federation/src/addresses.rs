@@ -1,0 +1,120 @@
+//! Which endpoint addresses may be served.
+//!
+//! On a flat network an address must mean one pod, whoever dials it. In a member's own pod ranges admission has made sure
+//! of that. Outside of all ranges nobody has, so the [`Offers`] there are compared: what two members offer is refused to
+//! both, because each client would reach the pod of its own side. Which of them offered it first plays no part, so every
+//! replica decides alike.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::cidr::{Claims, Whose};
+use crate::model::{ClusterId, Network, ServiceKey};
+use crate::report::AddressRefusal;
+
+/// An address in nobody's range, and who offers it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Offer {
+    pub network: Network,
+    pub ip: IpAddr,
+    pub by: ClusterId,
+}
+
+/// All offers of addresses in nobody's range. Addresses in their member's own ranges, nearly all, are not in here.
+#[derive(Debug, Default)]
+pub(crate) struct Offers {
+    by_address: HashMap<(Network, IpAddr), BTreeMap<ClusterId, BTreeSet<ServiceKey>>>,
+    of_service: HashMap<ServiceKey, BTreeSet<Offer>>,
+}
+
+impl Offers {
+    /// Replaces the offers of one service. Returns the services for which it has changed who offers one of their
+    /// addresses.
+    pub fn replace(&mut self, service: &ServiceKey, fresh: BTreeSet<Offer>) -> BTreeSet<ServiceKey> {
+        let mut affected = BTreeSet::new();
+        let old = self.of_service.remove(service).unwrap_or_default();
+        for Offer { network, ip, by } in old.difference(&fresh) {
+            let address = (network.clone(), *ip);
+            let Some(members) = self.by_address.get_mut(&address) else { continue };
+            let Some(services) = members.get_mut(by) else { continue };
+            services.remove(service);
+            if services.is_empty() {
+                members.remove(by);
+                affected.extend(members.values().flatten().cloned());
+            }
+            if members.is_empty() {
+                self.by_address.remove(&address);
+            }
+        }
+        for Offer { network, ip, by } in fresh.difference(&old) {
+            let members = self.by_address.entry((network.clone(), *ip)).or_default();
+            if !members.contains_key(by) {
+                affected.extend(members.values().flatten().cloned());
+            }
+            members.entry(by.clone()).or_default().insert(service.clone());
+        }
+        if !fresh.is_empty() {
+            self.of_service.insert(service.clone(), fresh);
+        }
+        affected
+    }
+
+    /// The services that offer this address.
+    pub fn services_at(&self, network: &Network, ip: IpAddr) -> impl Iterator<Item = &ServiceKey> {
+        self.by_address.get(&(network.clone(), ip)).into_iter().flat_map(|members| members.values().flatten())
+    }
+
+    /// Another member that offers this address, the first by id.
+    fn rival(&self, network: &Network, ip: IpAddr, by: &ClusterId) -> Option<&ClusterId> {
+        if self.by_address.is_empty() {
+            return None;
+        }
+        self.by_address.get(&(network.clone(), ip))?.keys().find(|other| *other != by)
+    }
+}
+
+/// What one member's addresses are judged by.
+pub(crate) struct Rules<'a> {
+    pub cluster: &'a ClusterId,
+    pub network: &'a Network,
+    /// The ranges of all members of the network.
+    pub claims: Option<&'a Claims>,
+    pub offers: &'a Offers,
+    /// Addresses of the member's Nodes, which pods on the host network have. They are expected outside of all ranges.
+    pub nodes: &'a BTreeMap<IpAddr, usize>,
+    /// Nothing outside of the member's ranges is served.
+    pub strict: bool,
+}
+
+/// What was found of one address.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Judgement {
+    /// In this pod range of the member's own.
+    AtHome(IpNet),
+    /// Not to be served.
+    Refused(AddressRefusal),
+    /// In nobody's range, and nothing speaks against it; `expected`: it is an address of a Node.
+    Outside { expected: bool },
+}
+
+impl Rules<'_> {
+    pub fn judge(&self, ip: IpAddr, offers: &mut BTreeSet<Offer>) -> Judgement {
+        match self.claims.map_or(Whose::Nobodys, |claims| claims.whose(ip, self.cluster)) {
+            Whose::Own(range) => Judgement::AtHome(range),
+            Whose::OwnService => Judgement::Refused(AddressRefusal::VirtualIp),
+            Whose::Anothers(owner) => Judgement::Refused(AddressRefusal::InRangeOf(owner.clone())),
+            Whose::Nobodys if ip.is_loopback() => Judgement::Refused(AddressRefusal::Loopback),
+            Whose::Nobodys => {
+                offers.insert(Offer { network: self.network.clone(), ip, by: self.cluster.clone() });
+                let expected = self.nodes.contains_key(&ip);
+                match self.offers.rival(self.network, ip, self.cluster) {
+                    Some(rival) => Judgement::Refused(AddressRefusal::AlsoOfferedBy(rival.clone())),
+                    None if self.strict && !expected => Judgement::Refused(AddressRefusal::OutsideRanges),
+                    None => Judgement::Outside { expected },
+                }
+            }
+        }
+    }
+}
