@@ -9,6 +9,8 @@ mod part;
 pub use log::{Change, Log, MIN_LOG_CHANGES, Was};
 pub use part::Part;
 
+use std::collections::HashMap;
+
 use crate::alias::{self, References};
 use crate::resource::{Resource, ResourceType, TYPES};
 use crate::translate::{cluster, grpc};
@@ -35,6 +37,8 @@ pub struct Computed {
 /// The resources of one type.
 #[derive(Clone, Debug, Default)]
 pub struct View {
+    /// What hides the others' resources of the same name.
+    over: Part,
     /// What a wildcard subscription covers.
     star: Part,
     /// What is there for who names it, and only for them.
@@ -104,12 +108,12 @@ impl Snapshot {
 }
 
 impl View {
-    pub(crate) fn new(star: Part, named: Vec<Part>, since: u64) -> Self {
-        Self { star, named, since }
+    pub(crate) fn new(over: Part, star: Part, named: Vec<Part>, since: u64) -> Self {
+        Self { over, star, named, since }
     }
 
     fn parts(&self) -> impl Iterator<Item = &Part> {
-        std::iter::once(&self.star).chain(&self.named)
+        [&self.over, &self.star].into_iter().chain(&self.named)
     }
 
     pub fn get(&self, name: &str) -> Option<&Resource> {
@@ -161,10 +165,20 @@ impl View {
     pub fn changes_since(&self, seq: u64) -> Option<impl Iterator<Item = (bool, &Change)>> {
         let told = seq >= self.since && self.parts().all(|part| part.changed_at() <= seq || seq >= part.log().from());
         told.then(|| {
+            let hidden = self.hidden_at(seq);
             let star = std::iter::once((true, &self.star));
             let parts = star.chain(self.named.iter().map(|part| (false, part)));
-            let changed = parts.filter(move |(_, part)| part.changed_at() > seq);
-            changed.flat_map(move |(star, part)| part.log().since(seq).map(move |change| (star, change)))
+            let others = parts.flat_map(move |(star, part)| part.changes_since(seq).map(move |change| (star, change)));
+            let others = others.filter(move |(_, change)| !hidden(&change.name));
+            self.over.changes_since(seq).map(|change| (false, change)).chain(others)
         })
+    }
+
+    /// Which names were hidden at `seq`: what changed beneath was nothing to whoever had that state.
+    fn hidden_at(&self, seq: u64) -> impl Fn(&str) -> bool {
+        let mut was: HashMap<&str, bool> = HashMap::new();
+        // Newest first: the last one to be seen is the oldest.
+        was.extend(self.over.changes_since(seq).map(|change| (&*change.name, change.was.version().is_some())));
+        move |name| was.get(name).copied().unwrap_or_else(|| self.over.get(name).is_some())
     }
 }

@@ -9,4 +9,5 @@ mod manifests;
 mod planes;
 mod proxy;
 mod readiness;
+mod taking_part;
 mod world;

@@ -10,6 +10,7 @@ mod interception;
 mod leds;
 mod merged_xds;
 mod on_demand;
+mod own_affair;
 mod plain;
 mod proxies;
 mod rolling_restart;

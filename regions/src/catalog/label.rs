@@ -23,6 +23,12 @@ pub(super) enum Label {
         client: ClientClass,
         dialect: Dialect,
     },
+    /// Load assignments of names that the member keeps for itself, for its own clients: they lead to its own Services,
+    /// whatever others export under these names. Nearly always empty.
+    KeptLoads {
+        member: ClusterId,
+        dialect: Dialect,
+    },
     /// Endpoints one by one.
     Endpoints,
     EgressListener {
@@ -60,6 +66,8 @@ pub(super) enum Dialect {
 /// Where one type of a class's resources comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub(super) struct Sources {
+    /// What hides others of the same name.
+    pub(super) over: Option<Label>,
     /// What a wildcard covers.
     pub(super) star: Option<Label>,
     /// What is there for who names it.
@@ -68,11 +76,11 @@ pub(super) struct Sources {
 
 impl Sources {
     fn star(label: Label) -> Self {
-        Self { star: Some(label), named: Vec::new() }
+        Self { star: Some(label), ..Self::default() }
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Label> {
-        self.star.iter().chain(&self.named)
+        self.over.iter().chain(&self.star).chain(&self.named)
     }
 }
 
@@ -80,7 +88,7 @@ impl Label {
     pub(super) fn resource_type(&self) -> ResourceType {
         match self {
             Self::BuiltIn | Self::Clusters | Self::VipClusters(_) | Self::GrpcClusters => ResourceType::Cluster,
-            Self::Loads { .. } => ResourceType::Assignment,
+            Self::Loads { .. } | Self::KeptLoads { .. } => ResourceType::Assignment,
             Self::Endpoints => ResourceType::Endpoint,
             Self::EgressListener { .. } | Self::VipListeners { .. } | Self::GrpcListeners => ResourceType::Listener,
             Self::EgressScopes | Self::VipScopes(_) => ResourceType::Scope,
@@ -92,7 +100,10 @@ impl Label {
     /// The member whose VIPs it depends on.
     pub(super) fn member(&self) -> Option<&ClusterId> {
         match self {
-            Self::VipClusters(member) | Self::VipScopes(member) | Self::VipListeners { member, .. } => Some(member),
+            Self::VipClusters(member)
+            | Self::VipScopes(member)
+            | Self::VipListeners { member, .. }
+            | Self::KeptLoads { member, .. } => Some(member),
             _ => None,
         }
     }
@@ -100,7 +111,10 @@ impl Label {
 
 /// The shelves of a class, by [`ResourceType::index`].
 pub(super) fn sources(class: &Class, world: &World) -> [Sources; TYPES] {
-    let loads = |dialect| Sources::star(Label::Loads { client: client(class, world), dialect });
+    let loads = |dialect| Sources {
+        over: class.client.cluster.clone().map(|member| Label::KeptLoads { member, dialect }),
+        ..Sources::star(Label::Loads { client: client(class, world), dialect })
+    };
     match &class.profile {
         Profile::Grpc => [
             Sources::star(Label::GrpcClusters),
@@ -117,7 +131,7 @@ pub(super) fn sources(class: &Class, world: &World) -> [Sources; TYPES] {
             let clusters = if on_demand {
                 let vips = member.clone().map(Label::VipClusters);
                 let named = std::iter::once(Label::Clusters).chain(vips).collect();
-                Sources { star: Some(Label::BuiltIn), named }
+                Sources { named, ..Sources::star(Label::BuiltIn) }
             } else {
                 Sources::star(Label::Clusters)
             };
@@ -139,7 +153,7 @@ pub(super) fn sources(class: &Class, world: &World) -> [Sources; TYPES] {
             let mut hosts = Sources::default();
             if vhds {
                 routes.named.push(Label::EgressTable);
-                hosts = Sources { star: Some(Label::NoHosts), named: vec![Label::EgressHosts] };
+                hosts = Sources { named: vec![Label::EgressHosts], ..Sources::star(Label::NoHosts) };
             }
             [clusters, loads, endpoints, Sources::star(listeners), scopes, routes, hosts]
         }

@@ -172,8 +172,9 @@ impl Catalog {
         let part = |label: &Label| self.shelves.get(label).map(|shelf| shelf.part().clone()).unwrap_or_default();
         let view = |t: ResourceType| {
             let sources = t.pick(&state.sources);
-            let star = sources.star.as_ref().map(part).unwrap_or_default();
-            View::new(star, sources.named.iter().map(part).collect(), *t.pick(&state.since))
+            let one = |label: &Option<Label>| label.as_ref().map(part).unwrap_or_default();
+            let named = sources.named.iter().map(part).collect();
+            View::new(one(&sources.over), one(&sources.star), named, *t.pick(&state.since))
         };
         let snapshot = Snapshot::new(self.seq, label::computed(class), ResourceType::ALL.map(view));
         state.feed.publish(Arc::new(snapshot), concerns);

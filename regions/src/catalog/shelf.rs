@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use federation::model::{AppProtocol, ClusterId, Merged, Protocol, ServiceKey};
-use federation::view::ClientClass;
+use federation::model::{AppProtocol, ClusterId, Health, Host, Merged, Protocol, ServiceKey};
+use federation::view::{Assignment, ClientClass, Locality};
 
 use super::label::{Dialect, Label};
 use super::listeners::{Listeners, Use, Uses};
@@ -222,6 +222,7 @@ fn resources(label: &Label, key: &ServiceKey, world: &World) -> Vec<Resource> {
         Label::GrpcListeners => faces().map(|face| grpc::listener(key, face.port.port)).collect(),
         Label::GrpcClusters => faces().map(|face| grpc::cluster(key, face.port.port)).collect(),
         Label::Loads { client, dialect } => loads(client, *dialect, key, world),
+        Label::KeptLoads { member, dialect } => kept_loads(member, *dialect, key, world),
         Label::VipScopes(member) => {
             let vips = federated_vips(member, key, world);
             let http = faces().filter(|face| face.port.app != AppProtocol::Tcp);
@@ -254,6 +255,27 @@ fn loads(client: &ClientClass, dialect: Dialect, key: &ServiceKey, world: &World
         }
     })
     .collect()
+}
+
+/// Where a name leads in a member that keeps it for itself: to its own Service, as the member's DNS does. A port that the
+/// Service does not have, or one without a VIP, leads nowhere, and never to another member's pods.
+fn kept_loads(member: &ClusterId, dialect: Dialect, key: &ServiceKey, world: &World) -> Vec<Resource> {
+    let known = world.vips(member, key).filter(|(known, _)| known.is_kept_local(world.services.contains_key(key)));
+    let place = world.topology.members.get(member);
+    let (Some((known, ips)), Some(place)) = (known, place) else { return Vec::new() };
+    let load = |face: Face| {
+        let port = face.port.port;
+        let vip = ips.first().filter(|_| known.ports.contains(&(port, Protocol::Tcp)));
+        let hosts: Vec<Host> = vip.map(|ip| Host::new(SocketAddr::new(*ip, port), Health::Ready)).into_iter().collect();
+        let locality = Locality { region: &place.region, zone: None, cluster: member, weight: 1, hosts: &hosts };
+        let tiers = if hosts.is_empty() { Vec::new() } else { vec![vec![locality]] };
+        let (name, assignment) = (names::outbound(port, key), Assignment { tiers, weighted: false });
+        match dialect {
+            Dialect::Envoy | Dialect::Leds => endpoint::load_assignment(&name, &assignment),
+            Dialect::Grpc => grpc::load_assignment(&name, &assignment),
+        }
+    };
+    world.faces(key).into_iter().map(load).collect()
 }
 
 /// VIPs in this member under which a merged service is reached.

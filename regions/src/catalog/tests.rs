@@ -3,6 +3,7 @@
 use federation::model::AppProtocol;
 
 use super::*;
+use crate::class::{EnvoyProfile, Interception, Profile};
 use crate::resource::ResourceType::{self, Assignment, Cluster, Listener, Route, Scope};
 use crate::snapshot::{MIN_LOG_CHANGES, Snapshot};
 use crate::testing::*;
@@ -516,4 +517,86 @@ fn c31_a_client_is_shown_its_own_members_vips_and_what_it_can_reach() {
         let others_vip = if member == "eu-1" { "10.13.0.7" } else { "10.12.0.7" };
         assert!(!shown(never) && !shown(others_vip), "{member}");
     }
+}
+
+/// The hosts of a load assignment, and where they are: `us/us-1 10.13.0.9:80`.
+fn hosts_of(snapshot: &Snapshot, name: &str) -> Vec<String> {
+    use envoy_types::pb::envoy::config::core::v3::address::Address;
+    use envoy_types::pb::envoy::config::endpoint::v3::lb_endpoint::HostIdentifier;
+    let found = snapshot.find(Assignment, name).expect("a load assignment");
+    let load: envoy_types::pb::envoy::config::endpoint::v3::ClusterLoadAssignment = found.message().expect("one");
+    let mut hosts = Vec::new();
+    for group in load.endpoints {
+        let place = group.locality.map(|locality| format!("{}/{}", locality.region, locality.sub_zone));
+        for endpoint in group.lb_endpoints {
+            let Some(HostIdentifier::Endpoint(endpoint)) = endpoint.host_identifier else { continue };
+            if let Some(Address::SocketAddress(at)) = endpoint.address.and_then(|address| address.address) {
+                let port = match at.port_specifier {
+                    Some(envoy_types::pb::envoy::config::core::v3::socket_address::PortSpecifier::PortValue(p)) => p,
+                    _ => 0,
+                };
+                hosts.push(format!("{} {}:{port}", place.clone().unwrap_or_default(), at.address));
+            }
+        }
+    }
+    hosts
+}
+
+/// What a member keeps for itself is its own for whatever client names the member, and costs nobody anything.
+#[test]
+fn a_name_that_a_member_keeps_for_itself_leads_to_its_own_vip() {
+    let stats = Arc::new(Stats::default());
+    let mut catalog = Catalog::new(stats.clone());
+    catalog.apply(&two_members());
+    catalog.set_ready();
+    let in_us = |profile: fn(&mut EnvoyProfile)| {
+        let mut class = class(Some("us-1"));
+        if let Profile::Envoy(envoy) = &mut class.profile {
+            profile(envoy);
+        }
+        class
+    };
+    let plain = in_us(|envoy| envoy.interception = Interception::None);
+    let grpc_in_us = Class { profile: Profile::Grpc, ..plain.clone() };
+    let kept =
+        [in_us(|_| {}), in_us(|envoy| envoy.on_demand = true), in_us(|envoy| envoy.leds = true), plain, grpc_in_us];
+    let others = [class(Some("eu-1")), class(None), grpc(), vhds()];
+    let open = |catalog: &mut Catalog, class: &Class| catalog.open(class, Arc::default()).expect("a class");
+    let kept_views: Vec<_> = kept.iter().map(|class| open(&mut catalog, class)).collect();
+    let other_views: Vec<_> = others.iter().map(|class| open(&mut catalog, class)).collect();
+    let check = |expected: &[&str]| {
+        for (class, view) in kept.iter().zip(&kept_views) {
+            assert_eq!(hosts_of(&view.snapshot().expect("a snapshot"), WEB), expected, "{class:?}");
+        }
+        for view in &other_views {
+            assert_eq!(hosts_of(&view.snapshot().expect("a snapshot"), WEB), ["eu/eu-1 10.8.0.1:8080"]);
+        }
+    };
+    let exported = ["eu/eu-1 10.8.0.1:8080"];
+    catalog.apply(&services(vec![web("shop/web", &["10.8.0.1:8080"])]));
+    catalog.apply(&vips("us-1", "shop/web", &["10.13.0.9"], &[80, 90], false));
+    check(&["us/us-1 10.13.0.9:80"]);
+    // What changes elsewhere is nothing to those who cannot see it.
+    let seq = kept_views[0].snapshot().expect("a snapshot").seq();
+    let before = stats.catalog.encoded.get();
+    catalog.apply(&services(vec![web("shop/web", &["10.8.0.1:8080", "10.8.0.2:8080"])]));
+    assert!(stats.catalog.encoded.get() - before <= 4, "one for each way to spell it");
+    let snapshot = kept_views[0].snapshot().expect("a snapshot");
+    let changes: Vec<_> =
+        snapshot.of(Assignment).changes_since(seq).expect("told").map(|(_, change)| change.name.to_string()).collect();
+    assert_eq!(changes, [""; 0], "it is hidden");
+    catalog.apply(&services(vec![web("shop/web", &["10.8.0.1:8080"])]));
+    // A port that it does not have, and no VIP at all: nowhere.
+    for (ips, ports) in [(&["10.13.0.9"][..], &[81][..]), (&[], &[80])] {
+        catalog.apply(&vips("us-1", "shop/web", ips, ports, false));
+        check(&[]);
+    }
+    // It is exported, or gone.
+    catalog.apply(&vips("us-1", "shop/web", &["10.13.0.9"], &[80], true));
+    let shown = hosts_of(&kept_views[0].snapshot().expect("a snapshot"), WEB);
+    assert_eq!(shown, exported);
+    catalog.apply(&vips("us-1", "shop/web", &["10.13.0.9"], &[80], false));
+    check(&["us/us-1 10.13.0.9:80"]);
+    catalog.apply(&vips_gone("us-1", "shop/web"));
+    assert_eq!(hosts_of(&kept_views[3].snapshot().expect("a snapshot"), WEB), exported);
 }

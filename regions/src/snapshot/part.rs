@@ -60,6 +60,12 @@ impl Part {
         &self.log
     }
 
+    /// Changes after `seq`, newest first, as far as the log remembers.
+    pub fn changes_since(&self, seq: u64) -> impl Iterator<Item = &Change> {
+        let changed = (self.changed_at > seq).then(|| self.log.since(seq));
+        changed.into_iter().flatten()
+    }
+
     /// Records what [`Part::put`] and [`Part::remove`] did as commit `seq`. Returns what [`Log::push`] does.
     pub(crate) fn commit(&mut self, seq: u64, changes: Vec<Change>) -> bool {
         self.changed_at = seq;
