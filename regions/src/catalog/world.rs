@@ -103,9 +103,7 @@ impl World {
     pub(super) fn vips(&self, member: &ClusterId, key: &ServiceKey) -> Option<(&Vips, Vec<IpAddr>)> {
         let member = self.members.get(member)?;
         let vips = member.by_service.get(key)?;
-        // `0.0.0.0_80` would be a listener for every address.
-        let is_host = |ip: &IpAddr| !ip.is_unspecified() && !ip.is_multicast();
-        let owns = |ip: &&IpAddr| is_host(ip) && member.claims.get(*ip).and_then(Few::first) == Some(key);
+        let owns = |ip: &&IpAddr| member.claims.get(*ip).and_then(Few::first) == Some(key);
         Some((vips, vips.ips.iter().filter(owns).copied().collect()))
     }
 
