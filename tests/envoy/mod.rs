@@ -9,6 +9,7 @@ mod expiry;
 mod failover_by_traffic;
 mod interception;
 mod leds;
+mod listeners;
 mod merged_xds;
 mod on_demand;
 mod plain;
