@@ -9,7 +9,7 @@ use crate::dirty::Dirty;
 use crate::effects::Effects;
 use crate::federate::LeftOut;
 use crate::merge::{self, Contribution, Outcome};
-use crate::model::{ClusterId, Merged, Protocol, ServiceKey};
+use crate::model::{Affinity, ClusterId, Merged, Protocol, ServiceKey};
 use crate::report::{Notable, Notice, Subject};
 
 /// What the members have under one name.
@@ -156,6 +156,7 @@ fn notices(
 struct Face<'a> {
     sources: &'a [ClusterId],
     headless: bool,
+    affinity: Affinity,
     ports: Vec<(&'a str, u16, Protocol, Option<&'a str>)>,
 }
 
@@ -163,6 +164,7 @@ fn face(merged: Option<&Merged>) -> Option<Face<'_>> {
     merged.map(|merged| Face {
         sources: &merged.sources,
         headless: merged.headless,
+        affinity: merged.affinity,
         ports: merged
             .ports
             .iter()
