@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what is missing is a failed test")]
 
+mod affinity;
 mod arithmetic;
 mod client;
 mod expiry;
@@ -13,6 +14,7 @@ mod merged_xds;
 mod on_demand;
 mod plain;
 mod proxies;
+mod rejection;
 mod rolling_restart;
 mod slices;
 mod tls;

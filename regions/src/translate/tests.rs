@@ -143,12 +143,13 @@ fn session_affinity_is_a_hash_of_the_clients_address_and_nothing_where_nobody_as
             options.map(|any| Message::decode(&*any.value).expect("options")).collect();
         (cluster.lb_policy, options.into_iter().flat_map(|options| options.hash_policy).count())
     };
-    let (round_robin, ring_hash) = (c::cluster::LbPolicy::RoundRobin.into(), c::cluster::LbPolicy::RingHash.into());
+    let round_robin = c::cluster::LbPolicy::RoundRobin.into();
+    let (maglev, ring_hash): (i32, i32) = (c::cluster::LbPolicy::Maglev.into(), c::cluster::LbPolicy::RingHash.into());
     for app in [Http, Http2] {
         assert_eq!(policies(app, false), (round_robin, 0));
-        assert_eq!(policies(app, true), (ring_hash, 1));
+        assert_eq!(policies(app, true), (maglev, 1));
     }
-    assert_eq!(policies(Tcp, true), (ring_hash, 0), "connections have theirs in the TCP proxy");
+    assert_eq!(policies(Tcp, true), (maglev, 0), "connections have theirs in the TCP proxy");
     let (plain, sticky) = (grpc::cluster(&key("shop/web"), 80, false), grpc::cluster(&key("shop/web"), 80, true));
     assert_eq!(read::<c::Cluster>(&plain).lb_policy, round_robin);
     assert_eq!(read::<c::Cluster>(&sticky).lb_policy, ring_hash);
