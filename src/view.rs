@@ -65,6 +65,7 @@ impl MemberView {
             rejected: problems.len(),
             // Only the writer of mirrors can tell slow from stuck; whoever merely looks does not call a plan a failure.
             was_synced: true,
+            late: false,
             now: now(),
         };
         let shown: Vec<ConditionView> = conditions::member(&facts).into_iter().map(ConditionView::from).collect();

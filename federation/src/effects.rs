@@ -1,6 +1,7 @@
 //! What the engine asks of the world after a batch. Every list holds only what differs from what was said before.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -66,6 +67,15 @@ pub struct Place {
 pub enum MirrorKey {
     Namespace(Namespace),
     Service(ServiceKey),
+}
+
+impl fmt::Display for MirrorKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Namespace(name) => write!(f, "Namespace {name}"),
+            Self::Service(key) => write!(f, "Service {key}"),
+        }
+    }
 }
 
 /// What a writer should bring about. A newer action for a key replaces an older one.

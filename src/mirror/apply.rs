@@ -42,21 +42,13 @@ pub(super) async fn apply(member: &MemberClient, key: &MirrorKey, action: &Mirro
             (_, MirrorAction::ApplyNamespace | MirrorAction::ApplyService(_) | MirrorAction::Release) => Ok(()),
         }
     };
-    let name = name(key);
     let text = match tokio::time::timeout(WRITE_TIMEOUT, work).await {
-        Ok(Ok(())) => return Outcome::Done,
-        Ok(Err(kube::Error::Api(status))) => format!("{name}: {}: {} ({})", status.reason, status.message, status.code),
-        Ok(Err(_)) => format!("{name}: the connection failed"),
-        Err(_) => format!("{name}: not written within {} s", WRITE_TIMEOUT.as_secs()),
+        Ok(Ok(())) => return Outcome::Accepted,
+        Ok(Err(kube::Error::Api(status))) => format!("{key}: {}: {} ({})", status.reason, status.message, status.code),
+        Ok(Err(_)) => format!("{key}: the connection failed"),
+        Err(_) => format!("{key}: not written within {} s", WRITE_TIMEOUT.as_secs()),
     };
     Outcome::Retry(Arc::from(member.scrub(&text)))
-}
-
-fn name(key: &MirrorKey) -> String {
-    match key {
-        MirrorKey::Namespace(name) => format!("Namespace {name}"),
-        MirrorKey::Service(service) => format!("Service {service}"),
-    }
 }
 
 fn services(member: &MemberClient, key: &ServiceKey) -> Api<Service> {

@@ -45,7 +45,7 @@ impl Writer {
     /// Takes wishes; the newest for an object replaces older ones. Never waits, so any thread may call it.
     pub fn submit(&self, wishes: Vec<(ClusterId, MirrorKey, MirrorAction)>) {
         if !wishes.is_empty() {
-            self.work().submit(wishes);
+            self.work().submit(wishes, Instant::now());
             self.shared.wake.notify_one();
         }
     }

@@ -33,6 +33,9 @@ const ECHO: Duration = Duration::from_secs(3);
 const SETTLE: Duration = Duration::from_secs(10);
 /// Writes under way.
 const CONCURRENT_WRITES: usize = 8;
+/// A mirrored object that differs for longer than this is reported: a write and the watch event that shows it take
+/// milliseconds, and a busy API server some seconds.
+const LATE_AFTER: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Default)]
 pub(super) struct Members {
@@ -160,10 +163,12 @@ impl Row {
         let problems: Vec<_> =
             rejected.into_iter().flat_map(|objects| objects.values().flatten()).map(ToString::to_string).collect();
         let note = sources.notes.get(id);
+        let mirrors = inputs.mirrors.get(id);
         let facts = Facts {
             report,
             note: note.as_ref(),
-            mirrors: inputs.mirrors.get(id),
+            mirrors,
+            late: mirrors.and_then(|mirrors| mirrors.since).is_some_and(|since| since.elapsed() >= LATE_AFTER),
             seen: sources.seen.get(id),
             spec_problems: &spec_problems,
             rejected: rejected.map_or(0, BTreeMap::len),

@@ -63,6 +63,12 @@ pub(super) fn ranges(cidrs: &Cidrs) -> String {
     format!("pod ranges {pods}, service ranges {services}")
 }
 
+/// Mirrored objects that differ from what they should be, and why the first of them was not written.
+pub(super) fn mirrors_pending(count: usize, error: Option<&str>) -> String {
+    let error = error.map_or_else(String::new, |error| format!("; the last failure: {error}"));
+    format!("mirrored objects to be written: {count}{error}")
+}
+
 pub(super) fn spec_problems(problems: &[String]) -> String {
     some(problems.iter())
 }

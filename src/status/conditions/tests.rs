@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
+use std::sync::Arc;
+
 use federation::model::{ClusterId, ClusterUid, RegionId};
 use federation::report::{CidrSource, Cidrs, Clash, Counts, RangeUse, Trespass};
 
@@ -38,6 +40,7 @@ fn facts(report: &MemberReport) -> Facts<'_> {
         spec_problems: &[],
         rejected: 0,
         was_synced: true,
+        late: false,
         now: NOW,
     }
 }
@@ -198,7 +201,8 @@ fn a_new_credential_that_fails_is_told_while_the_old_one_works() {
 fn writes_under_way_do_not_unsync_but_failing_ones_do() {
     let mut report = report();
     report.mirrors_pending = 2;
-    let failing = MirrorProgress { pending: 2, last_error: Some(Arc::from("Service shop/web: Forbidden")) };
+    let failing =
+        MirrorProgress { pending: 2, since: None, last_error: Some(Arc::from("Service shop/web: Forbidden")) };
     let first = Facts { was_synced: false, ..facts(&report) };
     assert_eq!(member(&first)[2].reason, "MirrorsPending");
     let broken = Facts { mirrors: Some(&failing), ..facts(&report) };
@@ -208,6 +212,14 @@ fn writes_under_way_do_not_unsync_but_failing_ones_do() {
         conditions[2].message,
         "mirrored objects to be written: 2; the last failure: Service shop/web: Forbidden"
     );
+    // Nothing failed, but what differs has differed for too long: a member is not synced while a mirror is missing.
+    let late = member(&Facts { late: true, ..facts(&report) });
+    assert_eq!(line(&late[2..]), "Synced=False/MirrorsPending Ready=False/MirrorsPending");
+    // And no message ever claims that all is written while something differs.
+    let young = member(&facts(&report));
+    assert_eq!(young[2].message, "its objects are listed, and its mirrors are being brought up to date");
+    report.mirrors_pending = 0;
+    assert_eq!(member(&facts(&report))[2].message, "its objects are listed, and its mirrors are written");
     let rejected = Facts { rejected: 3, ..facts(&report) };
     assert_eq!(line(&member(&rejected)[2..]), "Synced=True/ObjectsRejected Ready=True/ObjectsRejected");
 }
