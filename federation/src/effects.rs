@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use crate::model::{ClusterId, Merged, Namespace, Network, Protocol, RegionId, ServiceKey, ServicePort, Traffic};
+use crate::model::{
+    ClusterId, HelmRelease, Merged, Namespace, Network, Protocol, RegionId, ServiceKey, ServicePort, Traffic,
+};
 use crate::report::MemberReport;
 
 #[derive(Clone, Debug, Default)]
@@ -83,7 +85,8 @@ impl fmt::Display for MirrorKey {
 pub enum MirrorAction {
     /// Nothing (any more): it is as it should be, or it is not ours, or there is doubt.
     Leave,
-    ApplyNamespace,
+    /// A Namespace of that name should exist. If it has to be made, it belongs to this Helm release.
+    ApplyNamespace(Option<Arc<HelmRelease>>),
     ApplyService(Arc<MirrorService>),
     /// Give up our fields: somebody made the object theirs.
     Release,
@@ -102,4 +105,6 @@ pub struct MirrorService {
     pub ports: Vec<ServicePort>,
     /// Clusters that back it, sorted.
     pub sources: Vec<ClusterId>,
+    /// The Helm release of the oldest export, so that a release of the same name can take the object over.
+    pub helm: Option<Arc<HelmRelease>>,
 }

@@ -17,6 +17,8 @@ use federation::model::ClusterId;
 use federation::{MirrorAction, MirrorKey};
 use tokio::time::Instant;
 
+use super::hold::Hold;
+
 /// Writes under way in one member.
 pub const MAX_WRITES_PER_MEMBER: usize = 8;
 /// Wait after a first failure; it doubles up to [`LAST_RETRY`].
@@ -35,6 +37,8 @@ const FREE_WISHES: u32 = 10;
 const SOON_AFTER: Duration = Duration::from_secs(30);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LAST_PAUSE: Duration = Duration::from_secs(8);
+/// A write and its watch event take milliseconds, on a busy API server some seconds.
+const LATE_AFTER: Duration = Duration::from_secs(5);
 /// Objects of one member whose last writes are remembered.
 const MAX_REMEMBERED: usize = 4_096;
 
@@ -43,10 +47,21 @@ const MAX_REMEMBERED: usize = 4_096;
 pub struct MirrorProgress {
     /// Objects that are not yet as they should be, as far as the member's watch shows.
     pub pending: usize,
+    /// Of these, how many were written as they should be, so that only the watch is awaited.
+    pub accepted: usize,
     /// Since when the oldest of them differs.
     pub since: Option<Instant>,
     /// Why one of them could not be written; `None` if all writes went well.
     pub last_error: Option<Arc<str>>,
+    /// Which hub writes there. Nothing is written before it is known to be this one.
+    pub hold: Hold,
+}
+
+impl MirrorProgress {
+    /// Something has differed for longer than a write and the event that shows it take.
+    pub fn is_late(&self) -> bool {
+        self.since.is_some_and(|since| since.elapsed() >= LATE_AFTER)
+    }
 }
 
 /// One wish to bring about.
@@ -86,6 +101,8 @@ struct Lane {
     /// What is wrong with items whose last try failed.
     errors: BTreeMap<MirrorKey, Arc<str>>,
     writing: usize,
+    /// How many items the API server accepted last time.
+    accepted: usize,
     recent: BTreeMap<MirrorKey, Recent>,
 }
 
@@ -160,8 +177,10 @@ impl Lane {
     fn progress(&self) -> MirrorProgress {
         MirrorProgress {
             pending: self.items.len(),
+            accepted: self.accepted,
             since: self.ages.first().map(|(since, _)| *since),
             last_error: self.errors.values().next().cloned(),
+            hold: Hold::Unknown,
         }
     }
 
@@ -214,6 +233,7 @@ impl Lane {
         self.errors.remove(key);
         let Some(item) = self.items.remove(key) else { return };
         self.ages.remove(&(item.since, key.clone()));
+        self.accepted -= usize::from(item.accepted > 0);
         if let Some(due) = item.due {
             self.waiting.remove(&(due, key.clone()));
         }
@@ -264,6 +284,8 @@ impl Lane {
             }
             return;
         }
+        self.accepted -= usize::from(item.accepted > 0);
+        self.accepted += usize::from(outcome == Outcome::Accepted);
         let wait = match outcome {
             Outcome::Accepted => {
                 item.failures = 0;

@@ -11,7 +11,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time as KubeTime
 
 use super::text;
 use crate::clusters::{Note, NoteReason};
-use crate::mirror::MirrorProgress;
+use crate::mirror::{Hold, MirrorProgress};
 
 pub const CONNECTED: &str = "Connected";
 pub const ADMITTED: &str = "Admitted";
@@ -262,6 +262,22 @@ fn synced(facts: &Facts<'_>, connected: &Wanted, admitted: &Wanted) -> Wanted {
         let message = "it is watched, but contributes and receives nothing until it is admitted".to_owned();
         return wanted(SYNCED, Status::False, "NotAdmitted", message);
     }
+    match facts.mirrors.map(|mirrors| &mirrors.hold) {
+        Some(Hold::Another(claim)) => {
+            return wanted(SYNCED, Status::False, "HeldByAnotherHub", text::held(&report.id, claim));
+        }
+        Some(Hold::Failed(why)) => {
+            let message = format!("which hub writes mirrors into it is not known, so nothing is written: {why}");
+            return wanted(SYNCED, Status::False, "HolderUnknown", message);
+        }
+        Some(Hold::Unknown | Hold::Ours) | None => {}
+    }
+    mirrored(facts)
+}
+
+/// What differs between the mirrors that should be there and those that are: `Synced` is this comparison.
+fn mirrored(facts: &Facts<'_>) -> Wanted {
+    let report = facts.report;
     let pending = report.mirrors_pending.max(facts.mirrors.map_or(0, |mirrors| mirrors.pending));
     let error = facts.mirrors.and_then(|mirrors| mirrors.last_error.as_deref());
     if pending > 0 && (error.is_some() || facts.late || !facts.was_synced) {
@@ -272,7 +288,8 @@ fn synced(facts: &Facts<'_>, connected: &Wanted, admitted: &Wanted) -> Wanted {
         return wanted(SYNCED, Status::True, "ObjectsRejected", message);
     }
     let mirrors = if pending > 0 { "its mirrors are being brought up to date" } else { "its mirrors are written" };
-    wanted(SYNCED, Status::True, "Synced", format!("its objects are listed, and {mirrors}"))
+    let notes: String = text::notes(report).iter().map(|note| format!("; {note}")).collect();
+    wanted(SYNCED, Status::True, "Synced", format!("its objects are listed, and {mirrors}{notes}"))
 }
 
 /// The summary: the first thing that stands in the way, or the first thing worth knowing.

@@ -33,9 +33,6 @@ const ECHO: Duration = Duration::from_secs(3);
 const SETTLE: Duration = Duration::from_secs(10);
 /// Writes under way.
 const CONCURRENT_WRITES: usize = 8;
-/// A mirrored object that differs for longer than this is reported: a write and the watch event that shows it take
-/// milliseconds, and a busy API server some seconds.
-const LATE_AFTER: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Default)]
 pub(super) struct Members {
@@ -168,7 +165,7 @@ impl Row {
             report,
             note: note.as_ref(),
             mirrors,
-            late: mirrors.and_then(|mirrors| mirrors.since).is_some_and(|since| since.elapsed() >= LATE_AFTER),
+            late: mirrors.is_some_and(MirrorProgress::is_late),
             seen: sources.seen.get(id),
             spec_problems: &spec_problems,
             rejected: rejected.map_or(0, BTreeMap::len),

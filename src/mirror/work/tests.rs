@@ -18,7 +18,7 @@ fn namespace() -> MirrorKey {
 }
 
 fn apply(headless: bool) -> MirrorAction {
-    MirrorAction::ApplyService(Arc::new(MirrorService { headless, ports: Vec::new(), sources: Vec::new() }))
+    MirrorAction::ApplyService(Arc::new(MirrorService { headless, ports: Vec::new(), sources: Vec::new(), helm: None }))
 }
 
 fn delete(version: &str) -> MirrorAction {
@@ -106,7 +106,7 @@ fn a_service_waits_for_its_namespace() {
     let now = Instant::now();
     let mut work = Work::default();
     work.submit(
-        vec![(id("a"), service("web"), apply(false)), (id("a"), namespace(), MirrorAction::ApplyNamespace)],
+        vec![(id("a"), service("web"), apply(false)), (id("a"), namespace(), MirrorAction::ApplyNamespace(None))],
         now,
     );
     let first = work.next(now, all).unwrap();
@@ -184,7 +184,7 @@ fn a_namespace_is_checked_as_well_and_holds_up_its_services_no_longer_than_its_w
     let now = Instant::now();
     let mut work = Work::default();
     work.submit(
-        vec![(id("a"), service("web"), apply(false)), (id("a"), namespace(), MirrorAction::ApplyNamespace)],
+        vec![(id("a"), service("web"), apply(false)), (id("a"), namespace(), MirrorAction::ApplyNamespace(None))],
         now,
     );
     let first = work.next(now, all).unwrap();
