@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::effects::{MirrorAction, MirrorService};
-use crate::model::{Digest, HelmRelease, Merged, MergedPort, Owner, Service, ServiceKind, ServicePort};
+use crate::model::{Affinity, Digest, HelmRelease, Merged, MergedPort, Owner, Service, ServiceKind, ServicePort};
 
 /// What the plan says of one Service, before doubt is taken into account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +72,10 @@ impl Plan {
 fn wanted(Backed { merged, helm }: Backed<'_>) -> MirrorService {
     let mut sources = merged.sources.clone();
     sources.sort();
-    MirrorService { headless: merged.headless, ports: port_names(&merged.ports), sources, helm: helm.cloned() }
+    // Without a virtual IP there is nothing that kube-proxy could bind to one backend.
+    let affinity = if merged.headless { Affinity::None } else { merged.affinity };
+    let (ports, helm) = (port_names(&merged.ports), helm.cloned());
+    MirrorService { headless: merged.headless, affinity, ports, sources, helm }
 }
 
 /// Whether the object is as it should be.
@@ -82,7 +85,8 @@ fn stands(wanted: &MirrorService, found: &Service, hub: Option<Digest>) -> bool 
     let helm = mark.helm_claimed || mark.helm == HelmRelease::digest(wanted.helm.as_deref());
     // Somebody may have edited the type: the name would then lead elsewhere while everything else looks right.
     let answers = found.kind != ServiceKind::ExternalName;
-    answers && written_by_us && helm && mark.sources == wanted.sources && sorted(&found.ports) == wanted.ports
+    let spec = found.affinity == wanted.affinity && sorted(&found.ports) == wanted.ports;
+    answers && written_by_us && helm && mark.sources == wanted.sources && spec
 }
 
 fn sorted(ports: &[ServicePort]) -> Vec<ServicePort> {

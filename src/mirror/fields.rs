@@ -49,6 +49,13 @@ fn claimed(wanted: &Service) -> Value {
         if wanted.cluster_ip.is_some() {
             spec.insert("f:clusterIP".to_owned(), json!({}));
         }
+        if wanted.session_affinity.is_some() {
+            spec.insert("f:sessionAffinity".to_owned(), json!({}));
+        }
+        if wanted.session_affinity_config.is_some() {
+            let config = json!({"f:clientIP": {"f:timeoutSeconds": {}}});
+            spec.insert("f:sessionAffinityConfig".to_owned(), config);
+        }
         let ports: Map<String, Value> = wanted.ports.iter().flatten().map(|p| (port_key(p), claimed_port(p))).collect();
         if !ports.is_empty() {
             spec.insert("f:ports".to_owned(), Value::Object(ports));

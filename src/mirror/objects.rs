@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 
 use federation::MirrorService;
 use federation::model::{
-    ClusterId, Digest, HelmRelease, Namespace as NamespaceName, Owner, Service as Model, ServiceKey, ServiceKind,
+    Affinity, ClusterId, Digest, HelmRelease, Namespace as NamespaceName, Owner, Service as Model, ServiceKey,
+    ServiceKind,
 };
-use k8s_openapi::api::core::v1::{Namespace, Service, ServicePort, ServiceSpec};
+use k8s_openapi::api::core::v1::{ClientIPConfig, Namespace, Service, ServicePort, ServiceSpec, SessionAffinityConfig};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::api::{
@@ -21,6 +22,7 @@ use crate::convert::{self, Convert};
 /// `spec.clusterIP` of a headless Service.
 const HEADLESS: &str = "None";
 const CLUSTER_IP: &str = "ClusterIP";
+const CLIENT_IP: &str = "ClientIP";
 
 pub(super) fn namespace(name: &NamespaceName, helm: Option<&HelmRelease>, hub: &str) -> Namespace {
     let metadata = ObjectMeta {
@@ -33,7 +35,7 @@ pub(super) fn namespace(name: &NamespaceName, helm: Option<&HelmRelease>, hub: &
 }
 
 /// Only what a mirror must have: each field that is written here is one that another tool's server-side apply can
-/// conflict with. The type is left to its default.
+/// conflict with. What is the default is left to it.
 pub(super) fn service(key: &ServiceKey, wish: &MirrorService, hub: &str) -> Service {
     let helm = wish.helm.as_deref();
     Service {
@@ -46,6 +48,8 @@ pub(super) fn service(key: &ServiceKey, wish: &MirrorService, hub: &str) -> Serv
         },
         spec: Some(ServiceSpec {
             cluster_ip: wish.headless.then(|| HEADLESS.to_owned()),
+            session_affinity: affinity(wish.affinity).map(|_| CLIENT_IP.to_owned()),
+            session_affinity_config: affinity(wish.affinity),
             ports: (!wish.ports.is_empty()).then(|| wish.ports.iter().map(port).collect()),
             ..ServiceSpec::default()
         }),
@@ -87,7 +91,8 @@ fn fits(model: &Model, found: &Service, wish: &MirrorService) -> bool {
     let Some(mark) = model.mark() else { return false };
     let helm = mark.helm_claimed || mark.helm == HelmRelease::digest(wish.helm.as_deref());
     let kind = found.spec.as_ref().and_then(|spec| spec.type_.as_deref()).unwrap_or(CLUSTER_IP);
-    helm && mark.sources == wish.sources && sorted(&model.ports) == sorted(&wish.ports) && kind == CLUSTER_IP
+    let spec = model.affinity == wish.affinity && sorted(&model.ports) == sorted(&wish.ports) && kind == CLUSTER_IP;
+    helm && mark.sources == wish.sources && spec
 }
 
 /// Leaves out what somebody else wrote on the object that is there to prepare its adoption by Helm.
@@ -109,7 +114,16 @@ pub(super) fn overwrite(found: &mut Service, wanted: &Service) {
     if let (Some(spec), Some(wanted)) = (&mut found.spec, &wanted.spec) {
         spec.type_ = Some(CLUSTER_IP.to_owned());
         spec.ports.clone_from(&wanted.ports);
+        spec.session_affinity.clone_from(&wanted.session_affinity);
+        spec.session_affinity_config.clone_from(&wanted.session_affinity_config);
     }
+}
+
+/// No affinity is the default, and is left to it.
+fn affinity(affinity: Affinity) -> Option<SessionAffinityConfig> {
+    let Affinity::ClientIp { timeout_s } = affinity else { return None };
+    let client_ip = ClientIPConfig { timeout_seconds: i32::try_from(timeout_s).ok() };
+    Some(SessionAffinityConfig { client_ip: Some(client_ip) })
 }
 
 pub(super) fn remove_helm(annotations: &mut BTreeMap<String, String>) {

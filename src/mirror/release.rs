@@ -25,6 +25,7 @@ pub(super) fn release(found: &mut Service) -> bool {
     }
     let intent = Intent::of(found);
     release_ports(found, &intent);
+    release_affinity(found, &intent);
     release_marks(found, &intent);
     found.metadata.managed_fields.get_or_insert_default().retain(|entry| !is_ours(entry));
     true
@@ -102,6 +103,17 @@ fn release_ports(found: &mut Service, intent: &Intent) {
         let (name, app_protocol) = (is_meant("name"), is_meant("appProtocol"));
         port.name.take_if(|_| !name);
         port.app_protocol.take_if(|_| !app_protocol);
+    }
+}
+
+fn release_affinity(found: &mut Service, intent: &Intent) {
+    let applied = matches!(intent, Intent::Applied(object) if object.pointer("/spec/sessionAffinity").is_some());
+    let claimed = others(&found.metadata).any(|entry| claims(entry, &["f:spec", "f:sessionAffinity"]));
+    if matches!(intent, Intent::Unknown) || applied || claimed {
+        return;
+    }
+    if let Some(spec) = &mut found.spec {
+        (spec.session_affinity, spec.session_affinity_config) = (None, None);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use federation::model::{ClusterId, ClusterUid, Namespace, Protocol, ServiceKey, ServicePort};
+use federation::model::{Affinity, ClusterId, ClusterUid, Namespace, Protocol, ServiceKey, ServicePort};
 use federation::{MirrorAction, MirrorKey, MirrorService};
 use isthmus::clusters::{Clients, MemberClient, TakeOvers};
 use isthmus::convert::Convert;
@@ -33,6 +33,7 @@ fn wish(ports: &[u16], headless: bool) -> MirrorAction {
     let sources = vec![ClusterId::new("us-1").unwrap()];
     MirrorAction::ApplyService(Arc::new(MirrorService {
         headless,
+        affinity: Affinity::None,
         ports: ports.iter().map(port).collect(),
         sources,
         helm: None,

@@ -11,7 +11,13 @@ fn wish(helm: Option<(&str, &str)>) -> MirrorService {
     let port = ServicePort { name: Arc::from("http"), port: 80, protocol: Protocol::Tcp, app_protocol: None };
     let helm =
         helm.map(|(namespace, name)| Arc::new(HelmRelease { name: Arc::from(name), namespace: Arc::from(namespace) }));
-    MirrorService { headless: false, ports: vec![port], sources: vec![ClusterId::new("eu-1").unwrap()], helm }
+    MirrorService {
+        headless: false,
+        affinity: Affinity::None,
+        ports: vec![port],
+        sources: vec![ClusterId::new("eu-1").unwrap()],
+        helm,
+    }
 }
 
 fn key() -> ServiceKey {
@@ -63,6 +69,9 @@ fn comparing_looks_at_all_that_is_ours() {
     (writer.manager, writer.operation) = (Some("velero-server".to_owned()), Some("Update".to_owned()));
     assert_eq!(compare(&restored, &plain, "h1"), Standing::Different);
     assert_eq!(compare(&restored, &plain, "h2"), Standing::NotForUs);
+    let sticky = MirrorService { affinity: Affinity::ClientIp { timeout_s: 30 }, ..plain.clone() };
+    assert_eq!(compare(&held(&sticky, "h1"), &sticky, "h1"), Standing::AsWished);
+    assert_eq!(compare(&held(&sticky, "h1"), &plain, "h1"), Standing::Different);
     let mut headless = held(&plain, "h1");
     headless.spec.as_mut().unwrap().cluster_ip = Some("None".to_owned());
     assert_eq!(compare(&headless, &plain, "h1"), Standing::NotForUs);

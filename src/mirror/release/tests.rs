@@ -77,6 +77,29 @@ fn what_a_client_applied_is_what_stays() {
     assert!(released(applied("not JSON")).starts_with("http:80=http tls:443 | managed-by team"));
 }
 
+/// Kept by a patch, replaced by what was applied.
+#[test]
+fn affinity_that_only_we_set_goes() {
+    let sticky =
+        "selector: {app: web}, sessionAffinity: ClientIP, sessionAffinityConfig: {clientIP: {timeoutSeconds: 30}}";
+    let left = |annotations: &str, managers: &str| {
+        let mut service = taken(annotations, managers, sticky);
+        assert!(release(&mut service));
+        service.spec.unwrap().session_affinity
+    };
+    let applied = |config: &str| {
+        let text = serde_json::to_string(config).unwrap();
+        left(&format!(", kubectl.kubernetes.io/last-applied-configuration: {text}"), "")
+    };
+    assert_eq!(applied(r#"{"spec": {"ports": [{"port": 80}]}}"#), None);
+    assert_eq!(applied(r#"{"spec": {"sessionAffinity": "ClientIP"}}"#).as_deref(), Some("ClientIP"));
+    let by_server =
+        |fields: &str| left("", &format!(", {{manager: flux, operation: Apply, fieldsV1: {{\"f:spec\": {fields}}}}}"));
+    assert_eq!(by_server(r#"{"f:selector": {}}"#), None);
+    assert_eq!(by_server(r#"{"f:sessionAffinity": {}}"#).as_deref(), Some("ClientIP"));
+    assert_eq!(left("", ", {manager: helm, operation: Update}").as_deref(), Some("ClientIP"));
+}
+
 #[test]
 fn what_a_server_side_apply_claims_is_what_stays() {
     let claims = |fields: &str| format!(", {{manager: argocd-controller, operation: Apply, fieldsV1: {fields}}}");

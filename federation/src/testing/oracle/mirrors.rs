@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::Oracle;
 use super::facts::Told;
-use crate::model::{ClusterId, HelmRelease, Merged, Namespace, Owner, Service, ServiceKey, ServiceKind, ServicePort};
+use crate::model::{
+    Affinity, ClusterId, HelmRelease, Merged, Namespace, Owner, Service, ServiceKey, ServiceKind, ServicePort,
+};
 use crate::{MirrorAction, MirrorKey, MirrorService, Vips};
 
 impl Oracle {
@@ -83,7 +85,8 @@ impl Oracle {
                 && found.kind != ServiceKind::ExternalName
                 && mark.sources == wanted.sources
                 && (mark.helm == helm || mark.helm_claimed)
-                && ports == wanted.ports;
+                && ports == wanted.ports
+                && found.affinity == wanted.affinity;
             return if is_right { None } else { apply() };
         }
         self.is_certain(id, &mark.sources).then(|| delete(found))
@@ -143,5 +146,10 @@ fn shape(merged: &Merged) -> MirrorService {
             app_protocol: port.app_protocol.clone(),
         });
     }
-    MirrorService { headless: merged.headless, ports, sources, helm: None }
+    // kube-proxy binds clients to backends behind virtual IPs only.
+    let affinity = match merged.headless {
+        true => Affinity::None,
+        false => merged.affinity,
+    };
+    MirrorService { headless: merged.headless, affinity, ports, sources, helm: None }
 }
