@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::effects::{Place, Topology};
 use crate::model::{Backend, ClusterId, Health, Merged, MergedPort, RegionId, Tier, Traffic};
-use crate::view::{Assignment, ClientClass, Locality};
+use crate::view::{Assignment, ClientClass, Locality, Reach};
 
 /// Weight of a cluster that declares none while another one in the tier does.
 const DEFAULT_WEIGHT: u64 = 100;
@@ -38,8 +38,15 @@ pub(crate) fn assign<'a>(
         by_rank.entry((place.traffic == Traffic::Drained, tier, within)).or_default().push((backend, place));
     }
     let weighted = is_weighted(service, port, topology);
-    let tiers = by_rank.into_values().map(|members| tier_localities(service, &members, weighted)).collect();
-    Assignment { tiers, weighted }
+    let reach = Reach { last_resort: !is_anybody_ready(by_rank.values().flatten()) };
+    let tiers = by_rank.into_values().map(|members| tier_localities(service, &members, weighted, reach)).collect();
+    Assignment { tiers, weighted, reach }
+}
+
+/// Hosts that terminate take new requests only where no host of any of the client's tiers is ready, drained members
+/// included: while one is, that tier takes the traffic (kube-proxy does the same with all endpoints of a cluster).
+fn is_anybody_ready<'a>(mut members: impl Iterator<Item = &'a (&'a Backend, &'a Place)>) -> bool {
+    members.any(|(backend, _)| backend.hosts.iter().any(|host| host.health == Health::Ready))
 }
 
 /// Whether any cluster that backs the port carries a declared weight. It does not depend on who asks, so that all
@@ -105,15 +112,20 @@ fn declared_weight(service: &Merged, backend: &Backend, place: &Place) -> Option
     by_policy.or(place.weight)
 }
 
-fn tier_localities<'a>(service: &Merged, members: &[(&'a Backend, &'a Place)], weighted: bool) -> Vec<Locality<'a>> {
+fn tier_localities<'a>(
+    service: &Merged,
+    members: &[(&'a Backend, &'a Place)],
+    weighted: bool,
+    reach: Reach,
+) -> Vec<Locality<'a>> {
     let mut per_cluster: BTreeMap<&ClusterId, u64> = BTreeMap::new();
     for (backend, _) in members {
-        *per_cluster.entry(&backend.cluster).or_default() += capacity(backend);
+        *per_cluster.entry(&backend.cluster).or_default() += reach.capacity(backend);
     }
     members
         .iter()
         .map(|(backend, place)| {
-            let capacity = capacity(backend);
+            let capacity = reach.capacity(backend);
             let weight = if weighted {
                 let share = declared_weight(service, backend, place).map_or(DEFAULT_WEIGHT, u64::from) * WEIGHT_SCALE;
                 // The added capacity makes the weight move whenever an endpoint starts or stops draining: Envoy rebuilds
@@ -122,18 +134,7 @@ fn tier_localities<'a>(service: &Merged, members: &[(&'a Backend, &'a Place)], w
             } else {
                 capacity
             };
-            Locality {
-                region: &place.region,
-                zone: backend.zone.as_ref(),
-                cluster: &backend.cluster,
-                weight: u32::try_from(weight.max(1)).unwrap_or(u32::MAX),
-                hosts: &backend.hosts,
-            }
+            Locality { region: &place.region, weight: u32::try_from(weight.max(1)).unwrap_or(u32::MAX), backend }
         })
         .collect()
-}
-
-/// Endpoints that count as capacity in Envoy's arithmetic: all but the draining ones.
-fn capacity(backend: &Backend) -> u64 {
-    backend.hosts.iter().filter(|host| host.health != Health::Draining).count() as u64
 }

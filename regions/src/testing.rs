@@ -71,13 +71,11 @@ fn envoy(member: Option<&str>, on_demand: bool) -> Class {
     Class { client, network_named: false, profile }
 }
 
-/// `10.0.0.1:8080`, followed by `!` for not ready or `~` for draining.
+/// `10.0.0.1:8080`, followed by `!` for not ready, `~` for draining or `#` for ended.
 pub(crate) fn host(text: &str) -> Host {
-    let (address, health) = match (text.strip_suffix('!'), text.strip_suffix('~')) {
-        (Some(address), _) => (address, Health::NotReady),
-        (_, Some(address)) => (address, Health::Draining),
-        _ => (text, Health::Ready),
-    };
+    let marks = [('!', Health::NotReady), ('~', Health::Draining), ('#', Health::Ended)];
+    let marked = marks.into_iter().find_map(|(mark, health)| Some((text.strip_suffix(mark)?, health)));
+    let (address, health) = marked.unwrap_or((text, Health::Ready));
     Host::new(address.parse::<SocketAddr>().expect("an address"), health)
 }
 

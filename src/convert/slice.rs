@@ -114,13 +114,17 @@ fn one(check: &mut Check, index: usize, endpoint: &k8s::Endpoint, wants_v4: bool
     Some(Endpoint { ip, zone, health: health(endpoint.conditions.as_ref()) })
 }
 
-/// `ready` wins where it is said: with publishNotReadyAddresses the user wants terminating pods to be used.
+/// As kube-proxy reads conditions (Kubernetes 1.37, `endpointslicecache.go`): `ready` and `serving` that are not set are
+/// true, `terminating` is false. `ready` wins where it is said: with publishNotReadyAddresses the user wants terminating
+/// pods to be used. One that terminates and says nothing else is taken as draining, not as ready.
 fn health(conditions: Option<&k8s::EndpointConditions>) -> Health {
     let ready = conditions.and_then(|conditions| conditions.ready);
+    let serving = conditions.and_then(|conditions| conditions.serving).unwrap_or(true);
     let terminating = conditions.and_then(|conditions| conditions.terminating).unwrap_or(false);
     match (ready, terminating) {
         (Some(true), _) | (None, false) => Health::Ready,
-        (_, true) => Health::Draining,
+        (_, true) if serving => Health::Draining,
+        (_, true) => Health::Ended,
         (Some(false), false) => Health::NotReady,
     }
 }

@@ -14,6 +14,7 @@ mod plain;
 mod proxies;
 mod rolling_restart;
 mod slices;
+mod terminating;
 mod tls;
 mod vhds;
 mod xdstp;

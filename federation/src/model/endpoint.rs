@@ -56,15 +56,19 @@ pub struct Endpoint {
     pub health: Health,
 }
 
-/// What a client may do with a backend, best first (EndpointSlice conditions).
+/// What a client may do with a backend, best first (EndpointSlice conditions). Which of them are used is a matter of all
+/// backends of a client together: see [`crate::view::Reach`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Health {
     /// `ready` is true or not set.
     Ready,
-    /// `terminating`: finish what is under way, start nothing. A planned loss, so it must not spill.
+    /// `terminating` and still `serving`: finish what is under way. A planned loss, so it must not spill. It takes new
+    /// requests only where no backend is ready (KEP-1669).
     Draining,
     /// Neither ready nor terminating. A loss of capacity, so it must spill.
     NotReady,
+    /// `terminating` and not `serving`: a planned loss, never used.
+    Ended,
 }
 
 #[cfg(test)]

@@ -114,13 +114,11 @@ pub fn slice_ports(text: &str) -> Vec<SlicePort> {
     ports(text).into_iter().map(port).collect()
 }
 
-/// `"10.0.0.1@z1"`: address and zone. A `!` at the end means not ready, a `~` draining; else it is ready.
+/// `"10.0.0.1@z1"`: address and zone. At the end `!` means not ready, `~` draining, `#` ended; else it is ready.
 pub fn endpoint(text: &str) -> Endpoint {
-    let (text, health) = match (text.strip_suffix('!'), text.strip_suffix('~')) {
-        (Some(text), _) => (text, Health::NotReady),
-        (_, Some(text)) => (text, Health::Draining),
-        _ => (text, Health::Ready),
-    };
+    let marks = [('!', Health::NotReady), ('~', Health::Draining), ('#', Health::Ended)];
+    let marked = marks.into_iter().find_map(|(mark, health)| Some((text.strip_suffix(mark)?, health)));
+    let (text, health) = marked.unwrap_or((text, Health::Ready));
     let (address, in_zone) = text.split_once('@').map_or((text, None), |(address, name)| (address, Some(zone(name))));
     Endpoint { ip: ip(address), zone: in_zone, health }
 }

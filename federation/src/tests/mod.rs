@@ -6,6 +6,7 @@ mod cost;
 mod failover;
 mod federate;
 mod identity;
+mod last_resort;
 mod limits;
 mod loss;
 mod merge;
@@ -66,7 +67,7 @@ fn merged<'a>(engine: &'a Engine, key: &str) -> &'a Merged {
     engine.merged().get(&make::key(key)).unwrap_or_else(|| panic!("{key} is not merged"))
 }
 
-/// Ports and hosts in words: `http:80/TCP eu-1/z1 10.0.0.1:8080! | ...`, `!` not ready, `~` draining.
+/// Ports and hosts in words: `http:80/TCP eu-1/z1 10.0.0.1:8080! | ...`, `!` not ready, `~` draining, `#` ended.
 fn hosts(engine: &Engine, key: &str) -> String {
     let mut ports = Vec::new();
     for port in &merged(engine, key).ports {
@@ -87,6 +88,7 @@ fn health(health: crate::model::Health) -> &'static str {
         crate::model::Health::Ready => "",
         crate::model::Health::Draining => "~",
         crate::model::Health::NotReady => "!",
+        crate::model::Health::Ended => "#",
     }
 }
 

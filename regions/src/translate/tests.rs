@@ -71,9 +71,19 @@ fn load_assignments_rank_localities_and_say_how_each_host_is() {
 #[test]
 fn a_host_that_starts_to_drain_moves_a_locality_weight() {
     // Even the only host of a locality: 2 → 1, never 1 → 1.
-    let weight = |host: &str| lines(&load(&web("shop/web", &[host])));
-    assert_eq!(weight("10.8.0.1:80!"), ["0 eu/eu-a/eu-1 2: 10.8.0.1=UNHEALTHY"]);
-    assert_eq!(weight("10.8.0.1:80~"), ["0 eu/eu-a/eu-1 1: 10.8.0.1=DRAINING"]);
+    let weight = |host: &str, far: &str| {
+        let backends = vec![backend("eu-1", "eu-a", &[host]), backend("us-1", "us-a", &[far])];
+        lines(&load(&merged("shop/web", vec![port(80, Http, backends)])))
+    };
+    let ready = "1 us/us-a/us-1 2: 10.9.0.1=HEALTHY";
+    assert_eq!(weight("10.8.0.1:80!", "10.9.0.1:80"), ["0 eu/eu-a/eu-1 2: 10.8.0.1=UNHEALTHY", ready]);
+    assert_eq!(weight("10.8.0.1:80~", "10.9.0.1:80"), ["0 eu/eu-a/eu-1 1: 10.8.0.1=DRAINING", ready]);
+    // As a last resort it counts as capacity again, and one that ended does not.
+    let lost = "1 us/us-a/us-1 2: 10.9.0.1=UNHEALTHY";
+    assert_eq!(weight("10.8.0.1:80~", "10.9.0.1:80!"), ["0 eu/eu-a/eu-1 2: 10.8.0.1=HEALTHY", lost]);
+    assert_eq!(weight("10.8.0.1:80#", "10.9.0.1:80!"), ["0 eu/eu-a/eu-1 1: 10.8.0.1=DRAINING", lost]);
+    let ended = "1 us/us-a/us-1 1: 10.9.0.1=DRAINING";
+    assert_eq!(weight("10.8.0.1:80#", "10.9.0.1:80#"), ["0 eu/eu-a/eu-1 1: 10.8.0.1=DRAINING", ended]);
 }
 
 #[test]

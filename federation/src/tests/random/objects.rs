@@ -95,7 +95,7 @@ const SLICE_PORTS: [&str; 8] = [
 ];
 /// `+`: an address of the cluster's own ranges.
 const CLUSTER_IPS: [&str; 6] = ["+9", "+9", "+10", "", "+9 fd00:98::9", "fd00:98::9 +9"];
-const ENDPOINTS: [&str; 19] = [
+const ENDPOINTS: [&str; 21] = [
     "fd00:ee::5@z1",
     "fd00:ee::6@z2",
     "fd00:ee::7",
@@ -108,6 +108,8 @@ const ENDPOINTS: [&str; 19] = [
     "+7",
     "+7@z2!",
     "+8@z2~",
+    "+5@z1#",
+    "+8@z1#",
     "10.0.0.5@z1",
     "10.1.0.5",
     "10.2.0.5@z1",

@@ -10,14 +10,14 @@ use envoy_types::pb::envoy::config::listener::v3 as l;
 use envoy_types::pb::envoy::config::route::v3 as r;
 use envoy_types::pb::envoy::extensions::filters::network::http_connection_manager::v3 as hcm;
 use envoy_types::pb::google::protobuf::Any;
-use federation::model::Host;
-use federation::view::{Assignment, Locality};
+use federation::model::Backend;
+use federation::view::{Assignment, Locality, Reach};
 use hcm::http_connection_manager::RouteSpecifier;
 use prost::Message;
 
 use super::*;
 use crate::resource::Resource;
-use crate::testing::{cluster_id, host, key, zone};
+use crate::testing::{backend, key};
 use crate::translate::route;
 
 const ROUTER: &str = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
@@ -86,21 +86,19 @@ fn c51_a_cluster_asks_for_no_more_than_the_minimum() {
 type Spot<'a> = (&'a str, &'a str, u32, &'a [&'a str]);
 
 /// `priority zone/cluster weight: address …`
-fn lines(weighted: bool, tiers: &[&[Spot<'_>]]) -> Vec<String> {
+fn lines_as(reach: Reach, weighted: bool, tiers: &[&[Spot<'_>]]) -> Vec<String> {
     let region = federation::model::RegionId::new("eu").expect("a region");
-    type Row = (Option<federation::model::Zone>, federation::model::ClusterId, u32, Vec<Host>);
-    let row = |(in_zone, cluster, weight, hosts): &Spot<'_>| -> Row {
-        (Some(zone(in_zone)), cluster_id(cluster), *weight, hosts.iter().map(|text| host(text)).collect())
-    };
-    let owned: Vec<Vec<Row>> = tiers.iter().map(|tier| tier.iter().map(row).collect()).collect();
-    let locality = |(zone, cluster, weight, hosts)| Locality { region: &region, zone, cluster, weight, hosts };
-    let tiers = owned
-        .iter()
-        .map(|tier| tier.iter().map(|(z, c, w, h)| locality((z.as_ref(), c, *w, h.as_slice()))).collect())
-        .collect();
-    let load: e::ClusterLoadAssignment = read(&load_assignment("x", &Assignment { tiers, weighted }));
+    let row = |(zone, cluster, weight, hosts): &Spot<'_>| (*weight, backend(cluster, zone, hosts));
+    let owned: Vec<Vec<(u32, Backend)>> = tiers.iter().map(|tier| tier.iter().map(row).collect()).collect();
+    let locality = |(weight, backend)| Locality { region: &region, weight, backend };
+    let tiers = owned.iter().map(|tier| tier.iter().map(|(w, b)| locality((*w, b))).collect()).collect();
+    let load: e::ClusterLoadAssignment = read(&load_assignment("x", &Assignment { tiers, weighted, reach }));
     assert_eq!(load.cluster_name, "x");
     load.endpoints.iter().map(line).collect()
+}
+
+fn lines(weighted: bool, tiers: &[&[Spot<'_>]]) -> Vec<String> {
+    lines_as(Reach::default(), weighted, tiers)
 }
 
 fn line(group: &e::LocalityLbEndpoints) -> String {
@@ -136,6 +134,21 @@ fn c52_a_tier_without_ready_hosts_leaves_no_gap() {
     ];
     assert_eq!(lines(false, tiers), ["0 b/eu-1 1: 10.8.1.1:80", "1 d/us-1 1: 10.9.0.1:80"]);
     assert_eq!(lines(false, &tiers[..1]), [""; 0], "nobody is ready: calls fail at once");
+}
+
+#[test]
+fn hosts_that_terminate_are_told_as_a_last_resort_only() {
+    let tiers: &[&[Spot<'_>]] = &[
+        &[("a", "eu-1", 1, &["10.8.0.1:80!", "10.8.0.2:80#"])],
+        &[("b", "eu-1", 1, &["10.8.1.1:80~", "10.8.1.2:80!"]), ("c", "eu-1", 1, &["10.8.2.1:80~", "10.8.2.2:80~"])],
+        &[("d", "us-1", 1, &["10.9.0.1:80~", "10.9.0.2:80#"])],
+    ];
+    assert_eq!(lines(false, tiers), [""; 0]);
+    let last_resort = Reach { last_resort: true };
+    let expected = ["0 b/eu-1 1: 10.8.1.1:80", "0 c/eu-1 2: 10.8.2.1:80 10.8.2.2:80", "1 d/us-1 1: 10.9.0.1:80"];
+    assert_eq!(lines_as(last_resort, false, tiers), expected);
+    // Of two hosts one is lost: 70 % of its share.
+    assert_eq!(lines_as(last_resort, true, &[&[("b", "eu-1", 100, tiers[1][0].3)]]), ["0 b/eu-1 70: 10.8.1.1:80"]);
 }
 
 #[test]

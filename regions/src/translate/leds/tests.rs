@@ -45,15 +45,68 @@ fn c43_load_assignments_say_where_endpoints_are_and_stay_while_these_change() {
     assert_eq!(collection_of(&format!("{WEB}eu-1/eu-a/10.8.0.1-80")), found.leds_collection_name);
 }
 
-fn hosts() -> impl Strategy<Value = BTreeMap<u8, bool>> {
-    prop::collection::btree_map(0..20u8, any::<bool>(), 0..20)
+/// Nobody is ready: those that terminate serve, but only for clients that reach nobody who is.
+#[test]
+fn a_backend_of_draining_hosts_is_two_collections() {
+    let old = web("shop/web", &["10.8.0.1:80", "10.8.0.2:80~"]);
+    let new = web("shop/web", &["10.8.0.1:80~", "10.8.0.2:80~", "10.8.0.3:80#"]);
+    let (at, last) = (format!("{WEB}eu-1/eu-a/"), format!("{WEB}~eu-1/eu-a/"));
+    let there = |begin: &str, hosts: &[u8]| hosts.iter().map(|n| format!("{begin}10.8.0.{n}-80")).collect::<Vec<_>>();
+    let begun = names(&difference(Some(&old), Some(&new)));
+    assert_eq!(begun, ([there(&at, &[1, 3]), there(&last, &[1, 2, 3])].concat(), vec![]));
+    let ended = names(&difference(Some(&new), Some(&old)));
+    assert_eq!(ended, (there(&at, &[1]), [there(&at, &[3]), there(&last, &[1, 2, 3])].concat()));
+
+    let statuses = |begin: &str| -> Vec<i32> {
+        let whole = difference(None, Some(&new)).put;
+        let ours = whole.iter().filter(|resource| resource.name().starts_with(begin));
+        ours.map(|resource| {
+            let any = envoy_types::pb::google::protobuf::Any::decode(resource.any_bytes()).expect("an Any");
+            pb::LbEndpoint::decode(&*any.value).expect("an endpoint").health_status
+        })
+        .collect()
+    };
+    let (healthy, draining) = (1, 3);
+    assert_eq!(statuses(&at), [draining; 3]);
+    assert_eq!(statuses(&last), [healthy, healthy, draining]);
 }
 
-fn service(zones: &[BTreeMap<u8, bool>; 2]) -> Merged {
+#[test]
+fn a_load_assignment_names_the_collection_that_its_clients_need() {
+    let collections = |far: &str| -> Vec<String> {
+        let near = backend("eu-1", "eu-a", &["10.8.0.1:80~"]);
+        let lost = backend("eu-1", "eu-b", &["10.8.1.1:80!"]);
+        let service =
+            merged("shop/web", vec![port(80, AppProtocol::Http, vec![near, lost, backend("us-1", "us-a", &[far])])]);
+        let topology = two_members().topology.expect("a topology");
+        let assignment = federation::view::assign(&class(None).client, &service, &service.ports[0], &topology);
+        let load = load_assignment(&service.key, 80, &assignment);
+        let any = envoy_types::pb::google::protobuf::Any::decode(load.any_bytes()).expect("an Any");
+        let message = pb::ClusterLoadAssignment::decode(&*any.value).expect("a load assignment");
+        let name = |group: &pb::LocalityLbEndpoints| match &group.lb_config {
+            Some(LbConfig::LedsClusterLocalityConfig(config)) => config.leds_collection_name.clone(),
+            other => panic!("{other:?}"),
+        };
+        message.endpoints.iter().map(name).collect()
+    };
+    let with = |near: &str, far: &str| [format!("{WEB}{near}eu-1/eu-a/*"), format!("{WEB}eu-1/eu-b/*"), far.to_owned()];
+    assert_eq!(collections("10.9.0.1:80"), with("", &format!("{WEB}us-1/us-a/*")), "somebody is ready");
+    assert_eq!(collections("10.9.0.1:80~"), with("~", &format!("{WEB}~us-1/us-a/*")));
+    assert_eq!(collections("10.9.0.1:80!"), with("~", &format!("{WEB}us-1/us-a/*")), "one collection is enough");
+}
+
+fn hosts() -> impl Strategy<Value = BTreeMap<u8, usize>> {
+    prop_oneof![
+        prop::collection::btree_map(0..20u8, 0..4usize, 0..20),
+        prop::collection::btree_map(0..20u8, 1..4usize, 0..20),
+    ]
+}
+
+fn service(zones: &[BTreeMap<u8, usize>; 2]) -> Merged {
     let backends = zones.iter().enumerate().filter(|(_, hosts)| !hosts.is_empty()).map(|(i, hosts)| {
         let hosts: Vec<String> = hosts
             .iter()
-            .map(|(octet, ready)| format!("10.8.{i}.{octet}:80{}", if *ready { "" } else { "!" }))
+            .map(|(octet, health)| format!("10.8.{i}.{octet}:80{}", ["", "~", "!", "#"][*health]))
             .collect();
         backend("eu-1", ["eu-a", "eu-b"][i], &hosts.iter().map(|host| &**host).collect::<Vec<_>>())
     });
