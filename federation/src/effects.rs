@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use crate::model::{ClusterId, Merged, Namespace, Network, Protocol, RegionId, ServiceKey, ServicePort, Traffic};
+use crate::model::{
+    ClusterId, Families, Merged, Namespace, Network, Protocol, RegionId, ServiceKey, ServicePort, Traffic,
+};
 use crate::report::MemberReport;
 
 #[derive(Clone, Debug, Default)]
@@ -57,6 +59,8 @@ pub struct Place {
     pub network: Network,
     pub traffic: Traffic,
     pub weight: Option<u32>,
+    /// Of the pod ranges it was admitted with: what its clients can dial. `None`: there are none on record.
+    pub families: Option<Families>,
     /// Service ranges the member was admitted with: all of its VIPs are in here.
     pub services: Vec<IpNet>,
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::effects::{Place, Topology};
-use crate::model::{Backend, ClusterId, Health, Merged, MergedPort, RegionId, Tier, Traffic};
+use crate::model::{Backend, ClusterId, Merged, MergedPort, RegionId, Tier, Traffic};
 use crate::view::{Assignment, ClientClass, Locality, Reach};
 
 /// Weight of a cluster that declares none while another one in the tier does.
@@ -24,12 +24,13 @@ pub(crate) fn assign<'a>(
     topology: &'a Topology,
 ) -> Assignment<'a> {
     let order = RegionOrder::new(class, topology);
+    let reach = Reach::new(class.families, service);
     let mut by_rank: BTreeMap<Rank, Vec<(&Backend, &'a Place)>> = BTreeMap::new();
     let backends: &'a [Backend] = &port.backends;
     for backend in backends {
         // A member that is not in the topology is not admitted (any more): offered to nobody.
         let Some(place) = topology.members.get(&backend.cluster) else { continue };
-        if place.network != class.network {
+        if place.network != class.network || reach.offers(backend).next().is_none() {
             continue; // its pod IPs cannot be reached from here
         }
         let Some((tier, within)) = nearest_tier(class, &service.failover.tiers, backend, place, &order) else {
@@ -38,15 +39,11 @@ pub(crate) fn assign<'a>(
         by_rank.entry((place.traffic == Traffic::Drained, tier, within)).or_default().push((backend, place));
     }
     let weighted = is_weighted(service, port, topology);
-    let reach = Reach { last_resort: !is_anybody_ready(by_rank.values().flatten()) };
+    // Hosts that terminate take new requests only where no host of any of the client's tiers is ready, drained members
+    // included: while one is, that tier takes the traffic (kube-proxy does the same with all endpoints of a cluster).
+    let reach = reach.as_last_resort(!by_rank.values().flatten().any(|(backend, _)| reach.is_served(backend)));
     let tiers = by_rank.into_values().map(|members| tier_localities(service, &members, weighted, reach)).collect();
     Assignment { tiers, weighted, reach }
-}
-
-/// Hosts that terminate take new requests only where no host of any of the client's tiers is ready, drained members
-/// included: while one is, that tier takes the traffic (kube-proxy does the same with all endpoints of a cluster).
-fn is_anybody_ready<'a>(mut members: impl Iterator<Item = &'a (&'a Backend, &'a Place)>) -> bool {
-    members.any(|(backend, _)| backend.hosts.iter().any(|host| host.health == Health::Ready))
 }
 
 /// Whether any cluster that backs the port carries a declared weight. It does not depend on who asks, so that all

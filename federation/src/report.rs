@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use crate::change::LinkFailure;
-use crate::model::{Admission, ClusterId, ClusterUid, RegionId, Time};
+use crate::model::{Admission, ClusterId, ClusterUid, Families, RegionId, ServiceKey, Time};
 
 /// The state of one member, as its status conditions and `isthmus status` show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct MemberReport {
     pub mirrors_pending: usize,
     /// Addresses that this member claims although they lie in another member's ranges: not served. Bounded.
     pub trespassing: Vec<Trespass>,
+    /// Services whose address families have nothing in common with the oldest export's (`IPFamilyConflict`). Bounded.
+    pub family_conflicts: Vec<FamilyConflict>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,4 +144,14 @@ pub struct Trespass {
     pub service: crate::model::ServiceKey,
     pub ip: std::net::IpAddr,
     pub owner: ClusterId,
+}
+
+/// Two members offer one service by address families of which none is common: clients with one family reach one only.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FamilyConflict {
+    pub service: ServiceKey,
+    pub mine: Families,
+    pub theirs: Families,
+    /// Whose export is the oldest.
+    pub with: ClusterId,
 }

@@ -1,9 +1,9 @@
 //! Who serves a class of clients, in which order: the failover decision for one port of one service.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::effects::Topology;
-use crate::model::{Backend, ClusterId, Health, Merged, MergedPort, Network, RegionId, Zone};
+use crate::model::{Backend, ClusterId, Families, Family, Health, Host, Merged, MergedPort, Network, RegionId, Zone};
 
 /// Clients that get the same answer: everything the ranking of endpoints depends on.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,6 +13,8 @@ pub struct ClientClass {
     pub network: Network,
     /// The member it runs in; decides VIPs and what "own cluster" means. `None`: served by locality alone.
     pub cluster: Option<ClusterId>,
+    /// The address families it can dial. `None`: not known, so both.
+    pub families: Option<Families>,
 }
 
 /// Endpoints by priority: index 0 is first in line; there are no gaps and no empty tiers.
@@ -44,17 +46,23 @@ impl Locality<'_> {
     }
 }
 
-/// What a class of clients may use of a port's hosts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// What a class of clients may use of a service's hosts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Reach {
+    /// As in [`ClientClass::families`].
+    families: Option<Families>,
+    /// Which address of a host that has both comes first.
+    first: Family,
     /// No host in the client's tiers is ready: those that terminate and still serve take new requests (KEP-1669).
-    pub last_resort: bool,
+    last_resort: bool,
 }
 
 /// A host as one class of clients is offered it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Offer {
     pub address: SocketAddr,
+    /// Its address of the other family, where the client has both. The port is the same.
+    pub second: Option<IpAddr>,
     pub standing: Standing,
 }
 
@@ -70,9 +78,24 @@ pub enum Standing {
 }
 
 impl Reach {
-    /// The hosts of a backend that the class is offered, in order.
+    /// For clients with these families. A client's own first family goes before the service's.
+    pub fn new(families: Option<Families>, service: &Merged) -> Self {
+        Self { families, first: families.map_or(service.family, Families::first), last_resort: false }
+    }
+
+    /// Of clients that find nobody ready, or that do.
+    pub fn as_last_resort(self, last_resort: bool) -> Self {
+        Self { last_resort, ..self }
+    }
+
+    pub fn is_last_resort(self) -> bool {
+        self.last_resort
+    }
+
+    /// The hosts of a backend that the class is offered, in the order of the backend's. A host without an address of the
+    /// client's families is none: it could not be dialled.
     pub fn offers(self, backend: &Backend) -> impl Iterator<Item = Offer> {
-        backend.hosts.iter().map(move |host| Offer { address: host.address(), standing: self.standing(host.health) })
+        backend.hosts().filter_map(move |(host, second)| self.offer(*host, second))
     }
 
     /// How many of them count as capacity in Envoy's arithmetic: all but the draining ones.
@@ -80,10 +103,24 @@ impl Reach {
         self.offers(backend).filter(|offer| offer.standing != Standing::Draining).count() as u64
     }
 
+    /// Whether any of a backend's hosts takes new requests.
+    pub fn is_served(self, backend: &Backend) -> bool {
+        self.offers(backend).any(|offer| offer.standing == Standing::Serving)
+    }
+
     /// Whether the hosts of this backend stand differently as a last resort.
-    pub fn changes_as_last_resort(backend: &Backend) -> bool {
-        let has = |health: Health| backend.hosts.iter().any(|host| host.health == health);
-        !has(Health::Ready) && has(Health::Draining)
+    pub fn changes_as_last_resort(self, backend: &Backend) -> bool {
+        !self.as_last_resort(false).is_served(backend) && self.as_last_resort(true).is_served(backend)
+    }
+
+    fn offer(self, host: Host, second: Option<IpAddr>) -> Option<Offer> {
+        let dialled = |ip: &IpAddr| self.families.is_none_or(|families| families.has(Family::of(*ip)));
+        let (mut ip, mut second) = (Some(host.ip).filter(dialled), second.filter(dialled));
+        if ip.is_none() || second.is_some_and(|second| Family::of(second) == self.first) {
+            std::mem::swap(&mut ip, &mut second);
+        }
+        let address = SocketAddr::new(ip?, host.port);
+        Some(Offer { address, second, standing: self.standing(host.health) })
     }
 
     fn standing(self, health: Health) -> Standing {

@@ -60,6 +60,7 @@ fn report(link: LinkState, services: usize) -> Arc<MemberReport> {
         counts: Counts { services, endpoints: 5, mirrored: 7 },
         mirrors_pending: 0,
         trespassing: Vec::new(),
+        family_conflicts: Vec::new(),
     })
 }
 

@@ -6,6 +6,7 @@ mod arithmetic;
 mod client;
 mod expiry;
 mod failover_by_traffic;
+mod families;
 mod interception;
 mod leds;
 mod merged_xds;

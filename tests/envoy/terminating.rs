@@ -20,7 +20,8 @@ const LIVE_LIMIT: std::time::Duration = std::time::Duration::from_secs(60);
 /// So many answers in a row come from everybody who takes part.
 const STEADY: usize = 40;
 /// Member, zone, last octet. The client is in eu-1 and eu-a.
-const PODS: [(&str, &str, u8); 4] = [("eu-1", "eu-a", 1), ("eu-1", "eu-a", 2), ("eu-1", "eu-b", 3), ("us-1", "us-a", 4)];
+const PODS: [(&str, &str, u8); 4] =
+    [("eu-1", "eu-a", 1), ("eu-1", "eu-a", 2), ("eu-1", "eu-b", 3), ("us-1", "us-a", 4)];
 
 #[test]
 fn serving_pods_that_terminate_take_traffic_when_nobody_is_ready() {

@@ -26,6 +26,7 @@ fn client(region: &str, zone: Option<&str>, cluster: Option<&str>) -> ClientClas
         zone: zone.map(make::zone),
         network: make::network("default"),
         cluster: cluster.map(make::cluster),
+        families: None,
     }
 }
 

@@ -36,6 +36,7 @@ fn offered(world: &World) -> String {
         zone: Some(make::zone("z1")),
         network: make::network("default"),
         cluster: Some(make::cluster("eu-1")),
+        families: None,
     };
     let service = super::merged(&engine, "shop/web");
     let assignment = assign(&class, service, &service.ports[0], engine.topology());
@@ -110,8 +111,13 @@ fn declared_weights_hold_among_hosts_that_terminate() {
     let world = world([&["10.0.0.1@z1~", "10.0.0.2@z2~", "10.0.0.3@z2~"], &["10.1.0.1@z1~"], &[]]);
     let world = with_failover(world, &[Tier::Region], &[("eu-1", 300), ("eu-2", 100)]);
     let engine = world.engine(make::at(1));
-    let class =
-        ClientClass { region: make::region_id("eu"), zone: None, network: make::network("default"), cluster: None };
+    let class = ClientClass {
+        region: make::region_id("eu"),
+        zone: None,
+        network: make::network("default"),
+        cluster: None,
+        families: None,
+    };
     let service = super::merged(&engine, "shop/web");
     let assignment = assign(&class, service, &service.ports[0], engine.topology());
     let weights: Vec<u32> = assignment.tiers.iter().flatten().map(|locality| locality.weight).collect();

@@ -4,6 +4,7 @@ mod admission;
 mod cidr;
 mod cost;
 mod failover;
+mod families;
 mod federate;
 mod identity;
 mod last_resort;
@@ -13,6 +14,7 @@ mod merge;
 mod mirror;
 mod property;
 mod random;
+mod zones;
 
 use std::fmt::Write as _;
 
@@ -74,8 +76,9 @@ fn hosts(engine: &Engine, key: &str) -> String {
         let mut text = format!("{}:{}/{}", port.name, port.port, port.protocol.as_str());
         for backend in &port.backends {
             let _ = write!(text, " {}/{}", backend.cluster, backend.zone.as_ref().map_or("-", |zone| zone.as_str()));
-            for host in &backend.hosts {
-                let _ = write!(text, " {}{}", host.address(), health(host.health));
+            for (host, second) in backend.hosts() {
+                let second = second.map(|ip| format!("+{ip}")).unwrap_or_default();
+                let _ = write!(text, " {}{second}{}", host.address(), health(host.health));
             }
         }
         ports.push(text);

@@ -1,8 +1,11 @@
 //! Load assignments: who serves a port, nearest first.
 
+use std::net::{IpAddr, SocketAddr};
+
 use envoy_types::pb::envoy::config::core::v3 as core;
 use envoy_types::pb::envoy::config::endpoint::v3 as pb;
 use envoy_types::pb::envoy::config::endpoint::v3::cluster_load_assignment::Policy;
+use envoy_types::pb::envoy::config::endpoint::v3::endpoint::AdditionalAddress;
 use envoy_types::pb::envoy::config::endpoint::v3::lb_endpoint::HostIdentifier;
 use federation::view::{Assignment, Locality, Offer, Reach, Standing};
 
@@ -69,8 +72,15 @@ pub(super) fn endpoint(offer: &Offer) -> pb::LbEndpoint {
         health_status: health.into(),
         host_identifier: Some(HostIdentifier::Endpoint(pb::Endpoint {
             address: Some(address(offer.address)),
+            additional_addresses: offer.second.map(|second| also(offer, second)).into_iter().collect(),
             ..pb::Endpoint::default()
         })),
         ..pb::LbEndpoint::default()
     }
+}
+
+/// The host's address of the other family: Envoy tries both, the first one first (RFC 8305, "happy eyeballs"). It stays one
+/// host, known by its first address.
+fn also(offer: &Offer, second: IpAddr) -> AdditionalAddress {
+    AdditionalAddress { address: Some(address(SocketAddr::new(second, offer.address.port()))) }
 }

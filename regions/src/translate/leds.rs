@@ -4,11 +4,14 @@
 //! collection, which the client subscribes to (xDS protocol, "glob collections"; xRFC TP1). What an endpoint is does not
 //! depend on who asks, so all clients share them, with one exception: whether one that terminates takes new requests
 //! depends on whether any other is ready in the client's tiers. A backend whose endpoints can be either is two
-//! collections, and the load assignment says which one of them a client takes.
+//! collections, and the load assignment says which one of them a client takes. Clients with other address families get
+//! other endpoints under the same names.
+
+use std::borrow::Cow;
 
 use envoy_types::pb::envoy::config::endpoint::v3 as pb;
 use envoy_types::pb::envoy::config::endpoint::v3::locality_lb_endpoints::LbConfig;
-use federation::model::{Backend, ClusterId, Merged, MergedPort, Protocol, ServiceKey, Zone};
+use federation::model::{Backend, ClusterId, Families, Merged, MergedPort, Protocol, ServiceKey, Zone};
 use federation::view::{Assignment, Locality, Offer, Reach};
 
 use super::proto::{ads, u32_value};
@@ -41,7 +44,8 @@ fn locality_endpoints(
     locality: &Locality<'_>,
     assignment: &Assignment<'_>,
 ) -> pb::LocalityLbEndpoints {
-    let last_resort = assignment.reach.last_resort && Reach::changes_as_last_resort(locality.backend);
+    let reach = assignment.reach;
+    let last_resort = reach.is_last_resort() && reach.changes_as_last_resort(locality.backend);
     let place = Place { last_resort, ..Place::of(locality.backend) };
     let collection = pb::LedsClusterLocalityConfig {
         leds_config: ads(),
@@ -63,29 +67,65 @@ pub struct Difference {
     pub gone: Vec<String>,
 }
 
-/// Encodes only what differs. O(endpoints) comparisons of addresses, which are sorted.
-pub fn difference(old: Option<&Merged>, new: Option<&Merged>) -> Difference {
+/// Encodes only what differs, for clients with these families. O(endpoints) comparisons of addresses, which are sorted.
+pub fn difference(families: Option<Families>, old: Option<&Merged>, new: Option<&Merged>) -> Difference {
     let mut difference = Difference::default();
     let Some(service) = new.or(old).map(|merged| &merged.key) else { return difference };
-    for port in new.into_iter().flat_map(tcp) {
-        for (place, backend) in port.backends.iter().flat_map(collections) {
-            for step in steps(offers(old, port.port, place), place.reach().offers(backend)) {
-                match step {
-                    Step::Put(offer) => difference.put.push(single(service, port.port, place, &offer)),
-                    Step::Gone(offer) => difference.gone.push(single_name(service, port.port, place, &offer)),
-                }
+    let [old, new] = [old, new].map(|merged| merged.map(|merged| Side { merged, reach: Reach::new(families, merged) }));
+    for (port, place, backend) in new.iter().flat_map(Side::collections) {
+        let before = old.and_then(|old| Some(old.offers(place, old.find(port, place)?))).unwrap_or_default();
+        for step in steps(before, new.map(|new| new.offers(place, backend)).unwrap_or_default()) {
+            match step {
+                Step::Put(offer) => difference.put.push(single(service, port, place, &offer)),
+                Step::Gone(offer) => difference.gone.push(single_name(service, port, place, &offer)),
             }
         }
     }
-    for port in old.into_iter().flat_map(tcp) {
+    for (port, place, backend) in old.iter().flat_map(Side::collections) {
         // Those that are somewhere else now are gone from here.
-        let lost = port.backends.iter().flat_map(collections);
-        for (place, backend) in lost.filter(|(place, _)| find(new, port.port, *place).is_none()) {
-            let gone = place.reach().offers(backend).map(|offer| single_name(service, port.port, place, &offer));
-            difference.gone.extend(gone);
+        if new.is_none_or(|new| new.find(port, place).is_none()) {
+            let offers = old.map(|old| old.offers(place, backend)).unwrap_or_default();
+            difference.gone.extend(offers.iter().map(|offer| single_name(service, port, place, offer)));
         }
     }
     difference
+}
+
+/// One state of a service, as clients with some families see it.
+#[derive(Clone, Copy)]
+struct Side<'a> {
+    merged: &'a Merged,
+    reach: Reach,
+}
+
+impl<'a> Side<'a> {
+    /// All collections, by port: mostly one for each backend.
+    fn collections(&self) -> impl Iterator<Item = (u16, Place<'a>, &'a Backend)> {
+        let Self { merged, reach } = *self;
+        let backends = tcp(merged).flat_map(|port| port.backends.iter().map(|backend| (port.port, backend)));
+        backends.flat_map(move |(port, backend)| {
+            let place = Place::of(backend);
+            let last_resort = reach.changes_as_last_resort(backend).then_some(Place { last_resort: true, ..place });
+            std::iter::once(place).chain(last_resort).map(move |place| (port, place, backend))
+        })
+    }
+
+    /// The backend whose endpoints a collection holds, if there is such a collection.
+    fn find(self, port: u16, place: Place<'_>) -> Option<&'a Backend> {
+        let mut backends = tcp(self.merged).filter(|found| found.port == port).flat_map(|port| &port.backends);
+        backends
+            .find(|backend| Place::of(backend) == Place { last_resort: false, ..place })
+            .filter(|backend| !place.last_resort || self.reach.changes_as_last_resort(backend))
+    }
+
+    /// The endpoints of a collection, by address.
+    fn offers(self, place: Place<'_>, backend: &Backend) -> Vec<Offer> {
+        let mut offers: Vec<Offer> = self.reach.as_last_resort(place.last_resort).offers(backend).collect();
+        if !backend.second.is_empty() {
+            offers.sort_by_key(|offer| offer.address); // the first address may be the backend's second
+        }
+        offers
+    }
 }
 
 /// A collection of one port.
@@ -100,17 +140,6 @@ impl<'a> Place<'a> {
     fn of(backend: &'a Backend) -> Self {
         Self { cluster: &backend.cluster, zone: backend.zone.as_ref(), last_resort: false }
     }
-
-    fn reach(self) -> Reach {
-        Reach { last_resort: self.last_resort }
-    }
-}
-
-/// The collections that a backend's endpoints are in: mostly one.
-fn collections(backend: &Backend) -> impl Iterator<Item = (Place<'_>, &Backend)> {
-    let place = Place::of(backend);
-    let last_resort = Reach::changes_as_last_resort(backend).then_some(Place { last_resort: true, ..place });
-    std::iter::once(place).chain(last_resort).map(move |place| (place, backend))
 }
 
 enum Step {
@@ -119,9 +148,9 @@ enum Step {
 }
 
 /// From one list of hosts to another, both sorted by address.
-fn steps(before: impl Iterator<Item = Offer>, now: impl Iterator<Item = Offer>) -> Vec<Step> {
+fn steps(before: Vec<Offer>, now: Vec<Offer>) -> Vec<Step> {
     let mut steps = Vec::new();
-    let mut before = before.peekable();
+    let mut before = before.into_iter().peekable();
     for offer in now {
         while let Some(gone) = before.next_if(|known| known.address < offer.address) {
             steps.push(Step::Gone(gone));
@@ -133,20 +162,6 @@ fn steps(before: impl Iterator<Item = Offer>, now: impl Iterator<Item = Offer>) 
     }
     steps.extend(before.map(Step::Gone));
     steps
-}
-
-/// The backend whose endpoints a collection holds, if there is such a collection.
-fn find<'a>(merged: Option<&'a Merged>, port: u16, place: Place<'_>) -> Option<&'a Backend> {
-    let ports = merged.into_iter().flat_map(tcp).filter(|found| found.port == port);
-    let mut backends = ports.flat_map(|port| &port.backends);
-    backends
-        .find(|backend| Place::of(backend) == Place { last_resort: false, ..place })
-        .filter(|backend| !place.last_resort || Reach::changes_as_last_resort(backend))
-}
-
-fn offers<'a>(merged: Option<&'a Merged>, port: u16, place: Place<'_>) -> impl Iterator<Item = Offer> + use<'a> {
-    let reach = place.reach();
-    find(merged, port, place).into_iter().flat_map(move |backend| reach.offers(backend))
 }
 
 /// The collection that an endpoint is in, as it is subscribed to.
@@ -171,7 +186,19 @@ fn single_name(service: &ServiceKey, port: u16, place: Place<'_>, offer: &Offer)
 
 fn collection(service: &ServiceKey, port: u16, Place { cluster, zone, last_resort }: Place<'_>) -> String {
     let mark = if last_resort { LAST_RESORT } else { "" };
-    format!("{}{mark}{cluster}/{}/", begin(service, port), zone.map_or(NO_ZONE, Zone::as_str))
+    let zone = zone.map_or(Cow::Borrowed(NO_ZONE), |zone| escaped(zone.as_str()));
+    format!("{}{mark}{cluster}/{zone}/", begin(service, port))
+}
+
+/// A zone may be any text (EndpointSlice API). Only what would end a part of a name or the name itself is escaped: Envoy
+/// compares names with its own spelling, which escapes no more.
+fn escaped(text: &str) -> Cow<'_, str> {
+    const SPECIAL: [char; 7] = ['%', ':', '/', '?', '#', '[', ']'];
+    if !text.contains(SPECIAL) {
+        return Cow::Borrowed(text);
+    }
+    let spell = |c: char| if SPECIAL.contains(&c) { format!("%{:02X}", u32::from(c)) } else { c.to_string() };
+    Cow::Owned(text.chars().map(spell).collect())
 }
 
 /// What the names of all endpoints of a port begin with.

@@ -26,6 +26,7 @@ fn report() -> MemberReport {
         counts: Counts::default(),
         mirrors_pending: 0,
         trespassing: Vec::new(),
+        family_conflicts: Vec::new(),
     }
 }
 

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use envoy_types::pb::envoy::config::endpoint::v3 as pb;
-use federation::model::{Backend, Health, Host, RegionId};
-use federation::view::{Assignment, Locality, Reach};
+use federation::model::{Backend, Health, Host, RegionId, SecondAddresses};
+use federation::view::{Assignment, Locality};
 use proptest::prelude::*;
 
 use super::load_assignment;
-use super::tests::{address_of, read};
+use super::tests::{address_of, reach, read};
 use crate::testing::{cluster_id, zone};
 
 #[derive(Clone, Debug)]
@@ -29,7 +29,12 @@ fn row() -> impl Strategy<Value = Row> {
     (0..2u8, proptest::option::of(0..2u8), 0..2u8, weight, hosts).prop_map(|(r, z, c, weight, hosts)| Row {
         region: RegionId::new(&format!("r{r}")).expect("a region"),
         weight,
-        backend: Backend { cluster: cluster_id(&format!("c{c}")), zone: z.map(|z| zone(&format!("z{z}"))), hosts },
+        backend: Backend {
+            cluster: cluster_id(&format!("c{c}")),
+            zone: z.map(|z| zone(&format!("z{z}"))),
+            hosts: hosts.into(),
+            second: SecondAddresses::default(),
+        },
     })
 }
 
@@ -41,7 +46,7 @@ proptest! {
     #[test]
     fn c52_grpc_accepts_every_load_assignment(rows in tiers(), weighted in any::<bool>(), last_resort in any::<bool>()) {
         let tiers = rows.iter().map(|tier| tier.iter().map(locality).collect()).collect();
-        let reach = Reach { last_resort };
+        let reach = reach(last_resort);
         let load: pb::ClusterLoadAssignment = read(&load_assignment("x", &Assignment { tiers, weighted, reach }));
 
         let mut by_priority = BTreeMap::<u32, (BTreeSet<_>, u64)>::new();

@@ -10,14 +10,15 @@ use envoy_types::pb::envoy::config::listener::v3 as l;
 use envoy_types::pb::envoy::config::route::v3 as r;
 use envoy_types::pb::envoy::extensions::filters::network::http_connection_manager::v3 as hcm;
 use envoy_types::pb::google::protobuf::Any;
-use federation::model::Backend;
-use federation::view::{Assignment, Locality, Reach};
+use federation::model::AppProtocol::Http;
+use federation::model::{Backend, Families, Family};
+use federation::view::{Assignment, ClientClass, Locality, Reach, assign};
 use hcm::http_connection_manager::RouteSpecifier;
 use prost::Message;
 
 use super::*;
 use crate::resource::Resource;
-use crate::testing::{backend, key};
+use crate::testing::{backend, class, dual, key, merged, port, two_members, web};
 use crate::translate::route;
 
 const ROUTER: &str = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
@@ -97,8 +98,12 @@ fn lines_as(reach: Reach, weighted: bool, tiers: &[&[Spot<'_>]]) -> Vec<String> 
     load.endpoints.iter().map(line).collect()
 }
 
+pub(super) fn reach(last_resort: bool) -> Reach {
+    Reach::new(None, &web("shop/web", &[])).as_last_resort(last_resort)
+}
+
 fn lines(weighted: bool, tiers: &[&[Spot<'_>]]) -> Vec<String> {
-    lines_as(Reach::default(), weighted, tiers)
+    lines_as(reach(false), weighted, tiers)
 }
 
 fn line(group: &e::LocalityLbEndpoints) -> String {
@@ -144,11 +149,30 @@ fn hosts_that_terminate_are_told_as_a_last_resort_only() {
         &[("d", "us-1", 1, &["10.9.0.1:80~", "10.9.0.2:80#"])],
     ];
     assert_eq!(lines(false, tiers), [""; 0]);
-    let last_resort = Reach { last_resort: true };
+    let last_resort = reach(true);
     let expected = ["0 b/eu-1 1: 10.8.1.1:80", "0 c/eu-1 2: 10.8.2.1:80 10.8.2.2:80", "1 d/us-1 1: 10.9.0.1:80"];
     assert_eq!(lines_as(last_resort, false, tiers), expected);
     // Of two hosts one is lost: 70 % of its share.
     assert_eq!(lines_as(last_resort, true, &[&[("b", "eu-1", 100, tiers[1][0].3)]]), ["0 b/eu-1 70: 10.8.1.1:80"]);
+}
+
+/// gRPC knows more than one address of a host only by an experiment (gRFC A61), so it is told one that it can dial.
+#[test]
+fn a_host_of_two_families_has_the_clients_first_address() {
+    let hosts = dual("eu-1", "a", &["10.8.0.1:80+fd00::1", "10.8.0.2:80", "[fd00::9]:80"]);
+    let service = merged("shop/web", vec![port(80, Http, vec![hosts])]);
+    let topology = two_members().topology.expect("a topology");
+    let told = |families: Option<Families>| {
+        let client = ClientClass { families, ..class(None).client };
+        let assignment = assign(&client, &service, &service.ports[0], &topology);
+        let load: e::ClusterLoadAssignment = read(&load_assignment("x", &assignment));
+        load.endpoints.iter().map(line).collect::<Vec<_>>()
+    };
+    let (v4, v6) = (Family::V4, Family::V6);
+    assert_eq!(told(Some(Families::Only(v4))), ["0 a/eu-1 2: 10.8.0.1:80 10.8.0.2:80"]);
+    assert_eq!(told(Some(Families::Only(v6))), ["0 a/eu-1 2: fd00::1:80 fd00::9:80"]);
+    assert_eq!(told(Some(Families::Both(v6))), ["0 a/eu-1 3: fd00::1:80 10.8.0.2:80 fd00::9:80"]);
+    assert_eq!(told(None), ["0 a/eu-1 3: 10.8.0.1:80 10.8.0.2:80 fd00::9:80"]);
 }
 
 #[test]
