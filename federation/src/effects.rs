@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use crate::model::{
-    ClusterId, Families, Merged, Namespace, Network, Protocol, RegionId, ServiceKey, ServicePort, Traffic,
+    Affinity, ClusterId, Families, Merged, Namespace, Network, Protocol, RegionId, ServiceKey, ServicePort, Traffic,
 };
 use crate::report::MemberReport;
 
@@ -92,6 +92,7 @@ pub enum MirrorAction {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MirrorService {
     pub headless: bool,
+    pub affinity: Affinity,
     /// Names are unique and, if there is more than one port, never empty (a rule of the Service API).
     pub ports: Vec<ServicePort>,
     /// Clusters that back it, sorted.

@@ -18,7 +18,9 @@ use crate::effects::{Effects, MirrorAction, MirrorKey, Topology, Vips};
 use crate::federate::Policies;
 use crate::members::Tally;
 use crate::merge::{self, Contribution};
-use crate::model::{ClusterId, Member, Merged, Namespace, Network, Policy, Region, RegionId, ServiceKey, Time};
+use crate::model::{
+    Affinity, ClusterId, Member, Merged, Namespace, Network, Policy, Region, RegionId, ServiceKey, Time,
+};
 use crate::report::{Cidrs, LinkState, MemberReport, Verdict};
 use crate::stats::Stats;
 use crate::store::{ClusterState, apply_table};
@@ -360,6 +362,7 @@ impl Engine {
 struct Face<'a> {
     sources: &'a [ClusterId],
     headless: bool,
+    affinity: Affinity,
     ports: Vec<(&'a str, u16, crate::model::Protocol, Option<&'a str>)>,
 }
 
@@ -367,6 +370,7 @@ fn face(merged: Option<&Merged>) -> Option<Face<'_>> {
     merged.map(|merged| Face {
         sources: &merged.sources,
         headless: merged.headless,
+        affinity: merged.affinity,
         ports: merged
             .ports
             .iter()

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::effects::{MirrorAction, MirrorService};
-use crate::model::{Merged, MergedPort, Owner, Service, ServiceKind, ServicePort};
+use crate::model::{Affinity, Merged, MergedPort, Owner, Service, ServiceKind, ServicePort};
 
 /// What the plan says of one Service, before doubt is taken into account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +61,9 @@ impl Plan {
 fn wanted(merged: &Merged) -> MirrorService {
     let mut sources = merged.sources.clone();
     sources.sort();
-    MirrorService { headless: merged.headless, ports: port_names(&merged.ports), sources }
+    // Without a virtual IP there is nothing that kube-proxy could bind to one backend.
+    let affinity = if merged.headless { Affinity::None } else { merged.affinity };
+    MirrorService { headless: merged.headless, affinity, ports: port_names(&merged.ports), sources }
 }
 
 /// Whether the object is as it should be.
@@ -69,7 +71,7 @@ fn stands(wanted: &MirrorService, found: &Service) -> bool {
     let Owner::Mirror { sources } = &found.owner else { return true };
     // Somebody may have edited the type: the name would then lead elsewhere while everything else looks right.
     let answers = found.kind != ServiceKind::ExternalName;
-    answers && *sources == wanted.sources && sorted(&found.ports) == wanted.ports
+    answers && *sources == wanted.sources && found.affinity == wanted.affinity && sorted(&found.ports) == wanted.ports
 }
 
 fn sorted(ports: &[ServicePort]) -> Vec<ServicePort> {

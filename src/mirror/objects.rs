@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use federation::MirrorService;
-use federation::model::{ClusterId, Namespace as NamespaceName, Owner, ServiceKey, ServiceKind};
-use k8s_openapi::api::core::v1::{Namespace, Service, ServicePort, ServiceSpec};
+use federation::model::{Affinity, ClusterId, Namespace as NamespaceName, Owner, ServiceKey, ServiceKind};
+use k8s_openapi::api::core::v1::{ClientIPConfig, Namespace, Service, ServicePort, ServiceSpec, SessionAffinityConfig};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::api::{ANNOTATION_SOURCES, FIELD_MANAGER, LABEL_MANAGED_BY, LABEL_MIRROR, MANAGED_BY};
@@ -30,11 +30,26 @@ pub(super) fn service(key: &ServiceKey, wish: &MirrorService) -> Service {
         spec: Some(ServiceSpec {
             type_: Some("ClusterIP".to_owned()),
             cluster_ip: wish.headless.then(|| HEADLESS.to_owned()),
+            session_affinity: Some(affinity_name(wish.affinity).to_owned()),
+            session_affinity_config: affinity_config(wish.affinity),
             ports: (!wish.ports.is_empty()).then(|| wish.ports.iter().map(port).collect()),
             ..ServiceSpec::default()
         }),
         status: None,
     }
+}
+
+fn affinity_name(affinity: Affinity) -> &'static str {
+    match affinity {
+        Affinity::None => "None",
+        Affinity::ClientIp { .. } => "ClientIP",
+    }
+}
+
+fn affinity_config(affinity: Affinity) -> Option<SessionAffinityConfig> {
+    let Affinity::ClientIp { timeout_s } = affinity else { return None };
+    let client_ip = ClientIPConfig { timeout_seconds: i32::try_from(timeout_s).ok() };
+    Some(SessionAffinityConfig { client_ip: Some(client_ip) })
 }
 
 /// What an object in a member is to us.
@@ -59,7 +74,10 @@ pub(super) fn compare(found: &Service, wish: &MirrorService) -> Standing {
         ports
     };
     let kind = found.spec.as_ref().and_then(|spec| spec.type_.as_deref()).unwrap_or("ClusterIP");
-    let same = sorted(&model.ports) == sorted(&wish.ports) && *sources == wish.sources && kind == "ClusterIP";
+    let same = model.affinity == wish.affinity
+        && sorted(&model.ports) == sorted(&wish.ports)
+        && *sources == wish.sources
+        && kind == "ClusterIP";
     if same { Standing::AsWished } else { Standing::Different }
 }
 
@@ -70,6 +88,8 @@ pub(super) fn overwrite(found: &mut Service, wanted: &Service) {
     if let (Some(spec), Some(wanted)) = (&mut found.spec, &wanted.spec) {
         spec.type_.clone_from(&wanted.type_);
         spec.ports.clone_from(&wanted.ports);
+        spec.session_affinity.clone_from(&wanted.session_affinity);
+        spec.session_affinity_config.clone_from(&wanted.session_affinity_config);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use federation::model::{ClusterId, ClusterUid, Namespace, Protocol, ServiceKey, ServicePort};
+use federation::model::{Affinity, ClusterId, ClusterUid, Namespace, Protocol, ServiceKey, ServicePort};
 use federation::{MirrorAction, MirrorKey, MirrorService};
 use isthmus::clusters::{Clients, MemberClient};
 use isthmus::convert::Convert;
@@ -29,7 +29,12 @@ fn wish(ports: &[u16], headless: bool) -> MirrorAction {
         app_protocol: Some(Arc::from("http")),
     };
     let sources = vec![ClusterId::new("us-1").unwrap()];
-    MirrorAction::ApplyService(Arc::new(MirrorService { headless, ports: ports.iter().map(port).collect(), sources }))
+    MirrorAction::ApplyService(Arc::new(MirrorService {
+        headless,
+        affinity: Affinity::None,
+        ports: ports.iter().map(port).collect(),
+        sources,
+    }))
 }
 
 /// Submits and waits until nothing is left to do.

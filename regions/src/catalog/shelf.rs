@@ -215,13 +215,15 @@ fn resources(label: &Label, key: &ServiceKey, world: &World) -> Vec<Resource> {
         | Label::NoHosts
         | Label::Endpoints { .. } => Vec::new(),
         Label::Clusters => {
-            faces().map(|face| cluster::federated(key, face.port.port, face.port.app, face.weighted)).collect()
+            faces().map(|face| cluster::federated(key, face.port.port, face.port.app, face.balancing)).collect()
         }
-        Label::Routes => faces().map(|face| route::table(key, face.port.port)).collect(),
+        Label::Routes => faces().map(|face| route::table(key, face.port.port, face.balancing.by_source)).collect(),
         Label::EgressScopes => route::egress_scopes(key, &faces().map(|face| face.port).collect::<Vec<_>>()),
         Label::EgressHosts => vhds::hosts(key, &faces().map(|face| face.port).collect::<Vec<_>>()),
         Label::GrpcListeners => faces().map(|face| grpc::listener(key, face.port.port)).collect(),
-        Label::GrpcClusters => faces().map(|face| grpc::cluster(key, face.port.port)).collect(),
+        Label::GrpcClusters => {
+            faces().map(|face| grpc::cluster(key, face.port.port, face.balancing.by_source)).collect()
+        }
         Label::Loads { client, dialect } => loads(client, *dialect, key, world),
         Label::VipScopes(member) => {
             let vips = federated_vips(member, key, world);
@@ -235,7 +237,7 @@ fn resources(label: &Label, key: &ServiceKey, world: &World) -> Vec<Resource> {
         Label::VipClusters(member) => {
             let vips = federated_vips(member, key, world);
             let of = |face: Face, vip: &IpAddr| {
-                cluster::vip(SocketAddr::new(*vip, face.port.port), key, face.port.app, face.weighted)
+                cluster::vip(SocketAddr::new(*vip, face.port.port), key, face.port.app, face.balancing)
             };
             faces().flat_map(|face| vips.iter().map(move |vip| of(face, vip))).collect()
         }

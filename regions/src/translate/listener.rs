@@ -26,7 +26,7 @@ use hcm::scoped_routes::{ConfigSpecifier, ScopeKeyBuilder};
 use ipnet::IpNet;
 
 use super::proto::{address, ads, any, bool_value, cidr, duration, extension, no_timeout, u32_value};
-use super::{EGRESS_PORT, INTERCEPT_PORT, VIP_HEADER, names, route};
+use super::{EGRESS_PORT, INTERCEPT_PORT, VIP_HEADER, affinity, names, route};
 use crate::resource::{Resource, ResourceType};
 
 /// Hosts that a TCP connection may try in turn before it is given up: the failover of what cannot be retried later.
@@ -189,6 +189,7 @@ fn tcp_config(cluster: &str) -> tcp::TcpProxy {
         cluster_specifier: Some(tcp::tcp_proxy::ClusterSpecifier::Cluster(cluster.to_owned())),
         // Idle connections are the two ends' business; the dead ones are found by TCP keepalive.
         idle_timeout: no_timeout(),
+        hash_policy: vec![affinity::by_client_address_of_connection()],
         max_connect_attempts: u32_value(if cluster == names::PASSTHROUGH { 1 } else { TCP_CONNECT_ATTEMPTS }),
         ..tcp::TcpProxy::default()
     }

@@ -3,6 +3,7 @@
 //! What depends on endpoints alone is a [`endpoint`] resource and nothing else: a pod that comes or goes must never
 //! touch a cluster, a listener or a route, because those drain connections when they change.
 
+mod affinity;
 pub mod cluster;
 pub mod endpoint;
 pub mod grpc;

@@ -8,7 +8,7 @@ use envoy_types::pb::envoy::config::route::v3::scoped_route_configuration::key::
 use federation::model::{AppProtocol, ServiceKey};
 
 use super::proto::{bool_value, no_timeout};
-use super::{VIP_HEADER, names};
+use super::{VIP_HEADER, affinity, names};
 use crate::resource::{Resource, ResourceType};
 
 /// One TCP-transport port of a service, as routing sees it.
@@ -18,9 +18,17 @@ pub struct RoutedPort {
     pub app: AppProtocol,
 }
 
-/// The route table of one port, for clients that fetch tables by name.
-pub fn table(service: &ServiceKey, port: u16) -> Resource {
-    let table = port_table(service, port);
+/// The route table of one port, for clients that fetch tables by name. `by_source`: one gRPC channel stays with one host.
+pub fn table(service: &ServiceKey, port: u16, by_source: bool) -> Resource {
+    let mut table = port_table(service, port);
+    if by_source {
+        let routes = table.virtual_hosts.iter_mut().flat_map(|host| &mut host.routes);
+        for action in routes.filter_map(|route| route.action.as_mut()) {
+            if let pb::route::Action::Route(action) = action {
+                action.hash_policy = vec![affinity::by_channel()];
+            }
+        }
+    }
     Resource::encode(ResourceType::Route, &table.name, &table)
 }
 

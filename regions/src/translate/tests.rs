@@ -11,6 +11,7 @@ use envoy_types::pb::envoy::config::endpoint::v3::lb_endpoint::HostIdentifier;
 use envoy_types::pb::envoy::config::listener::v3 as l;
 use envoy_types::pb::envoy::config::route::v3 as r;
 use envoy_types::pb::envoy::extensions::filters::network::http_connection_manager::v3 as h;
+use envoy_types::pb::envoy::extensions::upstreams::http::v3::HttpProtocolOptions;
 use envoy_types::pb::google::protobuf::Any;
 use federation::Topology;
 use federation::model::AppProtocol::{self, Http, Http2, Tcp};
@@ -18,6 +19,7 @@ use federation::model::{ClusterWeight, Failover, Families, Family, Merged};
 use federation::view::{ClientClass, assign};
 use prost::Message;
 
+use super::cluster::Balancing;
 use super::route::RoutedPort;
 use super::*;
 use crate::resource::Resource;
@@ -154,7 +156,8 @@ fn c36_no_endpoints_is_an_empty_load_assignment() {
 }
 
 fn cluster_of(app: AppProtocol, weighted: bool) -> c::Cluster {
-    read(&cluster::federated(&key("shop/web"), 80, app, weighted))
+    let balancing = Balancing { weighted, by_source: false };
+    read(&cluster::federated(&key("shop/web"), 80, app, balancing))
 }
 
 #[test]
@@ -178,7 +181,39 @@ fn the_protocol_is_spelled_out_where_it_is_known() {
     let (http, http2) = (options(Http), options(Http2));
     assert_eq!((http.len(), http2.len()), (1, 1), "more than one would not encode deterministically");
     assert_ne!(http, http2);
-    assert_eq!(cluster::federated(&key("a/b"), 1, Http, true), cluster::federated(&key("a/b"), 1, Http, true));
+    let made = || cluster::federated(&key("a/b"), 1, Http, Balancing { weighted: true, by_source: true });
+    assert_eq!(made(), made());
+}
+
+#[test]
+fn session_affinity_is_a_hash_of_the_clients_address_and_nothing_where_nobody_asked_for_it() {
+    let balancing = |by_source| Balancing { weighted: false, by_source };
+    let policies = |app, by_source| {
+        let cluster: c::Cluster = read(&cluster::federated(&key("shop/web"), 80, app, balancing(by_source)));
+        let options = cluster.typed_extension_protocol_options.into_values();
+        let options: Vec<HttpProtocolOptions> =
+            options.map(|any| Message::decode(&*any.value).expect("options")).collect();
+        (cluster.lb_policy, options.into_iter().flat_map(|options| options.hash_policy).count())
+    };
+    let (round_robin, ring_hash) = (c::cluster::LbPolicy::RoundRobin.into(), c::cluster::LbPolicy::RingHash.into());
+    for app in [Http, Http2] {
+        assert_eq!(policies(app, false), (round_robin, 0));
+        assert_eq!(policies(app, true), (ring_hash, 1));
+    }
+    assert_eq!(policies(Tcp, true), (ring_hash, 0), "connections have theirs in the TCP proxy");
+    let (plain, sticky) = (grpc::cluster(&key("shop/web"), 80, false), grpc::cluster(&key("shop/web"), 80, true));
+    assert_eq!(read::<c::Cluster>(&plain).lb_policy, round_robin);
+    assert_eq!(read::<c::Cluster>(&sticky).lb_policy, ring_hash);
+    let policies = |by_source| {
+        let table: r::RouteConfiguration = read(&route::table(&key("shop/web"), 80, by_source));
+        let actions = table.virtual_hosts.into_iter().flat_map(|host| host.routes).filter_map(|route| route.action);
+        let hashes = actions.map(|action| match action {
+            r::route::Action::Route(action) => action.hash_policy.len(),
+            _ => panic!("a route to a cluster"),
+        });
+        hashes.sum::<usize>()
+    };
+    assert_eq!((policies(false), policies(true)), (0, 1));
 }
 
 #[test]
@@ -204,7 +239,7 @@ fn vip_scopes_are_keyed_as_envoy_spells_addresses() {
 fn a_fetched_table_is_the_inline_one() {
     let scope = route::vip_scope(&key("shop/web"), 80, 0, [10, 12, 0, 7].into());
     let scope: r::ScopedRouteConfiguration = read(&scope);
-    let mut table: r::RouteConfiguration = read(&route::table(&key("shop/web"), 80));
+    let mut table: r::RouteConfiguration = read(&route::table(&key("shop/web"), 80, false));
     assert_eq!(std::mem::take(&mut table.name), scope.name, "the scope's name is the table's");
     assert_eq!(scope.route_configuration, Some(table));
 }
@@ -310,7 +345,8 @@ fn a_vip_decides_by_scope_or_names_its_cluster_itself() {
 #[test]
 fn what_is_asked_for_by_address_is_the_service() {
     let at = "10.12.0.7:80".parse().expect("an address");
-    let vip: c::Cluster = read(&cluster::vip(at, &key("shop/web"), Http2, true));
+    let vip: c::Cluster =
+        read(&cluster::vip(at, &key("shop/web"), Http2, Balancing { weighted: true, by_source: false }));
     let named = cluster_of(Http2, true);
     assert_eq!(vip.name, "vip|10.12.0.7:80");
     assert_eq!(vip.alt_stat_name, named.name, "counted under the name that people know");

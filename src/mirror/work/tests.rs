@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use federation::MirrorService;
-use federation::model::{Namespace, ServiceKey};
+use federation::model::{Affinity, Namespace, ServiceKey};
 
 use super::*;
 
@@ -18,7 +18,12 @@ fn namespace() -> MirrorKey {
 }
 
 fn apply(headless: bool) -> MirrorAction {
-    MirrorAction::ApplyService(Arc::new(MirrorService { headless, ports: Vec::new(), sources: Vec::new() }))
+    MirrorAction::ApplyService(Arc::new(MirrorService {
+        headless,
+        affinity: Affinity::None,
+        ports: Vec::new(),
+        sources: Vec::new(),
+    }))
 }
 
 fn delete(version: &str) -> MirrorAction {

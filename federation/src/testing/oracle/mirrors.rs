@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Oracle;
 use super::facts::Told;
-use crate::model::{ClusterId, Merged, Owner, Service, ServiceKey, ServiceKind, ServicePort};
+use crate::model::{Affinity, ClusterId, Merged, Owner, Service, ServiceKey, ServiceKind, ServicePort};
 use crate::{MirrorAction, MirrorKey, MirrorService, Vips};
 
 impl Oracle {
@@ -73,8 +73,10 @@ impl Oracle {
             let wanted = wanted(merged);
             let mut ports = found.ports.clone();
             ports.sort_by_key(|port| (port.port, port.protocol));
-            let is_right =
-                found.kind != ServiceKind::ExternalName && *sources == wanted.sources && ports == wanted.ports;
+            let is_right = found.kind != ServiceKind::ExternalName
+                && *sources == wanted.sources
+                && ports == wanted.ports
+                && found.affinity == wanted.affinity;
             return if is_right { None } else { apply() };
         }
         self.is_certain(id, sources).then(|| delete(found))
@@ -116,5 +118,10 @@ fn wanted(merged: &Merged) -> MirrorService {
             app_protocol: port.app_protocol.clone(),
         });
     }
-    MirrorService { headless: merged.headless, ports, sources }
+    // kube-proxy binds clients to backends behind virtual IPs only.
+    let affinity = match merged.headless {
+        true => Affinity::None,
+        false => merged.affinity,
+    };
+    MirrorService { headless: merged.headless, affinity, ports, sources }
 }
