@@ -1,7 +1,7 @@
 //! Which endpoint addresses may be served.
 //!
 //! On a flat network an address must mean one pod, whoever dials it. In a member's own pod ranges admission has made sure
-//! of that. Outside of all ranges nobody has, so the [`Offers`] there are compared: what two members offer is refused to
+//! of that. Outside of all ranges nobody has, so the [`OutsideOffers`] there are compared: what two members offer is refused to
 //! both, because each client would reach the pod of its own side. Which of them offered it first plays no part, so every
 //! replica decides alike.
 
@@ -16,7 +16,7 @@ use crate::report::AddressRefusal;
 
 /// An address in nobody's range, and who offers it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Offer {
+pub(crate) struct OutsideOffer {
     pub network: Network,
     pub ip: IpAddr,
     pub by: ClusterId,
@@ -24,18 +24,18 @@ pub(crate) struct Offer {
 
 /// All offers of addresses in nobody's range. Addresses in their member's own ranges, nearly all, are not in here.
 #[derive(Debug, Default)]
-pub(crate) struct Offers {
+pub(crate) struct OutsideOffers {
     by_address: HashMap<(Network, IpAddr), BTreeMap<ClusterId, BTreeSet<ServiceKey>>>,
-    of_service: HashMap<ServiceKey, BTreeSet<Offer>>,
+    of_service: HashMap<ServiceKey, BTreeSet<OutsideOffer>>,
 }
 
-impl Offers {
+impl OutsideOffers {
     /// Replaces the offers of one service. Returns the services for which it has changed who offers one of their
     /// addresses.
-    pub fn replace(&mut self, service: &ServiceKey, fresh: BTreeSet<Offer>) -> BTreeSet<ServiceKey> {
+    pub fn replace(&mut self, service: &ServiceKey, fresh: BTreeSet<OutsideOffer>) -> BTreeSet<ServiceKey> {
         let mut affected = BTreeSet::new();
         let old = self.of_service.remove(service).unwrap_or_default();
-        for Offer { network, ip, by } in old.difference(&fresh) {
+        for OutsideOffer { network, ip, by } in old.difference(&fresh) {
             let address = (network.clone(), *ip);
             let Some(members) = self.by_address.get_mut(&address) else { continue };
             let Some(services) = members.get_mut(by) else { continue };
@@ -48,7 +48,7 @@ impl Offers {
                 self.by_address.remove(&address);
             }
         }
-        for Offer { network, ip, by } in fresh.difference(&old) {
+        for OutsideOffer { network, ip, by } in fresh.difference(&old) {
             let members = self.by_address.entry((network.clone(), *ip)).or_default();
             if !members.contains_key(by) {
                 affected.extend(members.values().flatten().cloned());
@@ -81,7 +81,7 @@ pub(crate) struct Rules<'a> {
     pub network: &'a Network,
     /// The ranges of all members of the network.
     pub claims: Option<&'a Claims>,
-    pub offers: &'a Offers,
+    pub offers: &'a OutsideOffers,
     /// Addresses of the member's Nodes, which pods on the host network have. They are expected outside of all ranges.
     pub nodes: &'a BTreeMap<IpAddr, usize>,
     /// Nothing outside of the member's ranges is served.
@@ -100,14 +100,14 @@ pub(crate) enum Judgement {
 }
 
 impl Rules<'_> {
-    pub fn judge(&self, ip: IpAddr, offers: &mut BTreeSet<Offer>) -> Judgement {
+    pub fn judge(&self, ip: IpAddr, offers: &mut BTreeSet<OutsideOffer>) -> Judgement {
         match self.claims.map_or(Whose::Nobodys, |claims| claims.whose(ip, self.cluster)) {
             Whose::Own(range) => Judgement::AtHome(range),
             Whose::OwnService => Judgement::Refused(AddressRefusal::VirtualIp),
             Whose::Anothers(owner) => Judgement::Refused(AddressRefusal::InRangeOf(owner.clone())),
             Whose::Nobodys if ip.is_loopback() => Judgement::Refused(AddressRefusal::Loopback),
             Whose::Nobodys => {
-                offers.insert(Offer { network: self.network.clone(), ip, by: self.cluster.clone() });
+                offers.insert(OutsideOffer { network: self.network.clone(), ip, by: self.cluster.clone() });
                 let expected = self.nodes.contains_key(&ip);
                 match self.offers.rival(self.network, ip, self.cluster) {
                     Some(rival) => Judgement::Refused(AddressRefusal::AlsoOfferedBy(rival.clone())),

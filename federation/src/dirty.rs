@@ -14,6 +14,9 @@ pub(crate) struct Dirty {
     pub all_services: bool,
     /// Merged services that changed in more than their endpoints.
     pub changed_faces: BTreeSet<ServiceKey>,
+    /// Services, and Namespaces, of which some member's belongs to another Helm release now.
+    pub releases: BTreeSet<ServiceKey>,
+    pub namespace_releases: BTreeSet<Namespace>,
     pub vips: BTreeSet<(ClusterId, ServiceKey)>,
     pub namespaces: BTreeSet<(ClusterId, Namespace)>,
     /// Addresses that became, or ceased to be, those of a member's Node.
@@ -30,7 +33,10 @@ pub(crate) struct Dirty {
 
 impl Dirty {
     pub fn add(&mut self, cluster: ClusterId, touched: Touched) {
-        let Touched { services, objects, namespaces, addresses, hints, admission, link } = touched;
+        let Touched { services, objects, namespaces, releases, namespace_releases, addresses, hints, admission, link } =
+            touched;
+        self.releases.extend(releases);
+        self.namespace_releases.extend(namespace_releases);
         self.services.extend(services);
         if hints || !objects.is_empty() {
             self.members.insert(cluster.clone()); // the hints, and how many mirrors stand in it

@@ -11,7 +11,7 @@ mod services;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crate::addresses::Offers;
+use crate::addresses::OutsideOffers;
 use crate::admission::{Authority, Ledger};
 use crate::change::{Batch, HubChanges};
 use crate::cidr::Claims;
@@ -19,7 +19,7 @@ use crate::dirty::Dirty;
 use crate::effects::{Effects, MirrorAction, MirrorKey, Topology, Vips};
 use crate::federate::Policies;
 use crate::members::Tally;
-use crate::model::{ClusterId, Member, Merged, Namespace, Network, Policy, Region, RegionId, ServiceKey, Time};
+use crate::model::{ClusterId, Digest, Member, Merged, Namespace, Network, Policy, Region, RegionId, ServiceKey, Time};
 use crate::report::{Cidrs, LinkState, MemberReport, Verdict};
 use crate::stats::Stats;
 use crate::store::{ClusterState, apply_table};
@@ -30,6 +30,8 @@ pub struct Config {
     pub authority: Authority,
     /// Isthmus's own namespace, which is never federated.
     pub own_namespace: Namespace,
+    /// The identity that mirrors carry, so that two hubs tell theirs apart. `None` for those that write none.
+    pub hub: Option<Digest>,
 }
 
 pub struct Engine {
@@ -50,7 +52,7 @@ pub struct Engine {
     merged: HashMap<ServiceKey, Arc<Merged>>,
     merged_names: BTreeMap<Namespace, BTreeSet<Arc<str>>>,
     tally: Tally,
-    offers: Offers,
+    offers: OutsideOffers,
     vips: BTreeMap<ClusterId, HashMap<ServiceKey, Arc<Vips>>>,
     /// Actions that are not `Leave`, as last told.
     actions: BTreeMap<ClusterId, BTreeMap<MirrorKey, MirrorAction>>,
@@ -87,7 +89,7 @@ impl Engine {
             merged: HashMap::new(),
             merged_names: BTreeMap::new(),
             tally: Tally::default(),
-            offers: Offers::default(),
+            offers: OutsideOffers::default(),
             vips: BTreeMap::new(),
             actions: BTreeMap::new(),
             orphans: BTreeSet::new(),
@@ -289,10 +291,12 @@ impl Engine {
                 cidrs: self.wants.get(id).cloned().unwrap_or_default(),
                 listed: state.all_listed(),
                 counts: self.tally.counts(id, state.mirrored),
+                strangers: state.strangers(self.config.hub),
                 mirrors_pending: self.actions.get(id).map_or(0, BTreeMap::len),
                 refused: self.tally.refused.of(id),
                 outside: self.tally.outside.of(id),
                 notices: self.tally.notices(id, &state.hints),
+                family_conflicts: self.tally.family_conflicts.of(id).first,
             };
             if self.reports.get(id).map(Arc::as_ref) != Some(&report) {
                 let report = Arc::new(report);

@@ -20,14 +20,14 @@ const NEVER: [&str; 3] = ["kube-system", "kube-public", "kube-node-lease"];
 
 /// What the label says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mark {
+pub enum FederateMark {
     Yes,
     No,
     /// The label is not there, or its value is neither a yes nor a no.
     Nothing,
 }
 
-impl Mark {
+impl FederateMark {
     /// Only `true` is a yes. A misspelt no is a no all the same: whoever wrote it did not want the Service to be reachable
     /// from elsewhere. A misspelt yes says nothing, so a slip never exports and never withdraws anything.
     pub fn of(labels: &Labels) -> Self {
@@ -98,14 +98,14 @@ impl Policies {
         let none = Labels::default();
         let namespace = state.namespaces.get(&service.key.namespace).map_or(&none, |object| &object.labels);
         let export = state.exports.get(&service.key);
-        let own_mark = Mark::of(&service.labels);
+        let own_mark = FederateMark::of(&service.labels);
         let (policy, failover) = self.of(namespace, &service.labels);
-        let marked = match (own_mark, export, Mark::of(namespace)) {
-            (Mark::No, ..) => Err(NotExported::MarkedFalse { on_namespace: false }),
-            (_, Some(_), _) | (Mark::Yes, ..) | (_, _, Mark::Yes) => Ok(()),
-            (_, _, Mark::No) => Err(NotExported::MarkedFalse { on_namespace: true }),
-            (_, _, Mark::Nothing) if policy.federate == Federate::All => Ok(()),
-            (_, _, Mark::Nothing) => Err(NotExported::NotMarked),
+        let marked = match (own_mark, export, FederateMark::of(namespace)) {
+            (FederateMark::No, ..) => Err(NotExported::MarkedFalse { on_namespace: false }),
+            (_, Some(_), _) | (FederateMark::Yes, ..) | (_, _, FederateMark::Yes) => Ok(()),
+            (_, _, FederateMark::No) => Err(NotExported::MarkedFalse { on_namespace: true }),
+            (_, _, FederateMark::Nothing) if policy.federate == Federate::All => Ok(()),
+            (_, _, FederateMark::Nothing) => Err(NotExported::NotMarked),
         };
         let by_marks = marked.is_ok();
         let Some(why) = self.forbidden(member, service, policy).or(marked.err()) else {
@@ -113,8 +113,8 @@ impl Policies {
             return Ok(Selected { since, failover, strict_cidrs: policy.strict_cidrs });
         };
         let asked_for = export.is_some()
-            || own_mark == Mark::Yes
-            || (own_mark == Mark::Nothing && Mark::of(namespace) == Mark::Yes);
+            || own_mark == FederateMark::Yes
+            || (own_mark == FederateMark::Nothing && FederateMark::of(namespace) == FederateMark::Yes);
         let unexpected = match why {
             NotExported::NotMarked => false,
             NotExported::MarkedFalse { .. } => export.is_some(),

@@ -32,5 +32,5 @@ pub mod view;
 pub use admission::Authority;
 pub use effects::{Effects, MirrorAction, MirrorKey, MirrorService, Place, Topology, Vips};
 pub use engine::{Config, Engine};
-pub use federate::{FEDERATE_LABEL, Mark};
+pub use federate::{FEDERATE_LABEL, FederateMark};
 pub use stats::Stats;

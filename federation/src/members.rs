@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use crate::model::{ClusterId, Member, Merged, ServiceKey};
+use crate::model::{ClusterId, Families, Family, Member, Merged, ServiceKey};
 use crate::report::{
-    CidrSource, Cidrs, Counts, Listed, MAX_LISTED, Notable, Notice, OutsideAddress, RefusedAddress, Subject,
+    CidrSource, Cidrs, Counts, FamilyConflict, Listed, MAX_LISTED, Notable, Notice, OutsideAddress, RefusedAddress,
+    Subject,
 };
-use crate::store::ClusterState;
+use crate::store::{ClusterState, Mirrored};
 
 /// The ranges a member uses: as declared, else as its Nodes and ServiceCIDR objects show once they are fully listed.
 pub(crate) fn cidrs(member: &Member, state: &ClusterState) -> Cidrs {
@@ -26,6 +27,16 @@ pub(crate) fn cidrs(member: &Member, state: &ClusterState) -> Cidrs {
         None => discover(state.service_cidrs.values().flat_map(|object| object.cidrs.iter().copied()).collect()),
     };
     Cidrs { pods, pods_source, services, services_source }
+}
+
+/// The families of a member's pods: those of its ranges on record. The first range it declares, else the first one of a
+/// Node, says which comes first: Kubernetes lists the primary family first, and what is on record is sorted.
+pub(crate) fn families(member: &Member, state: Option<&ClusterState>, admitted: &[IpNet]) -> Option<Families> {
+    let family = |range: &IpNet| Family::of(range.addr());
+    let discovered = || state?.nodes.values().find_map(|node| node.pod_cidrs.first());
+    let first = member.pods.as_ref().map_or_else(discovered, |declared| declared.first());
+    let families = Families::new(admitted.iter().map(family))?;
+    Some(first.map_or(families, |first| families.preferring(family(first))))
 }
 
 fn sorted(ranges: &[IpNet]) -> Vec<IpNet> {
@@ -51,6 +62,7 @@ pub(crate) struct Tally {
     counts: BTreeMap<ClusterId, Counts>,
     pub refused: Findings<RefusedAddress>,
     pub outside: Findings<OutsideAddress>,
+    pub family_conflicts: Findings<FamilyConflict>,
     pub notices: Findings<Notice>,
 }
 
@@ -76,8 +88,9 @@ impl Tally {
         touched
     }
 
-    pub fn counts(&self, cluster: &ClusterId, mirrored: usize) -> Counts {
-        Counts { mirrored, ..self.counts.get(cluster).copied().unwrap_or_default() }
+    pub fn counts(&self, cluster: &ClusterId, mirrored: Mirrored) -> Counts {
+        let Mirrored { all: mirrored, headless: headless_mirrors } = mirrored;
+        Counts { mirrored, headless_mirrors, ..self.counts.get(cluster).copied().unwrap_or_default() }
     }
 
     /// What was found of a member's services, and the hints that its objects themselves give.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use crate::change::LinkFailure;
-use crate::model::{Admission, ClusterId, ClusterUid, Namespace, RegionId, ServiceKey, Time};
+use crate::model::{Admission, ClusterId, ClusterUid, Families, Namespace, RegionId, ServiceKey, Time};
 
 /// The state of one member, as its status conditions and `isthmus status` show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,11 @@ pub struct MemberReport {
     pub outside: Listed<OutsideAddress>,
     /// What the owners of its Services should know.
     pub notices: Listed<Notice>,
+    /// Services in it that bear the mark of a mirror although this hub did not write them: copies, and mirrors that were
+    /// restored from another hub's backup. Left alone, and not exported. Bounded.
+    pub strangers: Vec<ServiceKey>,
+    /// Services whose address families have nothing in common with the oldest export's (`IPFamilyConflict`). Bounded.
+    pub family_conflicts: Vec<FamilyConflict>,
 }
 
 /// How many items of a [`Listed`] are named; more of them tell nothing new.
@@ -168,6 +173,8 @@ pub struct Counts {
     pub endpoints: usize,
     /// Mirrored Services that stand in it.
     pub mirrored: usize,
+    /// Of these, the headless ones.
+    pub headless_mirrors: usize,
 }
 
 /// An endpoint address that is not served.
@@ -249,4 +256,14 @@ pub enum NotExported {
         on_namespace: bool,
     },
     NotMarked,
+}
+
+/// Two members offer one service by address families of which none is common: clients with one family reach one only.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FamilyConflict {
+    pub service: ServiceKey,
+    pub mine: Families,
+    pub theirs: Families,
+    /// Whose export is the oldest.
+    pub with: ClusterId,
 }

@@ -133,11 +133,11 @@ pub struct MemberClusterStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::problems")]
     pub problems: Vec<String>,
-    /// What the owners of this cluster's Services should know: Services that are not exported although others of their name
-    /// are, or although somebody asked for it, and marks that are misspelt. The first ones only.
+    /// What works, but not as one might expect: Services that are not exported although others of their name are, or although
+    /// somebody asked for it, marks that are misspelt, and the like. The first ones only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::problems")]
-    pub notices: Vec<String>,
+    pub notes: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -45,7 +45,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     .assume_reached();
     let members: Vec<MemberView> =
-        engine.reports().values().map(|report| MemberView::new(report, &Problems::default(), None)).collect();
+        engine.reports().values().map(|report| MemberView::new(report, &Problems::default(), None, None)).collect();
     let refused = |member: &&MemberView| {
         member.conditions.iter().any(|condition| condition.kind == "Admitted" && condition.status != "True")
     };
@@ -88,7 +88,7 @@ fn print(document: &Document, refused: usize) {
     for member in &document.members {
         member.problems.iter().for_each(|problem| anstream::println!("\n{}: {problem}", member.id));
     }
-    output::print_notices(&document.members);
+    output::print_notes(&document.members);
     let unserved = document.members.iter().map(|member| member.problems.len()).sum::<usize>();
     let (members, broken) = (document.members.len(), document.problems.len() + unserved);
     match document.ok {

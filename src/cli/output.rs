@@ -56,10 +56,11 @@ pub fn table_lines(table: &Table) -> Vec<String> {
     table.to_string().lines().map(|line| line.trim_end().to_owned()).collect()
 }
 
-/// What is worth knowing of members although nothing is wrong; nothing if there is nothing.
-pub fn print_notices(members: &[MemberView]) {
-    for member in members.iter().filter(|member| !member.notices.is_empty()) {
-        anstream::println!("\nworth knowing of {}:", member.id);
-        member.notices.iter().for_each(|notice| anstream::println!("  {notice}"));
+/// What works, but not as one might expect; nothing if there is nothing.
+pub fn print_notes(members: &[MemberView]) {
+    for member in members {
+        for note in &member.notes {
+            anstream::println!("\n{}: note: {note}", member.id);
+        }
     }
 }

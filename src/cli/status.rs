@@ -48,7 +48,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
                     .engine
                     .reports()
                     .values()
-                    .map(|report| MemberView::new(report, &Problems::default(), None))
+                    .map(|report| MemberView::new(report, &Problems::default(), None, None))
                     .collect(),
                 services,
             }
@@ -108,7 +108,7 @@ fn print(document: &Document, wide: bool) {
     for member in document.members.iter().filter(|member| !member.ready) {
         anstream::println!("\n{}: {}", member.id, member.message);
     }
-    output::print_notices(&document.members);
+    output::print_notes(&document.members);
     regions(document);
     services(document);
 }

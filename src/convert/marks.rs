@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use federation::Mark;
+use federation::FederateMark;
 use federation::model::Labels;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
@@ -25,7 +25,8 @@ pub(super) fn hint(meta: &ObjectMeta, labels: &Labels) -> Option<Arc<str>> {
     let text = match labels.get(LABEL_FEDERATE) {
         Some("true" | "false") => return None,
         Some(value) => {
-            let meaning = if Mark::of(labels) == Mark::No { "is taken for \"false\"" } else { "marks nothing" };
+            let meaning =
+                if FederateMark::of(labels) == FederateMark::No { "is taken for \"false\"" } else { "marks nothing" };
             format!("label {LABEL_FEDERATE} is {value:?}, which {meaning}; expected \"true\" or \"false\"")
         }
         None if annotations.contains_key(LABEL_FEDERATE) => {

@@ -14,9 +14,8 @@ pub fn namespace(object: &k8s::Namespace) -> Converted<NamespaceObject> {
     let labels = meta::labels(&mut check, &object.metadata);
     let phase = object.status.as_ref().and_then(|status| status.phase.as_deref());
     let terminating = phase == Some("Terminating") || object.metadata.deletion_timestamp.is_some();
-    let owner = owner::owner(&object.metadata);
-    let hint = marks::hint(&object.metadata, &labels);
-    let namespace = name.map(|name| NamespaceObject { name, uid, resource_version, labels, terminating, owner, hint });
+    let (helm, hint) = (owner::helm(&object.metadata), marks::hint(&object.metadata, &labels));
+    let namespace = name.map(|name| NamespaceObject { name, uid, resource_version, labels, terminating, helm, hint });
     check.finish(namespace)
 }
 

@@ -1,9 +1,9 @@
-//! Nodes: their pod ranges, and their own addresses.
+//! Nodes: their pod ranges, their own addresses, and the zone of what runs on them.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use federation::model::Node;
+use federation::model::{Node, Zone};
 use k8s_openapi::api::core::v1 as k8s;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
@@ -13,6 +13,8 @@ use super::{Converted, meta};
 
 /// Addresses that are read of one Node.
 const MAX_ADDRESSES_PER_NODE: usize = 64;
+/// A well-known label of Kubernetes.
+const LABEL_ZONE: &str = "topology.kubernetes.io/zone";
 
 pub fn node(object: &k8s::Node) -> Converted<Node> {
     let mut check = Check::new("Node", &object.metadata);
@@ -24,8 +26,10 @@ pub fn node(object: &k8s::Node) -> Converted<Node> {
         (_, Some(one)) if !one.is_empty() => check.cidrs("spec.podCIDR", &[one], MAX_CIDRS_PER_NODE),
         _ => Vec::new(),
     };
-    let addresses = addresses(object);
-    check.finish(name.map(|name| Node { name, pod_cidrs, addresses }))
+    let zone =
+        object.metadata.labels.as_ref().and_then(|labels| labels.get(LABEL_ZONE)).filter(|zone| !zone.is_empty());
+    let zone = zone.and_then(|zone| check.name(format!("metadata.labels[{LABEL_ZONE:?}]"), zone, Zone::new));
+    check.finish(name.map(|name| Node { name, pod_cidrs, zone, addresses: addresses(object) }))
 }
 
 /// Addresses that a Node can be reached at, sorted. They only say what to expect of pods on the host network, so what is

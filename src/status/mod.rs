@@ -8,10 +8,9 @@ mod members;
 mod notices;
 mod observed;
 mod policies;
-mod text;
+pub(crate) mod text;
 mod wanted;
 mod writer;
 
-pub use notices::notices;
-pub use text::refused_addresses;
+pub use text::{notes, refused_addresses};
 pub use writer::{Sources, Writer};

@@ -6,7 +6,7 @@ use federation::report::{Listed, MemberReport, NotExported, Notable, Notice, Sub
 use crate::api::LABEL_FEDERATE;
 
 /// One line for each notice, and one for those that are not named.
-pub fn notices(report: &MemberReport) -> Vec<String> {
+pub(super) fn notices(report: &MemberReport) -> Vec<String> {
     let Listed { total, first } = &report.notices;
     let mut lines: Vec<String> = first.iter().map(|notice| line(&report.id, notice)).collect();
     let rest = total.saturating_sub(first.len());

@@ -6,7 +6,6 @@ use ipnet::IpNet;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 
 use super::conditions::{self, Facts, SYNCED, kube_time};
-use super::notices::notices;
 use super::text;
 use crate::api::{
     AdmissionRecord, CidrSourceName, MAX_STATUS_PROBLEMS, MemberClusterStatus, MemberCounts, ObservedCidrs,
@@ -27,8 +26,8 @@ pub(super) fn status(facts: &Facts<'_>, problems: &[String], before: &MemberClus
     let report = facts.report;
     let wanted = conditions::member(facts);
     let refused = text::refused_addresses(report);
-    let problems = facts.spec_problems.iter().chain(problems).cloned().chain(refused);
-    let bounded = |lines: Vec<String>| lines.iter().map(|line| text::bounded(line, MAX_PROBLEM_LEN)).collect();
+    let conflicts = report.family_conflicts.iter().map(text::family_conflict);
+    let problems = facts.spec_problems.iter().chain(problems).cloned().chain(refused).chain(conflicts);
     let short = |text: &str| text::bounded(text, MAX_SHORT_LEN);
     MemberClusterStatus {
         conditions: conditions::with_history(&before.conditions, &wanted, facts.now),
@@ -48,8 +47,8 @@ pub(super) fn status(facts: &Facts<'_>, problems: &[String], before: &MemberClus
             mirrored: count(report.counts.mirrored),
         }),
         last_seen: seen(facts).map(kube_time).or_else(|| before.last_seen.clone()),
-        problems: bounded(problems.take(MAX_STATUS_PROBLEMS).collect()),
-        notices: bounded(notices(report)),
+        notes: text::notes(report).iter().map(|text| text::bounded(text, MAX_PROBLEM_LEN)).collect(),
+        problems: problems.take(MAX_STATUS_PROBLEMS).map(|text| text::bounded(&text, MAX_PROBLEM_LEN)).collect(),
     }
 }
 

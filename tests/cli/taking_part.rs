@@ -29,12 +29,11 @@ async fn notices(world: &TempDir) -> Vec<String> {
         let json: Value = serde_json::from_str(&json).unwrap();
         let members = json["members"].as_array().unwrap();
         let us = members.iter().find(|member| member["id"] == "us-1").unwrap();
-        let lines: Vec<String> = serde_json::from_value(us["notices"].clone()).unwrap();
+        let lines: Vec<String> = serde_json::from_value(us["notes"].clone()).unwrap();
         let (code, table) = print(command, world.path(), "table").await;
         assert_eq!(code, Some(0), "{command}: {table}");
         for line in &lines {
-            assert!(table.contains(&format!("worth knowing of us-1:\n  {}", lines[0])), "{table}");
-            assert!(table.contains(line), "{command} says {table}");
+            assert!(table.contains(&format!("us-1: note: {line}")), "{command} says {table}");
         }
         all.push(lines);
     }

@@ -14,8 +14,10 @@ use envoy_types::pb::envoy::config::route::v3::route_action::ClusterSpecifier;
 use envoy_types::pb::envoy::config::route::v3::route_match::PathSpecifier;
 use envoy_types::pb::envoy::service::discovery::v3 as discovery;
 use envoy_types::pb::google::protobuf::Any;
-use federation::model::{ClusterId, Health, Host, RegionId, ServiceKey};
-use federation::view::{Assignment, Locality};
+use federation::model::{
+    Affinity, Backend, ClusterId, Failover, Family, Health, Host, Merged, RegionId, SecondAddresses, ServiceKey,
+};
+use federation::view::{Assignment, Locality, Reach};
 use prost::{Message, Name};
 use regions::resource::Resource;
 use regions::translate::{grpc, route};
@@ -86,9 +88,24 @@ fn resources(at: SocketAddr, broken: Broken) -> HashMap<String, Any> {
 
 fn assignment(name: &str, at: SocketAddr) -> Resource {
     let (region, cluster) = (RegionId::new("eu").unwrap(), ClusterId::new("eu-1").unwrap());
-    let hosts = [Host::new(at, Health::Ready)];
-    let locality = Locality { region: &region, zone: None, cluster: &cluster, weight: 1, hosts: &hosts };
-    grpc::load_assignment(name, &Assignment { tiers: vec![vec![locality]], weighted: false })
+    let hosts = Box::new([Host::new(at, Health::Ready)]);
+    let backend = Backend { cluster, zone: None, hosts, second: SecondAddresses::default() };
+    let locality = Locality { region: &region, weight: 1, backend: &backend };
+    let reach = Reach::new(None, &merged());
+    grpc::load_assignment(name, &Assignment { tiers: vec![vec![locality]], weighted: false, reach })
+}
+
+/// A service without anything that an assignment depends on.
+fn merged() -> Merged {
+    Merged {
+        key: ServiceKey::new("shop", "web").unwrap(),
+        sources: Vec::new(),
+        headless: false,
+        affinity: Affinity::None,
+        family: Family::V4,
+        ports: Vec::new(),
+        failover: Arc::new(Failover::default()),
+    }
 }
 
 fn read<T: Message + Default>(resource: &Resource) -> T {

@@ -20,8 +20,8 @@ async fn federation() -> (Federation, crate::harness::Isthmus) {
 async fn notices(federation: &Federation, words: &[&str]) {
     federation
         .until_status("us-1", &format!("notices {words:?}"), |status| {
-            status.notices.len() == words.len()
-                && status.notices.iter().zip(words).all(|(notice, words)| notice.contains(words))
+            status.notes.len() == words.len()
+                && status.notes.iter().zip(words).all(|(notice, words)| notice.contains(words))
         })
         .await;
 }

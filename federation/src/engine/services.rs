@@ -67,9 +67,10 @@ impl Engine {
 
     /// Takes in what came of a merge.
     fn settle(&mut self, key: ServiceKey, outcome: Outcome, dirty: &mut Dirty, effects: &mut Effects) {
-        let Outcome { merged: fresh, refused, outside, notices, offers: _ } = outcome;
+        let Outcome { merged: fresh, refused, outside, family_conflicts, notices, offers: _ } = outcome;
         dirty.members.extend(self.tally.refused.set(&key, refused));
         dirty.members.extend(self.tally.outside.set(&key, outside));
+        dirty.members.extend(self.tally.family_conflicts.set(&key, family_conflicts));
         dirty.members.extend(self.tally.notices.set(&key, notices));
         let old = self.merged.get(&key);
         if old.map(Arc::as_ref) == fresh.as_ref() {
@@ -117,6 +118,7 @@ impl Engine {
                     service,
                     exported: selected.since,
                     slices: state.slices_of(key).collect(),
+                    nodes: &state.nodes,
                     failover: selected.failover,
                     addresses: Rules {
                         cluster: id,

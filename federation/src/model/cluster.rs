@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::{ClusterId, Network, RegionId, Time};
+use super::{ClusterId, Network, RegionId, Time, Zone};
 
 /// A region and where its clients go when their own region cannot serve.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,13 +86,15 @@ impl NamespacePattern {
     }
 }
 
-/// What a Node says about pod addresses.
+/// What a Node says about its pods: their addresses, and where they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
     pub name: Arc<str>,
     pub pod_cidrs: Vec<IpNet>,
     /// The Node's own addresses (`status.addresses`), sorted: pods on the host network have them.
     pub addresses: Vec<IpAddr>,
+    /// Label `topology.kubernetes.io/zone`.
+    pub zone: Option<Zone>,
 }
 
 /// One `ServiceCIDR` object of a member.

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use federation::model::{AppProtocol, ClusterId, Health, Host, Merged, Protocol, ServiceKey};
-use federation::view::{Assignment, ClientClass, Locality};
+use federation::model::{AppProtocol, Backend, ClusterId, Health, Host, Merged, Protocol, SecondAddresses, ServiceKey};
+use federation::view::{Assignment, ClientClass, Locality, Reach};
 
 use super::label::{Dialect, Label};
 use super::listeners::{Listeners, Use, Uses};
@@ -55,7 +55,7 @@ impl Shelf {
         };
         shelf.set_ranges(world);
         match shelf.label {
-            Label::Endpoints => shelf.derive_endpoints(&keys.into_iter().collect(), world, stats),
+            Label::Endpoints { .. } => shelf.derive_endpoints(&keys.into_iter().collect(), world, stats),
             _ => shelf.derive(keys.iter(), world, stats),
         }
         // All of this is the state that the log begins with.
@@ -72,7 +72,7 @@ impl Shelf {
         match &self.label {
             Label::Loads { .. } if dirty.topology => self.derive(world.services.keys(), world, stats),
             Label::Loads { .. } => self.derive(dirty.services.iter(), world, stats),
-            Label::Endpoints => self.derive_endpoints(&dirty.services, world, stats),
+            Label::Endpoints { .. } => self.derive_endpoints(&dirty.services, world, stats),
             label => {
                 let local = label.member().and_then(|member| dirty.local.get(member));
                 if label.member().is_some() && dirty.topology {
@@ -139,6 +139,7 @@ impl Shelf {
 
     /// Only those endpoints that changed: there may be a hundred thousand of them.
     fn derive_endpoints(&mut self, keys: &BTreeSet<ServiceKey>, world: &World, stats: &CatalogStats) {
+        let Label::Endpoints { families } = self.label else { return };
         for key in keys {
             stats.derived.inc();
             let new = world.services.get(key).cloned();
@@ -146,7 +147,7 @@ impl Shelf {
                 Some(new) => self.merged.insert(key.clone(), new.clone()),
                 None => self.merged.remove(key),
             };
-            let leds::Difference { put, gone } = leds::difference(old.as_deref(), new.as_deref());
+            let leds::Difference { put, gone } = leds::difference(families, old.as_deref(), new.as_deref());
             put.into_iter().for_each(|endpoint| self.put(endpoint, stats));
             gone.iter().for_each(|name| self.remove(name, stats));
         }
@@ -207,9 +208,11 @@ impl Committed {
 fn resources(label: &Label, key: &ServiceKey, world: &World) -> Vec<Resource> {
     let faces = || world.faces(key).into_iter();
     match label {
-        Label::BuiltIn | Label::EgressListener { .. } | Label::EgressTable | Label::NoHosts | Label::Endpoints => {
-            Vec::new()
-        }
+        Label::BuiltIn
+        | Label::EgressListener { .. }
+        | Label::EgressTable
+        | Label::NoHosts
+        | Label::Endpoints { .. } => Vec::new(),
         Label::Clusters => {
             faces().map(|face| cluster::federated(key, face.port.port, face.port.app, face.balancing)).collect()
         }
@@ -251,22 +254,37 @@ fn loads(client: &ClientClass, dialect: Dialect, key: &ServiceKey, world: &World
 /// Where a name leads in a member that keeps it for itself: to its own Service, as the member's DNS does. A port that the
 /// Service does not have, or one without a VIP, leads nowhere, and never to another member's pods.
 fn kept_loads(member: &ClusterId, dialect: Dialect, key: &ServiceKey, world: &World) -> Vec<Resource> {
-    let known = world.vips(member, key).filter(|(known, _)| known.is_kept_local(world.services.contains_key(key)));
+    let Some(merged) = world.services.get(key) else { return Vec::new() };
+    let known = world.vips(member, key).filter(|(known, _)| known.is_kept_local(true));
     let place = world.topology.members.get(member);
     let (Some((known, ips)), Some(place)) = (known, place) else { return Vec::new() };
     let load = |face: Face| {
         let port = face.port.port;
-        let vip = ips.first().filter(|_| known.ports.contains(&(port, Protocol::Tcp)));
-        let hosts: Vec<Host> = vip.map(|ip| Host::new(SocketAddr::new(*ip, port), Health::Ready)).into_iter().collect();
-        let locality = Locality { region: &place.region, zone: None, cluster: member, weight: 1, hosts: &hosts };
-        let tiers = if hosts.is_empty() { Vec::new() } else { vec![vec![locality]] };
-        let (name, assignment) = (names::outbound(port, key), Assignment { tiers, weighted: false });
+        let vips: &[IpAddr] = if known.ports.contains(&(port, Protocol::Tcp)) { &ips } else { &[] };
+        let backend = vip_backend(member, vips, port);
+        let locality = Locality { region: &place.region, weight: 1, backend: &backend };
+        let tiers = if vips.is_empty() { Vec::new() } else { vec![vec![locality]] };
+        let assignment = Assignment { tiers, weighted: false, reach: Reach::new(place.families, merged) };
+        let name = names::outbound(port, key);
         match dialect {
             Dialect::Envoy | Dialect::Leds => endpoint::load_assignment(&name, &assignment),
             Dialect::Grpc => grpc::load_assignment(&name, &assignment),
         }
     };
     world.faces(key).into_iter().map(load).collect()
+}
+
+/// One host: a Service's VIP of each family.
+fn vip_backend(member: &ClusterId, vips: &[IpAddr], port: u16) -> Backend {
+    let first = vips.iter().find(|ip| ip.is_ipv4()).or(vips.first());
+    let second = vips.iter().find(|ip| ip.is_ipv6() && Some(*ip) != first).map(|ip| (0, *ip));
+    let hosts = first.map(|ip| Host::new(SocketAddr::new(*ip, port), Health::Ready));
+    Backend {
+        cluster: member.clone(),
+        zone: None,
+        hosts: hosts.into_iter().collect(),
+        second: SecondAddresses::new(second.into_iter().collect()),
+    }
 }
 
 /// A listener for each TCP-transport port of each VIP.

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use ipnet::IpNet;
 
 use super::Oracle;
-use super::services::Addresses;
-use crate::model::{ClusterId, Member, Merged, Owner, ServiceKey};
+use super::services::Found;
+use crate::model::{ClusterId, Families, Family, Member, Merged, Owner, ServiceKey, ServiceKind};
 use crate::report::{CidrSource, Cidrs, Counts, LinkState, Listed, MemberReport, PendingReason, Verdict};
 use crate::{MirrorAction, MirrorKey, Place, Topology};
 
@@ -32,6 +32,7 @@ impl Oracle {
                     network: member.network.clone(),
                     traffic: member.traffic,
                     weight: member.weight,
+                    families: self.families(member, &admission.pods),
                     services: admission.services.clone(),
                 };
                 members.insert(member.id.clone(), place);
@@ -39,6 +40,27 @@ impl Oracle {
         }
         let regions = self.regions.iter().map(|region| (region.name.clone(), region.failover.clone())).collect();
         Topology { regions, members }
+    }
+
+    /// What its pods can dial, by the ranges on record; the first range that is declared, or that a Node has, goes first.
+    fn families(&self, member: &Member, admitted: &[IpNet]) -> Option<Families> {
+        let mut nodes: Vec<_> = self.told.get(&member.id).map(|told| told.objects.nodes.clone()).unwrap_or_default();
+        nodes.sort_by_key(|node| node.name.clone());
+        let discovered = nodes.iter().flat_map(|node| node.pod_cidrs.first()).next();
+        let first = member.pods.as_ref().map_or(discovered, |pods| pods.first());
+        let (v4, v6) =
+            (admitted.iter().any(|net| net.addr().is_ipv4()), admitted.iter().any(|net| net.addr().is_ipv6()));
+        match (v4, v6) {
+            (false, false) => None,
+            (true, false) => Some(Families::Only(Family::V4)),
+            (false, true) => Some(Families::Only(Family::V6)),
+            (true, true) if first.is_some_and(|net| net.addr().is_ipv6()) => Some(Families::Both(Family::V6)),
+            (true, true) => Some(Families::Both(if first.is_some() || admitted[0].addr().is_ipv4() {
+                Family::V4
+            } else {
+                Family::V6
+            })),
+        }
     }
 
     pub(super) fn synced(&self) -> bool {
@@ -54,7 +76,7 @@ impl Oracle {
         &self,
         merged: &BTreeMap<ServiceKey, Merged>,
         work: &BTreeMap<(ClusterId, MirrorKey), MirrorAction>,
-        addresses: &[Addresses],
+        found: &[Found],
     ) -> BTreeMap<ClusterId, MemberReport> {
         let mut reports = BTreeMap::new();
         let notices = self.notices(merged);
@@ -74,9 +96,11 @@ impl Oracle {
                 listed: told.is_listed(),
                 counts: self.counts(id, merged),
                 mirrors_pending: work.keys().filter(|(in_cluster, _)| in_cluster == id).count(),
-                refused: listed(id, addresses.iter().flat_map(|found| &found.refused)),
-                outside: listed(id, addresses.iter().flat_map(|found| &found.outside)),
+                refused: listed(id, found.iter().flat_map(|found| &found.refused)),
+                outside: listed(id, found.iter().flat_map(|found| &found.outside)),
                 notices: named(notices.get(id).cloned().unwrap_or_default()),
+                family_conflicts: listed(id, found.iter().flat_map(|found| &found.apart)).first,
+                strangers: self.strangers(id),
             };
             reports.insert(id.clone(), report);
         }
@@ -84,13 +108,33 @@ impl Oracle {
     }
 
     fn counts(&self, id: &ClusterId, merged: &BTreeMap<ServiceKey, Merged>) -> Counts {
-        let mirrors = self.told.get(id).into_iter().flat_map(|told| &told.objects.services);
+        let objects = self.told.get(id).into_iter().flat_map(|told| &told.objects.services);
+        let mirrors: Vec<_> =
+            objects.filter(|service| matches!(service.owner, Owner::Mirror(_) | Owner::Restored(_))).collect();
         let backends = merged.values().flat_map(|service| &service.ports).flat_map(|port| &port.backends);
         Counts {
             services: merged.values().filter(|service| service.sources.contains(id)).count(),
             endpoints: backends.filter(|backend| backend.cluster == *id).map(|backend| backend.hosts.len()).sum(),
-            mirrored: mirrors.filter(|service| matches!(service.owner, Owner::Mirror { .. })).count(),
+            mirrored: mirrors.len(),
+            headless_mirrors: mirrors.iter().filter(|service| service.kind == ServiceKind::Headless).count(),
         }
+    }
+
+    /// What looks like a mirror and is not one of this hub's.
+    fn strangers(&self, id: &ClusterId) -> Vec<ServiceKey> {
+        let mut names: Vec<ServiceKey> = Vec::new();
+        for service in self.told.get(id).into_iter().flat_map(|told| &told.objects.services) {
+            match &service.owner {
+                Owner::Lookalike => names.push(service.key.clone()),
+                Owner::Restored(mark) if self.hub.is_some() && self.hub != Some(mark.hub) => {
+                    names.push(service.key.clone());
+                }
+                _ => {}
+            }
+        }
+        names.sort();
+        names.truncate(NAMED);
+        names
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod admission;
 mod facts;
+mod hosts;
 mod members;
 mod mirrors;
 mod ranges;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 
 use super::Picture;
 use crate::change::{Batch, Change, Delta, HubChanges};
-use crate::model::{Admission, ClusterId, Member, Namespace, Network, Policy, Region, Time};
+use crate::model::{Admission, ClusterId, Digest, Member, Namespace, Network, Policy, Region, Time};
 use crate::report::Verdict;
 use crate::{Authority, Config};
 use facts::{Told, tell};
@@ -26,6 +27,7 @@ use facts::{Told, tell};
 pub struct Oracle {
     authority: Authority,
     own_namespace: Namespace,
+    hub: Option<Digest>,
     regions: Vec<Region>,
     members: Vec<Member>,
     policies: Vec<Policy>,
@@ -41,6 +43,7 @@ impl Oracle {
         Self {
             authority: config.authority,
             own_namespace: config.own_namespace,
+            hub: config.hub,
             regions: Vec::new(),
             members: Vec::new(),
             policies: Vec::new(),
@@ -62,10 +65,10 @@ impl Oracle {
     /// Everything that should be visible now.
     pub fn expected(&self) -> Picture {
         let services = self.merged();
-        let merged = services.iter().map(|(key, (merged, _))| (key.clone(), merged.clone())).collect();
+        let merged = services.iter().map(|(key, (merged, ..))| (key.clone(), merged.clone())).collect();
         let mirror_work = self.mirror_work(&merged);
-        let addresses: Vec<_> = services.into_values().map(|(_, addresses)| addresses).collect();
-        let reports = self.reports(&merged, &mirror_work, &addresses);
+        let found: Vec<_> = services.into_values().map(|(_, found)| found).collect();
+        let reports = self.reports(&merged, &mirror_work, &found);
         Picture {
             vips: self.vips(&merged),
             topology: self.topology(),

@@ -1,35 +1,37 @@
 //! Which services there are, and what each looks like over all clusters.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::Oracle;
 use super::facts::Told;
 use super::ranges::Whereabouts;
+use super::{Oracle, hosts};
 use crate::model::{
-    AppProtocol, Backend, ClusterId, Health, Host, Labels, Member, Merged, MergedPort, Network, Owner, Policy, Service,
-    ServiceKey, ServiceKind, ServicePort, Time, Zone,
+    AppProtocol, Backend, ClusterId, Families, Family, Labels, Member, Merged, MergedPort, Network, Owner, Policy,
+    Service, ServiceKey, ServiceKind, ServicePort, Time,
 };
-use crate::report::{AddressRefusal, OutsideAddress, RefusedAddress};
+use crate::report::{AddressRefusal, FamilyConflict, OutsideAddress, RefusedAddress};
 
-/// What was found of the addresses of one service.
+/// What was found of one service besides what it looks like.
 #[derive(Debug, Default)]
-pub(super) struct Addresses {
+pub(super) struct Found {
     pub refused: Vec<(ClusterId, RefusedAddress)>,
     pub outside: Vec<(ClusterId, OutsideAddress)>,
+    /// Families that do not meet.
+    pub apart: Vec<(ClusterId, FamilyConflict)>,
 }
 
 pub(super) struct Part<'a> {
     exported: Time,
-    member: &'a Member,
-    told: &'a Told,
-    service: &'a Service,
+    pub member: &'a Member,
+    pub told: &'a Told,
+    pub service: &'a Service,
     policy: Policy,
 }
 
 /// Somebody of a network offers an address that lies in no range.
-type Offer = (Network, IpAddr, ClusterId);
+type OutsideOffer = (Network, IpAddr, ClusterId);
 
 /// `a=1,b=2` asks for both.
 fn selected(wanted: &Labels, have: &Labels) -> bool {
@@ -41,20 +43,21 @@ fn specificity(policy: &Policy) -> usize {
 }
 
 impl Oracle {
-    /// All merged services, each with what was found of its addresses.
-    pub(super) fn merged(&self) -> BTreeMap<ServiceKey, (Merged, Addresses)> {
+    /// All merged services, each with what was found on the way.
+    pub(super) fn merged(&self) -> BTreeMap<ServiceKey, (Merged, Found)> {
         let mut keys: Vec<ServiceKey> =
             self.told.values().flat_map(|told| told.objects.services.iter().map(|s| s.key.clone())).collect();
         keys.sort();
         keys.dedup();
         let parts = |key: &ServiceKey| self.members.iter().filter_map(|member| self.part(member, key)).collect();
         let all: Vec<(ServiceKey, Vec<Part<'_>>)> = keys.into_iter().map(|key| (key.clone(), parts(&key))).collect();
-        let offers: Vec<Offer> = all.iter().flat_map(|(_, parts)| parts).flat_map(|part| self.offers(part)).collect();
+        let offers: Vec<OutsideOffer> =
+            all.iter().flat_map(|(_, parts)| parts).flat_map(|part| self.offers(part)).collect();
         let merge = |(key, parts)| Some((ServiceKey::clone(&key), self.merge(&key, parts, &offers)?));
         all.into_iter().filter_map(merge).collect()
     }
 
-    fn merge(&self, key: &ServiceKey, mut parts: Vec<Part<'_>>, offers: &[Offer]) -> Option<(Merged, Addresses)> {
+    fn merge(&self, key: &ServiceKey, mut parts: Vec<Part<'_>>, offers: &[OutsideOffer]) -> Option<(Merged, Found)> {
         parts.sort_by(|a, b| a.exported.cmp(&b.exported).then(a.member.id.cmp(&b.member.id)));
         let oldest = parts.first()?;
 
@@ -79,23 +82,32 @@ impl Oracle {
             sources: parts.iter().map(|part| part.member.id.clone()).collect(),
             headless: oldest.service.kind == ServiceKind::Headless,
             affinity: oldest.service.affinity,
+            family: oldest.service.families.map_or(Family::V4, Families::first),
             ports: winners.iter().map(merged_port).collect(),
             failover: Arc::new(oldest.policy.failover.clone()),
         };
-        let mut addresses = Addresses::default();
+        let mut found = Found::default();
         for part in &parts {
             for ip in offered(part) {
                 let (by, service) = (part.member.id.clone(), part.service.key.clone());
                 match self.objection(part, ip, offers) {
-                    Some(why) => addresses.refused.push((by, RefusedAddress { why, service, ip })),
+                    Some(why) => found.refused.push((by, RefusedAddress { why, service, ip })),
                     None if self.is_unexpected(part, ip) => {
-                        addresses.outside.push((by, OutsideAddress { service, ip }));
+                        found.outside.push((by, OutsideAddress { service, ip }));
                     }
                     None => {}
                 }
             }
         }
-        Some((merged, addresses))
+        let both = |part: &Part<'_>| part.service.families.zip(oldest.service.families);
+        let apart = parts.iter().filter_map(|part| {
+            let (mine, theirs) = both(part)?;
+            let common = [Family::V4, Family::V6].into_iter().any(|family| mine.has(family) && theirs.has(family));
+            let conflict = FamilyConflict { service: key.clone(), mine, theirs, with: oldest.member.id.clone() };
+            (!common).then(|| (part.member.id.clone(), conflict))
+        });
+        found.apart = apart.collect();
+        Some((merged, found))
     }
 
     /// A member's part in a service, if it has one.
@@ -103,7 +115,8 @@ impl Oracle {
         self.ledger.get(&member.id)?;
         let told = self.told.get(&member.id)?;
         let service = told.objects.services.iter().find(|service| service.key == *key)?;
-        if matches!(service.owner, Owner::Mirror { .. }) || self.why_not(member, told, service).is_some() {
+        let is_mirror = matches!(service.owner, Owner::Mirror(_) | Owner::Restored(_) | Owner::Lookalike);
+        if is_mirror || self.why_not(member, told, service).is_some() {
             return None;
         }
         let export = told.objects.exports.iter().find(|export| export.key == *key);
@@ -125,33 +138,19 @@ impl Oracle {
     }
 
     /// Everybody who answers on a port: only clusters whose own Service has that number.
-    fn backends(&self, parts: &[Part<'_>], winner: &ServicePort, offers: &[Offer]) -> Vec<Backend> {
-        let mut groups: BTreeMap<(ClusterId, Option<Zone>), Vec<Host>> = BTreeMap::new();
-        for part in parts {
+    fn backends(&self, parts: &[Part<'_>], winner: &ServicePort, offers: &[OutsideOffer]) -> Vec<Backend> {
+        let part = |part: &Part<'_>| {
             let own = part.service.ports.iter().find(|own| own.port == winner.port && own.protocol == winner.protocol);
-            let Some(own) = own else { continue };
-            let mut sightings: Vec<(SocketAddr, Health, Option<Zone>)> = Vec::new();
-            for slice in part.told.objects.slices.iter().filter(|slice| slice.service == part.service.key) {
-                let ports = slice.ports.iter().filter(|port| port.name == own.name && port.protocol == own.protocol);
-                for port in ports {
-                    let usable = |ip| is_of_family(part, ip) && self.objection(part, ip, offers).is_none();
-                    for endpoint in slice.endpoints.iter().filter(|endpoint| usable(endpoint.ip)) {
-                        let address = SocketAddr::new(endpoint.ip, port.port);
-                        sightings.push((address, endpoint.health, endpoint.zone.clone()));
-                    }
-                }
-            }
-            sightings.sort();
-            sightings.dedup_by_key(|(address, ..)| *address); // the best sighting of an address comes first
-            for (address, health, zone) in sightings {
-                groups.entry((part.member.id.clone(), zone)).or_default().push(Host::new(address, health));
-            }
-        }
-        groups.into_iter().map(|((cluster, zone), hosts)| Backend { cluster, zone, hosts }).collect()
+            let is_usable = |ip| is_of_family(part, ip) && self.objection(part, ip, offers).is_none();
+            own.map(|own| hosts::backends(part, own, is_usable)).unwrap_or_default()
+        };
+        let mut backends: Vec<Backend> = parts.iter().flat_map(part).collect();
+        backends.sort_by_key(|backend| (backend.cluster.clone(), backend.zone.clone()));
+        backends
     }
 
     /// What speaks against serving an address.
-    fn objection(&self, part: &Part<'_>, ip: IpAddr, offers: &[Offer]) -> Option<AddressRefusal> {
+    fn objection(&self, part: &Part<'_>, ip: IpAddr, offers: &[OutsideOffer]) -> Option<AddressRefusal> {
         let network = &part.member.network;
         let mut rivals: Vec<&ClusterId> = Vec::new();
         for (there, address, by) in offers {
@@ -179,7 +178,7 @@ impl Oracle {
         self.whereabouts(part.member, ip) == Whereabouts::NoRange && !of_node
     }
 
-    fn offers(&self, part: &Part<'_>) -> Vec<Offer> {
+    fn offers(&self, part: &Part<'_>) -> Vec<OutsideOffer> {
         let mut offers = Vec::new();
         for ip in offered(part) {
             if self.whereabouts(part.member, ip) == Whereabouts::NoRange {
@@ -197,10 +196,8 @@ fn offered(part: &Part<'_>) -> Vec<IpAddr> {
     ips.filter(|ip| is_of_family(part, *ip)).collect()
 }
 
-/// Of a pod's two addresses only the one of the Service's first family counts; headless ones prefer IPv4.
+/// A Service that says its families has no endpoints of another one.
 fn is_of_family(part: &Part<'_>, ip: std::net::IpAddr) -> bool {
-    let slices = part.told.objects.slices.iter().filter(|slice| slice.service == part.service.key);
-    let any_v4 = || slices.flat_map(|slice| &slice.endpoints).any(|endpoint| endpoint.ip.is_ipv4());
-    let v4 = part.service.cluster_ips.first().map_or_else(any_v4, std::net::IpAddr::is_ipv4);
-    ip.is_ipv4() == v4
+    let family = if ip.is_ipv4() { Family::V4 } else { Family::V6 };
+    part.service.families.is_none_or(|families| families.has(family))
 }

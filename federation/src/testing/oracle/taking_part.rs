@@ -91,8 +91,9 @@ impl Oracle {
     }
 
     fn notices_of_services(&self, member: &Member, told: &Told, merged: &BTreeMap<ServiceKey, Merged>) -> Vec<Notice> {
-        let is_own = |service: &&Service| !matches!(service.owner, Owner::Mirror { .. });
-        let own: Vec<&Service> = told.objects.services.iter().filter(is_own).collect();
+        let is_mirror =
+            |service: &Service| matches!(service.owner, Owner::Mirror(_) | Owner::Restored(_) | Owner::Lookalike);
+        let own: Vec<&Service> = told.objects.services.iter().filter(|service| !is_mirror(service)).collect();
         let mut notices = Vec::new();
         for service in &own {
             let Some(why) = self.why_not(member, told, service) else { continue };

@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use super::hub::{labels, own_pods, own_services};
 use super::{CLUSTERS, NAMESPACES, SERVICES, Spec, TIMES, of, sometimes};
 use crate::model::{
-    Affinity, Export, Namespace, NamespaceObject, Node, Owner, Service, ServiceCidr, ServiceKey, ServiceKind, Slice,
-    SliceKey,
+    Affinity, Export, Families, Family, Mark, Namespace, NamespaceObject, Node, Owner, Service, ServiceCidr,
+    ServiceKey, ServiceKind, Slice, SliceKey,
 };
 use crate::testing::make;
 
@@ -19,6 +19,7 @@ pub(in crate::tests) struct NamespaceSpec {
     labels: &'static str,
     terminating: bool,
     hint: Option<&'static str>,
+    helm: &'static str,
 }
 
 #[derive(Clone)]
@@ -28,11 +29,15 @@ pub(in crate::tests) struct ServiceSpec {
     ips: &'static str,
     labels: &'static str,
     sticky: bool,
+    /// What `ipFamilies` says, where it says more than the ClusterIPs.
+    families: Option<Families>,
     created: i64,
     version: u8,
     owner: OwnerSpec,
     derived_by: Option<&'static str>,
     hint: Option<&'static str>,
+    /// The Helm release that it, or the mirror, names.
+    helm: &'static str,
 }
 
 #[derive(Clone, Debug)]
@@ -44,7 +49,17 @@ enum OwnerSpec {
     Ours(&'static str),
     /// Ours, but somebody changed its type to ExternalName.
     OursExternal(&'static str),
+    /// Ours, with a Helm release that somebody else wrote.
+    OursClaimed(&'static str),
+    /// A mirror that this hub wrote.
+    Anothers(&'static str, &'static str),
+    /// A mirror that came back from a backup of this hub.
+    Restored(&'static str, &'static str),
+    Lookalike,
 }
+
+/// Releases; mostly none.
+const HELM: [&str; 5] = ["", "", "", "shop/web", "shop/api"];
 
 #[derive(Clone)]
 pub(in crate::tests) struct SliceSpec {
@@ -59,6 +74,7 @@ pub(in crate::tests) struct NodeSpec {
     name: &'static str,
     cidrs: &'static str,
     addresses: &'static str,
+    zone: &'static str,
 }
 
 #[derive(Clone)]
@@ -98,25 +114,35 @@ const SLICE_PORTS: [&str; 8] = [
     "a:3 http:8080",
 ];
 /// `+`: an address of the cluster's own ranges; after `::` one of IPv6 that is its alone, though in no range.
-const CLUSTER_IPS: [&str; 8] = ["+9", "+9", "+9", "+10", "", "+9 fd00:98::9", "fd00:98::9 +9", "fd00:98::9"];
-const ENDPOINTS: [&str; 29] = [
+const CLUSTER_IPS: [&str; 7] = ["+9", "+9", "+10", "", "+9 fd00:98::9", "+9 fd00:98::9", "fd00:98::9 +9"];
+/// With pods (`=p1`) that have an address of each family, in one slice or another, and with zones that only Nodes know.
+const ENDPOINTS: [&str; 38] = [
     "fd00:ee::5@z1",
-    "fd00:ee::6@z2",
-    "fd00:ee::7",
-    "fd00:ee::+5",
-    "fd00:ee::+6@z1",
-    "fd00:ee::+6!",
-    "fd00:2::6",
-    "fd00:2::7@z2",
+    "fd00:ee::+5@z1=p1",
+    "fd00:ee::+5@z1=p1",
+    "fd00:ee::+5=p1",
+    "fd00:ee::+6@z2=p2",
+    "fd00:ee::+6=p1",
+    "fd00:ee::+7=p3!",
+    "fd00:ee::7@node:n2",
     "+5@z1",
-    "+5@z1",
+    "+5@z1=p1",
+    "+5@z1=p1",
     "+5@z2!",
     "+5",
+    "+5@z1#",
+    "+5@node:n1=p1",
     "+6@z1~",
     "+6@z2",
+    "+6=p2",
+    "+6@node:n1=p2~",
     "+7",
     "+7@z2!",
+    "+7@node:n2=p3",
+    "+7=p1",
     "+8@z2~",
+    "+8@z1#",
+    "+8@node:gone",
     "10.0.0.5@z1",
     "10.1.0.5",
     "10.2.0.5@z1",
@@ -168,8 +194,8 @@ fn in_own(text: &str, ranges: &str) -> String {
 impl Spec for NamespaceSpec {
     type Model = NamespaceObject;
     fn build(&self, _: &str) -> NamespaceObject {
-        let hint = self.hint.map(Arc::from);
-        NamespaceObject { terminating: self.terminating, hint, ..make::namespace(self.name, self.labels) }
+        let (helm, hint) = (make::helm(self.helm), self.hint.map(Arc::from));
+        NamespaceObject { terminating: self.terminating, helm, hint, ..make::namespace(self.name, self.labels) }
     }
     fn key(text: &'static str) -> Namespace {
         make::ns(text)
@@ -178,7 +204,8 @@ impl Spec for NamespaceSpec {
 
 impl fmt::Debug for NamespaceSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "namespace {} {:?} terminating={} hint={:?}", self.name, self.labels, self.terminating, self.hint)
+        let Self { name, labels, terminating, hint, helm } = self;
+        write!(f, "namespace {name} {labels:?} terminating={terminating} {helm} hint={hint:?}")
     }
 }
 
@@ -191,6 +218,7 @@ impl Spec for ServiceSpec {
         service.resource_version = Arc::from(self.version.to_string());
         service.derived_by = self.derived_by;
         service.hint = self.hint.map(Arc::from);
+        service.families = self.families.or(service.families);
         if self.sticky {
             service.affinity = Affinity::ClientIp { timeout_s: 30 };
         }
@@ -198,9 +226,18 @@ impl Spec for ServiceSpec {
             OwnerSpec::User | OwnerSpec::External => Owner::User,
             OwnerSpec::Adopted => Owner::Adopted,
             OwnerSpec::Ours(sources) | OwnerSpec::OursExternal(sources) => {
-                Owner::Mirror { sources: make::clusters(sources) }
+                Owner::Mirror(make::mark(sources, make::HUB, self.helm))
             }
+            OwnerSpec::OursClaimed(sources) => {
+                Owner::Mirror(Box::new(Mark { helm_claimed: true, ..*make::mark(sources, make::HUB, self.helm) }))
+            }
+            OwnerSpec::Anothers(sources, hub) => Owner::Mirror(make::mark(sources, hub, self.helm)),
+            OwnerSpec::Restored(sources, hub) => Owner::Restored(make::mark(sources, hub, self.helm)),
+            OwnerSpec::Lookalike => Owner::Lookalike,
         };
+        if service.owner == Owner::User {
+            service.helm = make::helm(self.helm);
+        }
         if matches!(self.owner, OwnerSpec::External | OwnerSpec::OursExternal(_)) {
             service.kind = ServiceKind::ExternalName;
             service.cluster_ips.clear();
@@ -214,9 +251,15 @@ impl Spec for ServiceSpec {
 
 impl fmt::Debug for ServiceSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { key, ports, ips, labels, sticky, created, version, owner, derived_by, hint } = self;
-        write!(f, "service {key} [{ports}] ips={ips:?} {labels:?} {owner:?} created={created} v{version}")?;
-        write!(f, " derived_by={derived_by:?} hint={hint:?}")?;
+        let Self { key, ports, ips, labels, sticky, families, created, version, owner, helm, derived_by, hint } = self;
+        write!(
+            f,
+            "service {key} [{ports}] ips={ips:?} {labels:?} {owner:?} created={created} v{version} helm={helm:?} \
+             derived_by={derived_by:?} hint={hint:?}"
+        )?;
+        if let Some(families) = families {
+            write!(f, " families={families}")?;
+        }
         if *sticky { write!(f, " sticky") } else { Ok(()) }
     }
 }
@@ -244,11 +287,14 @@ impl fmt::Debug for SliceSpec {
 impl Spec for NodeSpec {
     type Model = Node;
     fn build(&self, cluster: &str) -> Node {
-        make::addressed_node(
-            self.name,
-            if self.cidrs == "own" { own_pods(cluster) } else { self.cidrs },
-            self.addresses,
-        )
+        let own: Vec<&str> = own_pods(cluster).split(' ').collect();
+        let cidrs = match self.cidrs {
+            "own" => own.join(" "),
+            "own backwards" => own.into_iter().rev().collect::<Vec<_>>().join(" "),
+            other => other.to_owned(),
+        };
+        let node = make::addressed_node(self.name, &cidrs, self.addresses);
+        Node { zone: (!self.zone.is_empty()).then(|| make::zone(self.zone)), ..node }
     }
     fn key(text: &'static str) -> Arc<str> {
         Arc::from(text)
@@ -257,7 +303,7 @@ impl Spec for NodeSpec {
 
 impl fmt::Debug for NodeSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "node {} {} at {:?}", self.name, self.cidrs, self.addresses)
+        write!(f, "node {} {} at {:?} zone={:?}", self.name, self.cidrs, self.addresses, self.zone)
     }
 }
 
@@ -294,37 +340,33 @@ impl fmt::Debug for ExportSpec {
 }
 
 pub(super) fn namespace() -> impl Strategy<Value = NamespaceSpec> + Clone {
-    (of(&NAMESPACES), labels(), sometimes(15), hint()).prop_map(|(name, labels, terminating, hint)| NamespaceSpec {
-        name,
-        labels,
-        terminating,
-        hint,
-    })
+    let said = (of(&HELM), hint());
+    (of(&NAMESPACES), labels(), sometimes(15), said)
+        .prop_map(|(name, labels, terminating, (helm, hint))| NamespaceSpec { name, labels, terminating, helm, hint })
 }
 
 pub(super) fn service() -> impl Strategy<Value = ServiceSpec> + Clone {
     let sources = of(&["a1", "a2", "a1 a2", "b1 c1", "gone", ""]);
     let owner = prop_oneof![
-        12 => Just(OwnerSpec::User),
+        20 => Just(OwnerSpec::User),
         1 => Just(OwnerSpec::External),
         1 => Just(OwnerSpec::Adopted),
         4 => sources.clone().prop_map(OwnerSpec::Ours),
-        1 => sources.prop_map(OwnerSpec::OursExternal),
+        1 => sources.clone().prop_map(OwnerSpec::OursExternal),
+        1 => sources.clone().prop_map(OwnerSpec::OursClaimed),
+        1 => (sources.clone(), of(&["hub", "other"])).prop_map(|(sources, hub)| OwnerSpec::Anothers(sources, hub)),
+        1 => (sources, of(&["hub", "other"])).prop_map(|(sources, hub)| OwnerSpec::Restored(sources, hub)),
+        1 => Just(OwnerSpec::Lookalike),
     ];
     let what = (of(&MOSTLY), of(&PORTS), of(&CLUSTER_IPS), labels());
-    let said = (of(&[None, None, None, None, None, None, None, Some("Linkerd")]), hint());
-    (what, sometimes(10), TIMES, 1..3_u8, owner, said).prop_map(
-        |((key, ports, ips, labels), sticky, created, version, owner, (derived_by, hint))| ServiceSpec {
-            key,
-            ports,
-            ips,
-            labels,
-            sticky,
-            created,
-            version,
-            owner,
-            derived_by,
-            hint,
+    let (v4, v6) = (Family::V4, Family::V6);
+    let families =
+        [None, Some(Families::Only(v4)), Some(Families::Only(v6)), Some(Families::Both(v4)), Some(Families::Both(v6))];
+    let families = prop_oneof![4 => Just(None), 1 => proptest::sample::select(families.to_vec())];
+    let said = (of(&HELM), of(&[None, None, None, None, None, None, None, Some("Linkerd")]), hint());
+    (what, sometimes(10), families, TIMES, 1..3_u8, owner, said).prop_map(
+        |((key, ports, ips, labels), sticky, families, created, version, owner, (helm, derived_by, hint))| {
+            ServiceSpec { key, ports, ips, labels, sticky, families, created, version, owner, derived_by, hint, helm }
         },
     )
 }
@@ -336,9 +378,9 @@ fn hint() -> impl Strategy<Value = Option<&'static str>> + Clone {
 pub(super) fn slice() -> impl Strategy<Value = SliceSpec> + Clone {
     // What several members have in common, and what serves both families, would else hardly ever be there.
     let endpoints = prop_oneof![
-        10 => proptest::collection::vec(of(&ENDPOINTS), 0..5),
+        10 => proptest::collection::vec(of(&ENDPOINTS), 0..7),
         5 => Just(vec!["+5", "172.16.0.1"]),
-        8 => Just(vec!["+6@z1", "fd00:ee::+6@z1", "+7"]),
+        4 => Just(vec!["+6@z1", "fd00:ee::+6@z1", "+7"]),
         1 => Just(vec!["10.96.0.9", "10.97.0.9", "10.98.0.9"]),
     ];
     (of(&SLICES), of(&SERVICES), sometimes(10), of(&SLICE_PORTS), endpoints).prop_map(
@@ -354,8 +396,9 @@ pub(super) fn slice() -> impl Strategy<Value = SliceSpec> + Clone {
 
 pub(super) fn node() -> impl Strategy<Value = NodeSpec> + Clone {
     let addresses = of(&["", "", "172.16.0.1", "172.16.0.1 172.16.0.2", "172.16.0.2"]);
-    (of(&NODES), of(&["own", "own", "own", "10.0.1.0/24", "10.2.128.0/17", ""]), addresses)
-        .prop_map(|(name, cidrs, addresses)| NodeSpec { name, cidrs, addresses })
+    let said = (addresses, of(&["", "z1", "z2"]));
+    (of(&NODES), of(&["own", "own", "own backwards", "10.0.1.0/24", "10.2.128.0/17", ""]), said)
+        .prop_map(|(name, cidrs, (addresses, zone))| NodeSpec { name, cidrs, addresses, zone })
 }
 
 pub(super) fn service_cidr() -> impl Strategy<Value = CidrSpec> + Clone {
