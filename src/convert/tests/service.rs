@@ -240,7 +240,7 @@ fn a_mirror_that_is_taken_over_is_let_go() {
         assert_eq!(owner(&with(from, &to)), Owner::Adopted, "{from} -> {to}");
     }
     // Replaced as a whole: only our claim is left, and it has to go as well.
-    let claim = "managedFields: [{manager: isthmus, operation: Apply, fieldsV1: {\"f:spec\": {}}}]\nspec:";
+    let claim = "  managedFields: [{manager: isthmus, operation: Apply, fieldsV1: {\"f:spec\": {}}}]\nspec:";
     assert_eq!(owner(&GOOD.replace("spec:", claim)), Owner::Adopted);
     assert_eq!(owner(&GOOD.replace("spec:", &claim.replace("isthmus", "kubectl"))), Owner::User);
     // Edits of single fields are put back, and what is beside our fields is nobody's claim to the object.
