@@ -137,3 +137,6 @@ impl Chain {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

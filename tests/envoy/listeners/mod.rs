@@ -4,6 +4,7 @@
 mod collisions;
 mod connections;
 mod handing_over;
+mod ipv6;
 mod passing;
 mod talker;
 
@@ -168,6 +169,7 @@ macro_rules! for_each_kind {
 }
 
 for_each_kind! {
+    over_ipv6: ipv6_on_demand, ipv6_eager, ipv6_sotw;
     handed_over: vips_that_change_hands_on_demand, vips_that_change_hands_eager, vips_that_change_hands_sotw;
     undisturbed: strangers_end_no_connection_on_demand, strangers_end_no_connection_eager,
         strangers_end_no_connection_sotw;
@@ -180,4 +182,5 @@ for_each_kind! {
 use collisions::colliding;
 use connections::undisturbed;
 use handing_over::handed_over;
+use ipv6::over_ipv6;
 use passing::passing_by;
