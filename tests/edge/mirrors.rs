@@ -164,7 +164,9 @@ async fn mirrors_are_written_kept_and_let_go() {
 
     // Trouble is told, and ends when its cause does.
     writer.submit(vec![(id(), MirrorKey::Service(ServiceKey::new("nowhere", "web").unwrap()), wish(&[80], false))]);
-    let row = progress.wait_for(|table| table.get(&id()).is_some_and(|row| row.last_error.is_some())).await;
+    let told =
+        |row: &isthmus::mirror::MirrorProgress| row.last_error.as_ref().is_some_and(|text| text.contains("nowhere"));
+    let row = progress.wait_for(|table| table.get(&id()).is_some_and(told)).await;
     let error = row.unwrap().get(&id()).unwrap().last_error.clone().unwrap();
     assert!(error.contains("Service nowhere/web: NotFound"), "{error}");
     cluster.apply("{apiVersion: v1, kind: Namespace, metadata: {name: nowhere}}").await;
