@@ -9,9 +9,12 @@ use regions::session::Variant;
 use serde::{Deserialize, Serialize};
 
 use crate::clusters::now;
+use crate::mirror::MirrorProgress;
 use crate::problem::{ProblemOrigin, Problems};
 use crate::runtime::ServiceSummary;
+use crate::status;
 use crate::status::conditions::{self, Facts, Wanted};
+use crate::status::text;
 
 /// One member.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +38,9 @@ pub struct MemberView {
     pub last_seen: Option<String>,
     /// Objects of this member that are not used.
     pub problems: Vec<String>,
+    /// What works, but not as one might expect.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,8 +53,13 @@ pub struct ConditionView {
 }
 
 impl MemberView {
-    /// `seen`: when its API was last heard, if that is known.
-    pub fn new(report: &MemberReport, problems: &Problems, seen: Option<Time>) -> Self {
+    /// `seen`: when its API was last heard, `mirrors`: how its mirroring goes, if that is known.
+    pub fn new(
+        report: &MemberReport,
+        problems: &Problems,
+        seen: Option<Time>,
+        mirrors: Option<&MirrorProgress>,
+    ) -> Self {
         let origin = ProblemOrigin::from(&report.id);
         let problems: Vec<String> = problems
             .get(&origin)
@@ -56,15 +67,17 @@ impl MemberView {
             .flat_map(|objects| objects.values().flatten())
             .map(ToString::to_string)
             .collect();
+        let conflicts = report.family_conflicts.iter().map(text::family_conflict);
         let facts = Facts {
             report,
             note: None,
-            mirrors: None,
+            mirrors,
             seen,
             spec_problems: &[],
             rejected: problems.len(),
             // Only the writer of mirrors can tell slow from stuck; whoever merely looks does not call a plan a failure.
             was_synced: true,
+            late: mirrors.is_some_and(MirrorProgress::is_late),
             now: now(),
         };
         let shown: Vec<ConditionView> = conditions::member(&facts).into_iter().map(ConditionView::from).collect();
@@ -87,7 +100,8 @@ impl MemberView {
             last_seen: seen
                 .and_then(|seen| jiff::Timestamp::from_millisecond(seen.unix_ms).ok())
                 .map(|seen| seen.to_string()),
-            problems,
+            problems: problems.into_iter().chain(conflicts).collect(),
+            notes: status::notes(report),
         }
     }
 }

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use crate::change::{Change, Delta, Epoch, LinkChange, MemberChanges, Object};
 use crate::few::Few;
 use crate::model::{
-    ClusterUid, Export, Namespace, NamespaceObject, Node, Service, ServiceCidr, ServiceKey, Slice, SliceKey, Time,
+    ClusterUid, Digest, Export, Namespace, NamespaceObject, Node, Owner, Service, ServiceCidr, ServiceKey, ServiceKind,
+    Slice, SliceKey, Time,
 };
 use crate::report::LinkState;
 
@@ -27,11 +28,15 @@ pub(crate) struct ClusterState {
     pub service_names: BTreeMap<Namespace, BTreeSet<Arc<str>>>,
     pub slices: HashMap<SliceKey, Box<Slice>>,
     pub slices_of: HashMap<ServiceKey, Few<Arc<str>>>,
+    /// Slices with endpoints that take their zone from a Node, by that Node's name. Mostly there are none.
+    unzoned: HashMap<Arc<str>, Few<SliceKey>>,
     pub nodes: BTreeMap<Arc<str>, Node>,
     pub service_cidrs: BTreeMap<Arc<str>, ServiceCidr>,
     pub exports: HashMap<ServiceKey, Export>,
-    /// How many of the services are our mirrors.
-    pub mirrored: usize,
+    /// How many of the services are mirrors.
+    pub mirrored: Mirrored,
+    /// Services that look like mirrors, but that we did not write.
+    unwritten: BTreeSet<ServiceKey>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,6 +51,29 @@ enum Kind {
 
 const KINDS: usize = 6;
 
+/// Objects named in one member's report that look like mirrors and are not; more of them say nothing new.
+pub const MAX_STRANGERS_REPORTED: usize = 16;
+
+/// Mirrors that a member holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Mirrored {
+    pub all: usize,
+    /// Of these, the headless ones.
+    pub headless: usize,
+}
+
+impl Mirrored {
+    fn count(&mut self, old: Option<&Service>, new: Option<&Service>) {
+        let is_mirror = |service: &&Service| service.mark().is_some();
+        let is_headless = |service: &Service| service.kind == ServiceKind::Headless;
+        let (old, new) = (old.filter(is_mirror), new.filter(is_mirror));
+        let one = |service: Option<&Service>| usize::from(service.is_some());
+        self.all = self.all + one(new) - one(old);
+        self.headless =
+            self.headless + usize::from(new.is_some_and(is_headless)) - usize::from(old.is_some_and(is_headless));
+    }
+}
+
 /// What a change touched.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Touched {
@@ -54,6 +82,9 @@ pub(crate) struct Touched {
     /// Of these, the ones whose Service object itself changed: VIPs and mirrors depend on it, but not on endpoints.
     pub objects: BTreeSet<ServiceKey>,
     pub namespaces: BTreeSet<Namespace>,
+    /// Services, and Namespaces, that belong to another Helm release than before.
+    pub releases: BTreeSet<ServiceKey>,
+    pub namespace_releases: BTreeSet<Namespace>,
     /// Ranges or identity: admission must be judged again.
     pub admission: bool,
     /// The link's state, or which kinds are listed.
@@ -73,10 +104,12 @@ impl Default for ClusterState {
             service_names: BTreeMap::new(),
             slices: HashMap::new(),
             slices_of: HashMap::new(),
+            unzoned: HashMap::new(),
             nodes: BTreeMap::new(),
             service_cidrs: BTreeMap::new(),
             exports: HashMap::new(),
-            mirrored: 0,
+            mirrored: Mirrored::default(),
+            unwritten: BTreeSet::new(),
         }
     }
 }
@@ -112,13 +145,7 @@ impl ClusterState {
             MemberChanges::Services(delta) => self.apply_services(delta, &mut touched),
             MemberChanges::Slices(delta) => self.apply_slices(delta, &mut touched),
             MemberChanges::Exports(delta) => self.apply_exports(delta, &mut touched),
-            MemberChanges::Nodes(delta) => {
-                self.mark_listed(Kind::Nodes, &delta);
-                let (table, admission) = (&mut self.nodes, &mut touched.admission);
-                apply_table(delta, table, |_, old, new| {
-                    *admission |= old.map(|n| &n.pod_cidrs) != new.map(|n| &n.pod_cidrs);
-                });
-            }
+            MemberChanges::Nodes(delta) => self.apply_nodes(delta, &mut touched),
             MemberChanges::ServiceCidrs(delta) => {
                 self.mark_listed(Kind::ServiceCidrs, &delta);
                 let (table, admission) = (&mut self.service_cidrs, &mut touched.admission);
@@ -191,10 +218,12 @@ impl ClusterState {
         self.service_names.clear();
         self.slices.clear();
         self.slices_of.clear();
+        self.unzoned.clear();
         self.nodes.clear();
         self.service_cidrs.clear();
         self.exports.clear();
-        self.mirrored = 0;
+        self.mirrored = Mirrored::default();
+        self.unwritten.clear();
         services
     }
 
@@ -209,6 +238,9 @@ impl ClusterState {
         let names = &self.service_names;
         apply_table(delta, &mut self.namespaces, |namespace, old, new| {
             touched.namespaces.insert(namespace.clone());
+            if old.and_then(|n| n.helm.as_ref()) != new.and_then(|n| n.helm.as_ref()) {
+                touched.namespace_releases.insert(namespace.clone());
+            }
             if old.map(|n| &n.labels) != new.map(|n| &n.labels) {
                 let services = names.get(namespace).into_iter().flatten();
                 touched
@@ -220,20 +252,27 @@ impl ClusterState {
 
     fn apply_services(&mut self, delta: Delta<Service>, touched: &mut Touched) {
         self.mark_listed(Kind::Services, &delta);
-        let (names, mirrored) = (&mut self.service_names, &mut self.mirrored);
-        let ours = |service: Option<&Service>| usize::from(service.is_some_and(Service::is_mirror));
+        let (names, mirrored, unwritten) = (&mut self.service_names, &mut self.mirrored, &mut self.unwritten);
         apply_table(delta, &mut self.services, |key, old, new| {
             touched.services.insert(key.clone());
             touched.objects.insert(key.clone());
-            *mirrored = *mirrored + ours(new) - ours(old);
+            if old.and_then(|s| s.helm.as_ref()) != new.and_then(|s| s.helm.as_ref()) {
+                touched.releases.insert(key.clone());
+            }
+            mirrored.count(old, new);
+            match new.map(|service| &service.owner) {
+                Some(Owner::Restored(_) | Owner::Lookalike) => unwritten.insert(key.clone()),
+                _ => unwritten.remove(key),
+            };
             index(names, key.namespace.clone(), &key.name, new.is_some());
         });
     }
 
     fn apply_slices(&mut self, delta: Delta<Slice>, touched: &mut Touched) {
         self.mark_listed(Kind::Slices, &delta);
-        let slices_of = &mut self.slices_of;
+        let (slices_of, unzoned) = (&mut self.slices_of, &mut self.unzoned);
         apply_table(delta, &mut self.slices, |key, old, new| {
+            reindex_nodes(unzoned, key, old, new);
             if let Some(old) = old {
                 touched.services.insert(old.service.clone());
                 if let Some(slices) = slices_of.get_mut(&old.service) {
@@ -250,11 +289,32 @@ impl ClusterState {
         });
     }
 
+    fn apply_nodes(&mut self, delta: Delta<Node>, touched: &mut Touched) {
+        self.mark_listed(Kind::Nodes, &delta);
+        let (unzoned, slices) = (&self.unzoned, &self.slices);
+        apply_table(delta, &mut self.nodes, |name, old, new| {
+            let ranges = |node: Option<&Node>| node.map(|node| node.pod_cidrs.clone()).unwrap_or_default();
+            touched.admission |= ranges(old) != ranges(new);
+            let zone = |node: Option<&Node>| node.and_then(|node| node.zone.clone());
+            if zone(old) != zone(new) {
+                let concerned = unzoned.get(name).into_iter().flat_map(Few::iter).filter_map(|key| slices.get(key));
+                touched.services.extend(concerned.map(|slice| slice.service.clone()));
+            }
+        });
+    }
+
     fn apply_exports(&mut self, delta: Delta<Export>, touched: &mut Touched) {
         self.mark_listed(Kind::Exports, &delta);
         apply_table(delta, &mut self.exports, |key, _, _| {
             touched.services.insert(key.clone());
         });
+    }
+
+    /// Services that bear the mark of a mirror and are not this hub's: the first ones, by name.
+    pub fn strangers(&self, hub: Option<Digest>) -> Vec<ServiceKey> {
+        let is_ours = |service: &Service| service.mark().is_some_and(|mark| hub.is_none_or(|hub| hub == mark.hub));
+        let strange = |key: &&ServiceKey| self.services.get(*key).is_some_and(|service| !is_ours(service));
+        self.unwritten.iter().filter(strange).take(MAX_STRANGERS_REPORTED).cloned().collect()
     }
 
     /// The slices of a service, in the order of their names.
@@ -344,6 +404,30 @@ fn put<T: Object + PartialEq, M: Table<T::Key, T>>(
     }
     let old = table.replace(key.clone(), object);
     changed(&key, old.as_ref(), table.peek(&key));
+}
+
+/// Keeps track of which slices take zones from which Nodes.
+fn reindex_nodes(
+    unzoned: &mut HashMap<Arc<str>, Few<SliceKey>>,
+    key: &SliceKey,
+    old: Option<&Slice>,
+    new: Option<&Slice>,
+) {
+    let nodes = |slice: Option<&Slice>| -> BTreeSet<Arc<str>> {
+        slice.into_iter().flat_map(|slice| &slice.nodes).map(|(_, node)| Arc::clone(node)).collect()
+    };
+    let (old, new) = (nodes(old), nodes(new));
+    for node in old.difference(&new) {
+        if let Some(slices) = unzoned.get_mut(node) {
+            slices.remove(key);
+            if slices.is_empty() {
+                unzoned.remove(node);
+            }
+        }
+    }
+    for node in new.difference(&old) {
+        unzoned.entry(Arc::clone(node)).or_default().insert(key.clone());
+    }
 }
 
 fn index(map: &mut BTreeMap<Namespace, BTreeSet<Arc<str>>>, key: Namespace, name: &Arc<str>, present: bool) {

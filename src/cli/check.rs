@@ -44,7 +44,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     .assume_reached();
     let members: Vec<MemberView> =
-        engine.reports().values().map(|report| MemberView::new(report, &Problems::default(), None)).collect();
+        engine.reports().values().map(|report| MemberView::new(report, &Problems::default(), None, None)).collect();
     let refused = |member: &&MemberView| {
         member.conditions.iter().any(|condition| condition.kind == "Admitted" && condition.status != "True")
     };
@@ -82,6 +82,11 @@ fn print(document: &Document, refused: usize) {
             member.conditions.iter().filter(|condition| condition.kind == "Admitted" && condition.status != "True")
         {
             anstream::println!("\n{}: {}", member.id, condition.message);
+        }
+    }
+    for member in &document.members {
+        for problem in &member.problems {
+            anstream::println!("\n{}: {problem}", member.id);
         }
     }
     let (members, broken) = (document.members.len(), document.problems.len());

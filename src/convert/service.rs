@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use federation::model::{Affinity, Namespace, Owner, Protocol, Service, ServiceKey, ServiceKind, ServicePort};
+use federation::model::{
+    Affinity, Families, Family, Namespace, Owner, Protocol, Service, ServiceKey, ServiceKind, ServicePort,
+};
 use k8s_openapi::api::core::v1 as k8s;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
@@ -30,12 +32,15 @@ pub fn service(object: &k8s::Service) -> Converted<Service> {
     let spec = object.spec.as_ref().unwrap_or(&empty);
     let kind = kind(&mut check, spec);
     let cluster_ips = if kind == Some(ServiceKind::ClusterIp) { cluster_ips(&mut check, spec) } else { Vec::new() };
+    let families = families(&mut check, spec, &cluster_ips);
     let ports = ports(&mut check, spec.ports.as_deref().unwrap_or_default());
     if kind == Some(ServiceKind::ClusterIp) && spec.ports.as_ref().is_none_or(Vec::is_empty) {
         check.report("spec.ports", "no port", "at least one port");
     }
     let affinity = affinity(&mut check, spec);
-    let owner = owner_of(&object.metadata, spec);
+    let owner = owner::owner(&object.metadata, used(spec));
+    // What a mirror says of Helm is in its mark: that it belongs to a release is the source's affair.
+    let helm = (owner == Owner::User || owner == Owner::Adopted).then(|| owner::helm(&object.metadata)).flatten();
     let created = meta::created(&object.metadata);
     let service = key.zip(kind).map(|(key, kind)| Service {
         key,
@@ -45,9 +50,11 @@ pub fn service(object: &k8s::Service) -> Converted<Service> {
         labels,
         kind,
         cluster_ips,
+        families,
         ports,
         affinity,
         owner,
+        helm,
     });
     check.finish(service)
 }
@@ -56,14 +63,10 @@ pub fn key_service(meta: &ObjectMeta) -> Option<ServiceKey> {
     meta::service_key(meta)
 }
 
-/// Our mirrors have no selector and no external name. One that has got either was taken over by its user, although our
-/// labels are still on it.
-fn owner_of(meta: &ObjectMeta, spec: &k8s::ServiceSpec) -> Owner {
+fn used(spec: &k8s::ServiceSpec) -> owner::Spec {
     let selects = spec.selector.as_ref().is_some_and(|selector| !selector.is_empty());
-    match owner::owner(meta) {
-        Owner::Mirror { .. } if selects || spec.type_.as_deref() == Some("ExternalName") => Owner::Adopted,
-        owner => owner,
-    }
+    let points = spec.type_.as_deref() == Some("ExternalName");
+    if selects || points { owner::Spec::Used } else { owner::Spec::Bare }
 }
 
 fn kind(check: &mut Check, spec: &k8s::ServiceSpec) -> Option<ServiceKind> {
@@ -91,6 +94,19 @@ fn cluster_ips(check: &mut Check, spec: &k8s::ServiceSpec) -> Vec<IpAddr> {
         return Vec::new();
     }
     list.iter().enumerate().filter_map(|(index, ip)| check.ip(format!("spec.clusterIPs[{index}]"), ip)).collect()
+}
+
+/// The API server fills `ipFamilies` in; a Service in a file may leave it out.
+fn families(check: &mut Check, spec: &k8s::ServiceSpec, cluster_ips: &[IpAddr]) -> Option<Families> {
+    let mut said = Vec::new();
+    for (index, family) in spec.ip_families.iter().flatten().enumerate() {
+        match family.as_str() {
+            "IPv4" => said.push(Family::V4),
+            "IPv6" => said.push(Family::V6),
+            other => check.report(format!("spec.ipFamilies[{index}]"), format!("{other:?}"), "IPv4 or IPv6"),
+        }
+    }
+    Families::new(said).or_else(|| Families::new(cluster_ips.iter().map(|ip| Family::of(*ip))))
 }
 
 fn ports(check: &mut Check, list: &[k8s::ServicePort]) -> Vec<ServicePort> {

@@ -7,8 +7,9 @@ mod events;
 mod members;
 mod observed;
 mod policies;
-mod text;
+pub(crate) mod text;
 mod wanted;
 mod writer;
 
+pub use text::notes;
 pub use writer::{Sources, Writer};

@@ -31,7 +31,8 @@ pub(super) fn status(facts: &Facts<'_>, problems: &[String], before: &MemberClus
             trespass.service, trespass.ip, trespass.owner
         )
     });
-    let problems = facts.spec_problems.iter().chain(problems).cloned().chain(trespasses);
+    let conflicts = report.family_conflicts.iter().map(text::family_conflict);
+    let problems = facts.spec_problems.iter().chain(problems).cloned().chain(trespasses).chain(conflicts);
     let short = |text: &str| text::bounded(text, MAX_SHORT_LEN);
     MemberClusterStatus {
         conditions: conditions::with_history(&before.conditions, &wanted, facts.now),
@@ -51,6 +52,7 @@ pub(super) fn status(facts: &Facts<'_>, problems: &[String], before: &MemberClus
             mirrored: count(report.counts.mirrored),
         }),
         last_seen: seen(facts).map(kube_time).or_else(|| before.last_seen.clone()),
+        notes: text::notes(report).iter().map(|text| text::bounded(text, MAX_PROBLEM_LEN)).collect(),
         problems: problems.take(MAX_STATUS_PROBLEMS).map(|text| text::bounded(&text, MAX_PROBLEM_LEN)).collect(),
     }
 }

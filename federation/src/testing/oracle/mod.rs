@@ -5,6 +5,7 @@
 
 mod admission;
 mod facts;
+mod hosts;
 mod members;
 mod mirrors;
 mod ranges;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 
 use super::Picture;
 use crate::change::{Batch, Change, Delta, HubChanges};
-use crate::model::{Admission, ClusterId, Member, Namespace, Network, Policy, Region, Time};
+use crate::model::{Admission, ClusterId, Digest, Member, Namespace, Network, Policy, Region, Time};
 use crate::report::Verdict;
 use crate::{Authority, Config};
 use facts::{Told, tell};
@@ -25,6 +26,7 @@ use facts::{Told, tell};
 pub struct Oracle {
     authority: Authority,
     own_namespace: Namespace,
+    hub: Option<Digest>,
     regions: Vec<Region>,
     members: Vec<Member>,
     policies: Vec<Policy>,
@@ -40,6 +42,7 @@ impl Oracle {
         Self {
             authority: config.authority,
             own_namespace: config.own_namespace,
+            hub: config.hub,
             regions: Vec::new(),
             members: Vec::new(),
             policies: Vec::new(),
@@ -61,10 +64,11 @@ impl Oracle {
     /// Everything that should be visible now.
     pub fn expected(&self) -> Picture {
         let services = self.merged();
-        let merged = services.iter().map(|(key, (merged, _))| (key.clone(), merged.clone())).collect();
+        let merged = services.iter().map(|(key, (merged, ..))| (key.clone(), merged.clone())).collect();
         let mirror_work = self.mirror_work(&merged);
-        let trespasses = services.into_values().flat_map(|(_, trespasses)| trespasses).collect();
-        let reports = self.reports(&merged, &mirror_work, &trespasses);
+        let trespasses = services.values().flat_map(|(_, trespasses, _)| trespasses.clone()).collect();
+        let apart = services.into_values().flat_map(|(_, _, apart)| apart).collect();
+        let reports = self.reports(&merged, &mirror_work, &trespasses, &apart);
         Picture {
             vips: self.vips(&merged),
             topology: self.topology(),
