@@ -24,9 +24,9 @@ fn redirect_v6() {
 }
 
 pub(super) async fn over_ipv6(kind: Kind) {
-    http(at("10.8.0.1", 8080), "web").await;
-    http(at("10.8.0.3", 8080), "new").await;
-    let web = Service::http("web", "fd00:100::1", HTTP_80, "10.8.0.1");
+    http(at("fd00:8::1", 8080), "web").await;
+    http(at("fd00:8::3", 8080), "new").await;
+    let web = Service::http("web", "fd00:100::1", HTTP_80, "fd00:8::1");
     let private = Service::private("private", "fd00:100::2", "{name: tcp, port: 80}");
     let scene = Scene::with_ranges(kind, &[SERVICES_V4, V6], &[web.clone(), private.clone()]).await;
     redirect_v6();
@@ -47,7 +47,7 @@ pub(super) async fn over_ipv6(kind: Kind) {
         Line::to_http("requests to a federated service", at("fd00:100::1", 80)).await,
     ];
     // A service takes a number, changes places with another, and a port of bytes turns to HTTP.
-    let new = Service::http("new", "fd00:100::3", "{name: http, port: 81, targetPort: 8080}", "10.8.0.3");
+    let new = Service::http("new", "fd00:100::3", "{name: http, port: 81, targetPort: 8080}", "fd00:8::3");
     scene.services(&[web.clone(), private.clone(), new]);
     served(at("fd00:100::3", 81), "new").await;
     tokio::time::sleep(2 * DRAIN).await;
@@ -55,7 +55,7 @@ pub(super) async fn over_ipv6(kind: Kind) {
         line.lives().await.unwrap_or_else(|error| panic!("{kind:?}: {error}"));
     }
     let swapped = Service { vip: "fd00:100::3", ..web };
-    let new = Service::http("new", "fd00:100::1", HTTP_80, "10.8.0.3");
+    let new = Service::http("new", "fd00:100::1", HTTP_80, "fd00:8::3");
     scene.services(&[swapped, private, new]);
     served(at("fd00:100::3", 80), "web").await;
     served(at("fd00:100::1", 80), "new").await;

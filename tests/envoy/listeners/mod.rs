@@ -118,7 +118,8 @@ impl Scene {
 const DRAIN: Duration = Duration::from_secs(1);
 
 fn write_hub(world: &TempDir, ranges: &[&str]) {
-    let hub = [objects::region("eu", &[]), objects::member_cluster("eu-1", "eu", &["10.8.0.0/16"], ranges)];
+    let hub =
+        [objects::region("eu", &[]), objects::member_cluster("eu-1", "eu", &["10.8.0.0/16", "fd00:8::/112"], ranges)];
     replace(world.path(), "hub.yaml", &hub.concat());
 }
 
