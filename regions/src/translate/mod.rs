@@ -6,12 +6,14 @@
 pub mod cluster;
 pub mod endpoint;
 pub mod grpc;
+mod http_manager;
 pub mod leds;
 pub mod listener;
 pub mod names;
 mod proto;
 mod retry;
 pub mod route;
+mod tcp_proxy;
 pub mod vhds;
 
 /// The port that transparently intercepted connections are redirected to (Istio's number).
