@@ -56,7 +56,7 @@ pub fn http_port(port: u16, v6: bool, prefixes: &[IpNet], on_demand: bool) -> Re
         (scoped(VIP, vec![header(VIP_HEADER, "", 0)]), names::ORIGINAL_DESTINATION.to_owned())
     };
     let mut manager = http_manager(VIP, routes);
-    manager.early_header_mutation_extensions = vec![note_vip(noted)];
+    manager.early_header_mutation_extensions.push(note_vip(noted));
     if on_demand {
         manager.http_filters.insert(0, fetch_cluster());
     }

@@ -4,6 +4,7 @@
 //! touch a cluster, a listener or a route, because those drain connections when they change.
 
 pub mod cluster;
+mod connection;
 pub mod endpoint;
 pub mod grpc;
 mod http_manager;
@@ -11,6 +12,7 @@ pub mod leds;
 pub mod listener;
 pub mod names;
 mod proto;
+mod protocol;
 mod retry;
 pub mod route;
 mod tcp_proxy;
@@ -24,6 +26,8 @@ pub const EGRESS_PORT: u16 = 15_080;
 /// Carries the original destination from the listener to the scope or cluster it decides, and never further: every route
 /// removes it. The name is ours, because an application's own `x-vip` must survive the trip.
 pub const VIP_HEADER: &str = "x-isthmus-vip";
+/// Keeps the client's own `x-forwarded-proto`, from before Envoy adds one until the request leaves.
+const FORWARDED_PROTO_HEADER: &str = "x-isthmus-forwarded-proto";
 
 #[cfg(test)]
 mod tests;

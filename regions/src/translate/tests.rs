@@ -157,7 +157,11 @@ fn a_fetched_table_is_the_inline_one() {
     let scope: r::ScopedRouteConfiguration = read(&scope);
     let mut table: r::RouteConfiguration = read(&route::table(&key("shop/web"), 80));
     assert_eq!(std::mem::take(&mut table.name), scope.name, "the scope's name is the table's");
-    assert_eq!(scope.route_configuration, Some(table));
+    let mut inline = scope.route_configuration.expect("an inline table");
+    let routes = inline.virtual_hosts.first_mut().map(|host| &mut host.routes).expect("a host");
+    let connect = routes.pop().and_then(|route| route.r#match).and_then(|which| which.path_specifier);
+    assert!(matches!(connect, Some(r::route_match::PathSpecifier::ConnectMatcher(_))), "gRPC would refuse the table");
+    assert_eq!(inline, table);
 }
 
 /// Every domain of all scopes of these ports, with its scope's key and its cluster's port.
@@ -248,14 +252,18 @@ fn a_vip_decides_by_scope_or_names_its_cluster_itself() {
     let on_demand = vip_manager(true);
     assert!(noted(&on_demand).contains("vip|%DOWNSTREAM_LOCAL_ADDRESS%"));
     let filters: Vec<&str> = on_demand.http_filters.iter().map(|filter| &*filter.name).collect();
-    assert_eq!(filters, ["envoy.filters.http.on_demand", "envoy.filters.http.router"]);
+    let expected = ["envoy.filters.http.on_demand", "envoy.filters.http.header_mutation", "envoy.filters.http.router"];
+    assert_eq!(filters, expected);
     let Some(RouteSpecifier::RouteConfig(table)) = on_demand.route_specifier else { panic!("a table of its own") };
     assert_eq!(table.request_headers_to_remove, [VIP_HEADER], "it goes no further");
     let routes: Vec<_> = table.virtual_hosts.into_iter().flat_map(|host| host.routes).collect();
-    let [r::Route { action: Some(r::route::Action::Route(action)), .. }] = &*routes else { panic!("one route") };
-    let header = r::route_action::ClusterSpecifier::ClusterHeader(VIP_HEADER.to_owned());
-    assert_eq!(action.cluster_specifier, Some(header));
-    assert_eq!(action.timeout, Some(<_>::default()), "none");
+    assert_eq!(routes.len(), 3, "one for paths, one for bodies that are too large to keep, one for CONNECT");
+    for route in routes {
+        let Some(r::route::Action::Route(action)) = route.action else { panic!("a route to a cluster") };
+        let header = r::route_action::ClusterSpecifier::ClusterHeader(VIP_HEADER.to_owned());
+        assert_eq!(action.cluster_specifier, Some(header));
+        assert_eq!(action.timeout, Some(<_>::default()), "none");
+    }
 }
 
 #[test]
@@ -275,4 +283,14 @@ fn exceptions_are_named_by_their_destination() {
     let name = |vip: &str| listener::tcp_vip(vip.parse::<SocketAddr>().expect("an address"), "x").name().to_string();
     assert_eq!(name("10.12.0.7:3306"), "10.12.0.7_3306");
     assert_eq!(name("[fd00::7]:3306"), "[fd00::7]_3306");
+}
+
+/// Clusters stand in sidecars by the thousand, and scopes in eager ones.
+#[test]
+fn what_there_is_much_of_stays_small() {
+    let size = |app| cluster::federated(&key("shop/web"), 80, app, false).any_bytes().len();
+    let scope = route::vip_scope(&key("shop/web"), 80, 0, [10, 12, 0, 7].into()).any_bytes().len();
+    eprintln!("cluster of HTTP {}, HTTP/2 {}, TCP {}; scope {scope} bytes", size(Http), size(Http2), size(Tcp));
+    assert!(size(Http) <= 1000 && size(Http2) <= 800 && size(Tcp) <= 280, "a cluster");
+    assert!(scope <= 420, "a scope");
 }
