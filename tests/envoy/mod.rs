@@ -15,5 +15,6 @@ mod proxies;
 mod rolling_restart;
 mod slices;
 mod tls;
+mod transparency;
 mod vhds;
 mod xdstp;

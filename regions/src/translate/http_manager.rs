@@ -1,7 +1,5 @@
 //! The HTTP connection manager: what every HTTP request through a proxy passes.
 
-use std::time::Duration;
-
 use envoy_types::pb::envoy::config::common::mutation_rules::v3 as mutation;
 use envoy_types::pb::envoy::config::core::v3 as core;
 use envoy_types::pb::envoy::config::listener::v3 as pb;
@@ -24,10 +22,6 @@ use super::{FORWARDED_PROTO_HEADER, VIP_HEADER, protocol};
 const CONNECT: &str = "CONNECT";
 const FORWARDED_PROTO: &str = "x-forwarded-proto";
 
-/// How long a client that is being closed may make no progress in reading, and then may leave its own side open. After
-/// Envoy's 1 s the rest of an answer would be lost to a reader that paused.
-const CLOSE_PATIENCE: Duration = Duration::from_secs(300);
-
 /// What every manager has in common: nothing that is refused, cut or rewritten without need. Each field is a row of
 /// docs/transparency.md.
 pub(super) fn http_manager(name: &str, routes: RouteSpecifier) -> hcm::HttpConnectionManager {
@@ -47,7 +41,9 @@ pub(super) fn http_manager(name: &str, routes: RouteSpecifier) -> hcm::HttpConne
         proxy_100_continue: true,
         stream_error_on_invalid_http_message: bool_value(true),
         stream_idle_timeout: no_timeout(),
-        delayed_close_timeout: duration(CLOSE_PATIENCE),
+        // Closed once all is written, however long that takes. Envoy's 1 s lets a reader that pauses lose the rest of an
+        // answer, and one whose answer broke off notice so much later.
+        delayed_close_timeout: no_timeout(),
         max_request_headers_kb: u32_value(protocol::MAX_HEADERS_KIB),
         common_http_protocol_options: Some(protocol::common_from_clients()),
         http_protocol_options: Some(protocol::http1_from_clients()),
