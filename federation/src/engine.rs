@@ -18,7 +18,9 @@ use crate::effects::{Effects, MirrorAction, MirrorKey, Topology, Vips};
 use crate::federate::Policies;
 use crate::members::Tally;
 use crate::merge::{self, Contribution};
-use crate::model::{ClusterId, Member, Merged, Namespace, Network, Policy, Region, RegionId, ServiceKey, Time};
+use crate::model::{
+    Affinity, ClusterId, Digest, Member, Merged, Namespace, Network, Policy, Region, RegionId, ServiceKey, Time,
+};
 use crate::report::{Cidrs, LinkState, MemberReport, Verdict};
 use crate::stats::Stats;
 use crate::store::{ClusterState, apply_table};
@@ -29,6 +31,8 @@ pub struct Config {
     pub authority: Authority,
     /// Isthmus's own namespace, which is never federated.
     pub own_namespace: Namespace,
+    /// The identity that mirrors carry, so that two hubs tell theirs apart. `None` for those that write none.
+    pub hub: Option<Digest>,
 }
 
 pub struct Engine {
@@ -339,6 +343,7 @@ impl Engine {
                 cidrs: self.wants.get(id).cloned().unwrap_or_default(),
                 listed: state.all_listed(),
                 counts: self.tally.counts(id, state.mirrored),
+                strangers: state.strangers(self.config.hub),
                 mirrors_pending: self.actions.get(id).map_or(0, BTreeMap::len),
                 trespassing: self.tally.trespassing(id),
             };
@@ -356,6 +361,7 @@ impl Engine {
 struct Face<'a> {
     sources: &'a [ClusterId],
     headless: bool,
+    affinity: Affinity,
     ports: Vec<(&'a str, u16, crate::model::Protocol, Option<&'a str>)>,
 }
 
@@ -363,6 +369,7 @@ fn face(merged: Option<&Merged>) -> Option<Face<'_>> {
     merged.map(|merged| Face {
         sources: &merged.sources,
         headless: merged.headless,
+        affinity: merged.affinity,
         ports: merged
             .ports
             .iter()

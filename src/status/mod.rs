@@ -11,4 +11,5 @@ mod text;
 mod wanted;
 mod writer;
 
+pub use text::notes;
 pub use writer::{Sources, Writer};

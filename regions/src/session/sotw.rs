@@ -1,6 +1,7 @@
 //! State of the world: what a request means.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::pending::{Answer, TypeState};
 use super::subscription::SubscriptionError;
@@ -17,6 +18,7 @@ pub(super) fn hear(
     nonce: &str,
     error: Option<String>,
     names: Vec<String>,
+    now: Duration,
     target: Option<&Snapshot>,
 ) -> Result<Option<Answer>, SubscriptionError> {
     let view = target.map(|snapshot| snapshot.of(state.resource_type()));
@@ -25,8 +27,11 @@ pub(super) fn hear(
     if !first && !state.is_current_nonce(nonce) {
         return Ok(None);
     }
-    let heard = state.hear_nonce(nonce, error);
+    let heard = state.hear_nonce(nonce, error, now);
     let changed = state.subscription.set(names, view)?;
+    if changed.less {
+        state.forget_unwanted_rejections();
+    }
     if first || changed.all {
         state.start_over();
     } else if let (Some(answer), false) = (&heard, changed.asked.is_empty()) {

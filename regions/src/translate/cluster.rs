@@ -20,7 +20,7 @@ use envoy_types::pb::google::protobuf::Any;
 use federation::model::{AppProtocol, ServiceKey};
 
 use super::proto::{ads_within, any, duration, u32_value};
-use super::{connection, names, protocol};
+use super::{affinity, connection, names, protocol};
 use crate::resource::{Resource, ResourceType};
 
 /// Between pods of one flat network a connection takes one round trip, 0.3 s around the world. The kernel repeats a
@@ -38,18 +38,27 @@ const LOAD_TIMEOUT: Duration = Duration::from_secs(1);
 /// The extension that HTTP options of a cluster go under.
 const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
-/// The cluster of one TCP-transport port. `weighted`: its load assignment's locality weights are meant to steer traffic.
-pub fn federated(service: &ServiceKey, port: u16, app: AppProtocol, weighted: bool) -> Resource {
+/// How one of a port's hosts is chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Balancing {
+    /// The load assignment's locality weights are meant to steer traffic.
+    pub weighted: bool,
+    /// One client address stays with one host (`sessionAffinity: ClientIP`).
+    pub by_source: bool,
+}
+
+/// The cluster of one TCP-transport port.
+pub fn federated(service: &ServiceKey, port: u16, app: AppProtocol, balancing: Balancing) -> Resource {
     let name = names::outbound(port, service);
-    encode(pb::Cluster { name: name.clone(), ..eds(String::new(), app, weighted) }).followed_by(&name)
+    encode(pb::Cluster { name: name.clone(), ..eds(String::new(), app, balancing) }).followed_by(&name)
 }
 
 /// A cluster that is asked for by where a connection or request was going. Its load assignment and the name it is
 /// counted under are those of the service.
-pub fn vip(at: SocketAddr, service: &ServiceKey, app: AppProtocol, weighted: bool) -> Resource {
+pub fn vip(at: SocketAddr, service: &ServiceKey, app: AppProtocol, balancing: Balancing) -> Resource {
     let load = names::outbound(at.port(), service);
     let cluster =
-        pb::Cluster { name: names::vip_cluster(at), alt_stat_name: load.clone(), ..eds(load.clone(), app, weighted) };
+        pb::Cluster { name: names::vip_cluster(at), alt_stat_name: load.clone(), ..eds(load.clone(), app, balancing) };
     encode(cluster).followed_by(&load)
 }
 
@@ -75,7 +84,8 @@ fn encode(cluster: pb::Cluster) -> Resource {
 }
 
 /// `load`: the name of its load assignment, empty if it is that of the cluster.
-fn eds(load: String, app: AppProtocol, weighted: bool) -> pb::Cluster {
+fn eds(load: String, app: AppProtocol, balancing: Balancing) -> pb::Cluster {
+    let Balancing { weighted, by_source } = balancing;
     pb::Cluster {
         cluster_discovery_type: Some(ClusterDiscoveryType::Type(DiscoveryType::Eds.into())),
         eds_cluster_config: Some(EdsClusterConfig {
@@ -86,7 +96,7 @@ fn eds(load: String, app: AppProtocol, weighted: bool) -> pb::Cluster {
         }),
         connect_timeout: duration(CONNECT_TIMEOUT),
         // Not LEAST_REQUEST: a backend that refuses at once always has the fewest requests and would attract the most.
-        lb_policy: LbPolicy::RoundRobin.into(),
+        lb_policy: if by_source { LbPolicy::Maglev } else { LbPolicy::RoundRobin }.into(),
         common_lb_config: Some(CommonLbConfig {
             // Readiness is decided by Kubernetes and told by us. Envoy's panic mode would send to hosts that are known
             // to be bad instead of to the next region.
@@ -97,7 +107,7 @@ fn eds(load: String, app: AppProtocol, weighted: bool) -> pb::Cluster {
             ..CommonLbConfig::default()
         }),
         circuit_breakers: no_limits(),
-        typed_extension_protocol_options: spoken_options(app),
+        typed_extension_protocol_options: spoken_options(app, by_source),
         upstream_connection_options: connection::keepalive(),
         upstream_bind_config: connection::patience(app),
         ..pb::Cluster::default()
@@ -144,7 +154,7 @@ fn no_limits() -> Option<pb::CircuitBreakers> {
 /// How a service's hosts are spoken to. A client of an `http` port may speak HTTP/2 without asking first ("prior
 /// knowledge", as gRPC does), and its backend would have understood; a port that is declared to speak HTTP/2 gets nothing
 /// else.
-fn spoken_options(app: AppProtocol) -> HashMap<String, Any> {
+fn spoken_options(app: AppProtocol, by_source: bool) -> HashMap<String, Any> {
     let spoken = match app {
         AppProtocol::Http => UpstreamProtocolOptions::UseDownstreamProtocolConfig(as_downstream()),
         AppProtocol::Http2 => UpstreamProtocolOptions::ExplicitHttpConfig(ExplicitHttpConfig {
@@ -156,6 +166,8 @@ fn spoken_options(app: AppProtocol) -> HashMap<String, Any> {
         upstream_protocol_options: Some(spoken),
         // Here and not in routes (Envoy 1.37 and newer): a proxy holds one cluster of a service, and several routes to it.
         retry_policy: Some(super::retry::policy()),
+        // Bytes have theirs in the TCP proxy.
+        hash_policy: by_source.then(affinity::by_client_address).into_iter().collect(),
         ..common_options()
     })
 }

@@ -3,6 +3,7 @@
 //! What depends on endpoints alone is a [`endpoint`] resource and nothing else: a pod that comes or goes must never
 //! touch a cluster, a listener or a route, because those drain connections when they change.
 
+mod affinity;
 pub mod cluster;
 mod connection;
 pub mod endpoint;
@@ -10,7 +11,9 @@ pub mod grpc;
 mod http_manager;
 pub mod leds;
 pub mod listener;
+mod matcher;
 pub mod names;
+pub mod outbound;
 mod proto;
 mod protocol;
 mod retry;
@@ -23,8 +26,8 @@ pub const INTERCEPT_PORT: u16 = 15_001;
 /// The plain HTTP port for clients that are not intercepted.
 pub const EGRESS_PORT: u16 = 15_080;
 
-/// Carries the original destination from the listener to the scope or cluster it decides, and never further: every route
-/// removes it. The name is ours, because an application's own `x-vip` must survive the trip.
+/// Carries the original destination from the listener to the cluster it decides, where clusters are fetched on demand. What
+/// a client sends under this name is replaced, and the one route removes it: it neither steers nor reaches a backend.
 pub const VIP_HEADER: &str = "x-isthmus-vip";
 /// Keeps the client's own `x-forwarded-proto`, from before Envoy adds one until the request leaves.
 const FORWARDED_PROTO_HEADER: &str = "x-isthmus-forwarded-proto";

@@ -8,8 +8,8 @@ use envoy_types::pb::envoy::extensions::filters::common::set_filter_state::v3 as
 use envoy_types::pb::envoy::extensions::filters::network::set_filter_state::v3 as set_state;
 use envoy_types::pb::envoy::extensions::filters::network::tcp_proxy::v3 as tcp;
 
-use super::names;
 use super::proto::{ads, any, duration, no_timeout, u32_value};
+use super::{affinity, names};
 
 /// Hosts that a TCP connection may try in turn before it is given up: the failover of what cannot be retried later.
 const TCP_CONNECT_ATTEMPTS: u32 = 4;
@@ -45,6 +45,7 @@ fn tcp_config(cluster: &str) -> tcp::TcpProxy {
         cluster_specifier: Some(tcp::tcp_proxy::ClusterSpecifier::Cluster(cluster.to_owned())),
         // Idle connections are the two ends' business; the dead ones are found by TCP keepalive.
         idle_timeout: no_timeout(),
+        hash_policy: vec![affinity::by_client_address_of_connection()],
         max_connect_attempts: u32_value(if cluster == names::PASSTHROUGH { 1 } else { TCP_CONNECT_ATTEMPTS }),
         ..tcp::TcpProxy::default()
     }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use super::Picture;
 use crate::change::{Batch, Change, Delta, HubChanges};
-use crate::model::{Admission, ClusterId, Member, Namespace, Network, Policy, Region, Time};
+use crate::model::{Admission, ClusterId, Digest, Member, Namespace, Network, Policy, Region, Time};
 use crate::report::Verdict;
 use crate::{Authority, Config};
 use facts::{Told, tell};
@@ -25,6 +25,7 @@ use facts::{Told, tell};
 pub struct Oracle {
     authority: Authority,
     own_namespace: Namespace,
+    hub: Option<Digest>,
     regions: Vec<Region>,
     members: Vec<Member>,
     policies: Vec<Policy>,
@@ -40,6 +41,7 @@ impl Oracle {
         Self {
             authority: config.authority,
             own_namespace: config.own_namespace,
+            hub: config.hub,
             regions: Vec::new(),
             members: Vec::new(),
             policies: Vec::new(),
