@@ -14,6 +14,7 @@ use crate::problem::{ProblemOrigin, Problems};
 use crate::runtime::ServiceSummary;
 use crate::status;
 use crate::status::conditions::{self, Facts, Wanted};
+use crate::status::text;
 
 /// One member.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +67,7 @@ impl MemberView {
             .flat_map(|objects| objects.values().flatten())
             .map(ToString::to_string)
             .collect();
+        let conflicts = report.family_conflicts.iter().map(text::family_conflict);
         let facts = Facts {
             report,
             note: None,
@@ -98,7 +100,7 @@ impl MemberView {
             last_seen: seen
                 .and_then(|seen| jiff::Timestamp::from_millisecond(seen.unix_ms).ok())
                 .map(|seen| seen.to_string()),
-            problems,
+            problems: problems.into_iter().chain(conflicts).collect(),
             notes: status::notes(report),
         }
     }

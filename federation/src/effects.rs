@@ -8,7 +8,8 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use crate::model::{
-    Affinity, ClusterId, HelmRelease, Merged, Namespace, Network, Protocol, RegionId, ServiceKey, ServicePort, Traffic,
+    Affinity, ClusterId, Families, HelmRelease, Merged, Namespace, Network, Protocol, RegionId, ServiceKey,
+    ServicePort, Traffic,
 };
 use crate::report::MemberReport;
 
@@ -60,6 +61,8 @@ pub struct Place {
     pub network: Network,
     pub traffic: Traffic,
     pub weight: Option<u32>,
+    /// Of the pod ranges it was admitted with: what its clients can dial. `None`: there are none on record.
+    pub families: Option<Families>,
     /// Service ranges the member was admitted with: all of its VIPs are in here.
     pub services: Vec<IpNet>,
 }

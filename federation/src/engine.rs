@@ -229,8 +229,10 @@ impl Engine {
         }
         for key in &dirty.services {
             self.stats.merged += 1;
-            let (fresh, trespasses) = merge::merge(key, self.contributions(key));
-            dirty.members.extend(self.tally.set_trespasses(key, trespasses));
+            let merge::Outcome { merged: fresh, trespasses, family_conflicts } =
+                merge::merge(key, self.contributions(key));
+            dirty.members.extend(self.tally.trespasses.set(key, trespasses));
+            dirty.members.extend(self.tally.family_conflicts.set(key, family_conflicts));
             let old = self.merged.get(key);
             if old.map(Arc::as_ref) == fresh.as_ref() {
                 self.stats.merged_unchanged += 1;
@@ -271,6 +273,7 @@ impl Engine {
                 service,
                 exported,
                 slices,
+                nodes: &state.nodes,
                 failover,
                 claims: self.claims.get(&member.network),
             })
@@ -345,7 +348,8 @@ impl Engine {
                 counts: self.tally.counts(id, state.mirrored),
                 strangers: state.strangers(self.config.hub),
                 mirrors_pending: self.actions.get(id).map_or(0, BTreeMap::len),
-                trespassing: self.tally.trespassing(id),
+                trespassing: self.tally.trespasses.of(id),
+                family_conflicts: self.tally.family_conflicts.of(id),
             };
             if self.reports.get(id).map(Arc::as_ref) != Some(&report) {
                 let report = Arc::new(report);

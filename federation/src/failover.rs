@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use crate::effects::{Place, Topology};
-use crate::model::{Backend, ClusterId, Health, Merged, MergedPort, RegionId, Tier, Traffic};
-use crate::view::{Assignment, ClientClass, Locality};
+use crate::model::{Backend, ClusterId, Merged, MergedPort, RegionId, Tier, Traffic};
+use crate::view::{Assignment, ClientClass, Locality, Reach};
 
 /// Weight of a cluster that declares none while another one in the tier does.
 const DEFAULT_WEIGHT: u64 = 100;
@@ -24,12 +24,13 @@ pub(crate) fn assign<'a>(
     topology: &'a Topology,
 ) -> Assignment<'a> {
     let order = RegionOrder::new(class, topology);
+    let reach = Reach::new(class.families, service);
     let mut by_rank: BTreeMap<Rank, Vec<(&Backend, &'a Place)>> = BTreeMap::new();
     let backends: &'a [Backend] = &port.backends;
     for backend in backends {
         // A member that is not in the topology is not admitted (any more): offered to nobody.
         let Some(place) = topology.members.get(&backend.cluster) else { continue };
-        if place.network != class.network {
+        if place.network != class.network || reach.offers(backend).next().is_none() {
             continue; // its pod IPs cannot be reached from here
         }
         let Some((tier, within)) = nearest_tier(class, &service.failover.tiers, backend, place, &order) else {
@@ -38,8 +39,11 @@ pub(crate) fn assign<'a>(
         by_rank.entry((place.traffic == Traffic::Drained, tier, within)).or_default().push((backend, place));
     }
     let weighted = is_weighted(service, port, topology);
-    let tiers = by_rank.into_values().map(|members| tier_localities(service, &members, weighted)).collect();
-    Assignment { tiers, weighted }
+    // Hosts that terminate take new requests only where no host of any of the client's tiers is ready, drained members
+    // included: while one is, that tier takes the traffic (kube-proxy does the same with all endpoints of a cluster).
+    let reach = reach.as_last_resort(!by_rank.values().flatten().any(|(backend, _)| reach.is_served(backend)));
+    let tiers = by_rank.into_values().map(|members| tier_localities(service, &members, weighted, reach)).collect();
+    Assignment { tiers, weighted, reach }
 }
 
 /// Whether any cluster that backs the port carries a declared weight. It does not depend on who asks, so that all
@@ -105,15 +109,20 @@ fn declared_weight(service: &Merged, backend: &Backend, place: &Place) -> Option
     by_policy.or(place.weight)
 }
 
-fn tier_localities<'a>(service: &Merged, members: &[(&'a Backend, &'a Place)], weighted: bool) -> Vec<Locality<'a>> {
+fn tier_localities<'a>(
+    service: &Merged,
+    members: &[(&'a Backend, &'a Place)],
+    weighted: bool,
+    reach: Reach,
+) -> Vec<Locality<'a>> {
     let mut per_cluster: BTreeMap<&ClusterId, u64> = BTreeMap::new();
     for (backend, _) in members {
-        *per_cluster.entry(&backend.cluster).or_default() += capacity(backend);
+        *per_cluster.entry(&backend.cluster).or_default() += reach.capacity(backend);
     }
     members
         .iter()
         .map(|(backend, place)| {
-            let capacity = capacity(backend);
+            let capacity = reach.capacity(backend);
             let weight = if weighted {
                 let share = declared_weight(service, backend, place).map_or(DEFAULT_WEIGHT, u64::from) * WEIGHT_SCALE;
                 // The added capacity makes the weight move whenever an endpoint starts or stops draining: Envoy rebuilds
@@ -122,18 +131,7 @@ fn tier_localities<'a>(service: &Merged, members: &[(&'a Backend, &'a Place)], w
             } else {
                 capacity
             };
-            Locality {
-                region: &place.region,
-                zone: backend.zone.as_ref(),
-                cluster: &backend.cluster,
-                weight: u32::try_from(weight.max(1)).unwrap_or(u32::MAX),
-                hosts: &backend.hosts,
-            }
+            Locality { region: &place.region, weight: u32::try_from(weight.max(1)).unwrap_or(u32::MAX), backend }
         })
         .collect()
-}
-
-/// Endpoints that count as capacity in Envoy's arithmetic: all but the draining ones.
-fn capacity(backend: &Backend) -> u64 {
-    backend.hosts.iter().filter(|host| host.health != Health::Draining).count() as u64
 }

@@ -4,13 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ipnet::IpNet;
 
-use crate::merge::Trespasses;
-use crate::model::{ClusterId, Member, Merged, ServiceKey};
-use crate::report::{CidrSource, Cidrs, Counts, Trespass};
+use crate::model::{ClusterId, Families, Family, Member, Merged, ServiceKey};
+use crate::report::{CidrSource, Cidrs, Counts, FamilyConflict, Trespass};
 use crate::store::{ClusterState, Mirrored};
 
-/// Trespassing addresses named in one member's report; more of them tell nothing new.
-pub const MAX_TRESPASSES_REPORTED: usize = 16;
+/// Findings of one kind named in one member's report; more of them tell nothing new.
+pub const MAX_FINDINGS_REPORTED: usize = 16;
 
 /// The ranges a member uses: as declared, else as its Nodes and ServiceCIDR objects show once they are fully listed.
 pub(crate) fn cidrs(member: &Member, state: &ClusterState) -> Cidrs {
@@ -27,6 +26,16 @@ pub(crate) fn cidrs(member: &Member, state: &ClusterState) -> Cidrs {
         None => discover(state.service_cidrs.values().flat_map(|object| object.cidrs.iter().copied()).collect()),
     };
     Cidrs { pods, pods_source, services, services_source }
+}
+
+/// The families of a member's pods: those of its ranges on record. The first range it declares, else the first one of a
+/// Node, says which comes first: Kubernetes lists the primary family first, and what is on record is sorted.
+pub(crate) fn families(member: &Member, state: Option<&ClusterState>, admitted: &[IpNet]) -> Option<Families> {
+    let family = |range: &IpNet| Family::of(range.addr());
+    let discovered = || state?.nodes.values().find_map(|node| node.pod_cidrs.first());
+    let first = member.pods.as_ref().map_or_else(discovered, |declared| declared.first());
+    let families = Families::new(admitted.iter().map(family))?;
+    Some(first.map_or(families, |first| families.preferring(family(first))))
 }
 
 fn sorted(ranges: &[IpNet]) -> Vec<IpNet> {
@@ -50,8 +59,53 @@ fn contributions(merged: Option<&Merged>) -> BTreeMap<&ClusterId, Counts> {
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     counts: BTreeMap<ClusterId, Counts>,
-    trespasses: BTreeMap<ClusterId, BTreeSet<Trespass>>,
-    trespasses_of: HashMap<ServiceKey, Trespasses>,
+    pub trespasses: Findings<Trespass>,
+    pub family_conflicts: Findings<FamilyConflict>,
+}
+
+/// What merging found out about members, by member and by service.
+#[derive(Debug)]
+pub(crate) struct Findings<T> {
+    of_member: BTreeMap<ClusterId, BTreeSet<T>>,
+    of_service: HashMap<ServiceKey, Vec<(ClusterId, T)>>,
+}
+
+impl<T> Default for Findings<T> {
+    fn default() -> Self {
+        Self { of_member: BTreeMap::new(), of_service: HashMap::new() }
+    }
+}
+
+impl<T: Ord + Clone> Findings<T> {
+    /// Replaces what was found of one service; returns whose list changed.
+    pub fn set(&mut self, service: &ServiceKey, fresh: Vec<(ClusterId, T)>) -> BTreeSet<ClusterId> {
+        let old = self.of_service.remove(service).unwrap_or_default();
+        if old == fresh {
+            if !old.is_empty() {
+                self.of_service.insert(service.clone(), old);
+            }
+            return BTreeSet::new();
+        }
+        let touched = old.iter().chain(&fresh).map(|(cluster, _)| cluster.clone()).collect();
+        for (cluster, finding) in &old {
+            if let Some(list) = self.of_member.get_mut(cluster) {
+                list.remove(finding);
+            }
+        }
+        for (cluster, finding) in &fresh {
+            self.of_member.entry(cluster.clone()).or_default().insert(finding.clone());
+        }
+        self.of_member.retain(|_, list| !list.is_empty());
+        if !fresh.is_empty() {
+            self.of_service.insert(service.clone(), fresh);
+        }
+        touched
+    }
+
+    /// The first ones of a member.
+    pub fn of(&self, cluster: &ClusterId) -> Vec<T> {
+        self.of_member.get(cluster).into_iter().flatten().take(MAX_FINDINGS_REPORTED).cloned().collect()
+    }
 }
 
 impl Tally {
@@ -76,37 +130,8 @@ impl Tally {
         touched
     }
 
-    /// Replaces the trespasses of one service; returns whose list changed.
-    pub fn set_trespasses(&mut self, service: &ServiceKey, fresh: Trespasses) -> BTreeSet<ClusterId> {
-        let old = self.trespasses_of.remove(service).unwrap_or_default();
-        if old == fresh {
-            if !old.is_empty() {
-                self.trespasses_of.insert(service.clone(), old);
-            }
-            return BTreeSet::new();
-        }
-        let touched = old.iter().chain(&fresh).map(|(cluster, _)| cluster.clone()).collect();
-        for (cluster, trespass) in &old {
-            if let Some(list) = self.trespasses.get_mut(cluster) {
-                list.remove(trespass);
-            }
-        }
-        for (cluster, trespass) in &fresh {
-            self.trespasses.entry(cluster.clone()).or_default().insert(trespass.clone());
-        }
-        self.trespasses.retain(|_, list| !list.is_empty());
-        if !fresh.is_empty() {
-            self.trespasses_of.insert(service.clone(), fresh);
-        }
-        touched
-    }
-
     pub fn counts(&self, cluster: &ClusterId, mirrored: Mirrored) -> Counts {
         let Mirrored { all: mirrored, headless: headless_mirrors } = mirrored;
         Counts { mirrored, headless_mirrors, ..self.counts.get(cluster).copied().unwrap_or_default() }
-    }
-
-    pub fn trespassing(&self, cluster: &ClusterId) -> Vec<Trespass> {
-        self.trespasses.get(cluster).into_iter().flatten().take(MAX_TRESPASSES_REPORTED).cloned().collect()
     }
 }

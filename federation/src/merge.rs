@@ -2,17 +2,20 @@
 //! only from clusters that really expose it. Deterministic: the order of arrival plays no part.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
 
 use crate::cidr::{Claims, Whose};
 use crate::model::{
-    AppProtocol, Backend, ClusterId, Endpoint, Failover, Health, Host, Merged, MergedPort, Protocol, Service,
-    ServiceKey, ServiceKind, Slice, Time, Zone,
+    AppProtocol, ClusterId, Failover, Families, Family, Merged, MergedPort, Node, Service, ServiceKey, ServiceKind,
+    Slice, Time,
 };
-use crate::report::Trespass;
+use crate::report::{FamilyConflict, Trespass};
+
+mod backends;
+
+use backends::{Sighting, backends};
 
 /// One cluster's part in a service.
 pub(crate) struct Contribution<'a> {
@@ -21,6 +24,8 @@ pub(crate) struct Contribution<'a> {
     /// When it was exported: the `ServiceExport`'s creation, else the Service's own.
     pub exported: Time,
     pub slices: Vec<&'a Slice>,
+    /// Of the same cluster: where endpoints are that do not say it themselves.
+    pub nodes: &'a BTreeMap<Arc<str>, Node>,
     pub failover: &'a Arc<Failover>,
     /// Ranges of the contributor's network: no address in another member's range is served.
     pub claims: Option<&'a Claims>,
@@ -29,12 +34,26 @@ pub(crate) struct Contribution<'a> {
 /// Addresses that a contributor offered although they lie in another member's range: who offered them, and which.
 pub(crate) type Trespasses = Vec<(ClusterId, Trespass)>;
 
-/// Merges the contributions, or `None` if there are none. O(endpoints of this service).
-pub(crate) fn merge(key: &ServiceKey, mut parts: Vec<Contribution<'_>>) -> (Option<Merged>, Trespasses) {
+/// Contributors whose address families have nothing in common with the oldest export's.
+pub(crate) type FamilyConflicts = Vec<(ClusterId, FamilyConflict)>;
+
+/// What became of the contributions.
+#[derive(Default)]
+pub(crate) struct Outcome {
+    /// `None`: there were none.
+    pub merged: Option<Merged>,
+    pub trespasses: Trespasses,
+    pub family_conflicts: FamilyConflicts,
+}
+
+/// Merges the contributions. O(endpoints of this service).
+pub(crate) fn merge(key: &ServiceKey, mut parts: Vec<Contribution<'_>>) -> Outcome {
     parts.sort_by(|a, b| (a.exported, a.cluster).cmp(&(b.exported, b.cluster)));
-    let Some(oldest) = parts.first() else { return (None, Vec::new()) };
+    let Some(oldest) = parts.first() else { return Outcome::default() };
     let (headless, affinity) = (oldest.service.kind == ServiceKind::Headless, oldest.service.affinity);
     let failover = Arc::clone(oldest.failover);
+    let family = oldest.service.families.map_or_else(Family::default, Families::first);
+    let family_conflicts = family_conflicts(key, &parts);
 
     let mut trespasses = Vec::new();
     let mut ports = union_of_ports(&parts);
@@ -56,7 +75,23 @@ pub(crate) fn merge(key: &ServiceKey, mut parts: Vec<Contribution<'_>>) -> (Opti
     ports.sort_by_key(|port| (port.port, port.protocol));
     ports.shrink_to_fit();
     let sources = parts.iter().map(|part| part.cluster.clone()).collect();
-    (Some(Merged { key: key.clone(), sources, headless, affinity, ports, failover }), trespasses)
+    let merged = Merged { key: key.clone(), sources, headless, affinity, family, ports, failover };
+    Outcome { merged: Some(merged), trespasses, family_conflicts }
+}
+
+/// KEP-1645, `IPFamilyConflict`: a contributor that has no family of the oldest export's. Each of the two is unreachable
+/// for clients that have only the other's family.
+fn family_conflicts(key: &ServiceKey, parts: &[Contribution<'_>]) -> FamilyConflicts {
+    let Some((oldest, theirs)) = parts.first().and_then(|oldest| Some((oldest.cluster, oldest.service.families?)))
+    else {
+        return Vec::new();
+    };
+    let conflict = |part: &Contribution<'_>| {
+        let mine = part.service.families.filter(|mine| !mine.meets(theirs))?;
+        let conflict = FamilyConflict { service: key.clone(), mine, theirs, with: oldest.clone() };
+        Some((part.cluster.clone(), conflict))
+    };
+    parts.iter().filter_map(conflict).collect()
 }
 
 /// Ports by precedence: the same (number, protocol) is one port; a name that an older export gave to another number is
@@ -80,24 +115,23 @@ fn union_of_ports(parts: &[Contribution<'_>]) -> Vec<MergedPort> {
     ports
 }
 
-/// The contributor's slices without addresses that belong to somebody else and, on dual stack, of its primary family
-/// only: a pod with two addresses is one backend.
+/// The contributor's slices without addresses that belong to somebody else or are of a family that its Service does not
+/// have (kube-proxy passes over those, too).
 fn usable_endpoints<'a>(
     key: &ServiceKey,
     part: &Contribution<'a>,
     trespasses: &mut Trespasses,
-) -> Vec<(&'a Slice, Vec<&'a Endpoint>)> {
-    let primary_is_v4 = part.service.cluster_ips.first().map(std::net::IpAddr::is_ipv4);
-    let has_v4 = || part.slices.iter().flat_map(|slice| &slice.endpoints).any(|endpoint| endpoint.ip.is_ipv4());
-    let want_v4 = primary_is_v4.unwrap_or_else(has_v4);
+) -> Vec<(&'a Slice, Vec<Sighting<'a>>)> {
+    let is_its_own = |ip| part.service.families.is_none_or(|families: Families| families.has(Family::of(ip)));
     // Endpoints are neighbours: where one is at home, the next one mostly is as well, and need not be looked up.
     let mut home: Option<IpNet> = None;
     let mut usable = Vec::with_capacity(part.slices.len());
     for slice in &part.slices {
         let mut endpoints = Vec::with_capacity(slice.endpoints.len());
-        for endpoint in slice.endpoints.iter().filter(|endpoint| endpoint.ip.is_ipv4() == want_v4) {
+        let of_its_families = slice.endpoints.iter().enumerate().filter(|(_, endpoint)| is_its_own(endpoint.ip));
+        for (index, endpoint) in of_its_families {
             if home.is_some_and(|home| home.contains(&endpoint.ip)) {
-                endpoints.push(endpoint);
+                endpoints.push(Sighting::of(slice, index, endpoint, part.nodes));
                 continue;
             }
             match part.claims.map(|claims| claims.whose(endpoint.ip, part.cluster)) {
@@ -109,39 +143,9 @@ fn usable_endpoints<'a>(
                 Some(Whose::Own(range)) => home = Some(range),
                 Some(Whose::Nobodys) | None => {}
             }
-            endpoints.push(endpoint);
+            endpoints.push(Sighting::of(slice, index, endpoint, part.nodes));
         }
         usable.push((*slice, endpoints));
     }
     usable
-}
-
-/// Hosts of one port by zone. An address that two slices hold is one host, in its best state: while the EndpointSlice
-/// controller moves an endpoint from slice to slice it may stand in both.
-fn backends<'a>(
-    cluster: &ClusterId,
-    endpoints: &[(&Slice, Vec<&'a Endpoint>)],
-    name: &str,
-    protocol: Protocol,
-) -> Vec<Backend> {
-    let mut found: Vec<(SocketAddr, Health, Option<&Zone>)> = Vec::new();
-    for (slice, endpoints) in endpoints {
-        for port in slice.ports.iter().filter(|port| *port.name == *name && port.protocol == protocol) {
-            let host = |endpoint: &&'a Endpoint| {
-                (SocketAddr::new(endpoint.ip, port.port), endpoint.health, endpoint.zone.as_ref())
-            };
-            found.extend(endpoints.iter().map(host));
-        }
-    }
-    found.sort_unstable(); // by address, and then the best first
-    found.dedup_by_key(|(address, ..)| *address);
-    let mut zones: BTreeMap<Option<&Zone>, Vec<Host>> = BTreeMap::new();
-    for (address, health, zone) in found {
-        zones.entry(zone).or_default().push(Host::new(address, health));
-    }
-    let backend = |(zone, mut hosts): (Option<&Zone>, Vec<Host>)| {
-        hosts.shrink_to_fit(); // there are millions, and none of these vectors ever grows
-        Backend { cluster: cluster.clone(), zone: zone.cloned(), hosts }
-    };
-    zones.into_iter().map(backend).collect()
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use crate::change::LinkFailure;
-use crate::model::{Admission, ClusterId, ClusterUid, RegionId, ServiceKey, Time};
+use crate::model::{Admission, ClusterId, ClusterUid, Families, RegionId, ServiceKey, Time};
 
 /// The state of one member, as its status conditions and `isthmus status` show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub struct MemberReport {
     /// Services in it that bear the mark of a mirror although this hub did not write them: copies, and mirrors that were
     /// restored from another hub's backup. Left alone, and not exported. Bounded.
     pub strangers: Vec<ServiceKey>,
+    /// Services whose address families have nothing in common with the oldest export's (`IPFamilyConflict`). Bounded.
+    pub family_conflicts: Vec<FamilyConflict>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,4 +149,14 @@ pub struct Trespass {
     pub service: ServiceKey,
     pub ip: std::net::IpAddr,
     pub owner: ClusterId,
+}
+
+/// Two members offer one service by address families of which none is common: clients with one family reach one only.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FamilyConflict {
+    pub service: ServiceKey,
+    pub mine: Families,
+    pub theirs: Families,
+    /// Whose export is the oldest.
+    pub with: ClusterId,
 }

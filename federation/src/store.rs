@@ -28,6 +28,8 @@ pub(crate) struct ClusterState {
     pub service_names: BTreeMap<Namespace, BTreeSet<Arc<str>>>,
     pub slices: HashMap<SliceKey, Box<Slice>>,
     pub slices_of: HashMap<ServiceKey, Few<Arc<str>>>,
+    /// Slices with endpoints that take their zone from a Node, by that Node's name. Mostly there are none.
+    unzoned: HashMap<Arc<str>, Few<SliceKey>>,
     pub nodes: BTreeMap<Arc<str>, Node>,
     pub service_cidrs: BTreeMap<Arc<str>, ServiceCidr>,
     pub exports: HashMap<ServiceKey, Export>,
@@ -102,6 +104,7 @@ impl Default for ClusterState {
             service_names: BTreeMap::new(),
             slices: HashMap::new(),
             slices_of: HashMap::new(),
+            unzoned: HashMap::new(),
             nodes: BTreeMap::new(),
             service_cidrs: BTreeMap::new(),
             exports: HashMap::new(),
@@ -142,13 +145,7 @@ impl ClusterState {
             MemberChanges::Services(delta) => self.apply_services(delta, &mut touched),
             MemberChanges::Slices(delta) => self.apply_slices(delta, &mut touched),
             MemberChanges::Exports(delta) => self.apply_exports(delta, &mut touched),
-            MemberChanges::Nodes(delta) => {
-                self.mark_listed(Kind::Nodes, &delta);
-                let (table, admission) = (&mut self.nodes, &mut touched.admission);
-                apply_table(delta, table, |_, old, new| {
-                    *admission |= old.map(|n| &n.pod_cidrs) != new.map(|n| &n.pod_cidrs);
-                });
-            }
+            MemberChanges::Nodes(delta) => self.apply_nodes(delta, &mut touched),
             MemberChanges::ServiceCidrs(delta) => {
                 self.mark_listed(Kind::ServiceCidrs, &delta);
                 let (table, admission) = (&mut self.service_cidrs, &mut touched.admission);
@@ -221,6 +218,7 @@ impl ClusterState {
         self.service_names.clear();
         self.slices.clear();
         self.slices_of.clear();
+        self.unzoned.clear();
         self.nodes.clear();
         self.service_cidrs.clear();
         self.exports.clear();
@@ -272,8 +270,9 @@ impl ClusterState {
 
     fn apply_slices(&mut self, delta: Delta<Slice>, touched: &mut Touched) {
         self.mark_listed(Kind::Slices, &delta);
-        let slices_of = &mut self.slices_of;
+        let (slices_of, unzoned) = (&mut self.slices_of, &mut self.unzoned);
         apply_table(delta, &mut self.slices, |key, old, new| {
+            reindex_nodes(unzoned, key, old, new);
             if let Some(old) = old {
                 touched.services.insert(old.service.clone());
                 if let Some(slices) = slices_of.get_mut(&old.service) {
@@ -286,6 +285,20 @@ impl ClusterState {
             if let Some(new) = new {
                 touched.services.insert(new.service.clone());
                 slices_of.entry(new.service.clone()).or_default().insert(key.name.clone());
+            }
+        });
+    }
+
+    fn apply_nodes(&mut self, delta: Delta<Node>, touched: &mut Touched) {
+        self.mark_listed(Kind::Nodes, &delta);
+        let (unzoned, slices) = (&self.unzoned, &self.slices);
+        apply_table(delta, &mut self.nodes, |name, old, new| {
+            let ranges = |node: Option<&Node>| node.map(|node| node.pod_cidrs.clone()).unwrap_or_default();
+            touched.admission |= ranges(old) != ranges(new);
+            let zone = |node: Option<&Node>| node.and_then(|node| node.zone.clone());
+            if zone(old) != zone(new) {
+                let concerned = unzoned.get(name).into_iter().flat_map(Few::iter).filter_map(|key| slices.get(key));
+                touched.services.extend(concerned.map(|slice| slice.service.clone()));
             }
         });
     }
@@ -391,6 +404,30 @@ fn put<T: Object + PartialEq, M: Table<T::Key, T>>(
     }
     let old = table.replace(key.clone(), object);
     changed(&key, old.as_ref(), table.peek(&key));
+}
+
+/// Keeps track of which slices take zones from which Nodes.
+fn reindex_nodes(
+    unzoned: &mut HashMap<Arc<str>, Few<SliceKey>>,
+    key: &SliceKey,
+    old: Option<&Slice>,
+    new: Option<&Slice>,
+) {
+    let nodes = |slice: Option<&Slice>| -> BTreeSet<Arc<str>> {
+        slice.into_iter().flat_map(|slice| &slice.nodes).map(|(_, node)| Arc::clone(node)).collect()
+    };
+    let (old, new) = (nodes(old), nodes(new));
+    for node in old.difference(&new) {
+        if let Some(slices) = unzoned.get_mut(node) {
+            slices.remove(key);
+            if slices.is_empty() {
+                unzoned.remove(node);
+            }
+        }
+    }
+    for node in new.difference(&old) {
+        unzoned.entry(Arc::clone(node)).or_default().insert(key.clone());
+    }
 }
 
 fn index(map: &mut BTreeMap<Namespace, BTreeSet<Arc<str>>>, key: Namespace, name: &Arc<str>, present: bool) {

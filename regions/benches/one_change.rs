@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use divan::Bencher;
 use federation::model::{
-    Affinity, AppProtocol, Backend, ClusterId, Failover, Health, Host, Merged, MergedPort, NameError, Network,
-    Protocol, RegionId, ServiceKey, Traffic, Zone,
+    Affinity, AppProtocol, Backend, ClusterId, Failover, Family, Health, Host, Merged, MergedPort, NameError, Network,
+    Protocol, RegionId, SecondAddresses, ServiceKey, Traffic, Zone,
 };
 use federation::view::ClientClass;
 use federation::{Effects, Place, Topology};
@@ -54,10 +54,11 @@ fn world(services: usize) -> Result<World, NameError> {
         network: network.clone(),
         traffic: Traffic::Active,
         weight: None,
+        families: None,
         services: Vec::new(),
     };
     let topology = Topology { members: [(ClusterId::new("eu-1")?, place)].into(), ..Topology::default() };
-    let client = ClientClass { region: eu, zone: None, network, cluster: None };
+    let client = ClientClass { region: eu, zone: None, network, cluster: None, families: None };
     let profile = Profile::Envoy(EnvoyProfile {
         listen: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         interception: Interception::None,
@@ -82,6 +83,7 @@ fn service(index: usize, hosts: u8) -> Result<Named, NameError> {
         cluster: ClusterId::new("eu-1")?,
         zone: Some(Zone::new("eu-a")?),
         hosts: (0..hosts).map(host).collect(),
+        second: SecondAddresses::default(),
     };
     let port = MergedPort {
         name: Arc::from("http"),
@@ -96,6 +98,7 @@ fn service(index: usize, hosts: u8) -> Result<Named, NameError> {
         sources: Vec::new(),
         headless: false,
         affinity: Affinity::None,
+        family: Family::V4,
         ports: vec![port],
         failover: Arc::new(Failover::default()),
     };

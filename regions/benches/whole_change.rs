@@ -58,6 +58,7 @@ impl Plane {
             zone: Zone::new("z0").ok(),
             network: Network::default_network(),
             cluster: Some(make::cluster("c0")),
+            families: None,
         };
         let profile = Profile::Envoy(EnvoyProfile {
             listen: IpAddr::V4(Ipv4Addr::UNSPECIFIED),

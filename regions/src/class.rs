@@ -113,7 +113,8 @@ impl Client {
         let network = named("node.metadata.NETWORK", network, Network::new)?;
         let network_named = network.is_some();
         let network = network.unwrap_or_else(Network::default_network);
-        let client = ClientClass { region, zone, network, cluster };
+        // Families are those of its member, which may be admitted only later.
+        let client = ClientClass { region, zone, network, cluster, families: None };
         let profile = if is_grpc(node)? {
             Profile::Grpc
         } else {

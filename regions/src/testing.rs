@@ -6,8 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use federation::model::{
-    Affinity, AppProtocol, Backend, ClusterId, Failover, Health, Host, Merged, MergedPort, Network, Protocol, RegionId,
-    ServiceKey, Traffic, Zone,
+    Affinity, AppProtocol, Backend, ClusterId, Failover, Family, Health, Host, Merged, MergedPort, Network, Protocol,
+    RegionId, SecondAddresses, ServiceKey, Traffic, Zone,
 };
 use federation::view::ClientClass;
 use federation::{Effects, Place, Topology, Vips};
@@ -61,6 +61,7 @@ fn envoy(member: Option<&str>, on_demand: bool) -> Class {
         zone: Some(zone("eu-a")),
         network: Network::default_network(),
         cluster: member.map(cluster_id),
+        families: None,
     };
     let interception = if member.is_some() { Interception::Redirect } else { Interception::None };
     let profile = Profile::Envoy(EnvoyProfile {
@@ -73,19 +74,30 @@ fn envoy(member: Option<&str>, on_demand: bool) -> Class {
     Class { client, network_named: false, profile }
 }
 
-/// `10.0.0.1:8080`, followed by `!` for not ready or `~` for draining.
+/// `10.0.0.1:8080`, followed by `!` for not ready, `~` for draining or `#` for ended.
 pub(crate) fn host(text: &str) -> Host {
-    let (address, health) = match (text.strip_suffix('!'), text.strip_suffix('~')) {
-        (Some(address), _) => (address, Health::NotReady),
-        (_, Some(address)) => (address, Health::Draining),
-        _ => (text, Health::Ready),
-    };
+    let marks = [('!', Health::NotReady), ('~', Health::Draining), ('#', Health::Ended)];
+    let marked = marks.into_iter().find_map(|(mark, health)| Some((text.strip_suffix(mark)?, health)));
+    let (address, health) = marked.unwrap_or((text, Health::Ready));
     Host::new(address.parse::<SocketAddr>().expect("an address"), health)
 }
 
 pub(crate) fn backend(cluster: &str, in_zone: &str, hosts: &[&str]) -> Backend {
     let hosts = hosts.iter().map(|text| host(text)).collect();
-    Backend { cluster: cluster_id(cluster), zone: Some(zone(in_zone)), hosts }
+    Backend { cluster: cluster_id(cluster), zone: Some(zone(in_zone)), hosts, second: SecondAddresses::default() }
+}
+
+/// Hosts with an address of each family, as in [`host`] and, after a `+`, the second address.
+pub(crate) fn dual(cluster: &str, in_zone: &str, hosts: &[&str]) -> Backend {
+    let pairs: Vec<(&str, Option<&str>)> = hosts
+        .iter()
+        .map(|text| text.split_once('+').map_or((*text, None), |(first, second)| (first, Some(second))))
+        .collect();
+    let firsts: Vec<&str> = pairs.iter().map(|(first, _)| *first).collect();
+    let seconds = (0..)
+        .zip(&pairs)
+        .filter_map(|(index, (_, second))| Some((index, second.as_ref()?.parse().expect("an address"))));
+    Backend { second: SecondAddresses::new(seconds.collect()), ..backend(cluster, in_zone, &firsts) }
 }
 
 pub(crate) fn port(number: u16, app: AppProtocol, backends: Vec<Backend>) -> MergedPort {
@@ -105,6 +117,7 @@ pub(crate) fn merged(name: &str, ports: Vec<MergedPort>) -> Merged {
         sources: vec![cluster_id("eu-1")],
         headless: false,
         affinity: Affinity::None,
+        family: Family::V4,
         ports,
         failover: Arc::new(Failover::default()),
     }
@@ -145,6 +158,7 @@ pub(crate) fn topology(members: &[(&str, &str, &[&str])]) -> Effects {
             network: Network::default_network(),
             traffic: Traffic::Active,
             weight: None,
+            families: None,
             services: services.iter().map(|net| net.parse().expect("a prefix")).collect(),
         };
         (cluster_id(cluster), place)

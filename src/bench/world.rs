@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use federation::change::{Batch, Delta, Epoch, HubChanges, LinkChange, MemberChanges};
 use federation::model::{
-    Affinity, ClusterId, ClusterUid, Endpoint, Failover, Federate, Health, Labels, Mark, Member, NameError,
-    NamespaceObject, Network, Owner, Policy, Protocol, Region, RegionId, Selector, Service, ServiceKey, ServiceKind,
-    ServicePort, Slice, SliceKey, SlicePort, Time, Traffic, Zone,
+    Affinity, ClusterId, ClusterUid, Endpoint, Failover, Families, Family, Federate, Health, Labels, Mark, Member,
+    NameError, NamespaceObject, Network, Owner, PodId, Policy, Protocol, Region, RegionId, Selector, Service,
+    ServiceKey, ServiceKind, ServicePort, Slice, SliceKey, SlicePort, Time, Traffic, Zone,
 };
 use ipnet::{IpNet, Ipv4Net};
 
@@ -293,6 +293,7 @@ impl World {
             labels: Labels::default(),
             kind: ServiceKind::ClusterIp,
             cluster_ips: vec![self.vip(cluster, service)],
+            families: Some(Families::Only(Family::V4)),
             ports: vec![ServicePort { name: Arc::from(name), port, protocol: Protocol::Tcp, app_protocol: None }],
             affinity: Affinity::None,
             owner,
@@ -326,7 +327,7 @@ impl World {
     fn endpoint(&self, (cluster, pod, zone): (usize, usize, usize), ready: bool) -> Result<Endpoint, NameError> {
         let zone = Zone::new(&Self::zone_name(self.region_of(cluster), zone))?;
         let health = if ready { Health::Ready } else { Health::NotReady };
-        Ok(Endpoint { ip: address(PODS, pod), zone: Some(zone), health })
+        Ok(Endpoint { ip: address(PODS, pod), zone: Some(zone), health, pod: PodId::of(&format!("pod {pod}")) })
     }
 
     /// Slices, numbered from `first`.
@@ -338,6 +339,7 @@ impl World {
             service: key.clone(),
             ports: vec![SlicePort { name: Arc::from(name), port: TARGET_PORT, protocol: Protocol::Tcp }],
             endpoints: Slice::share_zones(endpoints.to_vec()),
+            nodes: Box::default(),
         };
         Ok((first..).zip(endpoints.chunks(ENDPOINTS_PER_SLICE)).map(slice).collect())
     }

@@ -84,6 +84,11 @@ fn print(document: &Document, refused: usize) {
             anstream::println!("\n{}: {}", member.id, condition.message);
         }
     }
+    for member in &document.members {
+        for problem in &member.problems {
+            anstream::println!("\n{}: {problem}", member.id);
+        }
+    }
     let (members, broken) = (document.members.len(), document.problems.len());
     match document.ok {
         true => anstream::println!("\nfine: {members} members, no clash, nothing broken"),

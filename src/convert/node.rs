@@ -1,14 +1,17 @@
-//! Nodes: only their pod ranges matter.
+//! Nodes: their pod ranges, and the zone of what runs on them.
 
 use std::sync::Arc;
 
-use federation::model::Node;
+use federation::model::{Node, Zone};
 use k8s_openapi::api::core::v1 as k8s;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::check::Check;
 use super::cidr::MAX_CIDRS_PER_NODE;
 use super::{Converted, meta};
+
+/// A well-known label of Kubernetes.
+const LABEL_ZONE: &str = "topology.kubernetes.io/zone";
 
 pub fn node(object: &k8s::Node) -> Converted<Node> {
     let mut check = Check::new("Node", &object.metadata);
@@ -20,7 +23,10 @@ pub fn node(object: &k8s::Node) -> Converted<Node> {
         (_, Some(one)) if !one.is_empty() => check.cidrs("spec.podCIDR", &[one], MAX_CIDRS_PER_NODE),
         _ => Vec::new(),
     };
-    check.finish(name.map(|name| Node { name, pod_cidrs }))
+    let zone =
+        object.metadata.labels.as_ref().and_then(|labels| labels.get(LABEL_ZONE)).filter(|zone| !zone.is_empty());
+    let zone = zone.and_then(|zone| check.name(format!("metadata.labels[{LABEL_ZONE:?}]"), zone, Zone::new));
+    check.finish(name.map(|name| Node { name, pod_cidrs, zone }))
 }
 
 pub fn key_node(meta: &ObjectMeta) -> Option<Arc<str>> {

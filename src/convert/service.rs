@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use federation::model::{Affinity, Namespace, Owner, Protocol, Service, ServiceKey, ServiceKind, ServicePort};
+use federation::model::{
+    Affinity, Families, Family, Namespace, Owner, Protocol, Service, ServiceKey, ServiceKind, ServicePort,
+};
 use k8s_openapi::api::core::v1 as k8s;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
@@ -30,6 +32,7 @@ pub fn service(object: &k8s::Service) -> Converted<Service> {
     let spec = object.spec.as_ref().unwrap_or(&empty);
     let kind = kind(&mut check, spec);
     let cluster_ips = if kind == Some(ServiceKind::ClusterIp) { cluster_ips(&mut check, spec) } else { Vec::new() };
+    let families = families(&mut check, spec, &cluster_ips);
     let ports = ports(&mut check, spec.ports.as_deref().unwrap_or_default());
     if kind == Some(ServiceKind::ClusterIp) && spec.ports.as_ref().is_none_or(Vec::is_empty) {
         check.report("spec.ports", "no port", "at least one port");
@@ -47,6 +50,7 @@ pub fn service(object: &k8s::Service) -> Converted<Service> {
         labels,
         kind,
         cluster_ips,
+        families,
         ports,
         affinity,
         owner,
@@ -90,6 +94,19 @@ fn cluster_ips(check: &mut Check, spec: &k8s::ServiceSpec) -> Vec<IpAddr> {
         return Vec::new();
     }
     list.iter().enumerate().filter_map(|(index, ip)| check.ip(format!("spec.clusterIPs[{index}]"), ip)).collect()
+}
+
+/// The API server fills `ipFamilies` in; a Service in a file may leave it out.
+fn families(check: &mut Check, spec: &k8s::ServiceSpec, cluster_ips: &[IpAddr]) -> Option<Families> {
+    let mut said = Vec::new();
+    for (index, family) in spec.ip_families.iter().flatten().enumerate() {
+        match family.as_str() {
+            "IPv4" => said.push(Family::V4),
+            "IPv6" => said.push(Family::V6),
+            other => check.report(format!("spec.ipFamilies[{index}]"), format!("{other:?}"), "IPv4 or IPv6"),
+        }
+    }
+    Families::new(said).or_else(|| Families::new(cluster_ips.iter().map(|ip| Family::of(*ip))))
 }
 
 fn ports(check: &mut Check, list: &[k8s::ServicePort]) -> Vec<ServicePort> {

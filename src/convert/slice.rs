@@ -1,9 +1,10 @@
 //! EndpointSlices.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use federation::model::{Endpoint, Health, Namespace, ServiceKey, Slice, SliceKey, SlicePort, Zone};
+use federation::model::{Endpoint, Health, Namespace, PodId, ServiceKey, Slice, SliceKey, SlicePort, Zone};
 use k8s_openapi::api::discovery::v1 as k8s;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
@@ -39,12 +40,13 @@ pub fn slice(object: &k8s::EndpointSlice) -> Converted<Slice> {
     let label_field = format!("metadata.labels[{LABEL_SERVICE_NAME:?}]");
     let service = check.name(label_field, service, |text| ServiceKey::new("any", text));
     let ports = ports(&mut check, object.ports.as_deref().unwrap_or_default());
-    let endpoints = endpoints(&mut check, object);
+    let (endpoints, nodes) = endpoints(&mut check, object);
     let slice = name.zip(namespace).zip(service).map(|((name, namespace), service)| Slice {
         key: SliceKey { namespace: namespace.clone(), name },
         service: ServiceKey { namespace, name: service.name },
         ports,
         endpoints,
+        nodes,
     });
     check.finish(slice)
 }
@@ -76,21 +78,53 @@ fn ports(check: &mut Check, list: &[k8s::EndpointPort]) -> Vec<SlicePort> {
     ports
 }
 
-fn endpoints(check: &mut Check, object: &k8s::EndpointSlice) -> Vec<Endpoint> {
+/// Endpoints, and the Nodes of those that say no zone.
+type Endpoints = (Vec<Endpoint>, Box<[(u32, Arc<str>)]>);
+
+fn endpoints(check: &mut Check, object: &k8s::EndpointSlice) -> Endpoints {
     let wants_v4 = match object.address_type.as_str() {
         "IPv4" => true,
         "IPv6" => false,
         other => {
             check.report("addressType", format!("{other:?}"), "IPv4, IPv6 or FQDN");
-            return Vec::new();
+            return Endpoints::default();
         }
     };
     let list = object.endpoints.as_deref().unwrap_or_default();
     if !check.at_most("endpoints", list.len(), MAX_ENDPOINTS_PER_SLICE, "endpoints") {
-        return Vec::new();
+        return Endpoints::default();
     }
-    let endpoints = list.iter().enumerate();
-    Slice::share_zones(endpoints.filter_map(|(index, endpoint)| one(check, index, endpoint, wants_v4)).collect())
+    let mut endpoints = Vec::with_capacity(list.len());
+    let mut nodes: Vec<(u32, Arc<str>)> = Vec::new();
+    let mut names: BTreeMap<&str, Arc<str>> = BTreeMap::new();
+    for (index, endpoint) in list.iter().enumerate() {
+        let Some(good) = one(check, index, endpoint, wants_v4) else { continue };
+        if let (None, Some(node), Ok(at)) = (&good.zone, node(endpoint), u32::try_from(endpoints.len())) {
+            // Equal names share one text: a slice may have many endpoints on one Node.
+            nodes.push((at, names.entry(node).or_insert_with(|| Arc::from(node)).clone()));
+        }
+        endpoints.push(good);
+    }
+    (Slice::share_zones(endpoints), nodes.into())
+}
+
+/// The name of the Node; of one that cannot exist nothing is known.
+fn node(endpoint: &k8s::Endpoint) -> Option<&str> {
+    endpoint.node_name.as_deref().filter(|name| !name.is_empty() && name.len() <= meta::MAX_NAME_LEN)
+}
+
+/// What tells that endpoints of two slices are one pod: what they stand for, else their hostname ("multiple endpoints which
+/// use the same hostname should be considered fungible", EndpointSlice API).
+fn pod(endpoint: &k8s::Endpoint) -> PodId {
+    let set = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    let target = endpoint.target_ref.as_ref();
+    let uid = target.and_then(|target| set(&target.uid)).map(|uid| format!("uid {uid}"));
+    let name = || {
+        let (kind, name) = target.map(|target| (set(&target.kind).unwrap_or_default(), set(&target.name)))?;
+        Some(format!("name {kind} {}", name?))
+    };
+    let hostname = || set(&endpoint.hostname).map(|hostname| format!("hostname {hostname}"));
+    uid.or_else(name).or_else(hostname).map_or_else(PodId::default, |text| PodId::of(&text))
 }
 
 fn one(check: &mut Check, index: usize, endpoint: &k8s::Endpoint, wants_v4: bool) -> Option<Endpoint> {
@@ -111,16 +145,20 @@ fn one(check: &mut Check, index: usize, endpoint: &k8s::Endpoint, wants_v4: bool
         check.report(at("addresses[0]"), ip, format!("{family} address, as addressType says"));
         return None;
     }
-    Some(Endpoint { ip, zone, health: health(endpoint.conditions.as_ref()) })
+    Some(Endpoint { ip, zone, health: health(endpoint.conditions.as_ref()), pod: pod(endpoint) })
 }
 
-/// `ready` wins where it is said: with publishNotReadyAddresses the user wants terminating pods to be used.
+/// As kube-proxy reads conditions (Kubernetes 1.37, `endpointslicecache.go`): `ready` and `serving` that are not set are
+/// true, `terminating` is false. `ready` wins where it is said: with publishNotReadyAddresses the user wants terminating
+/// pods to be used. One that terminates and says nothing else is taken as draining, not as ready.
 fn health(conditions: Option<&k8s::EndpointConditions>) -> Health {
     let ready = conditions.and_then(|conditions| conditions.ready);
+    let serving = conditions.and_then(|conditions| conditions.serving).unwrap_or(true);
     let terminating = conditions.and_then(|conditions| conditions.terminating).unwrap_or(false);
     match (ready, terminating) {
         (Some(true), _) | (None, false) => Health::Ready,
-        (_, true) => Health::Draining,
+        (_, true) if serving => Health::Draining,
+        (_, true) => Health::Ended,
         (Some(false), false) => Health::NotReady,
     }
 }

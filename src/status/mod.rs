@@ -7,7 +7,7 @@ mod events;
 mod members;
 mod observed;
 mod policies;
-mod text;
+pub(crate) mod text;
 mod wanted;
 mod writer;
 

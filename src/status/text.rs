@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use federation::model::ClusterId;
 use federation::model::Time;
-use federation::report::{CidrSource, Cidrs, Clash, MemberReport, RangeUse, Trespass};
+use federation::report::{CidrSource, Cidrs, Clash, FamilyConflict, MemberReport, RangeUse, Trespass};
 use jiff::Timestamp;
 
 use crate::api::ANNOTATION_TAKE_OVER;
@@ -50,6 +50,14 @@ pub(super) fn trespassing(list: &[Trespass]) -> String {
     format!(
         "endpoints that are not served, because their addresses belong to another member: {}",
         some(list.iter().map(one))
+    )
+}
+
+pub(crate) fn family_conflict(conflict: &FamilyConflict) -> String {
+    let FamilyConflict { service, mine, theirs, with } = conflict;
+    format!(
+        "Service {service}: IPFamilyConflict: it is {mine} here and {theirs} in member {with}, whose export is the oldest: \
+         clients with one of the two families reach one of the two members only; give both Services a family in common"
     )
 }
 

@@ -31,7 +31,8 @@ pub(super) fn status(facts: &Facts<'_>, problems: &[String], before: &MemberClus
             trespass.service, trespass.ip, trespass.owner
         )
     });
-    let problems = facts.spec_problems.iter().chain(problems).cloned().chain(trespasses);
+    let conflicts = report.family_conflicts.iter().map(text::family_conflict);
+    let problems = facts.spec_problems.iter().chain(problems).cloned().chain(trespasses).chain(conflicts);
     let short = |text: &str| text::bounded(text, MAX_SHORT_LEN);
     MemberClusterStatus {
         conditions: conditions::with_history(&before.conditions, &wanted, facts.now),

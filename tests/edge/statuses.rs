@@ -61,6 +61,7 @@ fn report(link: LinkState, services: usize) -> Arc<MemberReport> {
         mirrors_pending: 0,
         trespassing: Vec::new(),
         strangers: Vec::new(),
+        family_conflicts: Vec::new(),
     })
 }
 

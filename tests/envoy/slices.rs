@@ -14,7 +14,10 @@ pub(super) enum State {
     /// The slice says nothing, which counts as ready (API reference of `EndpointConditions`).
     Unsaid,
     NotReady,
+    /// Told to end, and still serving.
     Terminating,
+    /// Told to end, and serving no more.
+    Ended,
 }
 
 impl Pod {
@@ -40,6 +43,7 @@ fn endpoint(Pod { ip, zone, state }: &Pod) -> String {
         State::Unsaid => "{}",
         State::NotReady => "{ready: false, serving: false, terminating: false}",
         State::Terminating => "{ready: false, serving: true, terminating: true}",
+        State::Ended => "{ready: false, serving: false, terminating: true}",
     };
     format!("{{addresses: ['{ip}'], zone: {zone}, conditions: {conditions}}}")
 }

@@ -43,6 +43,21 @@ async fn c49_to_c52_calls_follow_readiness() {
         }
     }
 
+    // Nobody is ready, and some still serve: the nearest of them, until somebody is ready again.
+    for (states, last, expected) in [
+        ([Terminating; 2], NotReady, &NEAR[..]),
+        ([Terminating, NotReady], NotReady, &NEAR[..1]),
+        ([NotReady; 2], Terminating, &FAR),
+        ([Terminating; 2], Ready, &FAR),
+        ([Ready; 2], Terminating, &NEAR),
+    ] {
+        far(last);
+        near(states);
+        for client in &clients {
+            client.settles(&World::target("web"), expected).await;
+        }
+    }
+
     // Nobody at all: calls fail at once, and not because their time is over. Then somebody again.
     near([NotReady; 2]);
     far(NotReady);

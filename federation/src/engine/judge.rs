@@ -96,6 +96,7 @@ impl Engine {
                 network: member.network.clone(),
                 traffic: member.traffic,
                 weight: member.weight,
+                families: members::families(member, self.clusters.get(id), &admission.pods),
                 services: admission.services.clone(),
             };
             Some((id.clone(), place))

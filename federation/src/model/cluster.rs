@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::{ClusterId, Network, RegionId, Time};
+use super::{ClusterId, Network, RegionId, Time, Zone};
 
 /// A region and where its clients go when their own region cannot serve.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,11 +85,13 @@ impl NamespacePattern {
     }
 }
 
-/// What a Node says about pod addresses.
+/// What a Node says about its pods: their addresses, and where they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
     pub name: Arc<str>,
     pub pod_cidrs: Vec<IpNet>,
+    /// Label `topology.kubernetes.io/zone`.
+    pub zone: Option<Zone>,
 }
 
 /// One `ServiceCIDR` object of a member.

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use super::{Affinity, AppProtocol, ClusterId, Failover, Health, Protocol, ServiceKey, Zone};
+use super::{Affinity, AppProtocol, ClusterId, Failover, Family, Health, Protocol, ServiceKey, Zone};
 
 /// A merged service. It holds nothing that depends on who asks, and nothing that only re-ranks endpoints
 /// (regions, drains, weights): those live in [`crate::Topology`], so that a change of them re-merges nothing.
@@ -14,6 +14,8 @@ pub struct Merged {
     pub sources: Vec<ClusterId>,
     pub headless: bool,
     pub affinity: Affinity,
+    /// The first of the oldest export's families: it comes first for clients whose own families are not known.
+    pub family: Family,
     /// Sorted by (number, protocol); both together are unique.
     pub ports: Vec<MergedPort>,
     pub failover: Arc<Failover>,
@@ -37,10 +39,43 @@ pub struct MergedPort {
 pub struct Backend {
     pub cluster: ClusterId,
     pub zone: Option<Zone>,
-    pub hosts: Vec<Host>,
+    pub hosts: Box<[Host]>,
+    pub second: SecondAddresses,
 }
 
-/// One address that answers. Kept apart, because a [`SocketAddr`] has 32 bytes, and there may be millions.
+/// The IPv6 addresses of those hosts of a backend that have both. Apart, so that a world with one family pays nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SecondAddresses(Option<Box<SortedByHost>>);
+
+type SortedByHost = Vec<(u32, IpAddr)>;
+
+impl SecondAddresses {
+    /// Index of the host and its second address, in the order of the hosts.
+    pub fn new(list: Vec<(u32, IpAddr)>) -> Self {
+        Self((!list.is_empty()).then(|| Box::new(list)))
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (usize, IpAddr)> {
+        self.0.iter().flat_map(|list| list.iter()).map(|(index, ip)| (*index as usize, *ip))
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+impl Backend {
+    /// Each host with its second address, if it has one.
+    pub fn hosts(&self) -> impl Iterator<Item = (&Host, Option<IpAddr>)> {
+        let mut second = self.second.iter().peekable();
+        self.hosts
+            .iter()
+            .enumerate()
+            .map(move |(index, host)| (host, second.next_if(|(at, _)| *at == index).map(|(_, ip)| ip)))
+    }
+}
+
+/// One backend that answers: its IPv4 address if it has one, else its IPv6 address. Kept apart, because a [`SocketAddr`] has 32 bytes, and there may be millions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Host {
     pub ip: IpAddr,

@@ -3,6 +3,7 @@
 
 mod cluster;
 mod endpoint;
+mod family;
 mod ids;
 mod labels;
 mod merged;
@@ -11,10 +12,11 @@ mod service;
 mod time;
 
 pub use cluster::{Admission, ClusterUid, Member, NamespacePattern, Node, PatternError, Region, ServiceCidr, Traffic};
-pub use endpoint::{Endpoint, Health, Slice, SliceKey, SlicePort};
+pub use endpoint::{Endpoint, Health, PodId, Slice, SliceKey, SlicePort};
+pub use family::{Families, Family};
 pub use ids::{ClusterId, MAX_LABEL_LEN, MAX_PLACE_LEN, NameError, Namespace, Network, RegionId, ServiceKey, Zone};
 pub use labels::{Labels, Selector};
-pub use merged::{Backend, Host, Merged, MergedPort};
+pub use merged::{Backend, Host, Merged, MergedPort, SecondAddresses};
 pub use policy::{ClusterWeight, Failover, Federate, Policy, Tier};
 pub use service::{
     Affinity, AppProtocol, Digest, Export, HelmRelease, Mark, NamespaceObject, Owner, Protocol, Service, ServiceKind,

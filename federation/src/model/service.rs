@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{ClusterId, Labels, Namespace, ServiceKey, Time};
+use super::{ClusterId, Families, Labels, Namespace, ServiceKey, Time};
 
 /// One Service object of one member.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct Service {
     pub kind: ServiceKind,
     /// ClusterIPs, primary family first. Empty for headless and ExternalName services.
     pub cluster_ips: Vec<IpAddr>,
+    /// `ipFamilies`, else those of the ClusterIPs. `None`: it says nothing (yet), and endpoints of both are its own.
+    pub families: Option<Families>,
     pub ports: Vec<ServicePort>,
     pub affinity: Affinity,
     pub owner: Owner,

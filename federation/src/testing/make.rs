@@ -7,10 +7,10 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use crate::model::{
-    Admission, Affinity, ClusterId, ClusterUid, Digest, Endpoint, Export, Failover, Federate, Health, HelmRelease,
-    Labels, Mark, Member, Namespace, NamespaceObject, NamespacePattern, Network, Node, Owner, Policy, Protocol, Region,
-    RegionId, Selector, Service, ServiceCidr, ServiceKey, ServiceKind, ServicePort, Slice, SliceKey, SlicePort, Time,
-    Traffic, Zone,
+    Admission, Affinity, ClusterId, ClusterUid, Digest, Endpoint, Export, Failover, Families, Family, Federate, Health,
+    HelmRelease, Labels, Mark, Member, Namespace, NamespaceObject, NamespacePattern, Network, Node, Owner, PodId,
+    Policy, Protocol, Region, RegionId, Selector, Service, ServiceCidr, ServiceKey, ServiceKind, ServicePort, Slice,
+    SliceKey, SlicePort, Time, Traffic, Zone,
 };
 
 /// Seconds since the epoch.
@@ -115,15 +115,15 @@ pub fn slice_ports(text: &str) -> Vec<SlicePort> {
     ports(text).into_iter().map(port).collect()
 }
 
-/// `"10.0.0.1@z1"`: address and zone. A `!` at the end means not ready, a `~` draining; else it is ready.
+/// `"10.0.0.1@z1=web-0"`: address, zone and pod. (A zone `node:n1` is that of a Node: see [`slice`].) At the end `!` means not ready, `~` draining, `#` ended; else it is ready.
 pub fn endpoint(text: &str) -> Endpoint {
-    let (text, health) = match (text.strip_suffix('!'), text.strip_suffix('~')) {
-        (Some(text), _) => (text, Health::NotReady),
-        (_, Some(text)) => (text, Health::Draining),
-        _ => (text, Health::Ready),
-    };
-    let (address, in_zone) = text.split_once('@').map_or((text, None), |(address, name)| (address, Some(zone(name))));
-    Endpoint { ip: ip(address), zone: in_zone, health }
+    let marks = [('!', Health::NotReady), ('~', Health::Draining), ('#', Health::Ended)];
+    let marked = marks.into_iter().find_map(|(mark, health)| Some((text.strip_suffix(mark)?, health)));
+    let (text, health) = marked.unwrap_or((text, Health::Ready));
+    let (text, pod) = text.split_once('=').map_or((text, PodId::default()), |(text, pod)| (text, PodId::of(pod)));
+    let (address, place) = text.split_once('@').map_or((text, None), |(address, name)| (address, Some(name)));
+    let in_zone = place.filter(|name| !name.starts_with(NODE)).map(zone);
+    Endpoint { ip: ip(address), zone: in_zone, health, pod }
 }
 
 pub fn region(name: &str, failover: &[&str]) -> Region {
@@ -174,6 +174,7 @@ pub fn service(name: &str, port_text: &str, ip_text: &str) -> Service {
         labels: Labels::default(),
         kind: if ip_text.is_empty() { ServiceKind::Headless } else { ServiceKind::ClusterIp },
         cluster_ips: ips(ip_text),
+        families: Families::new(ips(ip_text).into_iter().map(Family::of)),
         ports: ports(port_text),
         affinity: Affinity::None,
         owner: Owner::User,
@@ -220,7 +221,16 @@ pub fn slice(service: &str, slice: &str, port_text: &str, endpoints: &[&str]) ->
         service,
         ports: slice_ports(port_text),
         endpoints: endpoints.iter().map(|text| endpoint(text)).collect(),
+        nodes: (0..).zip(endpoints).filter_map(|(index, text)| Some((index, node_of(text)?))).collect(),
     }
+}
+
+/// Begins the name of a Node where a zone could be.
+const NODE: &str = "node:";
+
+fn node_of(text: &str) -> Option<Arc<str>> {
+    let (_, node) = text.split_once('@')?.1.split_once(NODE)?;
+    Some(Arc::from(node.split(['=', '!', '~', '#']).next()?))
 }
 
 pub fn export(name: &str, seconds: i64) -> Export {
@@ -228,7 +238,11 @@ pub fn export(name: &str, seconds: i64) -> Export {
 }
 
 pub fn node(name: &str, pod_cidrs: &str) -> Node {
-    Node { name: Arc::from(name), pod_cidrs: nets(pod_cidrs) }
+    Node { name: Arc::from(name), pod_cidrs: nets(pod_cidrs), zone: None }
+}
+
+pub fn node_in(in_zone: &str, name: &str, pod_cidrs: &str) -> Node {
+    Node { zone: Some(zone(in_zone)), ..node(name, pod_cidrs) }
 }
 
 pub fn service_cidr(name: &str, cidrs: &str) -> ServiceCidr {

@@ -26,6 +26,7 @@ fn client(region: &str, zone: Option<&str>, cluster: Option<&str>) -> ClientClas
         zone: zone.map(make::zone),
         network: make::network("default"),
         cluster: cluster.map(make::cluster),
+        families: None,
     }
 }
 
@@ -38,9 +39,9 @@ fn ranked(engine: &Engine, class: &ClientClass) -> String {
         assert!(!tier.is_empty(), "a gap in the priorities");
         let mut text = String::new();
         for locality in tier {
-            assert!(locality.weight >= 1 && !locality.hosts.is_empty());
-            let zone = locality.zone.map_or("-", |zone| zone.as_str());
-            let _ = write!(text, "{}/{zone}={} ", locality.cluster, locality.weight);
+            assert!(locality.weight >= 1 && !locality.backend.hosts.is_empty());
+            let zone = locality.zone().map_or("-", |zone| zone.as_str());
+            let _ = write!(text, "{}/{zone}={} ", locality.cluster(), locality.weight);
         }
         tiers.push(text.trim_end().to_owned());
     }
@@ -158,6 +159,6 @@ fn who_is_not_admitted_is_offered_to_nobody() {
     let mut topology = (**engine.topology()).clone();
     topology.members.remove(&make::cluster("eu-1"));
     let assignment = assign(&client("eu", None, None), service, &service.ports[0], &topology);
-    let clusters = assignment.tiers.iter().flatten().map(|locality| locality.cluster.as_str());
+    let clusters = assignment.tiers.iter().flatten().map(|locality| locality.cluster().as_str());
     assert!(clusters.clone().all(|id| id != "eu-1") && clusters.count() == 6);
 }

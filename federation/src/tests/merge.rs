@@ -105,22 +105,8 @@ fn an_address_in_two_slices_is_one_host_in_its_best_state() {
     assert_eq!(world(&[("1", &["10.0.0.1@z1!"]), ("2", &["10.0.0.1@z1"])]), "http:80/TCP a/z1 10.0.0.1:8080");
     assert_eq!(world(&[("1", &["10.0.0.1~"]), ("2", &["10.0.0.1!"])]), "http:80/TCP a/- 10.0.0.1:8080~");
     assert_eq!(world(&[("1", &["10.0.0.1!", "10.0.0.1!"])]), "http:80/TCP a/- 10.0.0.1:8080!");
-}
-
-#[test]
-fn on_dual_stack_a_pod_is_one_host_of_the_services_first_family() {
-    let engine = |ips: &str| {
-        let world = World::new()
-            .region("eu", &[])
-            .member("a", "eu", "10.0.0.0/16 fd00:1::/64", "10.96.0.0/16 fd00:2::/112")
-            .service_object("a", make::service("shop/web", "http:80", ips))
-            .slice("a", make::slice("shop/web", "v4", "http:8080", &["10.0.0.1"]))
-            .slice("a", make::slice("shop/web", "v6", "http:8080", &["fd00:1::1"]));
-        hosts(&world.engine(make::at(1)), "shop/web")
-    };
-    assert_eq!(engine("10.96.0.1 fd00:2::1"), "http:80/TCP a/- 10.0.0.1:8080");
-    assert_eq!(engine("fd00:2::1 10.96.0.1"), "http:80/TCP a/- [fd00:1::1]:8080");
-    assert_eq!(engine(""), "http:80/TCP a/- 10.0.0.1:8080", "headless: IPv4 if there is any");
+    assert_eq!(world(&[("1", &["10.0.0.1#"]), ("2", &["10.0.0.1!"])]), "http:80/TCP a/- 10.0.0.1:8080!");
+    assert_eq!(world(&[("1", &["10.0.0.1#"]), ("2", &["10.0.0.1~"])]), "http:80/TCP a/- 10.0.0.1:8080~");
 }
 
 #[test]

@@ -4,14 +4,17 @@ mod admission;
 mod cidr;
 mod cost;
 mod failover;
+mod families;
 mod federate;
 mod identity;
+mod last_resort;
 mod limits;
 mod loss;
 mod merge;
 mod mirror;
 mod property;
 mod random;
+mod zones;
 
 use std::fmt::Write as _;
 
@@ -66,15 +69,16 @@ fn merged<'a>(engine: &'a Engine, key: &str) -> &'a Merged {
     engine.merged().get(&make::key(key)).unwrap_or_else(|| panic!("{key} is not merged"))
 }
 
-/// Ports and hosts in words: `http:80/TCP eu-1/z1 10.0.0.1:8080! | ...`, `!` not ready, `~` draining.
+/// Ports and hosts in words: `http:80/TCP eu-1/z1 10.0.0.1:8080! | ...`, `!` not ready, `~` draining, `#` ended.
 fn hosts(engine: &Engine, key: &str) -> String {
     let mut ports = Vec::new();
     for port in &merged(engine, key).ports {
         let mut text = format!("{}:{}/{}", port.name, port.port, port.protocol.as_str());
         for backend in &port.backends {
             let _ = write!(text, " {}/{}", backend.cluster, backend.zone.as_ref().map_or("-", |zone| zone.as_str()));
-            for host in &backend.hosts {
-                let _ = write!(text, " {}{}", host.address(), health(host.health));
+            for (host, second) in backend.hosts() {
+                let second = second.map(|ip| format!("+{ip}")).unwrap_or_default();
+                let _ = write!(text, " {}{second}{}", host.address(), health(host.health));
             }
         }
         ports.push(text);
@@ -87,6 +91,7 @@ fn health(health: crate::model::Health) -> &'static str {
         crate::model::Health::Ready => "",
         crate::model::Health::Draining => "~",
         crate::model::Health::NotReady => "!",
+        crate::model::Health::Ended => "#",
     }
 }
 

@@ -11,6 +11,7 @@ use proptest::test_runner::TestRunner;
 
 use super::random::{Move, Round, Teller, arrivals, rounds};
 use crate::change::Batch;
+use crate::model::{Families, Family, Health};
 use crate::report::{LinkState, Refusal, Verdict};
 use crate::testing::{Oracle, Picture, Replica, World, make};
 use crate::{Authority, Engine, MirrorAction};
@@ -135,18 +136,21 @@ fn random_histories_cover_what_matters() {
     assert!(never.is_empty(), "hardly ever: {never:?} of {seen:?}");
 }
 
-const ALL_THAT_MATTERS: [&str; 26] = [
+const ALL_THAT_MATTERS: [&str; 30] = [
     "admitted",
     "apply",
     "apply headless",
     "apply namespace",
     "apply namespace of a release",
     "apply of a release",
+    "both addresses",
     "conflicting ports",
     "delete",
     "down",
     "drift",
     "duplicate",
+    "ended",
+    "families apart",
     "federated vips",
     "headless mirror",
     "identity changed",
@@ -161,6 +165,7 @@ const ALL_THAT_MATTERS: [&str; 26] = [
     "two zones",
     "unknown region",
     "up, not listed",
+    "v6 first",
     "v6 vips",
 ];
 
@@ -185,6 +190,7 @@ fn what_happens(picture: &Picture) -> Vec<&'static str> {
         }
     }
     for report in picture.reports.values() {
+        note("families apart", !report.family_conflicts.is_empty());
         note("trespass", !report.trespassing.is_empty());
         note("stranger", !report.strangers.is_empty());
         note("headless mirror", report.counts.headless_mirrors > 0);
@@ -206,8 +212,12 @@ fn what_happens(picture: &Picture) -> Vec<&'static str> {
         note("merged of three", merged.sources.len() >= 3);
         note("conflicting ports", merged.ports.len() == 1 && merged.sources.len() > 1);
         note("two zones", backends().any(|b| b.zone.is_some()) && backends().any(|b| b.zone.is_none()));
+        note("both addresses", backends().any(|backend| !backend.second.is_empty()));
+        note("ended", hosts().any(|host| host.health == Health::Ended));
         note("two families", hosts().any(|h| h.ip.is_ipv4()) && hosts().any(|h| h.ip.is_ipv6()));
     }
+    let places = picture.topology.members.values();
+    note("v6 first", places.filter_map(|place| place.families).any(|families| families == Families::Both(Family::V6)));
     for vips in picture.vips.values() {
         note("federated vips", vips.federated);
         note("v6 vips", vips.ips.first().is_some_and(std::net::IpAddr::is_ipv6));

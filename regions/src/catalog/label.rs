@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use federation::model::ClusterId;
+use federation::model::{ClusterId, Families};
 use federation::view::ClientClass;
 
 use super::world::World;
@@ -23,8 +23,10 @@ pub(super) enum Label {
         client: ClientClass,
         dialect: Dialect,
     },
-    /// Endpoints one by one.
-    Endpoints,
+    /// Endpoints one by one, for clients with these address families.
+    Endpoints {
+        families: Option<Families>,
+    },
     EgressListener {
         listen: IpAddr,
         on_demand: bool,
@@ -80,7 +82,7 @@ impl Label {
         match self {
             Self::BuiltIn | Self::Clusters | Self::VipClusters(_) | Self::GrpcClusters => ResourceType::Cluster,
             Self::Loads { .. } => ResourceType::Assignment,
-            Self::Endpoints => ResourceType::Endpoint,
+            Self::Endpoints { .. } => ResourceType::Endpoint,
             Self::EgressListener { .. } | Self::VipListeners { .. } | Self::GrpcListeners => ResourceType::Listener,
             Self::EgressScopes => ResourceType::Scope,
             Self::Routes | Self::EgressTable => ResourceType::Route,
@@ -126,7 +128,8 @@ pub(super) fn sources(class: &Class, world: &World) -> [Sources; TYPES] {
             };
             let scopes = scopes.map_or_else(Sources::default, Sources::star);
             let (loads, endpoints) = if *leds {
-                (loads(Dialect::Leds), Sources::star(Label::Endpoints))
+                let families = client(class, world).families;
+                (loads(Dialect::Leds), Sources::star(Label::Endpoints { families }))
             } else {
                 (loads(Dialect::Envoy), Sources::default())
             };
@@ -158,6 +161,7 @@ fn client(class: &Class, world: &World) -> ClientClass {
     if let (false, Some(place)) = (class.network_named, place) {
         client.network = place.network.clone();
     }
+    client.families = place.and_then(|place| place.families);
     if !world.ranks_by_cluster() {
         client.cluster = None;
     }

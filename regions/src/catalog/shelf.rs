@@ -55,7 +55,7 @@ impl Shelf {
         };
         shelf.set_ranges(world);
         match shelf.label {
-            Label::Endpoints => shelf.derive_endpoints(&keys.into_iter().collect(), world, stats),
+            Label::Endpoints { .. } => shelf.derive_endpoints(&keys.into_iter().collect(), world, stats),
             _ => shelf.derive(keys.iter(), world, stats),
         }
         // All of this is the state that the log begins with.
@@ -72,7 +72,7 @@ impl Shelf {
         match &self.label {
             Label::Loads { .. } if dirty.topology => self.derive(world.services.keys(), world, stats),
             Label::Loads { .. } => self.derive(dirty.services.iter(), world, stats),
-            Label::Endpoints => self.derive_endpoints(&dirty.services, world, stats),
+            Label::Endpoints { .. } => self.derive_endpoints(&dirty.services, world, stats),
             label => {
                 let local = label.member().and_then(|member| dirty.local.get(member));
                 if label.member().is_some() && dirty.topology {
@@ -139,6 +139,7 @@ impl Shelf {
 
     /// Only those endpoints that changed: there may be a hundred thousand of them.
     fn derive_endpoints(&mut self, keys: &BTreeSet<ServiceKey>, world: &World, stats: &CatalogStats) {
+        let Label::Endpoints { families } = self.label else { return };
         for key in keys {
             stats.derived.inc();
             let new = world.services.get(key).cloned();
@@ -146,7 +147,7 @@ impl Shelf {
                 Some(new) => self.merged.insert(key.clone(), new.clone()),
                 None => self.merged.remove(key),
             };
-            let leds::Difference { put, gone } = leds::difference(old.as_deref(), new.as_deref());
+            let leds::Difference { put, gone } = leds::difference(families, old.as_deref(), new.as_deref());
             put.into_iter().for_each(|endpoint| self.put(endpoint, stats));
             gone.iter().for_each(|name| self.remove(name, stats));
         }
@@ -207,9 +208,11 @@ impl Committed {
 fn resources(label: &Label, key: &ServiceKey, world: &World) -> Vec<Resource> {
     let faces = || world.faces(key).into_iter();
     match label {
-        Label::BuiltIn | Label::EgressListener { .. } | Label::EgressTable | Label::NoHosts | Label::Endpoints => {
-            Vec::new()
-        }
+        Label::BuiltIn
+        | Label::EgressListener { .. }
+        | Label::EgressTable
+        | Label::NoHosts
+        | Label::Endpoints { .. } => Vec::new(),
         Label::Clusters => {
             faces().map(|face| cluster::federated(key, face.port.port, face.port.app, face.balancing)).collect()
         }

@@ -1,11 +1,13 @@
 //! Load assignments: who serves a port, nearest first.
 
+use std::net::{IpAddr, SocketAddr};
+
 use envoy_types::pb::envoy::config::core::v3 as core;
 use envoy_types::pb::envoy::config::endpoint::v3 as pb;
 use envoy_types::pb::envoy::config::endpoint::v3::cluster_load_assignment::Policy;
+use envoy_types::pb::envoy::config::endpoint::v3::endpoint::AdditionalAddress;
 use envoy_types::pb::envoy::config::endpoint::v3::lb_endpoint::HostIdentifier;
-use federation::model::{Health, Host};
-use federation::view::{Assignment, Locality};
+use federation::view::{Assignment, Locality, Offer, Reach, Standing};
 
 use super::proto::{address, u32_value};
 use crate::resource::{Resource, ResourceType};
@@ -18,7 +20,7 @@ pub fn load_assignment(name: &str, assignment: &Assignment<'_>) -> Resource {
     let endpoints = (0u32..)
         .zip(&assignment.tiers)
         .flat_map(|(priority, tier)| tier.iter().map(move |locality| (priority, locality)))
-        .map(|(priority, locality)| localities(priority, locality, assignment.weighted))
+        .map(|(priority, locality)| localities(priority, locality, assignment))
         .collect();
     Resource::encode(ResourceType::Assignment, name, &message(name, endpoints))
 }
@@ -32,18 +34,23 @@ pub(super) fn message(name: &str, endpoints: Vec<pb::LocalityLbEndpoints>) -> pb
     }
 }
 
-fn localities(priority: u32, locality: &Locality<'_>, weighted: bool) -> pb::LocalityLbEndpoints {
+fn localities(priority: u32, locality: &Locality<'_>, assignment: &Assignment<'_>) -> pb::LocalityLbEndpoints {
+    let Assignment { weighted, reach, .. } = *assignment;
     pb::LocalityLbEndpoints {
-        locality: Some(core::Locality {
-            region: locality.region.to_string(),
-            zone: locality.zone.map(ToString::to_string).unwrap_or_default(),
-            // Clusters of one zone stay apart: statistics and weights are per cluster.
-            sub_zone: locality.cluster.to_string(),
-        }),
-        lb_endpoints: locality.hosts.iter().map(endpoint).collect(),
-        load_balancing_weight: u32_value(if weighted { locality.weight } else { rebuild_mark(locality) }),
+        locality: Some(place(locality)),
+        lb_endpoints: reach.offers(locality.backend).map(|offer| endpoint(&offer)).collect(),
+        load_balancing_weight: u32_value(if weighted { locality.weight } else { rebuild_mark(locality, reach) }),
         priority,
         ..pb::LocalityLbEndpoints::default()
+    }
+}
+
+/// Clusters of one zone stay apart, as sub-zones: statistics and weights are per cluster.
+pub(super) fn place(locality: &Locality<'_>) -> core::Locality {
+    core::Locality {
+        region: locality.region.to_string(),
+        zone: locality.zone().map(ToString::to_string).unwrap_or_default(),
+        sub_zone: locality.cluster().to_string(),
     }
 }
 
@@ -51,23 +58,29 @@ fn localities(priority: u32, locality: &Locality<'_>, weighted: bool) -> pb::Loc
 /// spill to other priorities, stay as they were. A locality weight that moves makes it build them anew. Where weights
 /// do not steer traffic, the weight is therefore the number of hosts that do not drain, plus one because 0 is not
 /// allowed. Declared weights move the same way by themselves, see `federation::view`.
-fn rebuild_mark(locality: &Locality<'_>) -> u32 {
-    let counted = locality.hosts.iter().filter(|host| host.health != Health::Draining).count();
-    u32::try_from(counted).unwrap_or(u32::MAX - 1).saturating_add(1)
+fn rebuild_mark(locality: &Locality<'_>, reach: Reach) -> u32 {
+    u32::try_from(reach.capacity(locality.backend)).unwrap_or(u32::MAX - 1).saturating_add(1)
 }
 
-pub(super) fn endpoint(host: &Host) -> pb::LbEndpoint {
-    let health = match host.health {
-        Health::Ready => core::HealthStatus::Healthy,
-        Health::Draining => core::HealthStatus::Draining,
-        Health::NotReady => core::HealthStatus::Unhealthy,
+pub(super) fn endpoint(offer: &Offer) -> pb::LbEndpoint {
+    let health = match offer.standing {
+        Standing::Serving => core::HealthStatus::Healthy,
+        Standing::Draining => core::HealthStatus::Draining,
+        Standing::Lost => core::HealthStatus::Unhealthy,
     };
     pb::LbEndpoint {
         health_status: health.into(),
         host_identifier: Some(HostIdentifier::Endpoint(pb::Endpoint {
-            address: Some(address(host.address())),
+            address: Some(address(offer.address)),
+            additional_addresses: offer.second.map(|second| also(offer, second)).into_iter().collect(),
             ..pb::Endpoint::default()
         })),
         ..pb::LbEndpoint::default()
     }
+}
+
+/// The host's address of the other family: Envoy tries both, the first one first (RFC 8305, "happy eyeballs"). It stays one
+/// host, known by its first address.
+fn also(offer: &Offer, second: IpAddr) -> AdditionalAddress {
+    AdditionalAddress { address: Some(address(SocketAddr::new(second, offer.address.port()))) }
 }

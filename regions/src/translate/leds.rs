@@ -2,13 +2,15 @@
 //!
 //! A load assignment then only says which localities there are and where each one's endpoints are found: in a glob
 //! collection, which the client subscribes to (xDS protocol, "glob collections"; xRFC TP1). What an endpoint is does not
-//! depend on who asks, so all clients share them.
+//! depend on who asks, so all clients share them, with one exception: whether one that terminates takes new requests
+//! depends on whether any other is ready in the client's tiers. A backend whose endpoints can be either is two
+//! collections, and the load assignment says which one of them a client takes. Clients with other address families get
+//! other endpoints under the same names.
 
-use envoy_types::pb::envoy::config::core::v3 as core;
 use envoy_types::pb::envoy::config::endpoint::v3 as pb;
 use envoy_types::pb::envoy::config::endpoint::v3::locality_lb_endpoints::LbConfig;
-use federation::model::{Backend, ClusterId, Host, Merged, MergedPort, Protocol, ServiceKey, Zone};
-use federation::view::{Assignment, Locality};
+use federation::model::{Backend, ClusterId, Families, Merged, MergedPort, Protocol, ServiceKey, Zone};
+use federation::view::{Assignment, Locality, Offer, Reach};
 
 use super::proto::{ads, u32_value};
 use super::{endpoint, names};
@@ -17,6 +19,8 @@ use crate::resource::{Resource, ResourceType};
 const AUTHORITY_AND_TYPE: &str = "xdstp:///envoy.config.endpoint.v3.LbEndpoint/";
 /// Stands for no zone: a path has no empty segments.
 const NO_ZONE: &str = "-";
+/// Begins the names of endpoints as a last resort. No cluster's id begins with it.
+const LAST_RESORT: &str = "~";
 
 /// The load assignment of one port, without endpoints.
 pub fn load_assignment(service: &ServiceKey, port: u16, assignment: &Assignment<'_>) -> Resource {
@@ -24,7 +28,7 @@ pub fn load_assignment(service: &ServiceKey, port: u16, assignment: &Assignment<
     let endpoints = (0u32..)
         .zip(&assignment.tiers)
         .flat_map(|(priority, tier)| tier.iter().map(move |locality| (priority, locality)))
-        .map(|(priority, locality)| locality_endpoints(service, port, priority, locality, assignment.weighted))
+        .map(|(priority, locality)| locality_endpoints(service, port, priority, locality, assignment))
         .collect();
     let message = endpoint::message(&name, endpoints);
     Resource::encode(ResourceType::Assignment, &name, &message).followed_by(&begin(service, port))
@@ -36,19 +40,18 @@ fn locality_endpoints(
     port: u16,
     priority: u32,
     locality: &Locality<'_>,
-    weighted: bool,
+    assignment: &Assignment<'_>,
 ) -> pb::LocalityLbEndpoints {
+    let reach = assignment.reach;
+    let last_resort = reach.is_last_resort() && reach.changes_as_last_resort(locality.backend);
+    let place = Place { last_resort, ..Place::of(locality.backend) };
     let collection = pb::LedsClusterLocalityConfig {
         leds_config: ads(),
-        leds_collection_name: format!("{}*", collection(service, port, locality.cluster, locality.zone)),
+        leds_collection_name: format!("{}*", collection(service, port, place)),
     };
     pb::LocalityLbEndpoints {
-        locality: Some(core::Locality {
-            region: locality.region.to_string(),
-            zone: locality.zone.map(ToString::to_string).unwrap_or_default(),
-            sub_zone: locality.cluster.to_string(),
-        }),
-        load_balancing_weight: u32_value(if weighted { locality.weight } else { 1 }),
+        locality: Some(endpoint::place(locality)),
+        load_balancing_weight: u32_value(if assignment.weighted { locality.weight } else { 1 }),
         priority,
         lb_config: Some(LbConfig::LedsClusterLocalityConfig(collection)),
         ..pb::LocalityLbEndpoints::default()
@@ -62,58 +65,101 @@ pub struct Difference {
     pub gone: Vec<String>,
 }
 
-/// Encodes only what differs. O(endpoints) comparisons of addresses, which are sorted.
-pub fn difference(old: Option<&Merged>, new: Option<&Merged>) -> Difference {
+/// Encodes only what differs, for clients with these families. O(endpoints) comparisons of addresses, which are sorted.
+pub fn difference(families: Option<Families>, old: Option<&Merged>, new: Option<&Merged>) -> Difference {
     let mut difference = Difference::default();
     let Some(service) = new.or(old).map(|merged| &merged.key) else { return difference };
-    for port in new.into_iter().flat_map(tcp) {
-        for backend in &port.backends {
-            let (at, before) = (place(backend), hosts(old, port.port, place(backend)));
-            for step in steps(before, &backend.hosts) {
-                match step {
-                    Step::Put(host) => difference.put.push(single(service, port.port, at, host)),
-                    Step::Gone(host) => difference.gone.push(single_name(service, port.port, at, host)),
-                }
+    let [old, new] = [old, new].map(|merged| merged.map(|merged| Side { merged, reach: Reach::new(families, merged) }));
+    for (port, place, backend) in new.iter().flat_map(Side::collections) {
+        let before = old.and_then(|old| Some(old.offers(place, old.find(port, place)?))).unwrap_or_default();
+        for step in steps(before, new.map(|new| new.offers(place, backend)).unwrap_or_default()) {
+            match step {
+                Step::Put(offer) => difference.put.push(single(service, port, place, &offer)),
+                Step::Gone(offer) => difference.gone.push(single_name(service, port, place, &offer)),
             }
         }
     }
-    for port in old.into_iter().flat_map(tcp) {
+    for (port, place, backend) in old.iter().flat_map(Side::collections) {
         // Those that are somewhere else now are gone from here.
-        for backend in port.backends.iter().filter(|backend| hosts(new, port.port, place(backend)).is_empty()) {
-            let gone = backend.hosts.iter().map(|host| single_name(service, port.port, place(backend), host));
-            difference.gone.extend(gone);
+        if new.is_none_or(|new| new.find(port, place).is_none()) {
+            let offers = old.map(|old| old.offers(place, backend)).unwrap_or_default();
+            difference.gone.extend(offers.iter().map(|offer| single_name(service, port, place, offer)));
         }
     }
     difference
 }
 
-enum Step<'a> {
-    Put(&'a Host),
-    Gone(&'a Host),
+/// One state of a service, as clients with some families see it.
+#[derive(Clone, Copy)]
+struct Side<'a> {
+    merged: &'a Merged,
+    reach: Reach,
+}
+
+impl<'a> Side<'a> {
+    /// All collections, by port: mostly one for each backend.
+    fn collections(&self) -> impl Iterator<Item = (u16, Place<'a>, &'a Backend)> {
+        let Self { merged, reach } = *self;
+        let backends = tcp(merged).flat_map(|port| port.backends.iter().map(|backend| (port.port, backend)));
+        backends.flat_map(move |(port, backend)| {
+            let place = Place::of(backend);
+            let last_resort = reach.changes_as_last_resort(backend).then_some(Place { last_resort: true, ..place });
+            std::iter::once(place).chain(last_resort).map(move |place| (port, place, backend))
+        })
+    }
+
+    /// The backend whose endpoints a collection holds, if there is such a collection.
+    fn find(self, port: u16, place: Place<'_>) -> Option<&'a Backend> {
+        let mut backends = tcp(self.merged).filter(|found| found.port == port).flat_map(|port| &port.backends);
+        backends
+            .find(|backend| Place::of(backend) == Place { last_resort: false, ..place })
+            .filter(|backend| !place.last_resort || self.reach.changes_as_last_resort(backend))
+    }
+
+    /// The endpoints of a collection, by address.
+    fn offers(self, place: Place<'_>, backend: &Backend) -> Vec<Offer> {
+        let mut offers: Vec<Offer> = self.reach.as_last_resort(place.last_resort).offers(backend).collect();
+        if !backend.second.is_empty() {
+            offers.sort_by_key(|offer| offer.address); // the first address may be the backend's second
+        }
+        offers
+    }
+}
+
+/// A collection of one port.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Place<'a> {
+    cluster: &'a ClusterId,
+    zone: Option<&'a Zone>,
+    last_resort: bool,
+}
+
+impl<'a> Place<'a> {
+    fn of(backend: &'a Backend) -> Self {
+        Self { cluster: &backend.cluster, zone: backend.zone.as_ref(), last_resort: false }
+    }
+}
+
+enum Step {
+    Put(Offer),
+    Gone(Offer),
 }
 
 /// From one list of hosts to another, both sorted by address.
-fn steps<'a>(before: &'a [Host], now: &'a [Host]) -> Vec<Step<'a>> {
+fn steps(before: Vec<Offer>, now: Vec<Offer>) -> Vec<Step> {
     let mut steps = Vec::new();
-    let mut before = before.iter().peekable();
-    for host in now {
-        while let Some(gone) = before.next_if(|known| (known.ip, known.port) < (host.ip, host.port)) {
+    let mut before = before.into_iter().peekable();
+    for offer in now {
+        while let Some(gone) = before.next_if(|known| known.address < offer.address) {
             steps.push(Step::Gone(gone));
         }
-        let known = before.next_if(|known| (known.ip, known.port) == (host.ip, host.port));
-        if known != Some(host) {
-            steps.push(Step::Put(host));
+        let known = before.next_if(|known| known.address == offer.address);
+        if known != Some(offer) {
+            steps.push(Step::Put(offer));
         }
     }
     steps.extend(before.map(Step::Gone));
     steps
-}
-
-/// None where there are none: no backend is empty.
-fn hosts<'a>(merged: Option<&'a Merged>, port: u16, at: (&ClusterId, Option<&Zone>)) -> &'a [Host] {
-    let ports = merged.into_iter().flat_map(tcp).filter(|found| found.port == port);
-    let mut backends = ports.flat_map(|port| &port.backends);
-    backends.find(|backend| place(backend) == at).map_or(&[], |backend| &backend.hosts)
 }
 
 /// The collection that an endpoint is in, as it is subscribed to.
@@ -127,16 +173,19 @@ pub fn glob(name: &str) -> Option<&str> {
     name.strip_suffix('*').filter(|begin| begin.starts_with(AUTHORITY_AND_TYPE) && begin.ends_with('/'))
 }
 
-fn single(service: &ServiceKey, port: u16, at: (&ClusterId, Option<&Zone>), host: &Host) -> Resource {
-    Resource::encode(ResourceType::Endpoint, &single_name(service, port, at, host), &endpoint::endpoint(host))
+fn single(service: &ServiceKey, port: u16, place: Place<'_>, offer: &Offer) -> Resource {
+    let name = single_name(service, port, place, offer);
+    Resource::encode(ResourceType::Endpoint, &name, &endpoint::endpoint(offer))
 }
 
-fn single_name(service: &ServiceKey, port: u16, at: (&ClusterId, Option<&Zone>), host: &Host) -> String {
-    format!("{}{}-{}", collection(service, port, at.0, at.1), host.ip, host.port)
+fn single_name(service: &ServiceKey, port: u16, place: Place<'_>, offer: &Offer) -> String {
+    format!("{}{}-{}", collection(service, port, place), offer.address.ip(), offer.address.port())
 }
 
-fn collection(service: &ServiceKey, port: u16, cluster: &ClusterId, zone: Option<&Zone>) -> String {
-    format!("{}{cluster}/{}/", begin(service, port), zone.map_or_else(|| NO_ZONE.to_owned(), segment))
+fn collection(service: &ServiceKey, port: u16, Place { cluster, zone, last_resort }: Place<'_>) -> String {
+    let mark = if last_resort { LAST_RESORT } else { "" };
+    let zone = zone.map_or_else(|| NO_ZONE.to_owned(), segment);
+    format!("{}{mark}{cluster}/{zone}/", begin(service, port))
 }
 
 /// A zone as one segment of a path. An EndpointSlice may hold any text: a `/` would make a zone part of another's
@@ -158,10 +207,6 @@ fn segment(zone: &Zone) -> String {
 /// What the names of all endpoints of a port begin with.
 fn begin(service: &ServiceKey, port: u16) -> String {
     format!("{AUTHORITY_AND_TYPE}{}.{}/{port}/", service.name, service.namespace)
-}
-
-fn place(backend: &Backend) -> (&ClusterId, Option<&Zone>) {
-    (&backend.cluster, backend.zone.as_ref())
 }
 
 fn tcp(merged: &Merged) -> impl Iterator<Item = &MergedPort> {

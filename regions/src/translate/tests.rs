@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use envoy_types::pb::envoy::config::cluster::v3 as c;
+use envoy_types::pb::envoy::config::core::v3 as core;
 use envoy_types::pb::envoy::config::core::v3::HealthStatus;
 use envoy_types::pb::envoy::config::endpoint::v3 as e;
+use envoy_types::pb::envoy::config::endpoint::v3::lb_endpoint::HostIdentifier;
 use envoy_types::pb::envoy::config::listener::v3 as l;
 use envoy_types::pb::envoy::config::route::v3 as r;
 use envoy_types::pb::envoy::extensions::filters::network::http_connection_manager::v3 as h;
@@ -12,8 +14,8 @@ use envoy_types::pb::envoy::extensions::upstreams::http::v3::HttpProtocolOptions
 use envoy_types::pb::google::protobuf::Any;
 use federation::Topology;
 use federation::model::AppProtocol::{self, Http, Http2, Tcp};
-use federation::model::{ClusterWeight, Failover, Merged};
-use federation::view::assign;
+use federation::model::{ClusterWeight, Failover, Families, Family, Merged};
+use federation::view::{ClientClass, assign};
 use prost::Message;
 
 use super::cluster::Balancing;
@@ -72,9 +74,56 @@ fn load_assignments_rank_localities_and_say_how_each_host_is() {
 #[test]
 fn a_host_that_starts_to_drain_moves_a_locality_weight() {
     // Even the only host of a locality: 2 → 1, never 1 → 1.
-    let weight = |host: &str| lines(&load(&web("shop/web", &[host])));
-    assert_eq!(weight("10.8.0.1:80!"), ["0 eu/eu-a/eu-1 2: 10.8.0.1=UNHEALTHY"]);
-    assert_eq!(weight("10.8.0.1:80~"), ["0 eu/eu-a/eu-1 1: 10.8.0.1=DRAINING"]);
+    let weight = |host: &str, far: &str| {
+        let backends = vec![backend("eu-1", "eu-a", &[host]), backend("us-1", "us-a", &[far])];
+        lines(&load(&merged("shop/web", vec![port(80, Http, backends)])))
+    };
+    let ready = "1 us/us-a/us-1 2: 10.9.0.1=HEALTHY";
+    assert_eq!(weight("10.8.0.1:80!", "10.9.0.1:80"), ["0 eu/eu-a/eu-1 2: 10.8.0.1=UNHEALTHY", ready]);
+    assert_eq!(weight("10.8.0.1:80~", "10.9.0.1:80"), ["0 eu/eu-a/eu-1 1: 10.8.0.1=DRAINING", ready]);
+    // As a last resort it counts as capacity again, and one that ended does not.
+    let lost = "1 us/us-a/us-1 2: 10.9.0.1=UNHEALTHY";
+    assert_eq!(weight("10.8.0.1:80~", "10.9.0.1:80!"), ["0 eu/eu-a/eu-1 2: 10.8.0.1=HEALTHY", lost]);
+    assert_eq!(weight("10.8.0.1:80#", "10.9.0.1:80!"), ["0 eu/eu-a/eu-1 1: 10.8.0.1=DRAINING", lost]);
+    let ended = "1 us/us-a/us-1 1: 10.9.0.1=DRAINING";
+    assert_eq!(weight("10.8.0.1:80#", "10.9.0.1:80#"), ["0 eu/eu-a/eu-1 1: 10.8.0.1=DRAINING", ended]);
+}
+
+/// The addresses of an endpoint, in order.
+pub(super) fn addresses(endpoint: &e::LbEndpoint) -> String {
+    let Some(HostIdentifier::Endpoint(endpoint)) = &endpoint.host_identifier else { panic!("{endpoint:?}") };
+    let more = endpoint.additional_addresses.iter().map(|also| &also.address);
+    let ip = |address: &Option<core::Address>| match address.as_ref().and_then(|address| address.address.as_ref()) {
+        Some(core::address::Address::SocketAddress(at)) => at.address.clone(),
+        other => panic!("{other:?}"),
+    };
+    std::iter::once(&endpoint.address).chain(more).map(ip).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_host_of_two_families_has_both_addresses_where_the_client_has() {
+    let near = dual("eu-1", "eu-a", &["10.8.0.1:80+fd00::1", "10.8.0.2:80"]);
+    let far = backend("us-1", "us-a", &["[fd00::9]:80"]);
+    let service = merged("shop/web", vec![port(80, Http, vec![near, far])]);
+    let topology: Topology = (*two_members().topology.expect("a topology")).clone();
+    let told = |families: Option<Families>| -> Vec<String> {
+        let client = ClientClass { families, ..class(Some("eu-1")).client };
+        let assignment = assign(&client, &service, &service.ports[0], &topology);
+        let load: e::ClusterLoadAssignment = read(&endpoint::load_assignment("x", &assignment));
+        let line = |group: &e::LocalityLbEndpoints| {
+            let hosts: Vec<String> = group.lb_endpoints.iter().map(addresses).collect();
+            let weight = group.load_balancing_weight.map_or(0, |weight| weight.value);
+            format!("{} {weight}: {}", group.priority, hosts.join(", "))
+        };
+        load.endpoints.iter().map(line).collect()
+    };
+    let (v4, v6) = (Family::V4, Family::V6);
+    let both = ["0 3: 10.8.0.1 fd00::1, 10.8.0.2", "1 2: fd00::9"];
+    assert_eq!(told(None), both);
+    assert_eq!(told(Some(Families::Both(v4))), both);
+    assert_eq!(told(Some(Families::Both(v6))), ["0 3: fd00::1 10.8.0.1, 10.8.0.2", "1 2: fd00::9"]);
+    assert_eq!(told(Some(Families::Only(v4))), ["0 3: 10.8.0.1, 10.8.0.2"], "nobody dials the other region");
+    assert_eq!(told(Some(Families::Only(v6))), ["0 2: fd00::1", "1 2: fd00::9"]);
 }
 
 #[test]

@@ -43,7 +43,12 @@ fn health() {
         ("{ready: false}", Health::NotReady),
         ("{ready: false, serving: true, terminating: false}", Health::NotReady),
         ("{ready: false, serving: true, terminating: true}", Health::Draining),
-        ("{ready: false, serving: false, terminating: true}", Health::Draining),
+        ("{ready: false, serving: false, terminating: true}", Health::Ended),
+        ("{ready: false, terminating: true}", Health::Draining),
+        ("{serving: false, terminating: true}", Health::Ended),
+        ("{ready: false, serving: true}", Health::NotReady),
+        ("{serving: false}", Health::Ready),
+        ("{ready: true, serving: false, terminating: true}", Health::Ready),
         ("{terminating: true}", Health::Draining),
         ("{ready: true, terminating: true}", Health::Ready),
     ] {

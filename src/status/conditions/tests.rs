@@ -30,6 +30,7 @@ fn report() -> MemberReport {
         mirrors_pending: 0,
         trespassing: Vec::new(),
         strangers: Vec::new(),
+        family_conflicts: Vec::new(),
     }
 }
 

@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use ipnet::IpNet;
 
 use super::Oracle;
-use crate::model::{ClusterId, Member, Merged, Owner, ServiceKey, ServiceKind};
-use crate::report::{CidrSource, Cidrs, Counts, LinkState, MemberReport, PendingReason, Trespass, Verdict};
+use crate::model::{ClusterId, Families, Family, Member, Merged, Owner, ServiceKey, ServiceKind};
+use crate::report::{
+    CidrSource, Cidrs, Counts, FamilyConflict, LinkState, MemberReport, PendingReason, Trespass, Verdict,
+};
 use crate::{MirrorAction, MirrorKey, Place, Topology};
 
 /// As documented: a report names at most this many.
-const NAMED_TRESPASSES: usize = 16;
-const NAMED_STRANGERS: usize = 16;
+const NAMED: usize = 16;
 
 impl Oracle {
     pub(super) fn wants(&self, member: &Member) -> Cidrs {
@@ -32,6 +33,7 @@ impl Oracle {
                     network: member.network.clone(),
                     traffic: member.traffic,
                     weight: member.weight,
+                    families: self.families(member, &admission.pods),
                     services: admission.services.clone(),
                 };
                 members.insert(member.id.clone(), place);
@@ -39,6 +41,27 @@ impl Oracle {
         }
         let regions = self.regions.iter().map(|region| (region.name.clone(), region.failover.clone())).collect();
         Topology { regions, members }
+    }
+
+    /// What its pods can dial, by the ranges on record; the first range that is declared, or that a Node has, goes first.
+    fn families(&self, member: &Member, admitted: &[IpNet]) -> Option<Families> {
+        let mut nodes: Vec<_> = self.told.get(&member.id).map(|told| told.objects.nodes.clone()).unwrap_or_default();
+        nodes.sort_by_key(|node| node.name.clone());
+        let discovered = nodes.iter().flat_map(|node| node.pod_cidrs.first()).next();
+        let first = member.pods.as_ref().map_or(discovered, |pods| pods.first());
+        let (v4, v6) =
+            (admitted.iter().any(|net| net.addr().is_ipv4()), admitted.iter().any(|net| net.addr().is_ipv6()));
+        match (v4, v6) {
+            (false, false) => None,
+            (true, false) => Some(Families::Only(Family::V4)),
+            (false, true) => Some(Families::Only(Family::V6)),
+            (true, true) if first.is_some_and(|net| net.addr().is_ipv6()) => Some(Families::Both(Family::V6)),
+            (true, true) => Some(Families::Both(if first.is_some() || admitted[0].addr().is_ipv4() {
+                Family::V4
+            } else {
+                Family::V6
+            })),
+        }
     }
 
     pub(super) fn synced(&self) -> bool {
@@ -55,12 +78,14 @@ impl Oracle {
         merged: &BTreeMap<ServiceKey, Merged>,
         work: &BTreeMap<(ClusterId, MirrorKey), MirrorAction>,
         trespasses: &BTreeSet<(ClusterId, Trespass)>,
+        apart: &BTreeSet<(ClusterId, FamilyConflict)>,
     ) -> BTreeMap<ClusterId, MemberReport> {
         let mut reports = BTreeMap::new();
         for member in &self.members {
             let Some(told) = self.told.get(&member.id) else { continue };
             let id = &member.id;
             let named = trespasses.iter().filter(|(by, _)| by == id).map(|(_, trespass)| trespass.clone());
+            let apart = apart.iter().filter(|(of, _)| of == id).map(|(_, conflict)| conflict.clone());
             let unknown = Verdict::Pending(PendingReason::IdentityUnknown);
             let report = MemberReport {
                 id: id.clone(),
@@ -74,7 +99,8 @@ impl Oracle {
                 listed: told.is_listed(),
                 counts: self.counts(id, merged),
                 mirrors_pending: work.keys().filter(|(in_cluster, _)| in_cluster == id).count(),
-                trespassing: named.take(NAMED_TRESPASSES).collect(),
+                trespassing: named.take(NAMED).collect(),
+                family_conflicts: apart.take(NAMED).collect(),
                 strangers: self.strangers(id),
             };
             reports.insert(id.clone(), report);
@@ -108,7 +134,7 @@ impl Oracle {
             }
         }
         names.sort();
-        names.truncate(NAMED_STRANGERS);
+        names.truncate(NAMED);
         names
     }
 }

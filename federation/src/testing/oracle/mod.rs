@@ -5,6 +5,7 @@
 
 mod admission;
 mod facts;
+mod hosts;
 mod members;
 mod mirrors;
 mod ranges;
@@ -63,10 +64,11 @@ impl Oracle {
     /// Everything that should be visible now.
     pub fn expected(&self) -> Picture {
         let services = self.merged();
-        let merged = services.iter().map(|(key, (merged, _))| (key.clone(), merged.clone())).collect();
+        let merged = services.iter().map(|(key, (merged, ..))| (key.clone(), merged.clone())).collect();
         let mirror_work = self.mirror_work(&merged);
-        let trespasses = services.into_values().flat_map(|(_, trespasses)| trespasses).collect();
-        let reports = self.reports(&merged, &mirror_work, &trespasses);
+        let trespasses = services.values().flat_map(|(_, trespasses, _)| trespasses.clone()).collect();
+        let apart = services.into_values().flat_map(|(_, _, apart)| apart).collect();
+        let reports = self.reports(&merged, &mirror_work, &trespasses, &apart);
         Picture {
             vips: self.vips(&merged),
             topology: self.topology(),

@@ -1,24 +1,24 @@
 //! Which services there are, and what each looks like over all clusters.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::Oracle;
 use super::facts::Told;
+use super::{Oracle, hosts};
 use crate::model::{
-    AppProtocol, Backend, ClusterId, Failover, Federate, Health, Host, Labels, Member, Merged, MergedPort, Owner,
-    Policy, Service, ServiceKey, ServiceKind, ServicePort, Time, Zone,
+    AppProtocol, Backend, ClusterId, Failover, Families, Family, Federate, Labels, Member, Merged, MergedPort, Owner,
+    Policy, Service, ServiceKey, ServiceKind, ServicePort, Time,
 };
-use crate::report::Trespass;
+use crate::report::{FamilyConflict, Trespass};
 
 type Trespasses = Vec<(ClusterId, Trespass)>;
+type FamilyConflicts = Vec<(ClusterId, FamilyConflict)>;
 
-struct Part<'a> {
+pub(super) struct Part<'a> {
     exported: Time,
-    member: &'a Member,
-    told: &'a Told,
-    service: &'a Service,
+    pub member: &'a Member,
+    pub told: &'a Told,
+    pub service: &'a Service,
     failover: Failover,
 }
 
@@ -32,8 +32,8 @@ fn specificity(policy: &Policy) -> usize {
 }
 
 impl Oracle {
-    /// All merged services, each with the addresses that were left out of it.
-    pub(super) fn merged(&self) -> BTreeMap<ServiceKey, (Merged, Trespasses)> {
+    /// All merged services, each with the addresses that were left out of it and the families that do not meet.
+    pub(super) fn merged(&self) -> BTreeMap<ServiceKey, (Merged, Trespasses, FamilyConflicts)> {
         let mut keys: Vec<ServiceKey> =
             self.told.values().flat_map(|told| told.objects.services.iter().map(|s| s.key.clone())).collect();
         keys.sort();
@@ -41,7 +41,7 @@ impl Oracle {
         keys.into_iter().filter_map(|key| Some((key.clone(), self.merge(&key)?))).collect()
     }
 
-    fn merge(&self, key: &ServiceKey) -> Option<(Merged, Trespasses)> {
+    fn merge(&self, key: &ServiceKey) -> Option<(Merged, Trespasses, FamilyConflicts)> {
         let mut parts: Vec<Part<'_>> = self.members.iter().filter_map(|member| self.part(member, key)).collect();
         parts.sort_by(|a, b| a.exported.cmp(&b.exported).then(a.member.id.cmp(&b.member.id)));
         let oldest = parts.first()?;
@@ -67,11 +67,19 @@ impl Oracle {
             sources: parts.iter().map(|part| part.member.id.clone()).collect(),
             headless: oldest.service.kind == ServiceKind::Headless,
             affinity: oldest.service.affinity,
+            family: oldest.service.families.map_or(Family::V4, Families::first),
             ports: winners.iter().map(merged_port).collect(),
             failover: Arc::new(oldest.failover.clone()),
         };
         let trespasses = parts.iter().flat_map(|part| self.trespasses(part)).collect();
-        Some((merged, trespasses))
+        let both = |part: &Part<'_>| part.service.families.zip(oldest.service.families);
+        let apart = parts.iter().filter_map(|part| {
+            let (mine, theirs) = both(part)?;
+            let common = [Family::V4, Family::V6].into_iter().any(|family| mine.has(family) && theirs.has(family));
+            let conflict = FamilyConflict { service: key.clone(), mine, theirs, with: oldest.member.id.clone() };
+            (!common).then(|| (part.member.id.clone(), conflict))
+        });
+        Some((merged, trespasses, apart.collect()))
     }
 
     /// A member's part in a service, if it has one.
@@ -110,27 +118,13 @@ impl Oracle {
 
     /// Everybody who answers on a port: only clusters whose own Service has that number.
     fn backends(&self, parts: &[Part<'_>], winner: &ServicePort) -> Vec<Backend> {
-        let mut groups: BTreeMap<(ClusterId, Option<Zone>), Vec<Host>> = BTreeMap::new();
-        for part in parts {
+        let part = |part: &Part<'_>| {
             let own = part.service.ports.iter().find(|own| own.port == winner.port && own.protocol == winner.protocol);
-            let Some(own) = own else { continue };
-            let mut sightings: Vec<(SocketAddr, Health, Option<Zone>)> = Vec::new();
-            for slice in part.told.objects.slices.iter().filter(|slice| slice.service == part.service.key) {
-                let ports = slice.ports.iter().filter(|port| port.name == own.name && port.protocol == own.protocol);
-                for port in ports {
-                    for endpoint in slice.endpoints.iter().filter(|endpoint| self.is_usable(part, endpoint.ip)) {
-                        let address = SocketAddr::new(endpoint.ip, port.port);
-                        sightings.push((address, endpoint.health, endpoint.zone.clone()));
-                    }
-                }
-            }
-            sightings.sort();
-            sightings.dedup_by_key(|(address, ..)| *address); // the best sighting of an address comes first
-            for (address, health, zone) in sightings {
-                groups.entry((part.member.id.clone(), zone)).or_default().push(Host::new(address, health));
-            }
-        }
-        groups.into_iter().map(|((cluster, zone), hosts)| Backend { cluster, zone, hosts }).collect()
+            own.map(|own| hosts::backends(part, own, |ip| self.is_usable(part, ip))).unwrap_or_default()
+        };
+        let mut backends: Vec<Backend> = parts.iter().flat_map(part).collect();
+        backends.sort_by_key(|backend| (backend.cluster.clone(), backend.zone.clone()));
+        backends
     }
 
     fn is_usable(&self, part: &Part<'_>, ip: std::net::IpAddr) -> bool {
@@ -148,10 +142,8 @@ impl Oracle {
     }
 }
 
-/// Of a pod's two addresses only the one of the Service's first family counts; headless ones prefer IPv4.
+/// A Service that says its families has no endpoints of another one.
 fn is_of_family(part: &Part<'_>, ip: std::net::IpAddr) -> bool {
-    let slices = part.told.objects.slices.iter().filter(|slice| slice.service == part.service.key);
-    let any_v4 = || slices.flat_map(|slice| &slice.endpoints).any(|endpoint| endpoint.ip.is_ipv4());
-    let v4 = part.service.cluster_ips.first().map_or_else(any_v4, std::net::IpAddr::is_ipv4);
-    ip.is_ipv4() == v4
+    let family = if ip.is_ipv4() { Family::V4 } else { Family::V6 };
+    part.service.families.is_none_or(|families| families.has(family))
 }

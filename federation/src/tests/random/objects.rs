@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use super::hub::{labels, own_pods, own_services};
 use super::{CLUSTERS, NAMESPACES, SERVICES, Spec, TIMES, of, sometimes};
 use crate::model::{
-    Affinity, Export, Mark, Namespace, NamespaceObject, Node, Owner, Service, ServiceCidr, ServiceKey, ServiceKind,
-    Slice, SliceKey,
+    Affinity, Export, Families, Family, Mark, Namespace, NamespaceObject, Node, Owner, Service, ServiceCidr,
+    ServiceKey, ServiceKind, Slice, SliceKey,
 };
 use crate::testing::make;
 
@@ -28,6 +28,8 @@ pub(in crate::tests) struct ServiceSpec {
     ips: &'static str,
     labels: &'static str,
     sticky: bool,
+    /// What `ipFamilies` says, where it says more than the ClusterIPs.
+    families: Option<Families>,
     created: i64,
     version: u8,
     owner: OwnerSpec,
@@ -68,6 +70,7 @@ pub(in crate::tests) struct SliceSpec {
 pub(in crate::tests) struct NodeSpec {
     name: &'static str,
     cidrs: &'static str,
+    zone: &'static str,
 }
 
 #[derive(Clone)]
@@ -107,20 +110,35 @@ const SLICE_PORTS: [&str; 8] = [
     "a:3 http:8080",
 ];
 /// `+`: an address of the cluster's own ranges.
-const CLUSTER_IPS: [&str; 6] = ["+9", "+9", "+10", "", "+9 fd00:98::9", "fd00:98::9 +9"];
-const ENDPOINTS: [&str; 19] = [
+const CLUSTER_IPS: [&str; 7] = ["+9", "+9", "+10", "", "+9 fd00:98::9", "+9 fd00:98::9", "fd00:98::9 +9"];
+/// With pods (`=p1`) that have an address of each family, in one slice or another, and with zones that only Nodes know.
+const ENDPOINTS: [&str; 33] = [
     "fd00:ee::5@z1",
-    "fd00:ee::6@z2",
-    "fd00:ee::7",
+    "fd00:ee::5@z1=p1",
+    "fd00:ee::5@z1=p1",
+    "fd00:ee::5=p1",
+    "fd00:ee::6@z2=p2",
+    "fd00:ee::6=p1",
+    "fd00:ee::7=p3!",
+    "fd00:ee::7@node:n2",
     "+5@z1",
-    "+5@z1",
+    "+5@z1=p1",
+    "+5@z1=p1",
     "+5@z2!",
     "+5",
+    "+5@z1#",
+    "+5@node:n1=p1",
     "+6@z1~",
     "+6@z2",
+    "+6=p2",
+    "+6@node:n1=p2~",
     "+7",
     "+7@z2!",
+    "+7@node:n2=p3",
+    "+7=p1",
     "+8@z2~",
+    "+8@z1#",
+    "+8@node:gone",
     "10.0.0.5@z1",
     "10.1.0.5",
     "10.2.0.5@z1",
@@ -185,6 +203,7 @@ impl Spec for ServiceSpec {
         service.labels = make::labels(self.labels);
         service.created = make::at(self.created);
         service.resource_version = Arc::from(self.version.to_string());
+        service.families = self.families.or(service.families);
         if self.sticky {
             service.affinity = Affinity::ClientIp { timeout_s: 30 };
         }
@@ -217,11 +236,14 @@ impl Spec for ServiceSpec {
 
 impl fmt::Debug for ServiceSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { key, ports, ips, labels, sticky, created, version, owner, helm } = self;
+        let Self { key, ports, ips, labels, sticky, families, created, version, owner, helm } = self;
         write!(
             f,
             "service {key} [{ports}] ips={ips:?} {labels:?} {owner:?} created={created} v{version} helm={helm:?}"
         )?;
+        if let Some(families) = families {
+            write!(f, " families={families}")?;
+        }
         if *sticky { write!(f, " sticky") } else { Ok(()) }
     }
 }
@@ -249,7 +271,14 @@ impl fmt::Debug for SliceSpec {
 impl Spec for NodeSpec {
     type Model = Node;
     fn build(&self, cluster: &str) -> Node {
-        make::node(self.name, if self.cidrs == "own" { own_pods(cluster) } else { self.cidrs })
+        let own: Vec<&str> = own_pods(cluster).split(' ').collect();
+        let cidrs = match self.cidrs {
+            "own" => own.join(" "),
+            "own backwards" => own.into_iter().rev().collect::<Vec<_>>().join(" "),
+            other => other.to_owned(),
+        };
+        let cidrs = &*cidrs;
+        if self.zone.is_empty() { make::node(self.name, cidrs) } else { make::node_in(self.zone, self.name, cidrs) }
     }
     fn key(text: &'static str) -> Arc<str> {
         Arc::from(text)
@@ -258,7 +287,7 @@ impl Spec for NodeSpec {
 
 impl fmt::Debug for NodeSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "node {} {}", self.name, self.cidrs)
+        write!(f, "node {} {} zone={:?}", self.name, self.cidrs, self.zone)
     }
 }
 
@@ -317,13 +346,18 @@ pub(super) fn service() -> impl Strategy<Value = ServiceSpec> + Clone {
         1 => Just(OwnerSpec::Lookalike),
     ];
     let what = (of(&MOSTLY), of(&PORTS), of(&CLUSTER_IPS), labels());
-    (what, sometimes(10), TIMES, 1..3_u8, owner, of(&HELM)).prop_map(
-        |((key, ports, ips, labels), sticky, created, version, owner, helm)| ServiceSpec {
+    let (v4, v6) = (Family::V4, Family::V6);
+    let families =
+        [None, Some(Families::Only(v4)), Some(Families::Only(v6)), Some(Families::Both(v4)), Some(Families::Both(v6))];
+    let families = prop_oneof![4 => Just(None), 1 => proptest::sample::select(families.to_vec())];
+    (what, sometimes(10), families, TIMES, 1..3_u8, owner, of(&HELM)).prop_map(
+        |((key, ports, ips, labels), sticky, families, created, version, owner, helm)| ServiceSpec {
             key,
             ports,
             ips,
             labels,
             sticky,
+            families,
             created,
             version,
             owner,
@@ -333,7 +367,7 @@ pub(super) fn service() -> impl Strategy<Value = ServiceSpec> + Clone {
 }
 
 pub(super) fn slice() -> impl Strategy<Value = SliceSpec> + Clone {
-    let endpoints = proptest::collection::vec(of(&ENDPOINTS), 0..5);
+    let endpoints = proptest::collection::vec(of(&ENDPOINTS), 0..7);
     (of(&SLICES), of(&SERVICES), sometimes(10), of(&SLICE_PORTS), endpoints).prop_map(
         |(slice, other, moved, ports, endpoints)| {
             let (namespace, name) = slice.split_once('/').unwrap_or_default();
@@ -346,8 +380,9 @@ pub(super) fn slice() -> impl Strategy<Value = SliceSpec> + Clone {
 }
 
 pub(super) fn node() -> impl Strategy<Value = NodeSpec> + Clone {
-    (of(&NODES), of(&["own", "own", "own", "10.0.1.0/24", "10.2.128.0/17", ""]))
-        .prop_map(|(name, cidrs)| NodeSpec { name, cidrs })
+    let zones = of(&["", "z1", "z2"]);
+    (of(&NODES), of(&["own", "own", "own backwards", "10.0.1.0/24", "10.2.128.0/17", ""]), zones)
+        .prop_map(|(name, cidrs, zone)| NodeSpec { name, cidrs, zone })
 }
 
 pub(super) fn service_cidr() -> impl Strategy<Value = CidrSpec> + Clone {

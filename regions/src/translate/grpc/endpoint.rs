@@ -7,18 +7,18 @@ use std::net::SocketAddr;
 use envoy_types::pb::envoy::config::core::v3 as core;
 use envoy_types::pb::envoy::config::endpoint::v3 as pb;
 use envoy_types::pb::envoy::config::endpoint::v3::lb_endpoint::HostIdentifier;
-use federation::model::{ClusterId, Health, Host, RegionId, Zone};
-use federation::view::{Assignment, Locality};
+use federation::model::{ClusterId, RegionId, Zone};
+use federation::view::{Assignment, Locality, Standing};
 
 use crate::resource::{Resource, ResourceType};
 use crate::translate::endpoint::OVERPROVISIONING_PERCENT;
 use crate::translate::proto::{address, u32_value};
 
-/// The load assignment called `name`: ready hosts only, in tiers that have some. gRPC knows no spill-over: it stays with
-/// a tier while one host of it can be reached, so a tier without ready hosts must not be there at all.
+/// The load assignment called `name`: serving hosts only, in tiers that have some. gRPC knows no spill-over: it stays with
+/// a tier while one host of it can be reached, so a tier without serving hosts must not be there at all.
 pub fn load_assignment(name: &str, assignment: &Assignment<'_>) -> Resource {
     let mut seen = HashSet::new();
-    let tiers = assignment.tiers.iter().map(|tier| groups(tier, assignment.weighted, &mut seen));
+    let tiers = assignment.tiers.iter().map(|tier| groups(tier, assignment, &mut seen));
     let endpoints = (0u32..)
         .zip(tiers.filter(|groups| !groups.is_empty()))
         .flat_map(|(priority, groups)| {
@@ -40,31 +40,37 @@ struct Group {
     hosts: Vec<SocketAddr>,
 }
 
-/// The localities of a tier that have ready hosts. An address that two members offer, such as a database outside of
+/// The localities of a tier that have serving hosts. An address that two members offer, such as a database outside of
 /// both, belongs to whichever comes first.
-fn groups<'a>(tier: &[Locality<'a>], weighted: bool, seen: &mut HashSet<SocketAddr>) -> BTreeMap<Place<'a>, Group> {
+fn groups<'a>(
+    tier: &[Locality<'a>],
+    assignment: &Assignment<'_>,
+    seen: &mut HashSet<SocketAddr>,
+) -> BTreeMap<Place<'a>, Group> {
     let mut groups = BTreeMap::<Place<'a>, Group>::new();
     for locality in tier {
-        let ready = locality.hosts.iter().filter(|host| host.health == Health::Ready);
-        let hosts: Vec<SocketAddr> = ready.map(Host::address).filter(|host| seen.insert(*host)).collect();
+        let serving = assignment.reach.offers(locality.backend).filter(|offer| offer.standing == Standing::Serving);
+        let hosts: Vec<SocketAddr> = serving.map(|offer| offer.address).filter(|host| seen.insert(*host)).collect();
         if hosts.is_empty() {
             continue;
         }
-        let group = groups.entry((locality.region, locality.zone, locality.cluster)).or_default();
-        group.weight += weight(locality, hosts.len() as u64, weighted);
+        let place = (locality.region, locality.backend.zone.as_ref(), &locality.backend.cluster);
+        let group = groups.entry(place).or_default();
+        group.weight += weight(locality, hosts.len() as u64, assignment);
         group.hosts.extend(hosts);
     }
     groups
 }
 
 /// Without declared weights each host gets the same share. With them, a locality that lost hosts gives up its share
-/// below 71.4 % as in Envoy, which works that out by itself: weight · min(1, 1.4 · ready/all).
-fn weight(locality: &Locality<'_>, ready: u64, weighted: bool) -> u64 {
+/// below 71.4 % as in Envoy, which works that out by itself: weight · min(1, 1.4 · serving/all).
+fn weight(locality: &Locality<'_>, serving: u64, assignment: &Assignment<'_>) -> u64 {
+    let Assignment { weighted, reach, .. } = *assignment;
     if !weighted {
-        return ready;
+        return serving;
     }
-    let all = locality.hosts.iter().filter(|host| host.health != Health::Draining).count() as u64;
-    let percent = (u64::from(OVERPROVISIONING_PERCENT) * ready / all.max(1)).min(100);
+    let all = reach.capacity(locality.backend);
+    let percent = (u64::from(OVERPROVISIONING_PERCENT) * serving / all.max(1)).min(100);
     (u64::from(locality.weight) * percent / 100).max(1)
 }
 
@@ -105,7 +111,7 @@ fn encode(priority: u32, (region, zone, cluster): Place<'_>, group: &Group, scal
     }
 }
 
-/// No health status: only ready hosts get here, and "unknown" is usable.
+/// No health status: only serving hosts get here, and "unknown" is usable.
 fn endpoint(at: SocketAddr) -> pb::LbEndpoint {
     pb::LbEndpoint {
         host_identifier: Some(HostIdentifier::Endpoint(pb::Endpoint {

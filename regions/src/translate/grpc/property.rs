@@ -3,37 +3,38 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use envoy_types::pb::envoy::config::endpoint::v3 as pb;
-use federation::model::{ClusterId, Health, Host, RegionId, Zone};
+use federation::model::{Backend, Health, Host, RegionId, SecondAddresses};
 use federation::view::{Assignment, Locality};
 use proptest::prelude::*;
 
 use super::load_assignment;
-use super::tests::{address_of, read};
+use super::tests::{address_of, reach, read};
 use crate::testing::{cluster_id, zone};
 
 #[derive(Clone, Debug)]
 struct Row {
     region: RegionId,
-    zone: Option<Zone>,
-    cluster: ClusterId,
     weight: u32,
-    hosts: Vec<Host>,
+    backend: Backend,
 }
 
 /// Few names and few addresses, so that they meet.
 fn row() -> impl Strategy<Value = Row> {
-    let host = (0u8..12, 0u8..3).prop_map(|(last, health)| {
-        let health = [Health::Ready, Health::Draining, Health::NotReady][usize::from(health)];
+    let host = (0u8..12, 0u8..4).prop_map(|(last, health)| {
+        let health = [Health::Ready, Health::Draining, Health::NotReady, Health::Ended][usize::from(health)];
         Host::new(([10, 8, 0, last], 80).into(), health)
     });
     let weight = prop_oneof![Just(1), 1..1_000u32, Just(u32::MAX)];
     let hosts = proptest::collection::vec(host, 0..6);
     (0..2u8, proptest::option::of(0..2u8), 0..2u8, weight, hosts).prop_map(|(r, z, c, weight, hosts)| Row {
         region: RegionId::new(&format!("r{r}")).expect("a region"),
-        zone: z.map(|z| zone(&format!("z{z}"))),
-        cluster: cluster_id(&format!("c{c}")),
         weight,
-        hosts,
+        backend: Backend {
+            cluster: cluster_id(&format!("c{c}")),
+            zone: z.map(|z| zone(&format!("z{z}"))),
+            hosts: hosts.into(),
+            second: SecondAddresses::default(),
+        },
     })
 }
 
@@ -43,9 +44,10 @@ fn tiers() -> impl Strategy<Value = Vec<Vec<Row>>> {
 
 proptest! {
     #[test]
-    fn c52_grpc_accepts_every_load_assignment(rows in tiers(), weighted in any::<bool>()) {
+    fn c52_grpc_accepts_every_load_assignment(rows in tiers(), weighted in any::<bool>(), last_resort in any::<bool>()) {
         let tiers = rows.iter().map(|tier| tier.iter().map(locality).collect()).collect();
-        let load: pb::ClusterLoadAssignment = read(&load_assignment("x", &Assignment { tiers, weighted }));
+        let reach = reach(last_resort);
+        let load: pb::ClusterLoadAssignment = read(&load_assignment("x", &Assignment { tiers, weighted, reach }));
 
         let mut by_priority = BTreeMap::<u32, (BTreeSet<_>, u64)>::new();
         let mut addresses = BTreeSet::new();
@@ -66,9 +68,10 @@ proptest! {
         prop_assert_eq!(priorities, (0..).take(by_priority.len()).collect::<Vec<u32>>());
         prop_assert!(by_priority.values().all(|(_, sum)| *sum <= u64::from(u32::MAX)));
 
-        // Nobody who is ready is left out, and the first tier that has one comes first.
+        // Nobody who serves is left out, and the first tier that has one comes first.
+        let serves = |health: Health| health == Health::Ready || (last_resort && health == Health::Draining);
         let ready = |tier: &Vec<Row>| -> BTreeSet<String> {
-            let hosts = tier.iter().flat_map(|row| &row.hosts).filter(|host| host.health == Health::Ready);
+            let hosts = tier.iter().flat_map(|row| &row.backend.hosts).filter(|host| serves(host.health));
             hosts.map(|host| host.address().to_string()).collect()
         };
         prop_assert_eq!(addresses, rows.iter().flat_map(ready).collect::<BTreeSet<_>>());
@@ -79,6 +82,6 @@ proptest! {
 }
 
 fn locality(row: &Row) -> Locality<'_> {
-    let Row { region, zone, cluster, weight, hosts } = row;
-    Locality { region, zone: zone.as_ref(), cluster, weight: *weight, hosts }
+    let Row { region, weight, backend } = row;
+    Locality { region, weight: *weight, backend }
 }

@@ -10,14 +10,15 @@ use envoy_types::pb::envoy::config::listener::v3 as l;
 use envoy_types::pb::envoy::config::route::v3 as r;
 use envoy_types::pb::envoy::extensions::filters::network::http_connection_manager::v3 as hcm;
 use envoy_types::pb::google::protobuf::Any;
-use federation::model::Host;
-use federation::view::{Assignment, Locality};
+use federation::model::AppProtocol::Http;
+use federation::model::{Backend, Families, Family};
+use federation::view::{Assignment, ClientClass, Locality, Reach, assign};
 use hcm::http_connection_manager::RouteSpecifier;
 use prost::Message;
 
 use super::*;
 use crate::resource::Resource;
-use crate::testing::{cluster_id, host, key, zone};
+use crate::testing::{backend, class, dual, key, merged, port, two_members, web};
 use crate::translate::route;
 
 const ROUTER: &str = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
@@ -86,21 +87,23 @@ fn c51_a_cluster_asks_for_no_more_than_the_minimum() {
 type Spot<'a> = (&'a str, &'a str, u32, &'a [&'a str]);
 
 /// `priority zone/cluster weight: address …`
-fn lines(weighted: bool, tiers: &[&[Spot<'_>]]) -> Vec<String> {
+fn lines_as(reach: Reach, weighted: bool, tiers: &[&[Spot<'_>]]) -> Vec<String> {
     let region = federation::model::RegionId::new("eu").expect("a region");
-    type Row = (Option<federation::model::Zone>, federation::model::ClusterId, u32, Vec<Host>);
-    let row = |(in_zone, cluster, weight, hosts): &Spot<'_>| -> Row {
-        (Some(zone(in_zone)), cluster_id(cluster), *weight, hosts.iter().map(|text| host(text)).collect())
-    };
-    let owned: Vec<Vec<Row>> = tiers.iter().map(|tier| tier.iter().map(row).collect()).collect();
-    let locality = |(zone, cluster, weight, hosts)| Locality { region: &region, zone, cluster, weight, hosts };
-    let tiers = owned
-        .iter()
-        .map(|tier| tier.iter().map(|(z, c, w, h)| locality((z.as_ref(), c, *w, h.as_slice()))).collect())
-        .collect();
-    let load: e::ClusterLoadAssignment = read(&load_assignment("x", &Assignment { tiers, weighted }));
+    let row = |(zone, cluster, weight, hosts): &Spot<'_>| (*weight, backend(cluster, zone, hosts));
+    let owned: Vec<Vec<(u32, Backend)>> = tiers.iter().map(|tier| tier.iter().map(row).collect()).collect();
+    let locality = |(weight, backend)| Locality { region: &region, weight, backend };
+    let tiers = owned.iter().map(|tier| tier.iter().map(|(w, b)| locality((*w, b))).collect()).collect();
+    let load: e::ClusterLoadAssignment = read(&load_assignment("x", &Assignment { tiers, weighted, reach }));
     assert_eq!(load.cluster_name, "x");
     load.endpoints.iter().map(line).collect()
+}
+
+pub(super) fn reach(last_resort: bool) -> Reach {
+    Reach::new(None, &web("shop/web", &[])).as_last_resort(last_resort)
+}
+
+fn lines(weighted: bool, tiers: &[&[Spot<'_>]]) -> Vec<String> {
+    lines_as(reach(false), weighted, tiers)
 }
 
 fn line(group: &e::LocalityLbEndpoints) -> String {
@@ -136,6 +139,40 @@ fn c52_a_tier_without_ready_hosts_leaves_no_gap() {
     ];
     assert_eq!(lines(false, tiers), ["0 b/eu-1 1: 10.8.1.1:80", "1 d/us-1 1: 10.9.0.1:80"]);
     assert_eq!(lines(false, &tiers[..1]), [""; 0], "nobody is ready: calls fail at once");
+}
+
+#[test]
+fn hosts_that_terminate_are_told_as_a_last_resort_only() {
+    let tiers: &[&[Spot<'_>]] = &[
+        &[("a", "eu-1", 1, &["10.8.0.1:80!", "10.8.0.2:80#"])],
+        &[("b", "eu-1", 1, &["10.8.1.1:80~", "10.8.1.2:80!"]), ("c", "eu-1", 1, &["10.8.2.1:80~", "10.8.2.2:80~"])],
+        &[("d", "us-1", 1, &["10.9.0.1:80~", "10.9.0.2:80#"])],
+    ];
+    assert_eq!(lines(false, tiers), [""; 0]);
+    let last_resort = reach(true);
+    let expected = ["0 b/eu-1 1: 10.8.1.1:80", "0 c/eu-1 2: 10.8.2.1:80 10.8.2.2:80", "1 d/us-1 1: 10.9.0.1:80"];
+    assert_eq!(lines_as(last_resort, false, tiers), expected);
+    // Of two hosts one is lost: 70 % of its share.
+    assert_eq!(lines_as(last_resort, true, &[&[("b", "eu-1", 100, tiers[1][0].3)]]), ["0 b/eu-1 70: 10.8.1.1:80"]);
+}
+
+/// gRPC knows more than one address of a host only by an experiment (gRFC A61), so it is told one that it can dial.
+#[test]
+fn a_host_of_two_families_has_the_clients_first_address() {
+    let hosts = dual("eu-1", "a", &["10.8.0.1:80+fd00::1", "10.8.0.2:80", "[fd00::9]:80"]);
+    let service = merged("shop/web", vec![port(80, Http, vec![hosts])]);
+    let topology = two_members().topology.expect("a topology");
+    let told = |families: Option<Families>| {
+        let client = ClientClass { families, ..class(None).client };
+        let assignment = assign(&client, &service, &service.ports[0], &topology);
+        let load: e::ClusterLoadAssignment = read(&load_assignment("x", &assignment));
+        load.endpoints.iter().map(line).collect::<Vec<_>>()
+    };
+    let (v4, v6) = (Family::V4, Family::V6);
+    assert_eq!(told(Some(Families::Only(v4))), ["0 a/eu-1 2: 10.8.0.1:80 10.8.0.2:80"]);
+    assert_eq!(told(Some(Families::Only(v6))), ["0 a/eu-1 2: fd00::1:80 fd00::9:80"]);
+    assert_eq!(told(Some(Families::Both(v6))), ["0 a/eu-1 3: fd00::1:80 10.8.0.2:80 fd00::9:80"]);
+    assert_eq!(told(None), ["0 a/eu-1 3: 10.8.0.1:80 10.8.0.2:80 fd00::9:80"]);
 }
 
 #[test]

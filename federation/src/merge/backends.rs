@@ -1,0 +1,141 @@
+//! From the endpoints of one contributor's slices to the hosts of one port. One pod is one host, although it may be in
+//! several slices: in two for a moment while the EndpointSlice controller moves it, and always in one for each family.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use crate::model::{Backend, ClusterId, Endpoint, Health, Host, Node, PodId, Protocol, SecondAddresses, Slice, Zone};
+
+/// An endpoint as one slice shows it.
+#[derive(Clone, Copy)]
+pub(super) struct Sighting<'a> {
+    ip: IpAddr,
+    health: Health,
+    zone: Option<&'a Zone>,
+    pod: PodId,
+}
+
+impl<'a> Sighting<'a> {
+    /// The endpoint's own zone, else that of its Node.
+    pub(super) fn of(
+        slice: &'a Slice,
+        index: usize,
+        endpoint: &'a Endpoint,
+        nodes: &'a BTreeMap<Arc<str>, Node>,
+    ) -> Self {
+        let of_node = || nodes.get(slice.node_of(index)?)?.zone.as_ref();
+        Self {
+            ip: endpoint.ip,
+            health: endpoint.health,
+            zone: endpoint.zone.as_ref().or_else(of_node),
+            pod: endpoint.pod,
+        }
+    }
+}
+
+/// What all sightings of an address, or of a pod's two addresses, come to.
+struct Found<'a> {
+    address: SocketAddr,
+    second: Option<IpAddr>,
+    health: Health,
+    zone: Option<&'a Zone>,
+    pod: PodId,
+}
+
+impl<'a> Found<'a> {
+    /// Both are the same host. The best state counts: a slice may be late to hear of a pod. A zone that is known is
+    /// better than none.
+    fn absorb(&mut self, other: &Self) {
+        self.health = self.health.min(other.health);
+        self.zone = self.zone.or(other.zone);
+        if !self.pod.is_known() {
+            self.pod = other.pod;
+        }
+    }
+
+    fn of(sighting: Sighting<'a>, port: u16) -> Self {
+        let Sighting { ip, health, zone, pod } = sighting;
+        Self { address: SocketAddr::new(ip, port), second: None, health, zone, pod }
+    }
+
+    /// By address, then the best first, then the known before the unknown: the order of the slices plays no part.
+    fn order(&self, other: &Self) -> std::cmp::Ordering {
+        let key = |found: &Self| (found.address, found.health, found.zone.is_none());
+        key(self).cmp(&key(other)).then_with(|| (self.zone, other.pod).cmp(&(other.zone, self.pod)))
+    }
+}
+
+/// Hosts of one port by zone.
+pub(super) fn backends<'a>(
+    cluster: &ClusterId,
+    endpoints: &[(&Slice, Vec<Sighting<'a>>)],
+    name: &str,
+    protocol: Protocol,
+) -> Vec<Backend> {
+    let mut found: Vec<Found<'a>> = Vec::new();
+    for (slice, sightings) in endpoints {
+        for port in slice.ports.iter().filter(|port| *port.name == *name && port.protocol == protocol) {
+            found.extend(sightings.iter().map(|sighting| Found::of(*sighting, port.port)));
+        }
+    }
+    found.sort_unstable_by(Found::order);
+    found.dedup_by(|later, kept| {
+        let same = later.address == kept.address;
+        if same {
+            kept.absorb(later);
+        }
+        same
+    });
+    join_families(&mut found);
+    by_zone(cluster, &found)
+}
+
+/// Joins the two addresses of each pod, where it is clear which these are: one of each family, on one port. Costs nothing
+/// where there is only one family.
+fn join_families(found: &mut Vec<Found<'_>>) {
+    let first_v6 = found.partition_point(|found| found.address.is_ipv4());
+    if first_v6 == 0 || first_v6 == found.len() {
+        return;
+    }
+    let mut pods: HashMap<(PodId, u16), [Vec<usize>; 2]> = HashMap::new();
+    for (index, found) in found.iter().enumerate().filter(|(_, found)| found.pod.is_known()) {
+        let [v4, v6] = pods.entry((found.pod, found.address.port())).or_default();
+        if index < first_v6 { v4 } else { v6 }.push(index);
+    }
+    let mut v6 = found.split_off(first_v6);
+    let mut joined = vec![false; v6.len()];
+    for places in pods.into_values() {
+        let [[v4], [at]] = [places[0].as_slice(), places[1].as_slice()] else { continue };
+        let at = at - first_v6;
+        let (Some(host), Some(second), Some(joined)) = (found.get_mut(*v4), v6.get(at), joined.get_mut(at)) else {
+            continue;
+        };
+        host.absorb(second);
+        host.second = Some(second.address.ip());
+        *joined = true;
+    }
+    let mut joined = joined.into_iter();
+    v6.retain(|_| !joined.next().unwrap_or_default());
+    found.append(&mut v6);
+}
+
+type WithSeconds = (Vec<Host>, Vec<(u32, IpAddr)>);
+
+fn by_zone(cluster: &ClusterId, found: &[Found<'_>]) -> Vec<Backend> {
+    let mut zones: BTreeMap<Option<&Zone>, WithSeconds> = BTreeMap::new();
+    for Found { address, second, health, zone, .. } in found {
+        let (hosts, seconds) = zones.entry(*zone).or_default();
+        if let (Some(second), Ok(index)) = (second, u32::try_from(hosts.len())) {
+            seconds.push((index, *second));
+        }
+        hosts.push(Host::new(*address, *health));
+    }
+    let backend = |(zone, (hosts, seconds)): (Option<&Zone>, WithSeconds)| Backend {
+        cluster: cluster.clone(),
+        zone: zone.cloned(),
+        hosts: hosts.into(),
+        second: SecondAddresses::new(seconds),
+    };
+    zones.into_iter().map(backend).collect()
+}
