@@ -21,5 +21,6 @@ mod rolling_restart;
 mod slices;
 mod terminating;
 mod tls;
+mod transparency;
 mod vhds;
 mod xdstp;

@@ -10,7 +10,6 @@ use envoy_types::pb::envoy::config::cluster::v3::cluster::common_lb_config::Loca
 use envoy_types::pb::envoy::config::cluster::v3::cluster::{
     ClusterDiscoveryType, CommonLbConfig, DiscoveryType, EdsClusterConfig, LbPolicy,
 };
-use envoy_types::pb::envoy::config::core::v3 as core;
 use envoy_types::pb::envoy::extensions::upstreams::http::v3::HttpProtocolOptions;
 use envoy_types::pb::envoy::extensions::upstreams::http::v3::http_protocol_options::explicit_http_config::ProtocolConfig;
 use envoy_types::pb::envoy::extensions::upstreams::http::v3::http_protocol_options::{
@@ -21,16 +20,14 @@ use envoy_types::pb::google::protobuf::Any;
 use federation::model::{AppProtocol, ServiceKey};
 
 use super::proto::{ads_within, any, duration, u32_value};
-use super::{affinity, names};
+use super::{affinity, connection, names, protocol};
 use crate::resource::{Resource, ResourceType};
 
 /// Between pods of one flat network a connection takes one round trip, 0.3 s around the world. The kernel repeats a
 /// lost SYN only after 1 s, and by then another host is the better bet.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// A peer that vanished without a word (a lost node, a cut WAN link) is noticed after 30 + 3·10 s instead of hours.
-const KEEPALIVE_TIME_S: u32 = 30;
-const KEEPALIVE_INTERVAL_S: u32 = 10;
-const KEEPALIVE_PROBES: u32 = 3;
+/// What passes through may go anywhere in the world, so the kernel decides: by default it gives up after 127 s.
+const KERNEL_CONNECT_TIMEOUT: Duration = Duration::from_secs(130);
 /// Envoy's own defaults (1,024 connections, pending and running requests; 3 retries) break busy services without a
 /// word, and a limit belongs to whoever owns the service. Retries are safe without one here, because ours repeat only
 /// what no backend has begun to work on, see [`super::retry`].
@@ -73,7 +70,7 @@ pub fn stand_in(name: &str) -> Resource {
             name: name.to_owned(),
             typed_extension_protocol_options: http_options(HttpProtocolOptions {
                 upstream_protocol_options: Some(UpstreamProtocolOptions::UseDownstreamProtocolConfig(as_downstream())),
-                ..HttpProtocolOptions::default()
+                ..common_options()
             }),
             ..passthrough()
         },
@@ -111,7 +108,8 @@ fn eds(load: String, app: AppProtocol, balancing: Balancing) -> pb::Cluster {
         }),
         circuit_breakers: no_limits(),
         typed_extension_protocol_options: spoken_options(app, by_source),
-        upstream_connection_options: keepalive(),
+        upstream_connection_options: connection::keepalive(),
+        upstream_bind_config: connection::patience(app),
         ..pb::Cluster::default()
     }
 }
@@ -125,11 +123,10 @@ fn passthrough() -> pb::Cluster {
     pb::Cluster {
         name: names::PASSTHROUGH.to_owned(),
         cluster_discovery_type: Some(ClusterDiscoveryType::Type(DiscoveryType::OriginalDst.into())),
-        // What passes through may go anywhere in the world: the kernel's patience, not that of a flat network.
-        connect_timeout: duration(Duration::from_secs(10)),
+        connect_timeout: duration(KERNEL_CONNECT_TIMEOUT),
         lb_policy: LbPolicy::ClusterProvided.into(),
         circuit_breakers: no_limits(),
-        upstream_connection_options: keepalive(),
+        upstream_connection_options: connection::keepalive(),
         ..pb::Cluster::default()
     }
 }
@@ -154,41 +151,37 @@ fn no_limits() -> Option<pb::CircuitBreakers> {
     Some(pb::CircuitBreakers { thresholds: vec![thresholds], ..pb::CircuitBreakers::default() })
 }
 
-fn keepalive() -> Option<pb::UpstreamConnectionOptions> {
-    Some(pb::UpstreamConnectionOptions {
-        tcp_keepalive: Some(core::TcpKeepalive {
-            keepalive_probes: u32_value(KEEPALIVE_PROBES),
-            keepalive_time: u32_value(KEEPALIVE_TIME_S),
-            keepalive_interval: u32_value(KEEPALIVE_INTERVAL_S),
-        }),
-        ..pb::UpstreamConnectionOptions::default()
-    })
-}
-
-/// How a service's hosts are spoken to, whatever the client speaks.
+/// How a service's hosts are spoken to. A client of an `http` port may speak HTTP/2 without asking first ("prior
+/// knowledge", as gRPC does), and its backend would have understood; a port that is declared to speak HTTP/2 gets nothing
+/// else.
 fn spoken_options(app: AppProtocol, by_source: bool) -> HashMap<String, Any> {
-    let protocol = match app {
-        AppProtocol::Http => ProtocolConfig::HttpProtocolOptions(core::Http1ProtocolOptions::default()),
-        AppProtocol::Http2 => ProtocolConfig::Http2ProtocolOptions(core::Http2ProtocolOptions::default()),
+    let spoken = match app {
+        AppProtocol::Http => UpstreamProtocolOptions::UseDownstreamProtocolConfig(as_downstream()),
+        AppProtocol::Http2 => UpstreamProtocolOptions::ExplicitHttpConfig(ExplicitHttpConfig {
+            protocol_config: Some(ProtocolConfig::Http2ProtocolOptions(protocol::http2())),
+        }),
         AppProtocol::Tcp => return HashMap::new(),
     };
-    let explicit = ExplicitHttpConfig { protocol_config: Some(protocol) };
     http_options(HttpProtocolOptions {
-        upstream_protocol_options: Some(UpstreamProtocolOptions::ExplicitHttpConfig(explicit)),
+        upstream_protocol_options: Some(spoken),
         // Here and not in routes (Envoy 1.37 and newer): a proxy holds one cluster of a service, and several routes to it.
         retry_policy: Some(super::retry::policy()),
         // Bytes have theirs in the TCP proxy.
         hash_policy: by_source.then(affinity::by_client_address).into_iter().collect(),
-        ..HttpProtocolOptions::default()
+        ..common_options()
     })
 }
 
 fn as_downstream() -> UseDownstreamHttpConfig {
     UseDownstreamHttpConfig {
-        http_protocol_options: Some(core::Http1ProtocolOptions::default()),
-        http2_protocol_options: Some(core::Http2ProtocolOptions::default()),
+        http_protocol_options: Some(protocol::http1()),
+        http2_protocol_options: Some(protocol::http2()),
         ..UseDownstreamHttpConfig::default()
     }
+}
+
+fn common_options() -> HttpProtocolOptions {
+    HttpProtocolOptions { common_http_protocol_options: Some(protocol::common()), ..HttpProtocolOptions::default() }
 }
 
 /// One entry, so that the map encodes deterministically.

@@ -19,6 +19,7 @@ use prost::Message as _;
 
 use super::matcher::{Matcher, OnMatch, in_ranges, local_to_port};
 use super::proto::{any, bool_value, u32_value};
+use super::tcp_proxy::tcp_proxy;
 use super::{INTERCEPT_PORT, listener, names};
 use crate::resource::{Resource, ResourceType, put_field};
 
@@ -98,7 +99,7 @@ fn intercepting(name: &str, at: SocketAddr) -> pb::Listener {
 /// A connection that was not redirected but made to the interception port itself has no other destination: passing it
 /// through would loop without end. It is recognised by its source, because a Service may well have the same port number.
 fn loop_guard() -> pb::FilterChain {
-    listener::chain(LOOP, None, listener::tcp_proxy(names::BLACK_HOLE))
+    listener::chain(LOOP, None, tcp_proxy(names::BLACK_HOLE))
 }
 
 const LOOP: &str = "loop";

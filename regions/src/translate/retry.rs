@@ -13,7 +13,9 @@ use super::proto::{any, duration, u32_value};
 
 /// Only requests that no backend has begun to work on, so repeating them is safe for every method.
 const RETRY_ON: &str = "connect-failure,refused-stream,reset-before-request";
-const RETRIES: u32 = 3;
+/// Enough for two hosts in each of eight tiers. More than the nearest eight tiers, all dead and none of it noticed, is not
+/// worth the time that it takes to try them.
+const RETRIES: u32 = 15;
 /// How often a retry may draw another host while it draws one that just failed.
 const HOST_DRAWS: i64 = 5;
 /// After this many failed attempts a retry counts the priorities it tried as empty: two dead hosts of the own zone are
@@ -24,11 +26,12 @@ const BACK_OFF_BASE: Duration = Duration::from_millis(10);
 /// The policy of every cluster that speaks HTTP.
 pub(super) fn policy() -> pb::RetryPolicy {
     let other_hosts = RetryHostPredicate {
-        name: "envoy.retry_host_predicates.previous_hosts".to_owned(),
+        // Envoy finds extensions by the type of their configuration; the names are as short as may be.
+        name: "previous_hosts".to_owned(),
         config_type: Some(retry_host_predicate::ConfigType::TypedConfig(any(&PreviousHostsPredicate::default()))),
     };
     let other_priorities = RetryPriority {
-        name: "envoy.retry_priorities.previous_priorities".to_owned(),
+        name: "previous_priorities".to_owned(),
         config_type: Some(retry_priority::ConfigType::TypedConfig(any(&PreviousPrioritiesConfig {
             update_frequency: PRIORITY_UPDATE,
         }))),

@@ -3,11 +3,21 @@
 use envoy_types::pb::envoy::config::route::v3 as pb;
 use envoy_types::pb::envoy::config::route::v3::scoped_route_configuration::Key;
 use envoy_types::pb::envoy::config::route::v3::scoped_route_configuration::key::{Fragment, fragment};
+use envoy_types::pb::envoy::r#type::v3::Int64Range;
+use envoy_types::pb::google::protobuf::UInt64Value;
 use federation::model::{AppProtocol, ServiceKey};
 
 use super::proto::{bool_value, no_timeout};
 use super::{VIP_HEADER, affinity, names};
 use crate::resource::{Resource, ResourceType};
+
+/// A request is repeated from what Envoy kept of its body, so one that is larger is not repeated. Envoy's default is 1 MiB.
+/// It keeps so much of every request under way (twice, while it connects), which is the price of uploads that survive a
+/// dead host; a client that sends `Expect: 100-continue` needs none of it.
+const KEPT_BODY_BYTES: u64 = 32 << 20;
+
+/// Envoy's default for what it buffers of a connection.
+const CONNECTION_BUFFER_BYTES: u64 = 1 << 20;
 
 /// One TCP-transport port of a service, as routing sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,17 +42,19 @@ pub fn table(service: &ServiceKey, port: u16, by_source: bool) -> Resource {
 
 /// The table of a listener whose requests all go to one cluster. The listener has a name, so the table needs none.
 pub(super) fn cluster_table(cluster: &str) -> pb::RouteConfiguration {
-    table_of(String::new(), vec![any_host(pb::route_action::ClusterSpecifier::Cluster(cluster.to_owned()))])
+    table_of(String::new(), vec![vip_host(pb::route_action::ClusterSpecifier::Cluster(cluster.to_owned()))])
 }
 
 /// The one table of an HTTP port whose clusters are fetched when they are used: each request's is named by
 /// [`VIP_HEADER`], whatever its `Host` says.
 pub(super) fn vip_table() -> pb::RouteConfiguration {
     let cluster = pb::route_action::ClusterSpecifier::ClusterHeader(VIP_HEADER.to_owned());
+    let mut host = vip_host(cluster.clone());
+    host.routes.insert(0, too_large_to_keep(cluster));
     pb::RouteConfiguration {
         // Only here: elsewhere a header of this name is the application's own.
         request_headers_to_remove: vec![VIP_HEADER.to_owned()],
-        ..table_of("vip".to_owned(), vec![any_host(cluster)])
+        ..table_of("vip".to_owned(), vec![host])
     }
 }
 
@@ -92,17 +104,28 @@ fn scope(name: String, key: Vec<String>, table: pb::RouteConfiguration) -> Resou
 }
 
 fn port_table(service: &ServiceKey, port: u16) -> pb::RouteConfiguration {
-    let name = names::outbound(port, service);
-    let cluster = pb::route_action::ClusterSpecifier::Cluster(name.clone());
-    table_of(name, vec![any_host(cluster)])
+    table_of(names::outbound(port, service), vec![any_host(cluster_of(service, port))])
 }
 
-/// Every host, to one cluster.
+fn cluster_of(service: &ServiceKey, port: u16) -> pb::route_action::ClusterSpecifier {
+    pb::route_action::ClusterSpecifier::Cluster(names::outbound(port, service))
+}
+
+/// What an intercepted connection to a VIP may ask for. Ten thousand of these stand in an eager sidecar, so nothing is
+/// said in them twice.
+fn vip_host(cluster: pb::route_action::ClusterSpecifier) -> pb::VirtualHost {
+    let mut host = any_host(cluster.clone());
+    host.routes.push(to(cluster, connect()));
+    host
+}
+
+/// Every host, to one cluster. gRPC clients read this as well, and refuse a route for `CONNECT`.
 fn any_host(cluster: pb::route_action::ClusterSpecifier) -> pb::VirtualHost {
     pb::VirtualHost {
         name: "any".to_owned(),
         domains: vec!["*".to_owned()],
-        routes: vec![to(cluster)],
+        routes: vec![to(cluster, every_path())],
+        request_body_buffer_limit: kept_body(),
         ..pb::VirtualHost::default()
     }
 }
@@ -119,17 +142,46 @@ pub(super) fn table_of(name: String, virtual_hosts: Vec<pb::VirtualHost>) -> pb:
 
 pub(super) fn virtual_host(service: &ServiceKey, port: u16, domains: Vec<String>) -> pb::VirtualHost {
     let cluster = names::outbound(port, service);
-    let route = to(pb::route_action::ClusterSpecifier::Cluster(cluster.clone()));
-    pb::VirtualHost { name: cluster, domains, routes: vec![route], ..pb::VirtualHost::default() }
+    let route = to(pb::route_action::ClusterSpecifier::Cluster(cluster.clone()), every_path());
+    let request_body_buffer_limit = kept_body();
+    pb::VirtualHost { name: cluster, domains, routes: vec![route], request_body_buffer_limit, ..<_>::default() }
 }
 
-/// Every path to one cluster.
-fn to(cluster: pb::route_action::ClusterSpecifier) -> pb::Route {
+fn kept_body() -> Option<UInt64Value> {
+    Some(UInt64Value { value: KEPT_BODY_BYTES })
+}
+
+fn every_path() -> pb::route_match::PathSpecifier {
+    pb::route_match::PathSpecifier::Prefix("/".to_owned())
+}
+
+/// `CONNECT host:port` has no path, and goes to backends that are forward proxies.
+fn connect() -> pb::route_match::PathSpecifier {
+    pb::route_match::PathSpecifier::ConnectMatcher(pb::route_match::ConnectMatcher::default())
+}
+
+/// A request that says it is larger than what would be kept could not be repeated from it, so none of it is kept beyond
+/// what flows anyway. One such route in a table that a proxy has once costs nothing; in each scope it would.
+fn too_large_to_keep(cluster: pb::route_action::ClusterSpecifier) -> pb::Route {
+    let length = pb::HeaderMatcher {
+        name: "content-length".to_owned(),
+        header_match_specifier: Some(pb::header_matcher::HeaderMatchSpecifier::RangeMatch(Int64Range {
+            start: i64::try_from(KEPT_BODY_BYTES).unwrap_or(i64::MAX).saturating_add(1),
+            end: i64::MAX,
+        })),
+        ..pb::HeaderMatcher::default()
+    };
+    let mut route = to(cluster, every_path());
+    if let Some(which) = &mut route.r#match {
+        which.headers.push(length);
+    }
+    pb::Route { request_body_buffer_limit: Some(UInt64Value { value: CONNECTION_BUFFER_BYTES }), ..route }
+}
+
+/// These requests to one cluster.
+fn to(cluster: pb::route_action::ClusterSpecifier, which: pb::route_match::PathSpecifier) -> pb::Route {
     pb::Route {
-        r#match: Some(pb::RouteMatch {
-            path_specifier: Some(pb::route_match::PathSpecifier::Prefix("/".to_owned())),
-            ..pb::RouteMatch::default()
-        }),
+        r#match: Some(pb::RouteMatch { path_specifier: Some(which), ..pb::RouteMatch::default() }),
         action: Some(pb::route::Action::Route(pb::RouteAction {
             cluster_specifier: Some(cluster),
             // How long an answer may take is the client's business; Envoy's 15 s would cut streams and slow queries.

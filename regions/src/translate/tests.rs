@@ -7,7 +7,9 @@ use envoy_types::pb::envoy::config::core::v3 as core;
 use envoy_types::pb::envoy::config::core::v3::HealthStatus;
 use envoy_types::pb::envoy::config::endpoint::v3 as e;
 use envoy_types::pb::envoy::config::endpoint::v3::lb_endpoint::HostIdentifier;
+use envoy_types::pb::envoy::config::listener::v3 as l;
 use envoy_types::pb::envoy::config::route::v3 as r;
+use envoy_types::pb::envoy::extensions::filters::network::http_connection_manager::v3 as h;
 use envoy_types::pb::envoy::extensions::upstreams::http::v3::HttpProtocolOptions;
 use envoy_types::pb::google::protobuf::Any;
 use federation::Topology;
@@ -270,4 +272,48 @@ fn what_is_asked_for_by_address_is_the_service() {
     assert_eq!(vip.eds_cluster_config.as_ref().map(|eds| &eds.service_name), Some(&named.name));
     let (name, stats, eds) = (named.name.clone(), String::new(), named.eds_cluster_config.clone());
     assert_eq!(c::Cluster { name, alt_stat_name: stats, eds_cluster_config: eds, ..vip }, named);
+}
+
+/// Clusters stand in sidecars by the thousand, and listeners of single VIPs in eager ones.
+#[test]
+fn what_there_is_much_of_stays_small() {
+    let balancing = Balancing { weighted: false, by_source: false };
+    let size = |app| cluster::federated(&key("shop/web"), 80, app, balancing).any_bytes().len();
+    let vip = "10.12.0.7:80".parse().expect("an address");
+    let http = listener::http_vip(vip, "outbound|80||web.shop.svc.cluster.local").any_bytes().len();
+    eprintln!(
+        "cluster of HTTP {}, HTTP/2 {}, TCP {}; listener of HTTP {http} bytes",
+        size(Http),
+        size(Http2),
+        size(Tcp)
+    );
+    assert!(size(Http) <= 900 && size(Http2) <= 750 && size(Tcp) <= 250, "a cluster");
+    assert!(http <= 2500, "a listener");
+}
+
+/// What every HTTP connection manager has.
+#[test]
+fn managers_change_nothing_by_themselves() {
+    use h::http_connection_manager::RouteSpecifier;
+    let chain = listener::on_demand_http();
+    let filter = chain.filters.into_iter().next().and_then(|filter| filter.config_type);
+    let Some(l::filter::ConfigType::TypedConfig(config)) = filter else { panic!("a filter with a configuration") };
+    let manager = h::HttpConnectionManager::decode(&*config.value).expect("a manager");
+    let filters: Vec<&str> = manager.http_filters.iter().map(|filter| &*filter.name).collect();
+    let expected = ["envoy.filters.http.on_demand", "envoy.filters.http.header_mutation", "envoy.filters.http.router"];
+    assert_eq!(filters, expected);
+    let Some(RouteSpecifier::RouteConfig(table)) = manager.route_specifier else { panic!("a table of its own") };
+    let routes = table.virtual_hosts.into_iter().flat_map(|host| host.routes).count();
+    assert_eq!(routes, 3, "one for paths, one for bodies that are too large to keep, one for CONNECT");
+    let http2 = manager.http2_protocol_options.expect("HTTP/2");
+    assert_eq!(http2.connection_keepalive, None, "a PING too many ends quiet gRPC calls");
+}
+
+/// gRPC clients refuse a table with a route for `CONNECT`.
+#[test]
+fn tables_that_grpc_reads_have_no_route_for_connect() {
+    let table: r::RouteConfiguration = read(&route::table(&key("shop/web"), 80, false));
+    let routes: Vec<_> = table.virtual_hosts.into_iter().flat_map(|host| host.routes).collect();
+    let [r::Route { r#match: Some(which), .. }] = &*routes else { panic!("one route") };
+    assert!(matches!(which.path_specifier, Some(r::route_match::PathSpecifier::Prefix(_))));
 }

@@ -149,17 +149,6 @@ fn endpoints_have_the_addresses_that_a_client_can_dial() {
     assert_eq!(told(Some(Families::Both(v6))), v6_first);
 }
 
-#[test]
-fn a_zone_may_be_any_text() {
-    for (zone, name) in [("a b", "a b"), ("a/b", "a%2Fb"), ("a*", "a*"), ("50%:[?#]", "50%25%3A%5B%3F%23%5D")] {
-        let service =
-            merged("shop/web", vec![port(80, AppProtocol::Http, vec![backend("eu-1", zone, &["10.8.0.1:80"])])]);
-        let put = difference(None, None, Some(&service)).put;
-        assert_eq!(put[0].name().to_string(), format!("{WEB}eu-1/{name}/10.8.0.1-80"));
-        assert_eq!(collection_of(put[0].name()), format!("{WEB}eu-1/{name}/*"));
-    }
-}
-
 fn families() -> impl Strategy<Value = Option<Families>> {
     let (v4, v6) = (Family::V4, Family::V6);
     let all = [Families::Only(v4), Families::Only(v6), Families::Both(v4), Families::Both(v6)];
