@@ -34,7 +34,7 @@ pub struct MemberView {
     pub mirrored: u64,
     /// RFC 3339; `None` if it was never heard.
     pub last_seen: Option<String>,
-    /// Objects of this member that are not used.
+    /// What is wrong with objects of this member, and what is lost by it.
     pub problems: Vec<String>,
 }
 

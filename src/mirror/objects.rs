@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::{ClientIPConfig, Namespace, Service, ServicePort
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::api::{ANNOTATION_SOURCES, FIELD_MANAGER, LABEL_MANAGED_BY, LABEL_MIRROR, MANAGED_BY};
-use crate::convert::Convert;
+use crate::convert::{Accepted, Convert};
 
 /// `spec.clusterIP` of a headless Service.
 const HEADLESS: &str = "None";
@@ -63,7 +63,7 @@ pub(super) enum Standing {
 }
 
 pub(super) fn compare(found: &Service, wish: &MirrorService) -> Standing {
-    let Ok(Some(model)) = found.convert() else { return Standing::NotForUs };
+    let Ok(Accepted { object: Some(model), .. }) = found.convert() else { return Standing::NotForUs };
     let Owner::Mirror { sources } = &model.owner else { return Standing::NotForUs };
     if (model.kind == ServiceKind::Headless) != wish.headless {
         return Standing::NotForUs;
@@ -96,7 +96,7 @@ pub(super) fn overwrite(found: &mut Service, wanted: &Service) {
 /// Takes everything of ours off an object that its user adopted; false if there is nothing to take off, or if it still
 /// is our mirror.
 pub(super) fn release(found: &mut Service) -> bool {
-    if matches!(found.convert(), Ok(Some(model)) if model.is_mirror()) {
+    if matches!(found.convert(), Ok(Accepted { object: Some(model), .. }) if model.is_mirror()) {
         return false;
     }
     let meta = &mut found.metadata;

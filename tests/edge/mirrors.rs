@@ -86,7 +86,7 @@ async fn mirrors_are_written_kept_and_let_go() {
     let web = api.get("web").await.unwrap();
     assert_eq!(ports(&web), [80, 81]);
     assert!(web.spec.as_ref().unwrap().selector.is_none());
-    assert!(web.convert().unwrap().unwrap().is_mirror(), "we know our own: {:?}", web.metadata);
+    assert!(web.convert().unwrap().object.unwrap().is_mirror(), "we know our own: {:?}", web.metadata);
     assert_eq!(api.get("db").await.unwrap().spec.unwrap().cluster_ip.as_deref(), Some("None"));
 
     // A port goes: an apply alone would leave it, because our create counts as another writer.
@@ -131,7 +131,7 @@ async fn mirrors_are_written_kept_and_let_go() {
     settle(&writer, vec![(key("web"), wish(&[80], false))]).await;
     settle(&writer, vec![(key("web"), MirrorAction::Release)]).await;
     let web = api.get("web").await.unwrap();
-    assert!(!web.convert().unwrap().unwrap().is_mirror());
+    assert!(!web.convert().unwrap().object.unwrap().is_mirror());
     let meta = serde_json::to_string(&web.metadata).unwrap();
     assert!(!meta.contains("isthmus"), "nothing of ours is left on it: {meta}");
     assert!(ports(&web).contains(&8080));

@@ -27,7 +27,8 @@ const MEMBERS: [(&str, &[&str], &[&str]); 4] = [
     ("six-first", &["fd00:a::/64", "10.10.0.0/16"], &["fd00:10a::/112", "10.110.0.0/16"]),
 ];
 /// Address and name of whoever answers there. Two of them are one pod.
-const PODS: [(&str, &str); 4] = [("10.8.0.1", "four"), ("fd00:8::1", "six"), ("10.9.0.1", "both/4"), ("fd00:9::1", "both/6")];
+const PODS: [(&str, &str); 4] =
+    [("10.8.0.1", "four"), ("fd00:8::1", "six"), ("10.9.0.1", "both/4"), ("fd00:9::1", "both/6")];
 
 #[test]
 fn proxies_dial_the_families_that_their_member_has() {
@@ -78,8 +79,7 @@ fn proxies_dial_the_families_that_their_member_has() {
         // The pod is not ready, by both of its slices: nobody calls it.
         let begun = Instant::now();
         write_pods(&world, false);
-        for (client, expected) in
-            everybody([&["four"], &["six"], &["four", "six"], &["four", "six"], &["four", "six"]])
+        for (client, expected) in everybody([&["four"], &["six"], &["four", "six"], &["four", "six"], &["four", "six"]])
         {
             settle(&shows, client, begun, expected).await;
         }
@@ -164,9 +164,12 @@ fn world() -> TempDir {
 
 /// `both`: whether the pod with two addresses is ready.
 fn write_pods(world: &TempDir, both: bool) {
-    for (member, ip, ready) in
-        [("four", "10.8.0.1", true), ("six", "fd00:8::1", true), ("both", "10.9.0.1", both), ("both", "fd00:9::1", both)]
-    {
+    for (member, ip, ready) in [
+        ("four", "10.8.0.1", true),
+        ("six", "fd00:8::1", true),
+        ("both", "10.9.0.1", both),
+        ("both", "fd00:9::1", both),
+    ] {
         let family = if ip.contains(':') { "IPv6" } else { "IPv4" };
         let slice = format!(
             "---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\n\

@@ -14,8 +14,8 @@ use envoy_types::pb::envoy::config::route::v3::route_action::ClusterSpecifier;
 use envoy_types::pb::envoy::config::route::v3::route_match::PathSpecifier;
 use envoy_types::pb::envoy::service::discovery::v3 as discovery;
 use envoy_types::pb::google::protobuf::Any;
-use federation::model::{ClusterId, Health, Host, RegionId, ServiceKey};
-use federation::view::{Assignment, Locality};
+use federation::model::{Backend, ClusterId, Health, Host, RegionId, SecondAddresses, ServiceKey};
+use federation::view::{Assignment, Locality, Reach};
 use prost::{Message, Name};
 use regions::resource::Resource;
 use regions::translate::{grpc, route};
@@ -62,7 +62,7 @@ async fn c54_what_is_good_of_a_rejected_response_is_used() {
 
 fn resources(at: SocketAddr, broken: Broken) -> HashMap<String, Any> {
     let web = ServiceKey::new("shop", "web").unwrap();
-    let mut table: RouteConfiguration = read(&route::table(&web, 9000));
+    let mut table: RouteConfiguration = read(&route::table(&web, 9000, false));
     let host = table.virtual_hosts.first_mut().unwrap();
     let mut other = host.routes.first().unwrap().clone();
     other.r#match.as_mut().unwrap().path_specifier = Some(PathSpecifier::Prefix("/other".to_owned()));
@@ -70,13 +70,13 @@ fn resources(at: SocketAddr, broken: Broken) -> HashMap<String, Any> {
     action.cluster_specifier = Some(ClusterSpecifier::Cluster(BAD.to_owned()));
     host.routes.insert(0, other);
 
-    let mut cluster: Cluster = read(&grpc::cluster(&web, 9001));
+    let mut cluster: Cluster = read(&grpc::cluster(&web, 9001, false));
     let mut load: ClusterLoadAssignment = read(&assignment(BAD, at));
     match broken {
         Broken::Cluster => cluster.lb_policy = LbPolicy::Maglev.into(),
         Broken::Assignment => load.endpoints.first_mut().unwrap().priority = 1,
     }
-    let good = [grpc::listener(&web, 9000), grpc::cluster(&web, 9000), assignment(GOOD, at)];
+    let good = [grpc::listener(&web, 9000), grpc::cluster(&web, 9000, false), assignment(GOOD, at)];
     let good = good.iter().map(|resource| Any::decode(&*resource.any_bytes()).unwrap());
     let good =
         good.zip(["web.shop.svc.cluster.local:9000", GOOD, GOOD]).map(|(any, name)| (key(&any.type_url, name), any));
@@ -86,9 +86,11 @@ fn resources(at: SocketAddr, broken: Broken) -> HashMap<String, Any> {
 
 fn assignment(name: &str, at: SocketAddr) -> Resource {
     let (region, cluster) = (RegionId::new("eu").unwrap(), ClusterId::new("eu-1").unwrap());
-    let hosts = [Host::new(at, Health::Ready)];
-    let locality = Locality { region: &region, zone: None, cluster: &cluster, weight: 1, hosts: &hosts };
-    grpc::load_assignment(name, &Assignment { tiers: vec![vec![locality]], weighted: false })
+    let hosts = [Host::new(at, Health::Ready)].into();
+    let backend = Backend { cluster, zone: None, hosts, second: SecondAddresses::default() };
+    let locality = Locality { region: &region, weight: 1, backend: &backend };
+    let assignment = Assignment { tiers: vec![vec![locality]], weighted: false, reach: Reach::default() };
+    grpc::load_assignment(name, &assignment)
 }
 
 fn read<T: Message + Default>(resource: &Resource) -> T {

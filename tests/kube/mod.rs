@@ -9,6 +9,7 @@ mod api_server_lost;
 mod bad_objects;
 mod bare_watch;
 mod cidr_clash;
+mod endpoints;
 mod hostile_kubeconfigs;
 mod mirroring;
 mod onboarding;

@@ -21,8 +21,9 @@ use crate::resource::{Resource, ResourceType};
 const AUTHORITY_AND_TYPE: &str = "xdstp:///envoy.config.endpoint.v3.LbEndpoint/";
 /// Stands for no zone: a path has no empty segments.
 const NO_ZONE: &str = "-";
-/// Begins the names of endpoints as a last resort. No cluster's id begins with it.
-const LAST_RESORT: &str = "~";
+/// Begins the names of endpoints as a last resort. No cluster's id begins with it, and Envoy, which spells names anew before
+/// it asks for them, leaves it alone (as it does not leave `~`).
+const LAST_RESORT: &str = "-";
 
 /// The load assignment of one port, without endpoints.
 pub fn load_assignment(service: &ServiceKey, port: u16, assignment: &Assignment<'_>) -> Resource {
@@ -190,15 +191,15 @@ fn collection(service: &ServiceKey, port: u16, Place { cluster, zone, last_resor
     format!("{}{mark}{cluster}/{zone}/", begin(service, port))
 }
 
-/// A zone may be any text (EndpointSlice API). Only what would end a part of a name or the name itself is escaped: Envoy
-/// compares names with its own spelling, which escapes no more.
+/// A zone may be any text (EndpointSlice API). Envoy decodes and encodes names before it asks for them, so that percent
+/// signs do not come back as they were sent; what it would touch, and what would end a part of a name, is spelled `!XX`.
 fn escaped(text: &str) -> Cow<'_, str> {
-    const SPECIAL: [char; 7] = ['%', ':', '/', '?', '#', '[', ']'];
-    if !text.contains(SPECIAL) {
+    let plain = |byte: &u8| (b' '..b'~').contains(byte) && !b"%:?#[]/!*".contains(byte);
+    if text.as_bytes().iter().all(plain) {
         return Cow::Borrowed(text);
     }
-    let spell = |c: char| if SPECIAL.contains(&c) { format!("%{:02X}", u32::from(c)) } else { c.to_string() };
-    Cow::Owned(text.chars().map(spell).collect())
+    let spell = |byte: u8| if plain(&byte) { char::from(byte).to_string() } else { format!("!{byte:02X}") };
+    Cow::Owned(text.bytes().map(spell).collect())
 }
 
 /// What the names of all endpoints of a port begin with.
