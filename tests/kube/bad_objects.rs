@@ -47,7 +47,7 @@ async fn bad_objects_are_told_and_harm_nothing_else() {
     eu.serve("shop", "web", 2).await;
     federation.all_ready().await;
     region.has_service("shop/web", &["eu-1"], 2).await;
-    let good = region.scene().await;
+    let good = region.scene().await.only(&["shop/web"]);
 
     for object in bad() {
         eu.cluster.apply(&object.yaml).await;
