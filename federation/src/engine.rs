@@ -19,7 +19,7 @@ use crate::federate::Policies;
 use crate::members::Tally;
 use crate::merge::{self, Contribution};
 use crate::model::{
-    Affinity, ClusterId, Member, Merged, Namespace, Network, Policy, Region, RegionId, ServiceKey, Time,
+    Affinity, ClusterId, Digest, Member, Merged, Namespace, Network, Policy, Region, RegionId, ServiceKey, Time,
 };
 use crate::report::{Cidrs, LinkState, MemberReport, Verdict};
 use crate::stats::Stats;
@@ -31,6 +31,8 @@ pub struct Config {
     pub authority: Authority,
     /// Isthmus's own namespace, which is never federated.
     pub own_namespace: Namespace,
+    /// The identity that mirrors carry, so that two hubs tell theirs apart. `None` for those that write none.
+    pub hub: Option<Digest>,
 }
 
 pub struct Engine {
@@ -344,6 +346,7 @@ impl Engine {
                 cidrs: self.wants.get(id).cloned().unwrap_or_default(),
                 listed: state.all_listed(),
                 counts: self.tally.counts(id, state.mirrored),
+                strangers: state.strangers(self.config.hub),
                 mirrors_pending: self.actions.get(id).map_or(0, BTreeMap::len),
                 trespassing: self.tally.trespasses.of(id),
                 family_conflicts: self.tally.family_conflicts.of(id),

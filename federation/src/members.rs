@@ -6,7 +6,7 @@ use ipnet::IpNet;
 
 use crate::model::{ClusterId, Families, Family, Member, Merged, ServiceKey};
 use crate::report::{CidrSource, Cidrs, Counts, FamilyConflict, Trespass};
-use crate::store::ClusterState;
+use crate::store::{ClusterState, Mirrored};
 
 /// Findings of one kind named in one member's report; more of them tell nothing new.
 pub const MAX_FINDINGS_REPORTED: usize = 16;
@@ -130,7 +130,8 @@ impl Tally {
         touched
     }
 
-    pub fn counts(&self, cluster: &ClusterId, mirrored: usize) -> Counts {
-        Counts { mirrored, ..self.counts.get(cluster).copied().unwrap_or_default() }
+    pub fn counts(&self, cluster: &ClusterId, mirrored: Mirrored) -> Counts {
+        let Mirrored { all: mirrored, headless: headless_mirrors } = mirrored;
+        Counts { mirrored, headless_mirrors, ..self.counts.get(cluster).copied().unwrap_or_default() }
     }
 }

@@ -29,6 +29,9 @@ pub struct MemberReport {
     pub trespassing: Vec<Trespass>,
     /// Services whose address families have nothing in common with the oldest export's (`IPFamilyConflict`). Bounded.
     pub family_conflicts: Vec<FamilyConflict>,
+    /// Services in it that bear the mark of a mirror although this hub did not write them: copies, and mirrors that were
+    /// restored from another hub's backup. Left alone, and not exported. Bounded.
+    pub strangers: Vec<ServiceKey>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,11 +140,13 @@ pub struct Counts {
     pub endpoints: usize,
     /// Mirrored Services that stand in it.
     pub mirrored: usize,
+    /// Of these, the headless ones.
+    pub headless_mirrors: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Trespass {
-    pub service: crate::model::ServiceKey,
+    pub service: ServiceKey,
     pub ip: std::net::IpAddr,
     pub owner: ClusterId,
 }

@@ -11,4 +11,5 @@ pub(crate) mod text;
 mod wanted;
 mod writer;
 
+pub use text::notes;
 pub use writer::{Sources, Writer};

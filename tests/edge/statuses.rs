@@ -57,10 +57,11 @@ fn report(link: LinkState, services: usize) -> Arc<MemberReport> {
             services_source: CidrSource::Unknown,
         },
         listed: true,
-        counts: Counts { services, endpoints: 5, mirrored: 7 },
+        counts: Counts { services, endpoints: 5, mirrored: 7, headless_mirrors: 0 },
         mirrors_pending: 0,
         trespassing: Vec::new(),
         family_conflicts: Vec::new(),
+        strangers: Vec::new(),
     })
 }
 
@@ -92,7 +93,7 @@ async fn statuses_follow_reports() {
         seen: seen.clone(),
         notes: Notes::default(),
         problems: problems.clone(),
-        mirrors: mirror::Writer::new().progress(),
+        mirrors: mirror::Writer::new("hub".into()).progress(),
     };
     let writer = Writer::new();
     let task = tokio::spawn({

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what is missing is a failed test")]
 
+mod affinity;
 mod arithmetic;
 mod client;
 mod expiry;
@@ -9,10 +10,12 @@ mod failover_by_traffic;
 mod families;
 mod interception;
 mod leds;
+mod listeners;
 mod merged_xds;
 mod on_demand;
 mod plain;
 mod proxies;
+mod rejection;
 mod rolling_restart;
 mod slices;
 mod terminating;

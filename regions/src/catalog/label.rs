@@ -38,7 +38,6 @@ pub(super) enum Label {
         on_demand: bool,
     },
     EgressScopes,
-    VipScopes(ClusterId),
     Routes,
     /// The table of the plain port, whose virtual hosts are fetched one by one.
     EgressTable,
@@ -85,7 +84,7 @@ impl Label {
             Self::Loads { .. } => ResourceType::Assignment,
             Self::Endpoints { .. } => ResourceType::Endpoint,
             Self::EgressListener { .. } | Self::VipListeners { .. } | Self::GrpcListeners => ResourceType::Listener,
-            Self::EgressScopes | Self::VipScopes(_) => ResourceType::Scope,
+            Self::EgressScopes => ResourceType::Scope,
             Self::Routes | Self::EgressTable => ResourceType::Route,
             Self::NoHosts | Self::EgressHosts => ResourceType::VirtualHost,
         }
@@ -94,7 +93,7 @@ impl Label {
     /// The member whose VIPs it depends on.
     pub(super) fn member(&self) -> Option<&ClusterId> {
         match self {
-            Self::VipClusters(member) | Self::VipScopes(member) | Self::VipListeners { member, .. } => Some(member),
+            Self::VipClusters(member) | Self::VipListeners { member, .. } => Some(member),
             _ => None,
         }
     }
@@ -123,12 +122,8 @@ pub(super) fn sources(class: &Class, world: &World) -> [Sources; TYPES] {
             } else {
                 Sources::star(Label::Clusters)
             };
-            // Who asks by address needs nobody to tell it which addresses there are.
             let (listeners, scopes) = match member {
-                Some(member) => (
-                    Label::VipListeners { member: member.clone(), listen, on_demand },
-                    (!on_demand).then_some(Label::VipScopes(member)),
-                ),
+                Some(member) => (Label::VipListeners { member, listen, on_demand }, None),
                 None => (Label::EgressListener { listen, on_demand, vhds }, (!vhds).then_some(Label::EgressScopes)),
             };
             let scopes = scopes.map_or_else(Sources::default, Sources::star);

@@ -201,7 +201,7 @@ impl Session {
         let heard = match heard {
             None => Heard::Nothing,
             Some(answer) if answer.ack => {
-                if !answer.held.is_empty() {
+                if answer.is_progress {
                     self.note_related_ack(resource_type);
                 }
                 Heard::Ack(resource_type)
@@ -281,11 +281,19 @@ impl Session {
 
         // Nothing may refer to a cluster that was not sent, or that still lacks its load assignment.
         let is_there = |state: &TypeState| !stirred.has(ResourceType::Cluster) || state.is_current(target);
+        let mut follows_listeners = false;
         let clusters_are_there = clusters.as_deref().is_none_or(is_there);
         if clusters_are_there && !assignments.as_ref().is_some_and(|assignments| assignments.owes()) {
             for state in [&mut *listeners, scopes, routes, hosts].into_iter().flatten() {
+                if follows_listeners && state.resource_type() == ResourceType::Scope {
+                    state.repeat();
+                    stirred.add(ResourceType::Scope);
+                }
                 if stirred.has(state.resource_type()) {
                     out.extend(state.advance(target, false, now, nonce)?);
+                    // Envoy asks for scopes once: a listener that it made anew after it rejected it gets only those that
+                    // come after it. In state of the world it asks again by itself.
+                    follows_listeners |= state.take_offered_again() && self.variant == Variant::Delta;
                 }
             }
         }

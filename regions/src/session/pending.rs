@@ -46,6 +46,10 @@ pub(super) struct TypeState {
     nonce: Option<u64>,
     /// What the client rejected. The same bytes are not sent as a change again, see [`TypeState::retry`].
     rejected: Rejected,
+    /// The last response held something that the client rejected before.
+    offered_again: bool,
+    /// The next response repeats what the client has.
+    repeats: bool,
     /// Goes with every resource.
     ttl: Option<Duration>,
     /// A heartbeat is due.
@@ -58,6 +62,8 @@ pub(super) struct Answer {
     pub(super) ack: bool,
     /// Names and versions that the response held.
     pub(super) held: Vec<(Arc<str>, u64)>,
+    /// The client took something that it did not have before.
+    pub(super) is_progress: bool,
 }
 
 struct Outstanding {
@@ -65,6 +71,8 @@ struct Outstanding {
     held: Vec<(Arc<str>, u64)>,
     /// It held all there is (state of the world).
     full_state: bool,
+    /// It held what the client had before.
+    repeats: bool,
 }
 
 impl TypeState {
@@ -91,6 +99,8 @@ impl TypeState {
             outstanding: None,
             nonce: None,
             rejected: Rejected::new(retry_seed),
+            offered_again: false,
+            repeats: false,
             ttl: ttl.filter(|_| heartbeat::may_expire(variant, resource_type)),
             unconfirmed: false,
             status: TypeStatus::default(),
@@ -150,19 +160,20 @@ impl TypeState {
         if self.nonce.is_none() || nonce.is_empty() || !self.is_current_nonce(nonce) {
             return None;
         }
-        let Outstanding { digest, held, full_state } = self.outstanding.take()?;
+        let Outstanding { digest, held, full_state, repeats } = self.outstanding.take()?;
         let Some(error) = error else {
             self.status.acks += 1;
             self.status.acked_version = Some(digest);
             if !self.rejected.is_empty() {
                 self.rejected.settle(&held, full_state);
             }
-            return Some(Answer { ack: true, held });
+            let is_progress = !repeats && !held.is_empty();
+            return Some(Answer { ack: true, held, is_progress });
         };
         self.status.nacks += 1;
         self.status.last_error = Some(Arc::from(cut(&error, MAX_ERROR_LEN)));
         self.rejected.add(&held, full_state.then_some(digest), now);
-        Some(Answer { ack: false, held })
+        Some(Answer { ack: false, held, is_progress: false })
     }
 
     /// Of these names, those that are not in a response that waits for its answer.
@@ -330,8 +341,9 @@ impl TypeState {
         self.status.sent += 1;
         self.status.version = response.version;
         let held = response.resources.iter().map(|resource| (resource.name().clone(), resource.version())).collect();
+        let repeats = std::mem::take(&mut self.repeats);
         let full_state = self.variant == Variant::Sotw && self.is_full_state() && self.subscription.is_wildcard();
-        self.outstanding = Some(Outstanding { digest: response.version, held, full_state });
+        self.outstanding = Some(Outstanding { digest: response.version, held, full_state, repeats });
         Some(response)
     }
 

@@ -1,8 +1,8 @@
 //! Session affinity: one client address stays with one host (`sessionAffinity: ClientIP` of the Service API).
 //!
-//! Proxies hash the client's address onto a ring of the hosts of the nearest priority that can serve. As with kube-proxy, a
-//! host that goes takes only its own clients with it. Unlike kube-proxy, a host that comes takes over a share of the clients at once, and
-//! there is no timeout: the hash of an address is the same tomorrow.
+//! Proxies hash the client's address onto the hosts of the nearest priority that can serve (Maglev: when a host goes, hardly any
+//! but its own clients move). Unlike with kube-proxy, a host that comes takes over a share of the clients at once, and there is
+//! no timeout: the hash of an address is the same tomorrow. gRPC has no Maglev, so its clients use a ring (gRFC A42).
 
 use envoy_types::pb::envoy::config::route::v3::route_action::HashPolicy;
 use envoy_types::pb::envoy::config::route::v3::route_action::hash_policy::{

@@ -99,7 +99,7 @@ fn eds(load: String, app: AppProtocol, balancing: Balancing) -> pb::Cluster {
         }),
         connect_timeout: duration(CONNECT_TIMEOUT),
         // Not LEAST_REQUEST: a backend that refuses at once always has the fewest requests and would attract the most.
-        lb_policy: if by_source { LbPolicy::RingHash } else { LbPolicy::RoundRobin }.into(),
+        lb_policy: if by_source { LbPolicy::Maglev } else { LbPolicy::RoundRobin }.into(),
         common_lb_config: Some(CommonLbConfig {
             // Readiness is decided by Kubernetes and told by us. Envoy's panic mode would send to hosts that are known
             // to be bad instead of to the next region.

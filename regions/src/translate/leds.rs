@@ -7,8 +7,6 @@
 //! collections, and the load assignment says which one of them a client takes. Clients with other address families get
 //! other endpoints under the same names.
 
-use std::borrow::Cow;
-
 use envoy_types::pb::envoy::config::endpoint::v3 as pb;
 use envoy_types::pb::envoy::config::endpoint::v3::locality_lb_endpoints::LbConfig;
 use federation::model::{Backend, ClusterId, Families, Merged, MergedPort, Protocol, ServiceKey, Zone};
@@ -187,19 +185,23 @@ fn single_name(service: &ServiceKey, port: u16, place: Place<'_>, offer: &Offer)
 
 fn collection(service: &ServiceKey, port: u16, Place { cluster, zone, last_resort }: Place<'_>) -> String {
     let mark = if last_resort { LAST_RESORT } else { "" };
-    let zone = zone.map_or(Cow::Borrowed(NO_ZONE), |zone| escaped(zone.as_str()));
-    format!("{}{mark}{cluster}/{zone}/", begin(service, port))
+    format!("{}{mark}{cluster}/{}/", begin(service, port), zone.map_or_else(|| NO_ZONE.to_owned(), segment))
 }
 
-/// A zone may be any text (EndpointSlice API). Envoy decodes and encodes names before it asks for them, so that percent
-/// signs do not come back as they were sent; what it would touch, and what would end a part of a name, is spelled `!XX`.
-fn escaped(text: &str) -> Cow<'_, str> {
-    let plain = |byte: &u8| (b' '..b'~').contains(byte) && !b"%:?#[]/!*".contains(byte);
-    if text.as_bytes().iter().all(plain) {
-        return Cow::Borrowed(text);
+/// A zone as one segment of a path. An EndpointSlice may hold any text: a `/` would make a zone part of another's
+/// collection, `%`, `?` and `#` mean something in these names, and `-` alone is [`NO_ZONE`]. Not percent-encoded, because
+/// Envoy decodes names and asks for a spelling of its own.
+fn segment(zone: &Zone) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let zone = zone.as_str();
+    if zone != NO_ZONE && zone.chars().all(plain) {
+        return zone.to_owned();
     }
-    let spell = |byte: u8| if plain(&byte) { char::from(byte).to_string() } else { format!("!{byte:02X}") };
-    Cow::Owned(text.bytes().map(spell).collect())
+    let escaped = |byte: u8| match char::from(byte) {
+        c if c != '-' && plain(c) => c.to_string(),
+        _ => format!("={byte:02x}"),
+    };
+    zone.bytes().map(escaped).collect()
 }
 
 /// What the names of all endpoints of a port begin with.

@@ -32,7 +32,7 @@ pub async fn run(world: &World) -> anyhow::Result<()> {
     let (feed, batches) = Feed::new();
     let stats = Arc::new(Stats::default());
     let (handle, commands) = catalog::channel();
-    let config = Config { authority: Authority::Own, own_namespace: Namespace::new("isthmus-system")? };
+    let config = Config { authority: Authority::Own, own_namespace: Namespace::new("isthmus-system")?, hub: None };
     let wiring = Wiring {
         config,
         feed: batches,

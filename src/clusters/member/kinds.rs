@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use federation::change::{Batch, Delta, Epoch, MemberChanges, Object};
 use federation::model::ClusterId;
@@ -19,6 +20,8 @@ use crate::clusters::watch::{Follow, Guarded, Listener, Plain, Reading, RemoteSl
 use crate::feed::{Feed, FeedClosed};
 use crate::problem::{ProblemBook, ProblemOrigin};
 
+/// Kinds that mirrors are written as are compared with the API server as a whole this often, up to twice as rarely.
+const RELIST_AFTER: Duration = Duration::from_secs(900);
 /// Troubles that may wait to be heard; more say nothing new.
 const TROUBLES: usize = 16;
 
@@ -61,13 +64,14 @@ impl Watches {
         let listener = || ToSession { server: link.server.clone(), sender: sender.clone() };
         let client = &link.client.client;
         let set = &mut tasks;
-        self.add::<Plain<Namespace>>(set, client, listener(), MemberChanges::Namespaces, None, false);
-        self.add::<Plain<Service>>(set, client, listener(), MemberChanges::Services, None, false);
-        self.add::<RemoteSlices>(set, client, listener(), MemberChanges::Slices, None, false);
+        let written = || Follow { relist: Some(RELIST_AFTER), ..self.how(listener(), None, false) };
+        self.add::<Plain<Namespace>>(set, client, MemberChanges::Namespaces, written());
+        self.add::<Plain<Service>>(set, client, MemberChanges::Services, written());
+        self.add::<RemoteSlices>(set, client, MemberChanges::Slices, self.how(listener(), None, false));
         // Nodes change all the time, their ranges never.
-        self.add::<Plain<Node>>(set, client, listener(), MemberChanges::Nodes, None, true);
+        self.add::<Plain<Node>>(set, client, MemberChanges::Nodes, self.how(listener(), None, true));
         let cidrs = Some(self.optional.service_cidrs.clone());
-        self.add::<Plain<ServiceCIDR>>(set, client, listener(), MemberChanges::ServiceCidrs, cidrs, true);
+        self.add::<Plain<ServiceCIDR>>(set, client, MemberChanges::ServiceCidrs, self.how(listener(), cidrs, true));
         self.add_exports(set, client.clone(), listener());
         Running { tasks, reports }
     }
@@ -76,12 +80,9 @@ impl Watches {
         &self,
         tasks: &mut JoinSet<FeedClosed>,
         client: &kube::Client,
-        listener: ToSession,
         changes: fn(Delta<R::Model>) -> MemberChanges,
-        optional: Option<Arc<AtomicBool>>,
-        remember: bool,
+        how: Follow<ToSession>,
     ) {
-        let how = self.how(listener, optional, remember);
         tasks.spawn(follow::<R, _>(Api::all(client.clone()), how, self.sink(changes)));
     }
 
@@ -106,6 +107,7 @@ impl Watches {
             seen: self.seen.clone(),
             listener,
             remember,
+            relist: None,
             optional,
         }
     }

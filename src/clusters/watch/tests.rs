@@ -181,6 +181,7 @@ fn scene(optional: Option<Arc<AtomicBool>>) -> Scene {
         seen: SeenMark::default(),
         listener: heard.clone(),
         remember: false,
+        relist: None,
         optional,
     };
     Scene { intake: intake(false).0, health: Health::new(), how, sink: Told(sender), told, heard }
@@ -310,4 +311,17 @@ fn a_loopback_endpoint_of_another_machine_is_rejected_alone() {
              reach: not a loopback address; the endpoint is not used"
         )
     );
+}
+
+/// What an event once got wrong is put right at the latest by the next list.
+#[tokio::test(start_paused = true)]
+async fn a_kind_that_is_written_is_listed_again_although_its_watch_is_fine() {
+    let mut scene = scene(None);
+    assert!(!scene.play(listed("a")).await, "others are not");
+    scene.how.relist = Some(Duration::from_secs(900));
+    let begun = Instant::now();
+    assert!(scene.play(listed("a")).await);
+    assert!((900..=1800).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+    assert_eq!(scene.told(), ["full a", "full a"]);
+    assert!(scene.heard().is_empty(), "it is no trouble");
 }

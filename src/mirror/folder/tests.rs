@@ -21,9 +21,10 @@ fn wishes(port: u16) -> Vec<(ClusterId, MirrorKey, MirrorAction)> {
         affinity: Affinity::None,
         ports,
         sources,
+        helm: None,
     }));
     vec![
-        (cluster.clone(), MirrorKey::Namespace(Namespace::new("shop").unwrap()), MirrorAction::ApplyNamespace),
+        (cluster.clone(), MirrorKey::Namespace(Namespace::new("shop").unwrap()), MirrorAction::ApplyNamespace(None)),
         (cluster, MirrorKey::Service(ServiceKey::new("shop", "web").unwrap()), service),
     ]
 }

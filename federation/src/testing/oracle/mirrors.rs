@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::Oracle;
 use super::facts::Told;
-use crate::model::{Affinity, ClusterId, Merged, Owner, Service, ServiceKey, ServiceKind, ServicePort};
+use crate::model::{
+    Affinity, ClusterId, HelmRelease, Merged, Namespace, Owner, Service, ServiceKey, ServiceKind, ServicePort,
+};
 use crate::{MirrorAction, MirrorKey, MirrorService, Vips};
 
 impl Oracle {
@@ -36,7 +38,10 @@ impl Oracle {
             for namespace in merged.keys().map(|key| &key.namespace) {
                 if !told.objects.namespaces.iter().any(|object| object.name == *namespace) {
                     let key = MirrorKey::Namespace(namespace.clone());
-                    work.insert((id.clone(), key), MirrorAction::ApplyNamespace);
+                    work.insert(
+                        (id.clone(), key),
+                        MirrorAction::ApplyNamespace(self.namespace_helm(merged, namespace)),
+                    );
                 }
             }
             let found = told.objects.services.iter().map(|service| &service.key);
@@ -61,25 +66,47 @@ impl Oracle {
             return None;
         }
         let found = told.objects.services.iter().find(|service| service.key == *key);
-        let apply = || merged.map(|merged| MirrorAction::ApplyService(Arc::new(wanted(merged))));
+        let apply = || merged.map(|merged| MirrorAction::ApplyService(Arc::new(self.wanted(merged))));
         let Some(found) = found else { return apply() };
-        let sources = match &found.owner {
-            Owner::User => return None,
+        let mark = match &found.owner {
+            Owner::User | Owner::Lookalike => return None,
             Owner::Adopted => return Some(MirrorAction::Release),
-            Owner::Mirror { sources } => sources,
+            Owner::Restored(mark) if self.hub.is_some() && Some(mark.hub) != self.hub => return None,
+            Owner::Mirror(mark) | Owner::Restored(mark) => mark,
         };
+        let is_written = self.hub.is_none() || (self.hub == Some(mark.hub) && matches!(found.owner, Owner::Mirror(_)));
         let is_headless = found.kind == ServiceKind::Headless;
         if let Some(merged) = merged.filter(|merged| merged.headless == is_headless) {
-            let wanted = wanted(merged);
+            let wanted = self.wanted(merged);
+            let helm = HelmRelease::digest(wanted.helm.as_deref());
             let mut ports = found.ports.clone();
             ports.sort_by_key(|port| (port.port, port.protocol));
-            let is_right = found.kind != ServiceKind::ExternalName
-                && *sources == wanted.sources
+            let is_right = is_written
+                && found.kind != ServiceKind::ExternalName
+                && mark.sources == wanted.sources
+                && (mark.helm == helm || mark.helm_claimed)
                 && ports == wanted.ports
                 && found.affinity == wanted.affinity;
             return if is_right { None } else { apply() };
         }
-        self.is_certain(id, sources).then(|| delete(found))
+        self.is_certain(id, &mark.sources).then(|| delete(found))
+    }
+
+    fn wanted(&self, merged: &Merged) -> MirrorService {
+        MirrorService { helm: self.helm_of(merged), ..shape(merged) }
+    }
+
+    /// By which Helm release the oldest export was installed.
+    fn helm_of(&self, merged: &Merged) -> Option<Arc<HelmRelease>> {
+        let services = &self.told.get(merged.sources.first()?)?.objects.services;
+        services.iter().find(|service| service.key == merged.key)?.helm.clone()
+    }
+
+    /// The same of the Namespace: asked where the oldest export of the first service in it is.
+    fn namespace_helm(&self, merged: &BTreeMap<ServiceKey, Merged>, namespace: &Namespace) -> Option<Arc<HelmRelease>> {
+        let first = merged.values().find(|service| service.key.namespace == *namespace)?;
+        let namespaces = &self.told.get(first.sources.first()?)?.objects.namespaces;
+        namespaces.iter().find(|object| object.name == *namespace)?.helm.clone()
     }
 
     /// Nobody who could still back the object is unheard.
@@ -96,7 +123,8 @@ fn delete(found: &Service) -> MirrorAction {
     MirrorAction::Delete { uid: found.uid.clone(), resource_version: found.resource_version.clone() }
 }
 
-fn wanted(merged: &Merged) -> MirrorService {
+/// All but the Helm release.
+fn shape(merged: &Merged) -> MirrorService {
     let mut sources = merged.sources.clone();
     sources.sort();
     let single = merged.ports.len() == 1;
@@ -123,5 +151,5 @@ fn wanted(merged: &Merged) -> MirrorService {
         true => Affinity::None,
         false => merged.affinity,
     };
-    MirrorService { headless: merged.headless, affinity, ports, sources }
+    MirrorService { headless: merged.headless, affinity, ports, sources, helm: None }
 }

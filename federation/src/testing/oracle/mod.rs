@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use super::Picture;
 use crate::change::{Batch, Change, Delta, HubChanges};
-use crate::model::{Admission, ClusterId, Member, Namespace, Network, Policy, Region, Time};
+use crate::model::{Admission, ClusterId, Digest, Member, Namespace, Network, Policy, Region, Time};
 use crate::report::Verdict;
 use crate::{Authority, Config};
 use facts::{Told, tell};
@@ -26,6 +26,7 @@ use facts::{Told, tell};
 pub struct Oracle {
     authority: Authority,
     own_namespace: Namespace,
+    hub: Option<Digest>,
     regions: Vec<Region>,
     members: Vec<Member>,
     policies: Vec<Policy>,
@@ -41,6 +42,7 @@ impl Oracle {
         Self {
             authority: config.authority,
             own_namespace: config.own_namespace,
+            hub: config.hub,
             regions: Vec::new(),
             members: Vec::new(),
             policies: Vec::new(),

@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use super::hub::{labels, own_pods, own_services};
 use super::{CLUSTERS, NAMESPACES, SERVICES, Spec, TIMES, of, sometimes};
 use crate::model::{
-    Affinity, Export, Families, Family, Namespace, NamespaceObject, Node, Owner, Service, ServiceCidr, ServiceKey,
-    ServiceKind, Slice, SliceKey,
+    Affinity, Export, Families, Family, Mark, Namespace, NamespaceObject, Node, Owner, Service, ServiceCidr,
+    ServiceKey, ServiceKind, Slice, SliceKey,
 };
 use crate::testing::make;
 
@@ -18,6 +18,7 @@ pub(in crate::tests) struct NamespaceSpec {
     name: &'static str,
     labels: &'static str,
     terminating: bool,
+    helm: &'static str,
 }
 
 #[derive(Clone)]
@@ -32,6 +33,8 @@ pub(in crate::tests) struct ServiceSpec {
     created: i64,
     version: u8,
     owner: OwnerSpec,
+    /// The Helm release that it, or the mirror, names.
+    helm: &'static str,
 }
 
 #[derive(Clone, Debug)]
@@ -43,7 +46,17 @@ enum OwnerSpec {
     Ours(&'static str),
     /// Ours, but somebody changed its type to ExternalName.
     OursExternal(&'static str),
+    /// Ours, with a Helm release that somebody else wrote.
+    OursClaimed(&'static str),
+    /// A mirror that this hub wrote.
+    Anothers(&'static str, &'static str),
+    /// A mirror that came back from a backup of this hub.
+    Restored(&'static str, &'static str),
+    Lookalike,
 }
+
+/// Releases; mostly none.
+const HELM: [&str; 5] = ["", "", "", "shop/web", "shop/api"];
 
 #[derive(Clone)]
 pub(in crate::tests) struct SliceSpec {
@@ -169,7 +182,8 @@ fn in_own(text: &str, ranges: &str) -> String {
 impl Spec for NamespaceSpec {
     type Model = NamespaceObject;
     fn build(&self, _: &str) -> NamespaceObject {
-        NamespaceObject { terminating: self.terminating, ..make::namespace(self.name, self.labels) }
+        let helm = make::helm(self.helm);
+        NamespaceObject { terminating: self.terminating, helm, ..make::namespace(self.name, self.labels) }
     }
     fn key(text: &'static str) -> Namespace {
         make::ns(text)
@@ -178,7 +192,7 @@ impl Spec for NamespaceSpec {
 
 impl fmt::Debug for NamespaceSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "namespace {} {:?} terminating={}", self.name, self.labels, self.terminating)
+        write!(f, "namespace {} {:?} terminating={} {}", self.name, self.labels, self.terminating, self.helm)
     }
 }
 
@@ -197,9 +211,18 @@ impl Spec for ServiceSpec {
             OwnerSpec::User | OwnerSpec::External => Owner::User,
             OwnerSpec::Adopted => Owner::Adopted,
             OwnerSpec::Ours(sources) | OwnerSpec::OursExternal(sources) => {
-                Owner::Mirror { sources: make::clusters(sources) }
+                Owner::Mirror(make::mark(sources, make::HUB, self.helm))
             }
+            OwnerSpec::OursClaimed(sources) => {
+                Owner::Mirror(Box::new(Mark { helm_claimed: true, ..*make::mark(sources, make::HUB, self.helm) }))
+            }
+            OwnerSpec::Anothers(sources, hub) => Owner::Mirror(make::mark(sources, hub, self.helm)),
+            OwnerSpec::Restored(sources, hub) => Owner::Restored(make::mark(sources, hub, self.helm)),
+            OwnerSpec::Lookalike => Owner::Lookalike,
         };
+        if service.owner == Owner::User {
+            service.helm = make::helm(self.helm);
+        }
         if matches!(self.owner, OwnerSpec::External | OwnerSpec::OursExternal(_)) {
             service.kind = ServiceKind::ExternalName;
             service.cluster_ips.clear();
@@ -213,8 +236,11 @@ impl Spec for ServiceSpec {
 
 impl fmt::Debug for ServiceSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { key, ports, ips, labels, sticky, families, created, version, owner } = self;
-        write!(f, "service {key} [{ports}] ips={ips:?} {labels:?} {owner:?} created={created} v{version}")?;
+        let Self { key, ports, ips, labels, sticky, families, created, version, owner, helm } = self;
+        write!(
+            f,
+            "service {key} [{ports}] ips={ips:?} {labels:?} {owner:?} created={created} v{version} helm={helm:?}"
+        )?;
         if let Some(families) = families {
             write!(f, " families={families}")?;
         }
@@ -298,29 +324,34 @@ impl fmt::Debug for ExportSpec {
 }
 
 pub(super) fn namespace() -> impl Strategy<Value = NamespaceSpec> + Clone {
-    (of(&NAMESPACES), labels(), sometimes(15)).prop_map(|(name, labels, terminating)| NamespaceSpec {
+    (of(&NAMESPACES), labels(), sometimes(15), of(&HELM)).prop_map(|(name, labels, terminating, helm)| NamespaceSpec {
         name,
         labels,
         terminating,
+        helm,
     })
 }
 
 pub(super) fn service() -> impl Strategy<Value = ServiceSpec> + Clone {
     let sources = of(&["a1", "a2", "a1 a2", "b1 c1", "gone", ""]);
     let owner = prop_oneof![
-        12 => Just(OwnerSpec::User),
+        20 => Just(OwnerSpec::User),
         1 => Just(OwnerSpec::External),
         1 => Just(OwnerSpec::Adopted),
         4 => sources.clone().prop_map(OwnerSpec::Ours),
-        1 => sources.prop_map(OwnerSpec::OursExternal),
+        1 => sources.clone().prop_map(OwnerSpec::OursExternal),
+        1 => sources.clone().prop_map(OwnerSpec::OursClaimed),
+        1 => (sources.clone(), of(&["hub", "other"])).prop_map(|(sources, hub)| OwnerSpec::Anothers(sources, hub)),
+        1 => (sources, of(&["hub", "other"])).prop_map(|(sources, hub)| OwnerSpec::Restored(sources, hub)),
+        1 => Just(OwnerSpec::Lookalike),
     ];
     let what = (of(&MOSTLY), of(&PORTS), of(&CLUSTER_IPS), labels());
     let (v4, v6) = (Family::V4, Family::V6);
     let families =
         [None, Some(Families::Only(v4)), Some(Families::Only(v6)), Some(Families::Both(v4)), Some(Families::Both(v6))];
     let families = prop_oneof![4 => Just(None), 1 => proptest::sample::select(families.to_vec())];
-    (what, sometimes(10), families, TIMES, 1..3_u8, owner).prop_map(
-        |((key, ports, ips, labels), sticky, families, created, version, owner)| ServiceSpec {
+    (what, sometimes(10), families, TIMES, 1..3_u8, owner, of(&HELM)).prop_map(
+        |((key, ports, ips, labels), sticky, families, created, version, owner, helm)| ServiceSpec {
             key,
             ports,
             ips,
@@ -330,6 +361,7 @@ pub(super) fn service() -> impl Strategy<Value = ServiceSpec> + Clone {
             created,
             version,
             owner,
+            helm,
         },
     )
 }

@@ -31,12 +31,24 @@ impl TypeState {
                 }
             }
         };
+        self.offered_again = true;
         self.emit(Some(response), nonce)
+    }
+
+    /// Whether something was sent since the last call that the client rejected before, with the same content or another.
+    pub(in crate::session) fn take_offered_again(&mut self) -> bool {
+        std::mem::take(&mut self.offered_again)
     }
 
     /// When the next retry is due, in time since the stream began. Not while a response waits for its answer.
     pub(in crate::session) fn retry_due(&self) -> Option<Duration> {
         if self.outstanding.is_some() { None } else { self.rejected.due() }
+    }
+
+    /// Everything that the client wants is to be sent although it has it.
+    pub(in crate::session) fn repeat(&mut self) {
+        self.start_over();
+        self.repeats = true;
     }
 
     /// Another type was acknowledged: what this one refers to may be there now.
@@ -59,6 +71,7 @@ impl TypeState {
             let resource_type = self.resource_type;
             self.rejected.retain(|name, _| target.kept(resource_type, name).is_some());
         }
+        self.offered_again |= plan.send.iter().any(|resource| self.rejected.versions().contains_key(resource.name()));
         if !(plan.send.is_empty() && plan.gone.is_empty()) {
             self.rejected.note_related_change();
         }

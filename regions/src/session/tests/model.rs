@@ -3,21 +3,20 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use envoy_types::pb::envoy::config::route::v3::{self as route, ScopedRouteConfiguration};
-use envoy_types::pb::google::protobuf::Any;
 use federation::model::AppProtocol;
 use proptest::prelude::*;
-use prost::Message;
 
 use super::ResourceType::{Assignment, Cluster, Listener, Scope};
 use super::*;
+use crate::testing::envoy::Held;
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    /// Service (0..4), protocol, last octet of its endpoint.
-    Put(u8, bool, u8),
+    /// Service (0..4), protocol, port number, last octet of its endpoint.
+    Put(u8, AppProtocol, u16, u8),
     Remove(u8),
-    Vip(u8, bool),
+    /// The services' virtual IPs by number, in one batch: they swap, go round, or are handed on.
+    Vips([Option<u8>; SERVICES]),
     /// The client reads, applies and acknowledges the next responses.
     Read(u8),
     /// It asks again for what it has.
@@ -25,11 +24,17 @@ enum Step {
     Reconnect,
 }
 
+const SERVICES: usize = 4;
+
+fn app() -> impl Strategy<Value = AppProtocol> {
+    prop::sample::select(vec![AppProtocol::Http, AppProtocol::Http2, AppProtocol::Tcp])
+}
+
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        4 => (0..4u8, any::<bool>(), 1..4u8).prop_map(|(service, http2, host)| Step::Put(service, http2, host)),
+        4 => (0..4u8, app(), prop::sample::select(vec![80, 81, 15_001]), 1..4u8).prop_map(|(s, a, p, h)| Step::Put(s, a, p, h)),
         2 => (0..4u8).prop_map(Step::Remove),
-        2 => (0..4u8, any::<bool>()).prop_map(|(service, there)| Step::Vip(service, there)),
+        3 => prop::array::uniform4(prop::option::weighted(0.8, 0..4u8)).prop_map(Step::Vips),
         6 => (1..4u8).prop_map(Step::Read),
         1 => Just(Step::AskAgain),
         1 => Just(Step::Reconnect),
@@ -46,6 +51,9 @@ struct Envoy {
     held: BTreeMap<ResourceType, BTreeMap<Arc<str>, Resource>>,
     /// Nonce of the last response read, by type, on this stream.
     read: HashMap<ResourceType, String>,
+    /// The same, as far as it must fit together.
+    fits: Held,
+    member: Option<&'static str>,
     /// Clusters whose load assignment came after them.
     warm: BTreeSet<Arc<str>>,
     /// Names subscribed to on this stream (delta).
@@ -53,18 +61,20 @@ struct Envoy {
 }
 
 impl Envoy {
-    fn new(variant: Variant) -> Self {
+    fn new(variant: Variant, member: Option<&'static str>) -> Self {
         let mut catalog = Catalog::new(Arc::new(Stats::default()));
         catalog.apply(&two_members());
         catalog.set_ready();
         let session = Session::new(variant);
-        let view = catalog.open(&class(Some("eu-1")), session.interest().clone()).expect("a class");
+        let view = catalog.open(&class(member), session.interest().clone()).expect("a class");
         let mut envoy = Self {
             catalog,
             view,
             session,
             line: VecDeque::new(),
             held: BTreeMap::new(),
+            fits: Held::default(),
+            member,
             read: HashMap::new(),
             warm: BTreeSet::new(),
             subscribed: BTreeSet::new(),
@@ -75,7 +85,7 @@ impl Envoy {
 
     fn connect(&mut self) {
         self.session = Session::new(self.session.variant());
-        self.view = self.catalog.open(&class(Some("eu-1")), self.session.interest().clone()).expect("a class");
+        self.view = self.catalog.open(&class(self.member), self.session.interest().clone()).expect("a class");
         self.line.clear();
         self.read.clear();
         self.subscribed.clear();
@@ -93,17 +103,22 @@ impl Envoy {
     fn step(&mut self, step: Step) {
         let name = |service| format!("shop/{}", char::from(b'a' + service));
         match step {
-            Step::Put(service, http2, octet) => {
-                let app = if http2 { AppProtocol::Http2 } else { AppProtocol::Http };
+            Step::Put(service, app, number, octet) => {
                 let hosts = vec![backend("eu-1", "eu-a", &[&*format!("10.8.0.{octet}:80")])];
-                self.catalog.apply(&services(vec![merged(&name(service), vec![port(80, app, hosts)])]));
+                self.catalog.apply(&services(vec![merged(&name(service), vec![port(number, app, hosts)])]));
             }
             Step::Remove(service) => self.catalog.apply(&service_gone(&name(service))),
-            Step::Vip(service, true) => {
-                let ip = format!("10.12.0.{service}");
-                self.catalog.apply(&vips("eu-1", &name(service), &[&*ip], &[80], true));
+            Step::Vips(numbers) => {
+                let mut effects = Effects::default();
+                for (service, number) in (0..).zip(numbers) {
+                    let name = name(service);
+                    effects.vips.extend(match number {
+                        Some(number) => vips("eu-1", &name, &[&*format!("10.12.0.{number}")], &[80, 81], true).vips,
+                        None => vips_gone("eu-1", &name).vips,
+                    });
+                }
+                self.catalog.apply(&effects);
             }
-            Step::Vip(service, false) => self.catalog.apply(&vips_gone("eu-1", &name(service))),
             Step::Read(responses) => {
                 for _ in 0..responses {
                     self.read_one();
@@ -154,6 +169,8 @@ impl Envoy {
         if self.session.variant() == Variant::Sotw && t.allows_wildcard() {
             held.clear();
         }
+        let whole = self.session.variant() == Variant::Sotw && t.allows_wildcard();
+        self.fits.apply(t, &response.resources, &response.removed, whole);
         held.extend(response.resources.iter().map(|r| (r.name().clone(), r.clone())));
         for name in &response.removed {
             held.remove(name);
@@ -164,7 +181,7 @@ impl Envoy {
                 self.warm.retain(|name| now.contains_key(name) && now.get(name) == before.get(name));
                 // After a reconnect what is gone may go at once; else only when nothing refers to it any more.
                 if !first {
-                    self.check_references("a cluster left too early");
+                    self.check_references(&[Listener, Scope], "a cluster left too early");
                 }
                 // Envoy asks for load assignments anew whenever clusters changed.
                 let nonce = self.read.get(&Assignment).cloned();
@@ -172,18 +189,16 @@ impl Envoy {
                 self.request(Assignment, HashMap::new(), nonce.filter(|_| !delta));
             }
             Assignment => self.warm.extend(response.resources.iter().map(|r| r.name().clone())),
-            Scope => self.check_references("a scope came too early"),
+            Listener | Scope => self.check_references(&[t], "a route came too early"),
             _ => {}
         }
         self.request(t, HashMap::new(), self.read.get(&t).cloned());
     }
 
-    fn check_references(&self, why: &str) {
+    fn check_references(&self, types: &[ResourceType], why: &str) {
         let clusters = self.held.get(&Cluster).cloned().unwrap_or_default();
-        for scope in self.held.get(&Scope).into_iter().flatten().map(|(_, scope)| scope) {
-            for cluster in referred(scope) {
-                assert!(clusters.contains_key(&*cluster), "{why}: {scope:?} refers to {cluster}");
-            }
+        for cluster in types.iter().flat_map(|t| self.fits.clusters(*t)) {
+            assert!(clusters.contains_key(&*cluster), "{why}: {cluster}");
         }
     }
 
@@ -209,39 +224,25 @@ impl Envoy {
     }
 }
 
-/// Clusters that a scope's routes lead to.
-fn referred(scope: &Resource) -> BTreeSet<String> {
-    let any = Any::decode(scope.any_bytes()).expect("an Any");
-    let scope = ScopedRouteConfiguration::decode(&*any.value).expect("a scope");
-    let routes =
-        scope.route_configuration.into_iter().flat_map(|table| table.virtual_hosts).flat_map(|host| host.routes);
-    let actions = routes.filter_map(|route| match route.action {
-        Some(route::route::Action::Route(action)) => action.cluster_specifier,
-        _ => None,
-    });
-    let clusters = actions.filter_map(|to| match to {
-        route::route_action::ClusterSpecifier::Cluster(name) => Some(name),
-        _ => None,
-    });
-    clusters.collect()
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_delta_client_ends_up_with_what_it_should_have(steps in prop::collection::vec(step(), 1..60)) {
-        run(Variant::Delta, &steps);
+    fn a_delta_client_ends_up_with_what_it_should_have(steps in prop::collection::vec(step(), 1..60), sidecar: bool) {
+        run(Variant::Delta, sidecar, &steps);
     }
 
     #[test]
-    fn a_state_of_the_world_client_ends_up_with_what_it_should_have(steps in prop::collection::vec(step(), 1..60)) {
-        run(Variant::Sotw, &steps);
+    fn a_state_of_the_world_client_ends_up_with_what_it_should_have(
+        steps in prop::collection::vec(step(), 1..60),
+        sidecar: bool,
+    ) {
+        run(Variant::Sotw, sidecar, &steps);
     }
 }
 
-fn run(variant: Variant, steps: &[Step]) {
-    let mut envoy = Envoy::new(variant);
+fn run(variant: Variant, sidecar: bool, steps: &[Step]) {
+    let mut envoy = Envoy::new(variant, sidecar.then_some("eu-1"));
     for step in steps {
         envoy.step(*step);
     }
