@@ -135,7 +135,7 @@ impl Oracle {
             }
         }
         names.sort();
-        names.truncate(NAMED_STRANGERS);
+        names.truncate(NAMED);
         names
     }
 }
