@@ -13,7 +13,6 @@ use crate::{MirrorAction, MirrorKey, Place, Topology};
 
 /// As documented: a report names at most this many.
 const NAMED: usize = 16;
-const NAMED_STRANGERS: usize = 16;
 
 impl Oracle {
     pub(super) fn wants(&self, member: &Member) -> Cidrs {
