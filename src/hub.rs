@@ -13,7 +13,7 @@ use kube::Api;
 use kube::api::ListParams;
 
 use crate::api::{FederationPolicy, MemberCluster, MemberClusterStatus, Region};
-use crate::convert::{Convert, parse_cidr};
+use crate::convert::{Accepted, Convert, parse_cidr};
 use crate::problem::Problem;
 use crate::view::{ConditionView, MemberView};
 
@@ -107,7 +107,10 @@ fn convert<K: Convert>(objects: &[K], problems: &mut Vec<Problem>) -> Delta<K::M
     let (mut good, mut rejected) = (Vec::new(), Vec::new());
     for object in objects {
         match object.convert() {
-            Ok(found) => good.extend(found),
+            Ok(Accepted { object, problems: lost }) => {
+                good.extend(object);
+                problems.extend(lost);
+            }
             Err(found) => {
                 problems.extend(found);
                 rejected.extend(K::key_of(object.meta()));

@@ -1,4 +1,4 @@
-//! What is wrong with somebody's input: which object, which field, what was found, what would be right.
+//! What is wrong with somebody's input: which object, which field, what was found, what would be right, what is lost by it.
 //! A problem never carries a secret: code that reads Secrets must not put their content in `found`.
 
 use std::collections::BTreeMap;
@@ -25,6 +25,8 @@ pub struct Problem {
     pub field: String,
     pub found: String,
     pub expected: String,
+    /// What of the object is not used because of this; empty if that is said otherwise.
+    pub lost: String,
     /// Where it was read, for objects that came from files.
     pub place: Option<Place>,
 }
@@ -56,8 +58,13 @@ impl Problem {
             field: field.into(),
             found: shorten(&found.to_string()),
             expected: expected.into(),
+            lost: String::new(),
             place: None,
         }
+    }
+
+    pub fn losing(self, lost: impl Into<String>) -> Self {
+        Self { lost: lost.into(), ..self }
     }
 
     pub fn at(mut self, place: Place) -> Self {
@@ -93,7 +100,8 @@ impl fmt::Display for Problem {
         if !self.field.is_empty() {
             write!(f, ": {}", self.field)?;
         }
-        write!(f, ": found {}; expected {}", self.found, self.expected)
+        write!(f, ": found {}; expected {}", self.found, self.expected)?;
+        if self.lost.is_empty() { Ok(()) } else { write!(f, "; {}", self.lost) }
     }
 }
 

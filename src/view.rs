@@ -36,7 +36,7 @@ pub struct MemberView {
     pub mirrored: u64,
     /// RFC 3339; `None` if it was never heard.
     pub last_seen: Option<String>,
-    /// Objects of this member that are not used, and endpoint addresses that are not served.
+    /// What is wrong with objects of this member, what is lost by it, and endpoint addresses that are not served.
     pub problems: Vec<String>,
     /// What works, but not as one might expect.
     #[serde(default)]

@@ -115,14 +115,15 @@ fn tier_localities<'a>(
     weighted: bool,
     reach: Reach,
 ) -> Vec<Locality<'a>> {
+    let capacities: Vec<u64> = members.iter().map(|(backend, _)| reach.capacity(backend)).collect();
     let mut per_cluster: BTreeMap<&ClusterId, u64> = BTreeMap::new();
-    for (backend, _) in members {
-        *per_cluster.entry(&backend.cluster).or_default() += reach.capacity(backend);
+    for ((backend, _), capacity) in members.iter().zip(&capacities) {
+        *per_cluster.entry(&backend.cluster).or_default() += capacity;
     }
     members
         .iter()
-        .map(|(backend, place)| {
-            let capacity = reach.capacity(backend);
+        .zip(capacities)
+        .map(|((backend, place), capacity)| {
             let weight = if weighted {
                 let share = declared_weight(service, backend, place).map_or(DEFAULT_WEIGHT, u64::from) * WEIGHT_SCALE;
                 // The added capacity makes the weight move whenever an endpoint starts or stops draining: Envoy rebuilds

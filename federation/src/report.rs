@@ -32,11 +32,11 @@ pub struct MemberReport {
     pub outside: Listed<OutsideAddress>,
     /// What the owners of its Services should know.
     pub notices: Listed<Notice>,
+    /// Services whose address families have nothing in common with the oldest export's (`IPFamilyConflict`). Bounded.
+    pub family_conflicts: Vec<FamilyConflict>,
     /// Services in it that bear the mark of a mirror although this hub did not write them: copies, and mirrors that were
     /// restored from another hub's backup. Left alone, and not exported. Bounded.
     pub strangers: Vec<ServiceKey>,
-    /// Services whose address families have nothing in common with the oldest export's (`IPFamilyConflict`). Bounded.
-    pub family_conflicts: Vec<FamilyConflict>,
 }
 
 /// How many items of a [`Listed`] are named; more of them tell nothing new.

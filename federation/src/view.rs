@@ -46,8 +46,8 @@ impl Locality<'_> {
     }
 }
 
-/// What a class of clients may use of a service's hosts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// What a class of clients may use of a service's hosts. By default everything that is ready, IPv4 first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Reach {
     /// As in [`ClientClass::families`].
     families: Option<Families>,

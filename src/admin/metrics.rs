@@ -66,7 +66,12 @@ impl Collector for Scrape {
             };
             (vec![("origin", origin)], objects.len() as u64)
         });
-        gauges(out, "rejected_objects", "Objects that are not used because something in them is wrong", rejected)?;
+        gauges(
+            out,
+            "rejected_objects",
+            "Objects that are not used, or only in part, because something in them is wrong",
+            rejected,
+        )?;
         self.xds(out)
     }
 }

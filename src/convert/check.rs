@@ -6,22 +6,58 @@ use std::net::IpAddr;
 use federation::model::NameError;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::Converted;
+use super::{Accepted, Converted};
 use crate::problem::{MAX_PROBLEMS_PER_OBJECT, ObjectName, Problem};
 
 pub(super) struct Check {
     object: ObjectName,
     problems: Vec<Problem>,
+    /// What is lost by what is reported now. `None`: the whole object.
+    lost: Option<&'static str>,
+    rejected: bool,
+    reports: usize,
 }
+
+/// The end of what is said of an object that cannot be used.
+pub const REJECTED: &str = "the object is not used; its last good state, if it has one, stays";
 
 impl Check {
     pub(super) fn new(kind: &str, meta: &ObjectMeta) -> Self {
-        Self { object: super::object_name(kind, meta), problems: Vec::new() }
+        Self { object: super::object_name(kind, meta), problems: Vec::new(), lost: None, rejected: false, reports: 0 }
     }
 
+    /// Whatever is reported by `judge` costs no more than this part of the object, which the caller leaves out.
+    pub(super) fn losing<T>(&mut self, lost: &'static str, judge: impl FnOnce(&mut Self) -> T) -> T {
+        let outer = self.lost.replace(lost);
+        let judged = judge(self);
+        self.lost = outer;
+        judged
+    }
+
+    /// Judges parts of which there must be one. If none is left, what was said of them is why the object is rejected.
+    pub(super) fn some_of<T>(&mut self, judge: impl FnOnce(&mut Self) -> Vec<T>) -> Vec<T> {
+        let (reports, kept) = (self.reports, self.problems.len());
+        let parts = judge(self);
+        if parts.is_empty() && self.reports > reports {
+            self.rejected = true;
+            // At least the last one, where no more of them are kept.
+            let from = kept.min(self.problems.len().saturating_sub(1));
+            self.problems.iter_mut().skip(from).for_each(|problem| REJECTED.clone_into(&mut problem.lost));
+        }
+        parts
+    }
+
+    /// Rejects the object, unless only a part of it is being lost: see [`Check::losing`].
     pub(super) fn report(&mut self, field: impl Into<String>, found: impl fmt::Display, expected: impl Into<String>) {
+        self.reports += 1;
+        let first_rejection = self.lost.is_none() && !self.rejected;
+        self.rejected |= self.lost.is_none();
+        if first_rejection && self.problems.len() >= MAX_PROBLEMS_PER_OBJECT {
+            self.problems.pop(); // why it is not used at all is worth more than one more detail
+        }
         if self.problems.len() < MAX_PROBLEMS_PER_OBJECT {
-            self.problems.push(Problem::new(&self.object, field, found, expected));
+            let problem = Problem::new(&self.object, field, found, expected);
+            self.problems.push(problem.losing(self.lost.unwrap_or(REJECTED)));
         }
     }
 
@@ -95,8 +131,14 @@ impl Check {
         found <= max
     }
 
-    /// The verdict. `value` is only `None` when something was reported.
+    /// The first `max` of a list; more of them are a problem.
+    pub(super) fn first<'a, T>(&mut self, field: &str, list: &'a [T], max: usize, what: &str) -> &'a [T] {
+        self.at_most(field, list.len(), max, what);
+        list.get(..max).unwrap_or(list)
+    }
+
+    /// The verdict. `value` is only `None` when the object was rejected.
     pub(super) fn finish<T>(self, value: Option<T>) -> Converted<T> {
-        if self.problems.is_empty() { Ok(value) } else { Err(self.problems) }
+        if self.rejected { Err(self.problems) } else { Ok(Accepted { object: value, problems: self.problems }) }
     }
 }

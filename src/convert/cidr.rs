@@ -34,17 +34,22 @@ pub fn parse_cidr(text: &str) -> Result<IpNet, CidrError> {
 }
 
 impl Check {
-    /// A list of ranges, at most `max`, no range twice.
+    /// Ranges that a member was found to use. One that cannot be read is left out; an object of which none can be read is
+    /// not taken, so that what was known of it stays claimed.
+    pub(super) fn ranges_of_member(&mut self, field: &str, texts: &[String], max: usize) -> Vec<IpNet> {
+        self.some_of(|check| {
+            check.losing("the range is not counted among the member's", |check| check.cidrs(field, texts, max))
+        })
+    }
+
+    /// A list of ranges, at most `max`.
     pub(super) fn cidrs(&mut self, field: &str, texts: &[String], max: usize) -> Vec<IpNet> {
         let mut nets: Vec<IpNet> = Vec::new();
-        if !self.at_most(field, texts.len(), max, "ranges") {
-            return nets;
-        }
-        for (index, text) in texts.iter().enumerate() {
+        for (index, text) in self.first(field, texts, max, "ranges").iter().enumerate() {
             match parse_cidr(text) {
-                Ok(net) if nets.contains(&net) => {
-                    self.report(format!("{field}[{index}]"), format!("{net} again"), "each range once");
-                }
+                Ok(net) if nets.contains(&net) => self.losing("it counts once", |check| {
+                    check.report(format!("{field}[{index}]"), format!("{net} again"), "each range once");
+                }),
                 Ok(net) => nets.push(net),
                 Err(error) => self.report(format!("{field}[{index}]"), format!("{text:?}"), error.to_string()),
             }

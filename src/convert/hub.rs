@@ -26,8 +26,8 @@ pub fn region(object: &api::Region) -> Converted<Region> {
     let name = check.name("metadata.name", meta::name(&object.metadata), RegionId::new);
     let list = &object.spec.failover;
     let mut failover: Vec<RegionId> = Vec::new();
-    if check.at_most("spec.failover", list.len(), MAX_FAILOVER_REGIONS, "regions") {
-        for (index, text) in list.iter().enumerate() {
+    check.losing("it is left out of the order", |check| {
+        for (index, text) in check.first("spec.failover", list, MAX_FAILOVER_REGIONS, "regions").iter().enumerate() {
             let field = format!("spec.failover[{index}]");
             match check.name(field.clone(), text, RegionId::new) {
                 Some(id) if failover.contains(&id) => {
@@ -37,7 +37,7 @@ pub fn region(object: &api::Region) -> Converted<Region> {
                 None => {}
             }
         }
-    }
+    });
     check.finish(name.map(|name| Region { name, failover }))
 }
 
@@ -55,12 +55,18 @@ pub fn member(object: &api::MemberCluster) -> Converted<Member> {
     let cidrs = spec.cidrs.clone().unwrap_or_default();
     let pods = declared(&mut check, "spec.cidrs.pods", cidrs.pods);
     let services = declared(&mut check, "spec.cidrs.services", cidrs.services);
-    let exports = spec.exports.as_ref().map(|exports| patterns(&mut check, &exports.namespaces));
+    // What cannot be read allows nothing.
+    let exports = spec
+        .exports
+        .as_ref()
+        .map(|exports| check.losing("it allows no namespace", |check| patterns(check, &exports.namespaces)));
     let traffic = match spec.traffic {
         api::Traffic::Active => Traffic::Active,
         api::Traffic::Drained => Traffic::Drained,
     };
-    let weight = spec.weight.and_then(|weight| self::weight(&mut check, "spec.weight".into(), weight));
+    let weight = spec.weight.and_then(|weight| {
+        check.losing("it has no weight of its own", |check| self::weight(check, "spec.weight".into(), weight))
+    });
     let record = object.status.as_ref().and_then(|status| status.admission.as_ref());
     let recorded = record.map(|record| admission(&mut check, record));
     let created = meta::created(&object.metadata);
@@ -83,6 +89,7 @@ pub fn key_member(meta: &ObjectMeta) -> Option<ClusterId> {
     ClusterId::new(meta::name(meta)).ok()
 }
 
+/// Ranges decide who is admitted and whose an address is: a list that is not wholly right is not used at all.
 fn declared(check: &mut Check, field: &str, list: Option<Vec<String>>) -> Option<Vec<ipnet::IpNet>> {
     let list = list?;
     if list.is_empty() {
@@ -93,11 +100,8 @@ fn declared(check: &mut Check, field: &str, list: Option<Vec<String>>) -> Option
 
 fn patterns(check: &mut Check, list: &[String]) -> Vec<NamespacePattern> {
     let field = "spec.exports.namespaces";
-    if !check.at_most(field, list.len(), MAX_EXPORT_PATTERNS, "patterns") {
-        return Vec::new();
-    }
-    let mut patterns = Vec::with_capacity(list.len());
-    for (index, text) in list.iter().enumerate() {
+    let mut patterns = Vec::new();
+    for (index, text) in check.first(field, list, MAX_EXPORT_PATTERNS, "patterns").iter().enumerate() {
         match NamespacePattern::new(text) {
             Ok(pattern) => patterns.push(pattern),
             Err(error) => check.report(
@@ -132,6 +136,7 @@ pub fn policy(object: &api::FederationPolicy) -> Converted<Policy> {
     let mut check = Check::new("FederationPolicy", &object.metadata);
     let spec = &object.spec;
     let name = meta::checked_subdomain(&mut check, &object.metadata);
+    // A label that is left out would make it select more.
     let selects = spec.selects.clone().unwrap_or_default();
     let namespaces = selector(&mut check, "spec.selects.namespaces", selects.namespaces.as_ref());
     let services = selector(&mut check, "spec.selects.services", selects.services.as_ref());
@@ -146,7 +151,7 @@ pub fn policy(object: &api::FederationPolicy) -> Converted<Policy> {
     };
     let reserved = check.cidrs("spec.reservedCidrs", &spec.reserved_cidrs, MAX_CIDRS);
     let failover = failover(&mut check, spec.failover.as_ref());
-    safety(&mut check, spec);
+    check.losing("the field is passed over", |check| safety(check, spec));
     let created = meta::created(&object.metadata);
     let strict_cidrs = spec.strict_cidrs;
     let policy =
@@ -170,22 +175,27 @@ fn failover(check: &mut Check, failover: Option<&api::Failover>) -> Failover {
     let field = "spec.failover.clusters";
     let mut clusters = Vec::new();
     let mut names = BTreeSet::new();
-    if check.at_most(field, failover.clusters.len(), MAX_CLUSTER_WEIGHTS, "clusters") {
-        for (index, entry) in failover.clusters.iter().enumerate() {
-            let cluster = check.name(format!("{field}[{index}].name"), &entry.name, ClusterId::new);
-            let weight = weight(check, format!("{field}[{index}].weight"), entry.weight);
+    check.losing("the cluster has no weight by this policy", |check| {
+        let few = check.first(field, &failover.clusters, MAX_CLUSTER_WEIGHTS, "clusters");
+        for (index, entry) in few.iter().enumerate() {
             if !names.insert(&entry.name) {
                 check.report(format!("{field}[{index}].name"), format!("{:?} again", entry.name), "each cluster once");
+                continue;
             }
+            let cluster = check.name(format!("{field}[{index}].name"), &entry.name, ClusterId::new);
+            let weight = weight(check, format!("{field}[{index}].weight"), entry.weight);
             clusters.extend(cluster.zip(weight).map(|(cluster, weight)| ClusterWeight { cluster, weight }));
         }
-    }
+    });
     if let Some(percent) = failover.min_healthy_percent {
-        check.number::<u32>("spec.failover.minHealthyPercent", i64::from(percent), 0..=100);
+        check.losing("the field is passed over", |check| {
+            check.number::<u32>("spec.failover.minHealthyPercent", i64::from(percent), 0..=100)
+        });
     }
     Failover { tiers, clusters }
 }
 
+/// An empty list could be meant to pin a service, so the default is no substitute for it.
 fn tiers(check: &mut Check, list: &[api::Tier]) -> Vec<Tier> {
     if list.is_empty() {
         check.report("spec.failover.tiers", "an empty list", "at least one of Cluster, Zone, Region, Ordered, Any");
@@ -200,7 +210,9 @@ fn tiers(check: &mut Check, list: &[api::Tier]) -> Vec<Tier> {
             api::Tier::Any => Tier::Any,
         };
         if tiers.contains(&tier) {
-            check.report(format!("spec.failover.tiers[{index}]"), format!("{tier:?} again"), "each tier once");
+            check.losing("it counts once", |check| {
+                check.report(format!("spec.failover.tiers[{index}]"), format!("{tier:?} again"), "each tier once");
+            });
         } else {
             tiers.push(tier);
         }

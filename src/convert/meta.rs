@@ -13,8 +13,9 @@ use crate::problem::ObjectName;
 pub const MAX_NAME_LEN: usize = 253;
 /// Longest UID or resourceVersion, in bytes. Kubernetes writes 36 and about 10.
 pub const MAX_UID_LEN: usize = 128;
-/// Labels on one object.
-pub const MAX_LABELS_PER_OBJECT: usize = 128;
+/// Labels on one object. Kubernetes knows no limit, and an object with more is not used at all: any of them may be what a
+/// policy selects by.
+pub const MAX_LABELS_PER_OBJECT: usize = 1_024;
 /// Longest label key, in bytes: a DNS prefix of 253, a slash, a name of 63.
 pub const MAX_LABEL_KEY_LEN: usize = 317;
 /// Longest label value, in bytes.
@@ -83,24 +84,39 @@ pub(super) fn checked_service_key(check: &mut Check, meta: &ObjectMeta) -> Optio
 
 pub(super) fn labels(check: &mut Check, meta: &ObjectMeta) -> Labels {
     let empty = BTreeMap::new();
-    pairs(check, "metadata.labels", meta.labels.as_ref().unwrap_or(&empty), MAX_LABELS_PER_OBJECT)
+    let labels = meta.labels.as_ref().unwrap_or(&empty);
+    if labels.len() > MAX_LABELS_PER_OBJECT {
+        return pairs(check, "metadata.labels", labels, MAX_LABELS_PER_OBJECT);
+    }
+    // No selector can ask for a key or value that is too long: they have the same bounds.
+    check.losing("the label is passed over", |check| pairs(check, "metadata.labels", labels, MAX_LABELS_PER_OBJECT))
 }
 
 /// Labels, within their bounds.
 pub(super) fn pairs(check: &mut Check, field: &str, labels: &BTreeMap<String, String>, max: usize) -> Labels {
+    // Any of them may be what a policy selects by, so none is left out.
     if !check.at_most(field, labels.len(), max, "labels") {
         return Labels::default();
     }
-    for (key, value) in labels {
-        if key.is_empty() || key.len() > MAX_LABEL_KEY_LEN {
-            let expected = format!("1 to {MAX_LABEL_KEY_LEN} bytes");
-            check.report(field, format!("a key of {} bytes", key.len()), expected);
-        } else if value.len() > MAX_LABEL_VALUE_LEN {
-            let expected = format!("at most {MAX_LABEL_VALUE_LEN} bytes");
-            check.report(format!("{field}[{key:?}]"), format!("{} bytes", value.len()), expected);
-        }
+    labels
+        .iter()
+        .map(|(key, value)| (key.as_str(), value.as_str()))
+        .filter(|pair| pair_fits(check, field, *pair))
+        .collect()
+}
+
+fn pair_fits(check: &mut Check, field: &str, (key, value): (&str, &str)) -> bool {
+    if key.is_empty() || key.len() > MAX_LABEL_KEY_LEN {
+        let expected = format!("1 to {MAX_LABEL_KEY_LEN} bytes");
+        check.report(field, format!("a key of {} bytes", key.len()), expected);
+        return false;
     }
-    labels.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect()
+    if value.len() > MAX_LABEL_VALUE_LEN {
+        let expected = format!("at most {MAX_LABEL_VALUE_LEN} bytes");
+        check.report(format!("{field}[{key:?}]"), format!("{} bytes", value.len()), expected);
+        return false;
+    }
+    true
 }
 
 /// UID and resourceVersion. Objects in files have none.

@@ -1,7 +1,9 @@
 //! From Kubernetes objects to the federation's own words. Whatever the source, cluster or folder, objects come through
 //! here, so that the same object means the same everywhere.
 //!
-//! Each object is judged alone: it is taken, it is not for us, or it is rejected with everything that is wrong with it.
+//! Each object is judged alone: it is taken, it is not for us, or it is rejected with everything that is wrong with it. As
+//! little as possible is lost: an endpoint whose zone cannot be used is taken without a zone, and said so. An object is
+//! rejected only where a part of it cannot be left out: its name, what decides who may do what, or all there was in it.
 
 mod check;
 mod cidr;
@@ -24,6 +26,7 @@ use federation::model;
 use k8s_openapi::api::{core::v1 as core, discovery::v1 as discovery, networking::v1 as networking};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+pub use check::REJECTED;
 pub use cidr::{CidrError, MAX_CIDRS_PER_NODE, MAX_CIDRS_PER_SERVICECIDR, parse_cidr};
 pub use export::{export, key_export};
 pub use hub::{key_member, key_policy, key_region, member, policy, region};
@@ -36,15 +39,39 @@ pub use owner::MAX_SOURCES;
 pub(crate) use owner::{claims, helm_claimed, is_ours, others};
 pub use service::{MAX_APP_PROTOCOL_LEN, MAX_PORTS_PER_SERVICE, key_service, service};
 pub use servicecidr::{key_service_cidr, service_cidr};
-pub use slice::{MAX_ADDRESSES_PER_ENDPOINT, MAX_ENDPOINTS_PER_SLICE, MAX_PORTS_PER_SLICE, key_slice, slice};
+pub use slice::{MAX_ENDPOINTS_PER_SLICE, MAX_PORTS_PER_SLICE, key_slice, remote_slice, slice};
 
 use crate::api;
 use crate::problem::Problem;
 
-/// `Ok(Some)`: take it. `Ok(None)`: not for us, which also means gone if it was taken before.
 /// `Err`: this object is rejected alone, and its last good state stays; the problems are at most
 /// [`MAX_PROBLEMS_PER_OBJECT`](crate::problem::MAX_PROBLEMS_PER_OBJECT).
-pub type Converted<T> = Result<Option<T>, Vec<Problem>>;
+pub type Converted<T> = Result<Accepted<T>, Vec<Problem>>;
+
+/// An object that was understood.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Accepted<T> {
+    /// `None`: not for us, which also means gone if it was taken before.
+    pub object: Option<T>,
+    /// What of it could not be used, and was left out.
+    pub problems: Vec<Problem>,
+}
+
+impl<T> From<Option<T>> for Accepted<T> {
+    fn from(object: Option<T>) -> Self {
+        Self { object, problems: Vec::new() }
+    }
+}
+
+impl<T> Accepted<T> {
+    pub fn not_for_us() -> Self {
+        None.into()
+    }
+
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Accepted<U> {
+        Accepted { object: self.object.map(change), problems: self.problems }
+    }
+}
 
 /// A Kubernetes type that the federation has a word for. Sources are generic over this.
 pub trait Convert: kube::Resource<DynamicType = ()> {

@@ -21,14 +21,18 @@ pub fn node(object: &k8s::Node) -> Converted<Node> {
     let name = meta::checked_subdomain(&mut check, &object.metadata);
     let spec = object.spec.clone().unwrap_or_default();
     // podCIDRs[0] repeats podCIDR; old objects have the singular only.
-    let pod_cidrs = match (spec.pod_cidrs.unwrap_or_default(), spec.pod_cidr) {
-        (list, _) if !list.is_empty() => check.cidrs("spec.podCIDRs", &list, MAX_CIDRS_PER_NODE),
-        (_, Some(one)) if !one.is_empty() => check.cidrs("spec.podCIDR", &[one], MAX_CIDRS_PER_NODE),
-        _ => Vec::new(),
+    let (field, ranges) = match (spec.pod_cidrs.unwrap_or_default(), spec.pod_cidr) {
+        (list, _) if !list.is_empty() => ("spec.podCIDRs", list),
+        (_, Some(one)) if !one.is_empty() => ("spec.podCIDR", vec![one]),
+        _ => ("", Vec::new()),
     };
+    let pod_cidrs = check.ranges_of_member(field, &ranges, MAX_CIDRS_PER_NODE);
     let zone =
         object.metadata.labels.as_ref().and_then(|labels| labels.get(LABEL_ZONE)).filter(|zone| !zone.is_empty());
-    let zone = zone.and_then(|zone| check.name(format!("metadata.labels[{LABEL_ZONE:?}]"), zone, Zone::new));
+    let zone = zone.and_then(|zone| {
+        let field = format!("metadata.labels[{LABEL_ZONE:?}]");
+        check.losing("its zone is not known", |check| check.name(field, zone, Zone::new))
+    });
     check.finish(name.map(|name| Node { name, pod_cidrs, zone, addresses: addresses(object) }))
 }
 

@@ -19,7 +19,7 @@ pub const MAX_APP_PROTOCOL_LEN: usize = 317;
 /// ClusterIPs of one Service: one for each family.
 const MAX_CLUSTER_IPS: usize = 2;
 /// Session affinity where no timeout is given, in seconds (the API's default).
-const DEFAULT_AFFINITY_S: i64 = 10_800;
+const DEFAULT_AFFINITY_S: u32 = 10_800;
 /// Longest session affinity, in seconds (the API's limit).
 const MAX_AFFINITY_S: i64 = 86_400;
 
@@ -33,10 +33,7 @@ pub fn service(object: &k8s::Service) -> Converted<Service> {
     let kind = kind(&mut check, spec);
     let cluster_ips = if kind == Some(ServiceKind::ClusterIp) { cluster_ips(&mut check, spec) } else { Vec::new() };
     let families = families(&mut check, spec, &cluster_ips);
-    let ports = ports(&mut check, spec.ports.as_deref().unwrap_or_default());
-    if kind == Some(ServiceKind::ClusterIp) && spec.ports.as_ref().is_none_or(Vec::is_empty) {
-        check.report("spec.ports", "no port", "at least one port");
-    }
+    let ports = ports(&mut check, spec.ports.as_deref().unwrap_or_default(), kind);
     let affinity = affinity(&mut check, spec);
     let owner = owner::owner(&object.metadata, used(spec));
     // What a mirror says of Helm is in its mark: that it belongs to a release is the source's affair.
@@ -72,31 +69,37 @@ fn used(spec: &k8s::ServiceSpec) -> owner::Spec {
     if selects || points { owner::Spec::Used } else { owner::Spec::Bare }
 }
 
+/// A type that is not known, of a newer Kubernetes, is taken for what all but ExternalName are, if it has got an address.
 fn kind(check: &mut Check, spec: &k8s::ServiceSpec) -> Option<ServiceKind> {
+    let has_address = spec.cluster_ip.iter().chain(spec.cluster_ips.iter().flatten()).any(|ip| !ip.is_empty());
     match spec.type_.as_deref().unwrap_or("ClusterIP") {
-        "ExternalName" => Some(ServiceKind::ExternalName),
-        "ClusterIP" | "NodePort" | "LoadBalancer" if spec.cluster_ip.as_deref() == Some("None") => {
-            Some(ServiceKind::Headless)
-        }
-        "ClusterIP" | "NodePort" | "LoadBalancer" => Some(ServiceKind::ClusterIp),
+        "ExternalName" => return Some(ServiceKind::ExternalName),
+        "ClusterIP" | "NodePort" | "LoadBalancer" => {}
         other => {
-            check.report("spec.type", format!("{other:?}"), "ClusterIP, NodePort, LoadBalancer or ExternalName");
-            None
+            let expected = "ClusterIP, NodePort, LoadBalancer or ExternalName";
+            let report = |check: &mut Check| check.report("spec.type", format!("{other:?}"), expected);
+            if !has_address {
+                report(check);
+                return None;
+            }
+            check.losing("it is taken for a ClusterIP Service", report);
         }
     }
+    let first = spec.cluster_ip.as_ref().or(spec.cluster_ips.as_ref().and_then(|list| list.first()));
+    Some(if first.is_some_and(|ip| ip == "None") { ServiceKind::Headless } else { ServiceKind::ClusterIp })
 }
 
 /// Empty until an address is allocated.
 fn cluster_ips(check: &mut Check, spec: &k8s::ServiceSpec) -> Vec<IpAddr> {
-    let list = spec.cluster_ips.as_deref().unwrap_or_default();
-    if list.is_empty() {
-        let one = spec.cluster_ip.as_deref().filter(|ip| !ip.is_empty());
-        return one.and_then(|ip| check.ip("spec.clusterIP", ip)).into_iter().collect();
-    }
-    if !check.at_most("spec.clusterIPs", list.len(), MAX_CLUSTER_IPS, "addresses") {
-        return Vec::new();
-    }
-    list.iter().enumerate().filter_map(|(index, ip)| check.ip(format!("spec.clusterIPs[{index}]"), ip)).collect()
+    check.losing("requests to this address are not recognised as its own", |check| {
+        let list = spec.cluster_ips.as_deref().unwrap_or_default();
+        if list.is_empty() {
+            let one = spec.cluster_ip.as_deref().filter(|ip| !ip.is_empty());
+            return one.and_then(|ip| check.ip("spec.clusterIP", ip)).into_iter().collect();
+        }
+        let few = check.first("spec.clusterIPs", list, MAX_CLUSTER_IPS, "addresses");
+        few.iter().enumerate().filter_map(|(index, ip)| check.ip(format!("spec.clusterIPs[{index}]"), ip)).collect()
+    })
 }
 
 /// The API server fills `ipFamilies` in; a Service in a file may leave it out.
@@ -106,48 +109,69 @@ fn families(check: &mut Check, spec: &k8s::ServiceSpec, cluster_ips: &[IpAddr]) 
         match family.as_str() {
             "IPv4" => said.push(Family::V4),
             "IPv6" => said.push(Family::V6),
-            other => check.report(format!("spec.ipFamilies[{index}]"), format!("{other:?}"), "IPv4 or IPv6"),
+            other => check.losing("the family is passed over", |check| {
+                check.report(format!("spec.ipFamilies[{index}]"), format!("{other:?}"), "IPv4 or IPv6");
+            }),
         }
     }
     Families::new(said).or_else(|| Families::new(cluster_ips.iter().map(|ip| Family::of(*ip))))
 }
 
-fn ports(check: &mut Check, list: &[k8s::ServicePort]) -> Vec<ServicePort> {
-    if !check.at_most("spec.ports", list.len(), MAX_PORTS_PER_SERVICE, "ports") {
-        return Vec::new();
+/// A Service of which no port can be used would have no endpoints, so it is not taken.
+fn ports(check: &mut Check, list: &[k8s::ServicePort], kind: Option<ServiceKind>) -> Vec<ServicePort> {
+    let few = check.losing("the ports after these are not used", |check| {
+        check.first("spec.ports", list, MAX_PORTS_PER_SERVICE, "ports")
+    });
+    if list.is_empty() && kind == Some(ServiceKind::ClusterIp) {
+        check.report("spec.ports", "no port", "at least one port");
     }
-    let mut ports: Vec<ServicePort> = Vec::with_capacity(list.len());
-    let mut names = std::collections::BTreeSet::new();
-    let mut numbers = std::collections::BTreeSet::new();
-    for (index, port) in list.iter().enumerate() {
-        let at = |field: &str| format!("spec.ports[{index}].{field}");
-        let name = port.name.as_deref().unwrap_or_default();
-        if name.is_empty() && list.len() > 1 {
+    check.some_of(|check| {
+        let mut ports: Vec<ServicePort> = Vec::with_capacity(few.len());
+        for (index, found) in few.iter().enumerate() {
+            let alone = list.len() == 1;
+            let good = check.losing("the port is not used", |check| port(check, index, found, &ports, alone));
+            ports.extend(good);
+        }
+        ports
+    })
+}
+
+/// One port, if it can be told apart from those before it.
+fn port(
+    check: &mut Check,
+    index: usize,
+    port: &k8s::ServicePort,
+    before: &[ServicePort],
+    alone: bool,
+) -> Option<ServicePort> {
+    let at = |field: &str| format!("spec.ports[{index}].{field}");
+    let name = port.name.as_deref().unwrap_or_default();
+    let named = if name.is_empty() {
+        if !alone {
             check.report(at("name"), "nothing", "a name, because the Service has more than one port");
-        } else if !name.is_empty() && check.name(at("name"), name, Namespace::new).is_some() && !names.insert(name) {
-            check.report(at("name"), format!("{name:?} again"), "each port name once");
         }
-        let protocol = protocol(check, at("protocol"), port.protocol.as_deref());
-        let number: Option<u16> = check.number(at("port"), i64::from(port.port), 1..=65_535);
-        let (Some(number), Some(protocol)) = (number, protocol) else { continue };
-        if !numbers.insert((number, protocol)) {
-            let found = format!("{number}/{} again", protocol.as_str());
-            check.report(at("port"), found, "each pair of number and protocol once");
-        }
-        if let Some(app) = &port.app_protocol
-            && app.len() > MAX_APP_PROTOCOL_LEN
-        {
-            let expected = format!("at most {MAX_APP_PROTOCOL_LEN} bytes");
-            check.report(at("appProtocol"), format!("{} bytes", app.len()), expected);
-        }
-        ports.push(ServicePort {
-            name: Arc::from(name),
-            port: number,
-            protocol,
-            app_protocol: port.app_protocol.as_deref().map(Arc::from),
-        });
+        alone
+    } else {
+        check.name(at("name"), name, Namespace::new).is_some()
+    };
+    let protocol = protocol(check, at("protocol"), port.protocol.as_deref());
+    let number: Option<u16> = check.number(at("port"), i64::from(port.port), 1..=65_535);
+    let (number, protocol) = number.zip(protocol).filter(|_| named)?;
+    if before.iter().any(|known| *known.name == *name) {
+        check.report(at("name"), format!("{name:?} again"), "each port name once");
+        return None;
     }
-    ports
+    if before.iter().any(|known| known.port == number && known.protocol == protocol) {
+        let found = format!("{number}/{} again", protocol.as_str());
+        check.report(at("port"), found, "each pair of number and protocol once");
+        return None;
+    }
+    let app_protocol = port.app_protocol.as_deref().filter(|app| {
+        check.losing("the port's name says what it speaks", |check| {
+            check.at_most(&at("appProtocol"), app.len(), MAX_APP_PROTOCOL_LEN, "bytes")
+        })
+    });
+    Some(ServicePort { name: Arc::from(name), port: number, protocol, app_protocol: app_protocol.map(Arc::from) })
 }
 
 pub(super) fn protocol(check: &mut Check, field: String, text: Option<&str>) -> Option<Protocol> {
@@ -167,13 +191,17 @@ fn affinity(check: &mut Check, spec: &k8s::ServiceSpec) -> Affinity {
         "None" | "" => Affinity::None,
         "ClientIP" => {
             let config = spec.session_affinity_config.as_ref().and_then(|config| config.client_ip.as_ref());
-            let seconds = config.and_then(|config| config.timeout_seconds).map_or(DEFAULT_AFFINITY_S, i64::from);
+            let seconds = config.and_then(|config| config.timeout_seconds);
             let field = "spec.sessionAffinityConfig.clientIP.timeoutSeconds";
-            let timeout_s = check.number(field, seconds, 1..=MAX_AFFINITY_S);
-            timeout_s.map_or(Affinity::None, |timeout_s| Affinity::ClientIp { timeout_s })
+            let timeout_s = check.losing("the API's default of 10800 is used", |check| {
+                check.number(field, seconds.map_or(i64::from(DEFAULT_AFFINITY_S), i64::from), 1..=MAX_AFFINITY_S)
+            });
+            Affinity::ClientIp { timeout_s: timeout_s.unwrap_or(DEFAULT_AFFINITY_S) }
         }
         other => {
-            check.report("spec.sessionAffinity", format!("{other:?}"), "None or ClientIP");
+            check.losing("it has no session affinity", |check| {
+                check.report("spec.sessionAffinity", format!("{other:?}"), "None or ClientIP");
+            });
             Affinity::None
         }
     }

@@ -15,7 +15,7 @@ pub fn service_cidr(object: &k8s::ServiceCIDR) -> Converted<ServiceCidr> {
     let mut check = Check::new("ServiceCIDR", &object.metadata);
     let name = meta::checked_subdomain(&mut check, &object.metadata);
     let texts = object.spec.as_ref().and_then(|spec| spec.cidrs.clone()).unwrap_or_default();
-    let cidrs = check.cidrs("spec.cidrs", &texts, MAX_CIDRS_PER_SERVICECIDR);
+    let cidrs = check.ranges_of_member("spec.cidrs", &texts, MAX_CIDRS_PER_SERVICECIDR);
     check.finish(name.map(|name| ServiceCidr { name, cidrs }))
 }
 

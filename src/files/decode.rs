@@ -13,7 +13,7 @@ use super::fields::Fields;
 use super::objects::{Key, Kind, Model};
 use super::path;
 use crate::api;
-use crate::convert::Convert;
+use crate::convert::{Accepted, Convert, REJECTED};
 use crate::nearly::nearly;
 use crate::problem::{ObjectName, Problem};
 
@@ -122,7 +122,8 @@ impl Known {
         };
         if !self.versions.contains(&version) {
             let expected: Vec<_> = self.versions.iter().map(|version| spell(version)).collect();
-            let problem = Problem::new(name, "apiVersion", format!("{:?}", spell(version)), expected.join(" or "));
+            let problem = Problem::new(name, "apiVersion", format!("{:?}", spell(version)), expected.join(" or "))
+                .losing(REJECTED);
             return Decoded { outcome: Outcome::Rejected, key: None, problems: vec![problem] };
         }
         object.insert("apiVersion".into(), spell(self.versions.first().unwrap_or(&version)).into());
@@ -156,7 +157,10 @@ fn read<T: Convert + DeserializeOwned + JsonSchema>(
     let mut problems: Vec<Problem> = unknown
         .into_iter()
         .filter(|unknown| ours || unknown.slip)
-        .map(|unknown| Problem::new(name, unknown.field, "a field that is not known", unknown.expected))
+        .map(|unknown| {
+            let lost = if ours { REJECTED } else { "the field is passed over" };
+            Problem::new(name, unknown.field, "a field that is not known", unknown.expected).losing(lost)
+        })
         .collect();
     let strict = ours && !problems.is_empty();
 
@@ -164,16 +168,22 @@ fn read<T: Convert + DeserializeOwned + JsonSchema>(
     let key = T::key_of(&meta).map(wrap_key);
     let outcome = match serde_path_to_error::deserialize::<_, T>(value) {
         Ok(object) => match object.convert() {
-            Ok(_) if strict => Outcome::Rejected,
-            Ok(Some(model)) => Outcome::Taken(Arc::new(wrap(model))),
-            Ok(None) => Outcome::NotForUs,
+            Ok(Accepted { object, problems: lost }) => {
+                problems.extend(lost);
+                match object {
+                    _ if strict => Outcome::Rejected,
+                    Some(model) => Outcome::Taken(Arc::new(wrap(model))),
+                    None => Outcome::NotForUs,
+                }
+            }
             Err(more) => {
                 problems.extend(more);
                 Outcome::Rejected
             }
         },
         Err(error) => {
-            problems.push(shape_problem(name, &path::of_serde(error.path()), &error.inner().to_string()));
+            let problem = shape_problem(name, &path::of_serde(error.path()), &error.inner().to_string());
+            problems.push(problem.losing(REJECTED));
             Outcome::Rejected
         }
     };

@@ -17,7 +17,7 @@ use crate::api::{
     ANNOTATION_HELM_NAME, ANNOTATION_HELM_NAMESPACE, ANNOTATION_HUB, ANNOTATION_SOURCES, LABEL_MANAGED_BY,
     LABEL_MIRROR, MANAGED_BY, MANAGED_BY_HELM,
 };
-use crate::convert::{self, Convert};
+use crate::convert::{self, Accepted, Convert};
 
 /// `spec.clusterIP` of a headless Service.
 const HEADLESS: &str = "None";
@@ -68,7 +68,7 @@ pub(super) enum Standing {
 }
 
 pub(super) fn compare(found: &Service, wish: &MirrorService, hub: &str) -> Standing {
-    let Ok(Some(model)) = found.convert() else { return Standing::NotForUs };
+    let Ok(Accepted { object: Some(model), .. }) = found.convert() else { return Standing::NotForUs };
     if (model.kind == ServiceKind::Headless) != wish.headless {
         return Standing::NotForUs;
     }

@@ -15,12 +15,12 @@ use crate::api::{
     ANNOTATION_HELM_NAME, ANNOTATION_HUB, ANNOTATION_LAST_APPLIED, ANNOTATION_SOURCES, LABEL_MANAGED_BY, LABEL_MIRROR,
     MANAGED_BY, MANAGED_BY_HELM,
 };
-use crate::convert::{Convert as _, claims, helm_claimed, is_ours, others};
+use crate::convert::{Accepted, Convert as _, claims, helm_claimed, is_ours, others};
 use federation::model::Owner;
 
 /// Takes everything of ours off an object that was taken over; false if it was not.
 pub(super) fn release(found: &mut Service) -> bool {
-    if !matches!(found.convert(), Ok(Some(model)) if model.owner == Owner::Adopted) {
+    if !matches!(found.convert(), Ok(Accepted { object: Some(model), .. }) if model.owner == Owner::Adopted) {
         return false;
     }
     let intent = Intent::of(found);

@@ -11,6 +11,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time as KubeTime
 
 use super::text;
 use crate::clusters::{Note, NoteReason};
+use crate::convert::REJECTED;
 use crate::mirror::{Hold, MirrorProgress};
 
 pub const CONNECTED: &str = "Connected";
@@ -28,9 +29,9 @@ pub struct Facts<'a> {
     pub mirrors: Option<&'a MirrorProgress>,
     /// When it was last heard.
     pub seen: Option<Time>,
-    /// What is wrong with the `MemberCluster` itself; its last good form is in force.
+    /// What is wrong with the `MemberCluster` itself. Each says what is lost by it: see [`is_rejected`].
     pub spec_problems: &'a [String],
-    /// Objects in the member that are not used.
+    /// Objects in the member that are not used, or used in part.
     pub rejected: usize,
     /// `Synced` is true now: writes that are merely under way do not make it false.
     pub was_synced: bool,
@@ -90,7 +91,8 @@ pub fn unusable(problems: &[String]) -> [Wanted; 4] {
 /// `Accepted` of a `FederationPolicy`. `idle`: fields that are accepted but do nothing yet.
 pub fn policy(problems: &[String], idle: &[&str]) -> Wanted {
     if !problems.is_empty() {
-        return wanted(ACCEPTED, Status::False, "Invalid", text::spec_problems(problems));
+        let status = if is_rejected(problems) { Status::False } else { Status::True };
+        return wanted(ACCEPTED, status, "Invalid", text::spec_problems(problems));
     }
     let message = if idle.is_empty() {
         "the policy is in force".to_owned()
@@ -98,6 +100,11 @@ pub fn policy(problems: &[String], idle: &[&str]) -> Wanted {
         format!("the policy is in force, except for fields that have no effect in this version: {}", idle.join(", "))
     };
     wanted(ACCEPTED, Status::True, "Accepted", message)
+}
+
+/// Whether these problems keep the object they are about from being used as it is; else it is used without a part of it.
+fn is_rejected(problems: &[String]) -> bool {
+    problems.iter().any(|problem| problem.ends_with(REJECTED))
 }
 
 /// Puts wanted conditions into the form of the API. What did not turn keeps the time of its last turn.
@@ -289,7 +296,7 @@ fn mirrored(facts: &Facts<'_>) -> Wanted {
         return wanted(SYNCED, Status::False, "MirrorsPending", text::mirrors_pending(pending, error));
     }
     if facts.rejected > 0 {
-        let message = format!("objects that are not used: {}; see status.problems", facts.rejected);
+        let message = format!("objects that are not used, or only in part: {}; see status.problems", facts.rejected);
         return wanted(SYNCED, Status::True, "ObjectsRejected", message);
     }
     let mirrors = if pending > 0 { "its mirrors are being brought up to date" } else { "its mirrors are written" };
@@ -306,12 +313,15 @@ fn ready(facts: &Facts<'_>, connected: &Wanted, admitted: &Wanted, synced: &Want
     if admitted.status != Status::True {
         return summary(Status::False, admitted);
     }
-    if !facts.spec_problems.is_empty() {
-        let message = format!("{}; its last good form stays in force", text::spec_problems(facts.spec_problems));
-        return wanted(READY, Status::False, "InvalidSpec", message);
+    let invalid = |status| wanted(READY, status, "InvalidSpec", text::spec_problems(facts.spec_problems));
+    if is_rejected(facts.spec_problems) {
+        return invalid(Status::False);
     }
     if synced.status != Status::True {
         return summary(Status::False, synced);
+    }
+    if !facts.spec_problems.is_empty() {
+        return invalid(Status::True); // it is in force, without what each problem says
     }
     let worth_knowing = [(connected, "Connected"), (admitted, "Admitted"), (synced, "Synced")];
     match worth_knowing.into_iter().find(|(condition, usual)| condition.reason != *usual) {

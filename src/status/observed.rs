@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use crate::api::{FederationPolicy, FederationPolicySpec, MemberCluster, MemberClusterStatus};
 use crate::clusters::watch::{Reading, Sink};
-use crate::convert::Converted;
+use crate::convert::{Accepted, Converted};
 use crate::feed::FeedClosed;
 
 /// What is known of one object of the hub besides its status.
@@ -61,9 +61,9 @@ impl Reading for Members {
     fn read(wire: &Self::Wire) -> Converted<ObservedMember> {
         // An object that cannot be read has a status that cannot be read, and must not be written over: it may hold the
         // record of an admission.
-        let Ok(object) = &wire.0 else { return Ok(None) };
+        let Ok(object) = &wire.0 else { return Ok(Accepted::not_for_us()) };
         let status = object.status.clone().unwrap_or_default();
-        Ok(Identity::of(&object.metadata).map(|identity| ObservedMember { identity, status }))
+        Ok(Identity::of(&object.metadata).map(|identity| ObservedMember { identity, status }).into())
     }
     fn key(meta: &ObjectMeta) -> Option<Arc<str>> {
         meta.name.as_deref().map(Arc::from)
@@ -77,10 +77,10 @@ impl Reading for Policies {
     type Model = ObservedPolicy;
 
     fn read(wire: &Self::Wire) -> Converted<ObservedPolicy> {
-        let Ok(object) = &wire.0 else { return Ok(None) };
+        let Ok(object) = &wire.0 else { return Ok(Accepted::not_for_us()) };
         let conditions = object.status.clone().unwrap_or_default().conditions;
         let spec = object.spec.clone();
-        Ok(Identity::of(&object.metadata).map(|identity| ObservedPolicy { identity, spec, conditions }))
+        Ok(Identity::of(&object.metadata).map(|identity| ObservedPolicy { identity, spec, conditions }).into())
     }
     fn key(meta: &ObjectMeta) -> Option<Arc<str>> {
         meta.name.as_deref().map(Arc::from)

@@ -63,7 +63,7 @@ impl Reading for TlsSecrets {
     type Model = TlsSecret;
 
     fn read(wire: &Secret) -> Converted<TlsSecret> {
-        Ok(Self::key(&wire.metadata).map(|name| TlsSecret { name, content: content(wire) }))
+        Ok(Self::key(&wire.metadata).map(|name| TlsSecret { name, content: content(wire) }).into())
     }
 
     fn key(meta: &ObjectMeta) -> Option<Arc<str>> {

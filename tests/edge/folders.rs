@@ -90,7 +90,7 @@ where
     K::Model: Debug,
 {
     let list = Api::<K>::all(cluster.client()).list(&ListParams::default()).await.unwrap();
-    let models = list.items.iter().map(|object| object.convert().unwrap());
+    let models = list.items.iter().map(|object| object.convert().unwrap().object);
     sorted(models.flatten().map(|model| format!("{model:#?}")))
 }
 

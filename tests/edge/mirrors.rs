@@ -99,7 +99,7 @@ async fn mirrors_are_written_kept_and_let_go() {
     assert!(!claims.contains("targetPort") && !claims.contains("sessionAffinity"), "defaults are not ours: {claims}");
     assert_eq!(web.metadata.annotations.as_ref().unwrap()["isthmus.dev/hub"], HUB);
     assert!(web.spec.as_ref().unwrap().selector.is_none());
-    assert!(web.convert().unwrap().unwrap().is_mirror(), "we know our own: {:?}", web.metadata);
+    assert!(web.convert().unwrap().object.unwrap().is_mirror(), "we know our own: {:?}", web.metadata);
     assert_eq!(api.get("db").await.unwrap().spec.unwrap().cluster_ip.as_deref(), Some("None"));
 
     // A port goes: an apply alone would leave it, because our create counts as another writer.
@@ -144,7 +144,7 @@ async fn mirrors_are_written_kept_and_let_go() {
     settle(&writer, vec![(key("web"), wish(&[80], false))]).await;
     settle(&writer, vec![(key("web"), MirrorAction::Release)]).await;
     let web = api.get("web").await.unwrap();
-    assert!(!web.convert().unwrap().unwrap().is_mirror());
+    assert!(!web.convert().unwrap().object.unwrap().is_mirror());
     let meta = serde_json::to_string(&web.metadata).unwrap();
     assert!(!meta.contains("isthmus"), "nothing of ours is left on it: {meta}");
     assert!(ports(&web).contains(&8080));

@@ -62,8 +62,8 @@ fn report(link: LinkState, services: usize) -> Arc<MemberReport> {
         refused: Listed::default(),
         outside: Listed::default(),
         notices: Listed::default(),
-        strangers: Vec::new(),
         family_conflicts: Vec::new(),
+        strangers: Vec::new(),
     })
 }
 

@@ -49,6 +49,8 @@ fn serving_pods_that_terminate_take_traffic_when_nobody_is_ready() {
             ([Terminating; 4], &["pod-1", "pod-2"]),
             ([Ended, Terminating, Terminating, NotReady], &["pod-2"]),
             ([Ended, Ended, Terminating, NotReady], &["pod-3"]),
+            // Members are written one after the other, so that somebody must serve in between.
+            ([Ended, Ended, Terminating, Terminating], &["pod-3"]),
             ([Ended, Ended, NotReady, Terminating], &["pod-4"]),
             // The new ones: whoever is ready first has it all.
             ([Ended, Ended, Terminating, Ready], &["pod-4"]),

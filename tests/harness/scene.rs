@@ -52,6 +52,11 @@ impl Scene {
         self
     }
 
+    /// The states of all things, one after the other.
+    pub fn text(&self) -> String {
+        self.0.values().cloned().collect::<Vec<_>>().join("\n")
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -38,12 +38,16 @@ async fn bad_objects_are_told_and_harm_nothing_else() {
     let federation = Federation::joined(&["eu-1", "us-1"]).await;
     let eu = federation.member("eu-1");
     eu.cluster.apply(LOOSE_EXPORTS).await;
+    eu.cluster.apply(&objects::namespace("shop")).await;
+    for service in ["zoneless", "half"] {
+        eu.cluster.apply(&objects::federated("shop", service)).await;
+    }
     let controller = federation.controller().await;
     let region = federation.region("eu").await;
     eu.serve("shop", "web", 2).await;
     federation.all_ready().await;
     region.has_service("shop/web", &["eu-1"], 2).await;
-    let good = region.scene().await;
+    let good = region.scene().await.only(&["shop/web"]);
 
     for object in bad() {
         eu.cluster.apply(&object.yaml).await;
@@ -57,6 +61,11 @@ async fn bad_objects_are_told_and_harm_nothing_else() {
     }
     odd_but_good(&federation, &region).await;
     good.assert_same(&region.scene().await.only(&["shop/web"]), "a bad object harmed a good one");
+    // What can be used of them is.
+    for (service, endpoints) in [("shop/zoneless", 1), ("shop/half", 2), ("shop/wide", 0)] {
+        region.has_service(service, &["eu-1"], endpoints).await;
+    }
+    assert_eq!(region.services().await["shop/wide"].ports.len(), 1_000, "the first ones");
     still("after all of that", WINDOW, async || region.scene().await).await;
     assert_eq!(federation.condition("eu-1", "Ready").await.expect("Ready").status, "True", "it still takes part");
     let metrics = region.metrics().await;
@@ -68,13 +77,22 @@ async fn bad_objects_are_told_and_harm_nothing_else() {
     })
     .await;
 
-    // A good object that turns bad keeps its last good state; put right, it is used as it now is.
-    let endpoints = "addressType: IPv4\nports: [{name: http, port: 8080}]\nendpoints:\n\
-                     - {addresses: [239.0.0.1]}\n- {addresses: [10.1.0.9]}";
-    eu.cluster.apply(&bad_slice("web-pods", "web", endpoints)).await;
+    // A good object of which nothing can be used any more keeps its last good state; put right, it is used as it now is.
+    let slice = |endpoints: &str| {
+        let endpoints = format!("addressType: IPv4\nports: [{{name: http, port: 8080}}]\nendpoints:\n{endpoints}");
+        bad_slice("web-pods", "web", &endpoints)
+    };
+    eu.cluster.apply(&slice("- {addresses: [239.0.0.1]}")).await;
     until_told(&federation, &["shop/web-pods", "addresses"]).await;
     still("the last good state", WINDOW, async || region.scene().await.only(&["shop/web"])).await;
     good.assert_same(&region.scene().await.only(&["shop/web"]), "the last good state was lost");
+    // While a part of it is bad, the rest is followed through every change.
+    let bad = "- {addresses: [239.0.0.1]}\n";
+    eu.cluster.apply(&slice(&format!("{bad}- {{addresses: [10.1.0.9], zone: '{}'}}", "z".repeat(64)))).await;
+    region.has_service("shop/web", &["eu-1"], 1).await;
+    eu.cluster.apply(&slice(&format!("{bad}- {{addresses: [10.1.0.8]}}\n- {{addresses: [10.1.0.9]}}"))).await;
+    region.has_service("shop/web", &["eu-1"], 2).await;
+    until_told(&federation, &["shop/web-pods", "endpoints[0].addresses[0]", "the endpoint is not used"]).await;
     eu.serve("shop", "web", 3).await;
     region.has_service("shop/web", &["eu-1"], 3).await;
     eventually("nothing is wrong with it any more", SOON, async || {
@@ -91,18 +109,27 @@ struct Bad {
 }
 
 fn bad() -> Vec<Bad> {
-    let slice = |name: &str, endpoints: &str| {
+    let of = |service: &str, name: &str, endpoints: &str| {
         bad_slice(
             name,
-            "web",
+            service,
             &format!("addressType: IPv4\nports: [{{name: http, port: 8080}}]\nendpoints:\n{endpoints}"),
         )
     };
+    let slice = |name: &str, endpoints: &str| of("web", name, endpoints);
     let ports: Vec<String> = (1..=1001).map(|port| format!("{{name: p{port}, port: {port}}}")).collect();
     vec![
         Bad {
-            yaml: slice("bad-zone", &format!("- {{addresses: [10.1.0.7], zone: '{}'}}", "z".repeat(5_000))),
-            says: &["shop/bad-zone", "zone"],
+            yaml: of("zoneless", "bad-zone", &format!("- {{addresses: [10.1.0.7], zone: '{}'}}", "z".repeat(5_000))),
+            says: &["shop/bad-zone", "endpoints[0].zone", "used without its own zone"],
+        },
+        Bad {
+            yaml: of(
+                "half",
+                "half-bad",
+                "- {addresses: [10.1.0.30], zone: eu-a}\n- {addresses: [239.1.2.3]}\n- {addresses: [10.1.0.31]}",
+            ),
+            says: &["shop/half-bad", "endpoints[1].addresses[0]", "the endpoint is not used"],
         },
         Bad { yaml: slice("multicast", "- {addresses: [239.1.2.3]}"), says: &["shop/multicast", "addresses"] },
         Bad { yaml: slice("broadcast", "- {addresses: [255.255.255.255]}"), says: &["shop/broadcast", "addresses"] },
@@ -117,7 +144,7 @@ fn bad() -> Vec<Bad> {
                 "isthmus.dev/federate: 'true'",
                 &format!("ports: [{}]", ports.join(", ")),
             ),
-            says: &["shop/wide", "ports", "1000"],
+            says: &["shop/wide", "ports", "1000", "the ports after these are not used"],
         },
         Bad {
             yaml: "---\napiVersion: multicluster.x-k8s.io/v1beta1\nkind: ServiceExport\n\

@@ -19,8 +19,9 @@ use crate::resource::{Resource, ResourceType};
 const AUTHORITY_AND_TYPE: &str = "xdstp:///envoy.config.endpoint.v3.LbEndpoint/";
 /// Stands for no zone: a path has no empty segments.
 const NO_ZONE: &str = "-";
-/// Begins the names of endpoints as a last resort. No cluster's id begins with it.
-const LAST_RESORT: &str = "~";
+/// Begins the names of endpoints as a last resort. No cluster's id begins with it, and Envoy, which spells names anew before
+/// it asks for them, leaves it alone (as it does not leave `~`).
+const LAST_RESORT: &str = "-";
 
 /// The load assignment of one port, without endpoints.
 pub fn load_assignment(service: &ServiceKey, port: u16, assignment: &Assignment<'_>) -> Resource {
@@ -184,8 +185,7 @@ fn single_name(service: &ServiceKey, port: u16, place: Place<'_>, offer: &Offer)
 
 fn collection(service: &ServiceKey, port: u16, Place { cluster, zone, last_resort }: Place<'_>) -> String {
     let mark = if last_resort { LAST_RESORT } else { "" };
-    let zone = zone.map_or_else(|| NO_ZONE.to_owned(), segment);
-    format!("{}{mark}{cluster}/{zone}/", begin(service, port))
+    format!("{}{mark}{cluster}/{}/", begin(service, port), zone.map_or_else(|| NO_ZONE.to_owned(), segment))
 }
 
 /// A zone as one segment of a path. An EndpointSlice may hold any text: a `/` would make a zone part of another's

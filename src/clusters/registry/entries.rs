@@ -13,7 +13,7 @@ use crate::api::{ANNOTATION_TAKE_OVER, MemberCluster};
 use crate::clusters::kubeconfig::MAX_KUBECONFIG_BYTES;
 use crate::clusters::secret::{SecretBytes, SecretRef};
 use crate::clusters::watch::{Reading, guarded};
-use crate::convert::{Convert, Converted};
+use crate::convert::{Accepted, Convert, Converted};
 
 /// A member, and where its credential is.
 #[derive(Clone, Debug, PartialEq)]
@@ -98,7 +98,7 @@ impl Reading for SecretEntries {
     type Model = SecretEntry;
 
     fn read(wire: &Secret) -> Converted<SecretEntry> {
-        let Some(name) = Self::key(&wire.metadata) else { return Ok(None) };
+        let Some(name) = Self::key(&wire.metadata) else { return Ok(Accepted::not_for_us()) };
         let value = |bytes: &[u8]| {
             if bytes.len() > MAX_KUBECONFIG_BYTES {
                 Value::TooLarge(bytes.len())
@@ -107,7 +107,7 @@ impl Reading for SecretEntries {
             }
         };
         let keys = wire.data.iter().flatten().map(|(key, bytes)| (Arc::from(key.as_str()), value(&bytes.0))).collect();
-        Ok(Some(SecretEntry { name, keys }))
+        Ok(Some(SecretEntry { name, keys }).into())
     }
 
     fn key(meta: &ObjectMeta) -> Option<Arc<str>> {

@@ -7,7 +7,7 @@ use kube::Resource as _;
 use kube::runtime::watcher::Event;
 
 use super::Reading;
-use crate::convert::object_name;
+use crate::convert::{Accepted, object_name};
 use crate::problem::{Problem, ProblemBook, ProblemOrigin};
 
 type Key<R> = <<R as Reading>::Model as Object>::Key;
@@ -77,8 +77,10 @@ impl<R: Reading> Intake<R> {
     fn listed(&mut self, wire: &R::Wire) {
         let Some(listing) = &mut self.listing else { return };
         match R::read(wire) {
-            Ok(Some(object)) => listing.objects.push(object),
-            Ok(None) => {}
+            Ok(Accepted { object, problems }) => {
+                listing.objects.extend(object);
+                listing.problems.extend(problems);
+            }
             Err(problems) => {
                 listing.problems.extend(problems);
                 listing.rejected.extend(R::key(wire.meta()));
@@ -102,16 +104,16 @@ impl<R: Reading> Intake<R> {
     fn applied(&mut self, wire: &R::Wire) {
         let name = object_name(&self.kind, wire.meta());
         match R::read(wire) {
-            Ok(Some(object)) => {
-                self.problems.set(&self.origin, &name, Vec::new());
+            Ok(Accepted { object: Some(object), problems }) => {
+                self.problems.set(&self.origin, &name, problems);
                 let state = self.remember.then(|| object.clone());
                 let before = self.told.insert(object.key().clone(), state).flatten();
                 if before.as_ref() != Some(&object) {
                     self.changes.push(Change::Put(object));
                 }
             }
-            Ok(None) => {
-                self.problems.set(&self.origin, &name, Vec::new());
+            Ok(Accepted { object: None, problems }) => {
+                self.problems.set(&self.origin, &name, problems);
                 if let Some(key) = R::key(wire.meta()) {
                     self.gone(key);
                 }

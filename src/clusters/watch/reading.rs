@@ -11,7 +11,7 @@ use kube::Resource;
 use kube::core::DeserializeGuard;
 use serde::de::DeserializeOwned;
 
-use crate::convert::{Convert, Converted, object_name};
+use crate::convert::{Convert, Converted, REJECTED, object_name, remote_slice};
 use crate::problem::Problem;
 
 /// A kind as one watch reads it.
@@ -69,9 +69,7 @@ impl<K: Watchable> Reading for Plain<K> {
     }
 }
 
-/// EndpointSlices of a member that is another machine. A loopback address there would make our proxies call themselves,
-/// their own admin ports included. API servers let none through; one that does is broken or means harm. (A folder that
-/// describes this very machine may hold them.)
+/// EndpointSlices of a member that is another machine: see [`remote_slice`].
 pub struct RemoteSlices;
 
 impl Reading for RemoteSlices {
@@ -79,16 +77,7 @@ impl Reading for RemoteSlices {
     type Model = Slice;
 
     fn read(wire: &EndpointSlice) -> Converted<Slice> {
-        let Some(slice) = wire.convert()? else { return Ok(None) };
-        let Some((index, endpoint)) =
-            slice.endpoints.iter().enumerate().find(|(_, endpoint)| endpoint.ip.is_loopback())
-        else {
-            return Ok(Some(slice));
-        };
-        let object = object_name("EndpointSlice", &wire.metadata);
-        let field = format!("endpoints[{index}].addresses[0]");
-        let expected = "an address that other hosts can reach: not a loopback address";
-        Err(vec![Problem::new(&object, field, endpoint.ip, expected)])
+        remote_slice(wire)
     }
     fn key(meta: &ObjectMeta) -> Option<SliceKey> {
         EndpointSlice::key_of(meta)
@@ -120,7 +109,8 @@ where
         Ok(object) => read(object),
         Err(invalid) => {
             let object = object_name(&K::kind(&()), &invalid.metadata);
-            Err(vec![Problem::new(&object, "", &invalid.error, "an object that fits its definition")])
+            let problem = Problem::new(&object, "", &invalid.error, "an object that fits its definition");
+            Err(vec![problem.losing(REJECTED)])
         }
     }
 }

@@ -1,7 +1,8 @@
 use federation::model::{Federate, Tier, Traffic};
 
-use super::{convert, reject};
+use super::{convert, read, reject, taken};
 use crate::api::{FederationPolicy, MemberCluster, Region};
+use crate::convert::Convert as _;
 
 #[test]
 fn regions() {
@@ -13,8 +14,16 @@ fn regions() {
     reject::<Region>(
         good,
         &[
-            ("[us, ap]", "[us, us]", "Region eu: spec.failover[1]: found \"us\" again; expected each region once"),
-            ("[us, ap]", "[us, a.p]", &format!("Region eu: spec.failover[1]: found \"a.p\"; expected {label}")),
+            (
+                "[us, ap]",
+                "[us, us]",
+                "Region eu: spec.failover[1]: found \"us\" again; expected each region once; it is left out of the order",
+            ),
+            (
+                "[us, ap]",
+                "[us, a.p]",
+                &format!("Region eu: spec.failover[1]: found \"a.p\"; expected {label}; it is left out of the order"),
+            ),
             ("name: eu", "name: EU", &format!("Region EU: metadata.name: found \"EU\"; expected {label}")),
         ],
     );
@@ -77,18 +86,22 @@ fn bad_members() {
             (
                 "team-b-*",
                 "*-b",
-                "MemberCluster eu-1: spec.exports.namespaces[1]: found \"*-b\"; expected a namespace name, or a prefix ending in one '*'",
+                "MemberCluster eu-1: spec.exports.namespaces[1]: found \"*-b\"; expected a namespace name, or a prefix ending in one '*'; it allows no namespace",
             ),
             (
                 "team-b-*",
                 "team-**",
-                "MemberCluster eu-1: spec.exports.namespaces[1]: found \"team-**\"; expected a namespace name, or a prefix ending in one '*'",
+                "MemberCluster eu-1: spec.exports.namespaces[1]: found \"team-**\"; expected a namespace name, or a prefix ending in one '*'; it allows no namespace",
             ),
-            ("weight: 100", "weight: 0", "MemberCluster eu-1: spec.weight: found 0; expected a number from 1 to 10000"),
+            (
+                "weight: 100",
+                "weight: 0",
+                "MemberCluster eu-1: spec.weight: found 0; expected a number from 1 to 10000; it has no weight of its own",
+            ),
             (
                 "weight: 100",
                 "weight: 10001",
-                "MemberCluster eu-1: spec.weight: found 10001; expected a number from 1 to 10000",
+                "MemberCluster eu-1: spec.weight: found 10001; expected a number from 1 to 10000; it has no weight of its own",
             ),
             (
                 "region: eu",
@@ -119,6 +132,31 @@ fn bad_members() {
             ),
         ],
     );
+}
+
+/// What decides who may do what is used as a whole or not at all; anything else is lost by itself.
+#[test]
+fn one_bad_field_costs_no_more_than_itself() {
+    let exports = taken::<MemberCluster>(&MEMBER.replace("team-b-*", "*-b")).exports.expect("a list");
+    assert!(exports.len() == 1 && exports[0].matches("shop"), "what cannot be read allows nothing");
+    let unweighted = taken::<MemberCluster>(&MEMBER.replace("weight: 100", "weight: 0"));
+    assert_eq!((unweighted.weight, unweighted.traffic, unweighted.network.as_str()), (None, Traffic::Drained, "corp"));
+    let region = taken::<Region>("{metadata: {name: eu}, spec: {failover: [us, a.p, ap, us]}}");
+    assert_eq!(region.failover.iter().map(ToString::to_string).collect::<Vec<_>>(), ["us", "ap"]);
+
+    let policy = taken::<FederationPolicy>(&POLICY.replace("weight: 20}", "weight: 0}, {name: ap-1, weight: 5}"));
+    let weights: Vec<_> = policy.failover.clusters.iter().map(|w| (w.cluster.as_str(), w.weight)).collect();
+    assert_eq!((weights, policy.federate), (vec![("ap-1", 5)], Federate::All));
+    let policy = taken::<FederationPolicy>(&POLICY.replace("[Cluster, Zone, Any]", "[Zone, Zone, Any]"));
+    assert_eq!(policy.failover.tiers, [Tier::Zone, Tier::Any]);
+
+    let rejected = |object: &str| read::<MemberCluster>(object).convert().is_err();
+    assert!(rejected(&MEMBER.replace("services: [10.12.0.0/20]}\n  exports", "services: [10.12.0.1/20]}\n  exports")));
+    assert!(rejected(&MEMBER.replace("network: corp", "network: \"\"")), "the default network is another one");
+    let rejected = |object: &str| read::<FederationPolicy>(object).convert().is_err();
+    assert!(rejected(&POLICY.replace("192.168.0.0/16", "192.168.0.0")));
+    assert!(rejected(&POLICY.replace("tier: gold", &format!("tier: {}", "g".repeat(64)))), "it would select more");
+    assert!(rejected(&POLICY.replace("[Cluster, Zone, Any]", "[]")), "it may be meant to pin");
 }
 
 const POLICY: &str = r#"
@@ -168,42 +206,50 @@ fn bad_policies() {
             (
                 "[Cluster, Zone, Any]",
                 "[Zone, Zone]",
-                "FederationPolicy gold: spec.failover.tiers[1]: found Zone again; expected each tier once",
+                "FederationPolicy gold: spec.failover.tiers[1]: found Zone again; expected each tier once; it counts once",
             ),
             (
                 "weight: 20}",
                 "weight: 20}, {name: us-1, weight: 5}",
-                "FederationPolicy gold: spec.failover.clusters[1].name: found \"us-1\" again; expected each cluster once",
+                "FederationPolicy gold: spec.failover.clusters[1].name: found \"us-1\" again; expected each cluster once; the cluster has no weight by this policy",
             ),
             (
                 "weight: 20}",
                 "weight: 0}",
-                "FederationPolicy gold: spec.failover.clusters[0].weight: found 0; expected a number from 1 to 10000",
+                "FederationPolicy gold: spec.failover.clusters[0].weight: found 0; expected a number from 1 to 10000; the cluster has no weight by this policy",
             ),
             (
                 "minHealthyPercent: 70",
                 "minHealthyPercent: 101",
-                &format!("FederationPolicy gold: spec.failover.minHealthyPercent: found 101; expected {range}"),
+                &format!(
+                    "FederationPolicy gold: spec.failover.minHealthyPercent: found 101; expected {range}; the field is passed over"
+                ),
             ),
             (
                 "maxLossPercent: 50",
                 "maxLossPercent: 200",
-                &format!("FederationPolicy gold: spec.safety.maxLossPercent: found 200; expected {range}"),
+                &format!(
+                    "FederationPolicy gold: spec.safety.maxLossPercent: found 200; expected {range}; the field is passed over"
+                ),
             ),
             (
                 "demoteAfter: 30s",
                 "demoteAfter: 30 s",
-                &format!("FederationPolicy gold: spec.safety.demoteAfter: found \"30 s\"; expected {form}"),
+                &format!(
+                    "FederationPolicy gold: spec.safety.demoteAfter: found \"30 s\"; expected {form}; the field is passed over"
+                ),
             ),
             (
                 "withdrawAfter: Never",
                 "withdrawAfter: never",
-                &format!("FederationPolicy gold: spec.safety.withdrawAfter: found \"never\"; expected {form}"),
+                &format!(
+                    "FederationPolicy gold: spec.safety.withdrawAfter: found \"never\"; expected {form}; the field is passed over"
+                ),
             ),
             (
                 "lossWindow: 60s",
                 "lossWindow: 9000h",
-                "FederationPolicy gold: spec.safety.lossWindow: found \"9000h\"; expected at most 8784h (a year), or \"Never\"",
+                "FederationPolicy gold: spec.safety.lossWindow: found \"9000h\"; expected at most 8784h (a year), or \"Never\"; the field is passed over",
             ),
             (
                 "192.168.0.0/16",

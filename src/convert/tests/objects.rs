@@ -1,7 +1,7 @@
 use k8s_openapi::api::core::v1::{Namespace, Node};
 use k8s_openapi::api::networking::v1::ServiceCIDR;
 
-use super::{convert, reject};
+use super::{convert, reject, taken};
 use crate::api::ServiceExport;
 use crate::convert::{CidrError, parse_cidr};
 
@@ -58,9 +58,11 @@ fn namespaces() {
         let labels: Vec<_> = (0..count).map(|n| format!("l{n}: v")).collect();
         convert::<Namespace>(&format!("{{metadata: {{name: shop, labels: {{{}}}}}}}", labels.join(", ")))
     };
-    assert!(labels(128).is_ok());
-    let problems = labels(129).unwrap_err();
-    assert_eq!(problems[0].to_string(), "Namespace shop: metadata.labels: found 129 labels; expected at most 128");
+    assert!(labels(1_024).is_ok());
+    let problems = labels(1_025).unwrap_err();
+    assert!(problems[0].to_string().starts_with(
+        "Namespace shop: metadata.labels: found 1025 labels; expected at most 1024; the object is not used"
+    ));
 }
 
 #[test]
@@ -77,12 +79,12 @@ fn nodes() {
             (
                 "podCIDRs: [10.8.0.0/24",
                 "podCIDRs: [10.8.0.1/24",
-                "Node node-1.example.org: spec.podCIDRs[0]: found \"10.8.0.1/24\"; expected 10.8.0.0/24 (host bits are set)",
+                "Node node-1.example.org: spec.podCIDRs[0]: found \"10.8.0.1/24\"; expected 10.8.0.0/24 (host bits are set); the range is not counted among the member's",
             ),
             (
                 "\"fd00:8::/64\"]",
                 "10.8.0.0/24]",
-                "Node node-1.example.org: spec.podCIDRs[1]: found 10.8.0.0/24 again; expected each range once",
+                "Node node-1.example.org: spec.podCIDRs[1]: found 10.8.0.0/24 again; expected each range once; it counts once",
             ),
             (
                 "name: node-1.example.org",
@@ -91,6 +93,27 @@ fn nodes() {
             ),
         ],
     );
+}
+
+#[test]
+fn one_bad_range_or_label_costs_no_more_than_itself() {
+    let node = |from: &str, to: &str| {
+        let good = "{metadata: {name: n1, labels: {topology.kubernetes.io/zone: eu-a}}, \
+                    spec: {podCIDRs: [10.8.0.0/24, \"fd00:8::/64\"]}}";
+        assert!(good.contains(from));
+        let node = taken::<Node>(&good.replace(from, to));
+        let zone = node.zone.map_or("-".to_owned(), |zone| zone.to_string());
+        format!("{zone} {}", node.pod_cidrs.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
+    };
+    assert_eq!(node("eu-a", "eu-a"), "eu-a 10.8.0.0/24 fd00:8::/64");
+    assert_eq!(node("10.8.0.0/24", "10.8.0.1/24"), "eu-a fd00:8::/64");
+    assert_eq!(node("\"fd00:8::/64\"", "nonsense"), "eu-a 10.8.0.0/24");
+    assert_eq!(node("eu-a", &"z".repeat(64)), "- 10.8.0.0/24 fd00:8::/64");
+    assert_eq!(node("eu-a", "\"\""), "- 10.8.0.0/24 fd00:8::/64");
+    let cidr = taken::<ServiceCIDR>("{metadata: {name: kubernetes}, spec: {cidrs: [10.12.0.0/20, 10.13.0.1/20]}}");
+    assert_eq!(cidr.cidrs.iter().map(ToString::to_string).collect::<Vec<_>>(), ["10.12.0.0/20"]);
+    let namespace = format!("{{metadata: {{name: shop, labels: {{a: b, c: {}}}}}}}", "x".repeat(64));
+    assert_eq!(taken::<Namespace>(&namespace).labels.iter().collect::<Vec<_>>(), [("a", "b")]);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 use federation::change::Object as _;
-use federation::model::{Affinity, Digest, Owner, Protocol, ServiceKind, Time};
+use federation::model::{Affinity, Digest, Families, Family, Owner, Protocol, ServiceKind, Time};
 use k8s_openapi::api::core::v1::Service;
 
-use super::{convert, read, reject};
+use super::{REJECTED, convert, read, reject, taken};
 use crate::convert::{Convert as _, MAX_PORTS_PER_SERVICE};
 
 const GOOD: &str = r#"
@@ -87,70 +87,74 @@ fn bad_ones() {
             (
                 "type: ClusterIP",
                 "type: Clusterip",
-                "Service shop/web: spec.type: found \"Clusterip\"; expected ClusterIP, NodePort, LoadBalancer or ExternalName",
+                "Service shop/web: spec.type: found \"Clusterip\"; expected ClusterIP, NodePort, LoadBalancer or ExternalName; it is taken for a ClusterIP Service",
             ),
             (
                 "[10.12.0.7, \"fd00::7\"]",
                 "[10.12.0.7, 10.12.0.300]",
-                "Service shop/web: spec.clusterIPs[1]: found \"10.12.0.300\"; expected an IP address such as 10.8.0.1 or fd00::1",
+                "Service shop/web: spec.clusterIPs[1]: found \"10.12.0.300\"; expected an IP address such as 10.8.0.1 or fd00::1; requests to this address are not recognised as its own",
             ),
             (
                 "[10.12.0.7, \"fd00::7\"]",
                 "[169.254.0.1]",
-                "Service shop/web: spec.clusterIPs[0]: found 169.254.0.1; expected a unicast address that other hosts can reach: not unspecified, link-local, multicast, broadcast or IPv4-mapped",
+                "Service shop/web: spec.clusterIPs[0]: found 169.254.0.1; expected a unicast address that other hosts can reach: not unspecified, link-local, multicast, broadcast or IPv4-mapped; requests to this address are not recognised as its own",
             ),
             (
                 "\"fd00::7\"]",
                 "\"fd00::7\", \"fd00::8\"]",
-                "Service shop/web: spec.clusterIPs: found 3 addresses; expected at most 2",
+                "Service shop/web: spec.clusterIPs: found 3 addresses; expected at most 2; requests to this address are not recognised as its own",
             ),
-            ("port: 80", "port: 0", "Service shop/web: spec.ports[0].port: found 0; expected a number from 1 to 65535"),
+            (
+                "port: 80",
+                "port: 0",
+                "Service shop/web: spec.ports[0].port: found 0; expected a number from 1 to 65535; the port is not used",
+            ),
             (
                 "port: 80",
                 "port: 65536",
-                "Service shop/web: spec.ports[0].port: found 65536; expected a number from 1 to 65535",
+                "Service shop/web: spec.ports[0].port: found 65536; expected a number from 1 to 65535; the port is not used",
             ),
             ("port: 80", "port: 65535", "accepted"),
             (
                 "name: http",
                 "name: dns",
-                "Service shop/web: spec.ports[1].name: found \"dns\" again; expected each port name once",
+                "Service shop/web: spec.ports[1].name: found \"dns\" again; expected each port name once; the port is not used",
             ),
             (
                 "name: http, ",
                 "",
-                "Service shop/web: spec.ports[0].name: found nothing; expected a name, because the Service has more than one port",
+                "Service shop/web: spec.ports[0].name: found nothing; expected a name, because the Service has more than one port; the port is not used",
             ),
             (
                 "port: 53, protocol: UDP",
                 "port: 80",
-                "Service shop/web: spec.ports[1].port: found 80/TCP again; expected each pair of number and protocol once",
+                "Service shop/web: spec.ports[1].port: found 80/TCP again; expected each pair of number and protocol once; the port is not used",
             ),
             ("port: 53, protocol: UDP", "port: 80, protocol: UDP", "accepted"),
             (
                 "protocol: UDP",
                 "protocol: udp",
-                "Service shop/web: spec.ports[1].protocol: found \"udp\"; expected TCP, UDP or SCTP",
+                "Service shop/web: spec.ports[1].protocol: found \"udp\"; expected TCP, UDP or SCTP; the port is not used",
             ),
             (
                 "600",
                 "86401",
-                "Service shop/web: spec.sessionAffinityConfig.clientIP.timeoutSeconds: found 86401; expected a number from 1 to 86400",
+                "Service shop/web: spec.sessionAffinityConfig.clientIP.timeoutSeconds: found 86401; expected a number from 1 to 86400; the API's default of 10800 is used",
             ),
             (
                 "sessionAffinity: ClientIP",
                 "sessionAffinity: Cookie",
-                "Service shop/web: spec.sessionAffinity: found \"Cookie\"; expected None or ClientIP",
+                "Service shop/web: spec.sessionAffinity: found \"Cookie\"; expected None or ClientIP; it has no session affinity",
             ),
             (
                 "kubernetes.io/h2c",
                 &"x".repeat(318),
-                "Service shop/web: spec.ports[0].appProtocol: found 318 bytes; expected at most 317 bytes",
+                "Service shop/web: spec.ports[0].appProtocol: found 318 bytes; expected at most 317; the port's name says what it speaks",
             ),
             (
                 "app: web",
                 &format!("app: {name_64}"),
-                "Service shop/web: metadata.labels[\"app\"]: found 64 bytes; expected at most 63 bytes",
+                "Service shop/web: metadata.labels[\"app\"]: found 64 bytes; expected at most 63 bytes; the label is passed over",
             ),
             (
                 "  ports:\n  - {name: http, port: 80, targetPort: web, appProtocol: kubernetes.io/h2c}\n  - {name: dns, port: 53, protocol: UDP}\n",
@@ -171,18 +175,96 @@ fn all_slips_are_told_at_once_but_not_more_than_people_read() {
     );
     let ports: Vec<_> = (0..50).map(|n| format!("{{name: p{n}, port: 0}}")).collect();
     let many = format!("{{metadata: {{namespace: a, name: b}}, spec: {{ports: [{}]}}}}", ports.join(", "));
-    assert_eq!(convert::<Service>(&many).unwrap_err().len(), crate::problem::MAX_PROBLEMS_PER_OBJECT);
+    let problems = convert::<Service>(&many).unwrap_err();
+    assert_eq!(problems.len(), crate::problem::MAX_PROBLEMS_PER_OBJECT);
+    assert!(problems.iter().all(|problem| problem.lost == REJECTED), "none of the ports can be used");
+    // Why it is not used at all is always told, however much is wrong with its parts.
+    let labels: Vec<_> = (0..9).map(|n| format!("l{n}: {}", "x".repeat(64))).collect();
+    let many = many.replace("name: b", &format!("name: b, labels: {{{}}}", labels.join(", ")));
+    let problems = convert::<Service>(&many).unwrap_err();
+    assert_eq!(problems.len(), crate::problem::MAX_PROBLEMS_PER_OBJECT);
+    assert_eq!(problems.last().map(|problem| &*problem.lost), Some(REJECTED));
 }
 
 #[test]
 fn ports_are_bounded() {
     let with = |count: usize| {
         let ports: Vec<_> = (1..=count).map(|n| format!("{{name: p{n}, port: {n}}}")).collect();
-        convert::<Service>(&format!("{{metadata: {{namespace: a, name: b}}, spec: {{ports: [{}]}}}}", ports.join(", ")))
+        let spec = ports.join(", ");
+        read::<Service>(&format!("{{metadata: {{namespace: a, name: b}}, spec: {{ports: [{spec}]}}}}"))
+            .convert()
+            .unwrap()
     };
-    assert_eq!(with(MAX_PORTS_PER_SERVICE).unwrap().unwrap().ports.len(), MAX_PORTS_PER_SERVICE);
-    let problems = with(MAX_PORTS_PER_SERVICE + 1).unwrap_err();
-    assert_eq!(problems[0].to_string(), "Service a/b: spec.ports: found 1001 ports; expected at most 1000");
+    assert_eq!(with(MAX_PORTS_PER_SERVICE).object.unwrap().ports.len(), MAX_PORTS_PER_SERVICE);
+    let many = with(MAX_PORTS_PER_SERVICE + 1);
+    let expected =
+        "Service a/b: spec.ports: found 1001 ports; expected at most 1000; the ports after these are not used";
+    assert_eq!(many.problems.iter().map(ToString::to_string).collect::<Vec<_>>(), [expected]);
+    assert_eq!(many.object.unwrap().ports.len(), MAX_PORTS_PER_SERVICE);
+}
+
+/// As little as possible is lost, and all that is left is used as if nothing were wrong.
+#[test]
+fn one_bad_field_costs_no_more_than_itself() {
+    let shown = |service: &federation::model::Service| {
+        let ports: Vec<_> =
+            service.ports.iter().map(|p| format!("{}:{}/{}", p.name, p.port, p.protocol.as_str())).collect();
+        let ips: Vec<_> = service.cluster_ips.iter().map(ToString::to_string).collect();
+        let app = service.ports.first().and_then(|port| port.app_protocol.as_deref()).unwrap_or("-");
+        format!("{} {app} | {} | {:?}", ports.join(" "), ips.join(" "), service.affinity)
+    };
+    let (ports, ips, sticky) = ("http:80/TCP dns:53/UDP", "10.12.0.7 fd00::7", "ClientIp { timeout_s: 600 }");
+    let good = format!("{ports} kubernetes.io/h2c | {ips} | {sticky}");
+    assert_eq!(shown(&taken::<Service>(GOOD)), good);
+    let only_dns = format!("dns:53/UDP - | {ips} | {sticky}");
+    let only_http = format!("http:80/TCP kubernetes.io/h2c | {ips} | {sticky}");
+    for (from, to, left) in [
+        ("port: 80", "port: 70000".to_owned(), &only_dns),
+        ("name: http, ", String::new(), &only_dns),
+        ("port: 53", "port: 0".into(), &only_http),
+        ("protocol: UDP", "protocol: QUIC".into(), &only_http),
+        ("name: dns", "name: http".into(), &only_http),
+        ("kubernetes.io/h2c", "x".repeat(318), &format!("{ports} - | {ips} | {sticky}")),
+        ("\"fd00::7\"", "nonsense".into(), &format!("{ports} kubernetes.io/h2c | 10.12.0.7 | {sticky}")),
+        ("600", "0".into(), &format!("{ports} kubernetes.io/h2c | {ips} | ClientIp {{ timeout_s: 10800 }}")),
+        (
+            "sessionAffinity: ClientIP",
+            "sessionAffinity: Sticky".into(),
+            &format!("{ports} kubernetes.io/h2c | {ips} | None"),
+        ),
+        ("type: ClusterIP", "type: MultiCluster".into(), &good),
+        ("{app: web}", format!("{{app: {}}}", "a".repeat(64)), &good),
+        ("  sessionAffinity:", "  ipFamilies: [IPv4, IPv7]\n  sessionAffinity:".into(), &good),
+    ] {
+        assert!(GOOD.contains(from));
+        assert_eq!(shown(&taken::<Service>(&GOOD.replacen(from, &to, 1))), *left, "{from} -> {to}");
+    }
+    let lost = taken::<Service>(&GOOD.replace("{app: web}", &format!("{{app: {}, tier: front}}", "a".repeat(64))));
+    assert_eq!((lost.labels.get("app"), lost.labels.get("tier")), (None, Some("front")));
+    // Without a type that is known and without an address nobody knows what it is.
+    let unknown = GOOD
+        .replace("type: ClusterIP", "type: Other")
+        .replace("clusterIP: 10.12.0.7", "x: y")
+        .replace("clusterIPs:", "z:");
+    assert!(read::<Service>(&unknown).convert().is_err());
+}
+
+#[test]
+fn families() {
+    let (v4, v6) = (Family::V4, Family::V6);
+    for (spec, families) in [
+        ("{clusterIP: None, ipFamilies: [IPv6, IPv4]}", Some(Families::Both(v6))),
+        ("{clusterIP: None, ipFamilies: [IPv6]}", Some(Families::Only(v6))),
+        ("{clusterIPs: [None], clusterIP: None, ipFamilies: [IPv4]}", Some(Families::Only(v4))),
+        ("{clusterIP: None}", None),
+        ("{clusterIP: 10.1.1.1, ports: [{port: 80}]}", Some(Families::Only(v4))),
+        ("{clusterIPs: [\"fd00::1\", 10.1.1.1], ports: [{port: 80}]}", Some(Families::Both(v6))),
+        ("{clusterIPs: [\"fd00::1\", 10.1.1.1], ipFamilies: [IPv6], ports: [{port: 80}]}", Some(Families::Only(v6))),
+        ("{ports: [{port: 80}]}", None),
+    ] {
+        let service = taken::<Service>(&format!("{{metadata: {{namespace: a, name: b}}, spec: {spec}}}"));
+        assert_eq!(service.families, families, "{spec}");
+    }
 }
 
 const MIRROR: &str = r#"
@@ -306,7 +388,7 @@ fn a_helm_release_is_read_only_if_helm_would_take_the_object_over() {
 
 #[test]
 fn a_rejected_object_still_has_its_key() {
-    let object: Service = read(&GOOD.replace("port: 80", "port: 0"));
+    let object: Service = read(&GOOD.replace("port: 80", "port: 0").replace("port: 53", "port: 0"));
     assert!(object.convert().is_err());
     assert_eq!(Service::key_of(&object.metadata).unwrap().to_string(), "shop/web");
     let object: Service = read(&GOOD.replace("name: web", "name: WEB"));

@@ -1,8 +1,8 @@
-use federation::model::{Health, Protocol};
+use federation::model::{Health, PodId, Protocol, Slice, Zone};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 
-use super::{convert, reject};
-use crate::convert::{Convert as _, MAX_ENDPOINTS_PER_SLICE, MAX_PORTS_PER_SLICE};
+use super::{convert, read, reject, taken};
+use crate::convert::{Convert as _, MAX_ENDPOINTS_PER_SLICE, MAX_PORTS_PER_SLICE, remote_slice};
 
 const GOOD: &str = r#"
 metadata:
@@ -12,7 +12,6 @@ metadata:
 addressType: IPv4
 ports:
 - {name: http, port: 8080}
-- {name: any}
 - {name: sctp, port: 9, protocol: SCTP}
 endpoints:
 - {addresses: [10.8.0.1, 10.8.0.2], zone: eu-a, conditions: {ready: true}}
@@ -25,7 +24,7 @@ fn a_good_one() {
     assert_eq!((slice.key.namespace.as_str(), &*slice.key.name), ("shop", "web-x7k2p"));
     assert_eq!(slice.service.to_string(), "shop/web");
     let ports: Vec<_> = slice.ports.iter().map(|p| (&*p.name, p.port, p.protocol)).collect();
-    assert_eq!(ports, [("http", 8080, Protocol::Tcp), ("sctp", 9, Protocol::Sctp)], "a port without a number is none");
+    assert_eq!(ports, [("http", 8080, Protocol::Tcp), ("sctp", 9, Protocol::Sctp)], "in order");
     let endpoints: Vec<_> = slice
         .endpoints
         .iter()
@@ -77,12 +76,15 @@ fn those_not_for_us_are_passed_over_without_a_word() {
 
 #[test]
 fn bad_ones() {
+    const NOT_USED: &str = "the endpoint is not used";
     let zone_64 = format!("zone: {}", "z".repeat(64));
     let zone_63 = format!("zone: {}", "z".repeat(63));
     let name_254 = "n".repeat(254);
     let unicast = "expected a unicast address that other hosts can reach: not unspecified, link-local, \
                    multicast, broadcast or IPv4-mapped";
-    let unusable = |ip: &str| format!("EndpointSlice shop/web-x7k2p: endpoints[1].addresses[0]: found {ip}; {unicast}");
+    let unusable = |ip: &str| {
+        format!("EndpointSlice shop/web-x7k2p: endpoints[1].addresses[0]: found {ip}; {unicast}; {NOT_USED}")
+    };
     reject::<EndpointSlice>(
         GOOD,
         &[
@@ -93,39 +95,39 @@ fn bad_ones() {
             (
                 "10.8.0.3",
                 "\"fd00::1\"",
-                "EndpointSlice shop/web-x7k2p: endpoints[1].addresses[0]: found fd00::1; expected an IPv4 address, as addressType says",
+                "EndpointSlice shop/web-x7k2p: endpoints[1].addresses[0]: found fd00::1; expected an IPv4 address, as addressType says; the endpoint is not used",
             ),
             (
                 "10.8.0.3",
                 "010.8.0.3",
-                "EndpointSlice shop/web-x7k2p: endpoints[1].addresses[0]: found \"010.8.0.3\"; expected an IP address such as 10.8.0.1 or fd00::1",
+                "EndpointSlice shop/web-x7k2p: endpoints[1].addresses[0]: found \"010.8.0.3\"; expected an IP address such as 10.8.0.1 or fd00::1; the endpoint is not used",
             ),
             (
                 "[10.8.0.3]",
                 "[]",
-                "EndpointSlice shop/web-x7k2p: endpoints[1].addresses: found no address; expected at least one address",
+                "EndpointSlice shop/web-x7k2p: endpoints[1].addresses: found no address; expected at least one address; the endpoint is not used",
             ),
             ("IPv4", "IPv5", "EndpointSlice shop/web-x7k2p: addressType: found \"IPv5\"; expected IPv4, IPv6 or FQDN"),
             (
                 "port: 8080",
                 "port: 70000",
-                "EndpointSlice shop/web-x7k2p: ports[0].port: found 70000; expected a number from 1 to 65535",
+                "EndpointSlice shop/web-x7k2p: ports[0].port: found 70000; expected a number from 1 to 65535; the port is not used",
             ),
             (
                 "port: 8080",
                 "port: -1",
-                "EndpointSlice shop/web-x7k2p: ports[0].port: found -1; expected a number from 1 to 65535",
+                "EndpointSlice shop/web-x7k2p: ports[0].port: found -1; expected a number from 1 to 65535; the port is not used",
             ),
             (
                 "SCTP",
                 "QUIC",
-                "EndpointSlice shop/web-x7k2p: ports[2].protocol: found \"QUIC\"; expected TCP, UDP or SCTP",
+                "EndpointSlice shop/web-x7k2p: ports[1].protocol: found \"QUIC\"; expected TCP, UDP or SCTP; the port is not used",
             ),
             ("zone: eu-a", &zone_63, "accepted"),
             (
                 "zone: eu-a",
                 &zone_64,
-                "EndpointSlice shop/web-x7k2p: endpoints[0].zone: found 64 bytes; expected at most 63 bytes",
+                "EndpointSlice shop/web-x7k2p: endpoints[0].zone: found 64 bytes; expected at most 63 bytes; the endpoint is used without its own zone",
             ),
             ("zone: eu-a", "zone: \"\"", "accepted"),
             (
@@ -149,26 +151,108 @@ fn lists_are_bounded() {
         let endpoints: Vec<_> =
             (0..endpoints).map(|n| format!("{{addresses: [10.9.{}.{}]}}", n / 250, n % 250 + 1)).collect();
         let ports: Vec<_> = (1..=ports).map(|n| format!("{{name: p{n}, port: {n}}}")).collect();
-        convert::<EndpointSlice>(&format!(
+        read::<EndpointSlice>(&format!(
             "{{metadata: {{namespace: a, name: b, labels: {{kubernetes.io/service-name: b}}}}, addressType: IPv4, \
              endpoints: [{}], ports: [{}]}}",
             endpoints.join(", "),
             ports.join(", ")
         ))
+        .convert()
     };
-    let slice = with(MAX_ENDPOINTS_PER_SLICE, MAX_PORTS_PER_SLICE).unwrap().unwrap();
+    let slice = with(MAX_ENDPOINTS_PER_SLICE, MAX_PORTS_PER_SLICE).unwrap().object.unwrap();
     assert_eq!((slice.endpoints.len(), slice.ports.len()), (MAX_ENDPOINTS_PER_SLICE, MAX_PORTS_PER_SLICE));
-    let told = |problems: Vec<crate::problem::Problem>| problems[0].to_string();
+    let many = with(10_000, 1_001).unwrap();
+    let told: Vec<String> = many.problems.iter().map(ToString::to_string).collect();
     assert_eq!(
-        told(with(10_000, 1).unwrap_err()),
-        "EndpointSlice a/b: endpoints: found 10000 endpoints; expected at most 1000"
+        told,
+        [
+            "EndpointSlice a/b: ports: found 1001 ports; expected at most 1000; the ports after these are not used",
+            "EndpointSlice a/b: endpoints: found 10000 endpoints; expected at most 1000; the endpoints after these are not used",
+        ]
     );
-    assert_eq!(told(with(1, 1_001).unwrap_err()), "EndpointSlice a/b: ports: found 1001 ports; expected at most 1000");
+    let slice = many.object.unwrap();
+    assert_eq!((slice.endpoints.len(), slice.ports.len()), (MAX_ENDPOINTS_PER_SLICE, MAX_PORTS_PER_SLICE));
+}
+
+/// As little as possible is lost, and all that is left is used as if nothing were wrong.
+#[test]
+fn one_bad_field_costs_no_more_than_itself() {
+    let shown = |slice: &Slice| {
+        let ports: Vec<_> = slice.ports.iter().map(|port| format!("{}:{}", port.name, port.port)).collect();
+        let zone = |zone: &Option<Zone>| zone.as_ref().map_or("-".to_owned(), ToString::to_string);
+        let endpoints: Vec<_> = slice.endpoints.iter().map(|e| format!("{}@{}", e.ip, zone(&e.zone))).collect();
+        format!("{} | {}", ports.join(" "), endpoints.join(" "))
+    };
+    let good = "http:8080 sctp:9 | 10.8.0.1@eu-a 10.8.0.3@-";
+    assert_eq!(shown(&taken::<EndpointSlice>(GOOD)), good);
+    for (from, to, left) in [
+        ("zone: eu-a", format!("zone: {}", "z".repeat(64)), "http:8080 sctp:9 | 10.8.0.1@- 10.8.0.3@-"),
+        ("10.8.0.3", "host.example.org".into(), "http:8080 sctp:9 | 10.8.0.1@eu-a"),
+        ("[10.8.0.1, 10.8.0.2]", "[\"fd00::1\"]".into(), "http:8080 sctp:9 | 10.8.0.3@-"),
+        ("[10.8.0.1, 10.8.0.2]", "[10.8.0.1, nonsense]".into(), good),
+        ("port: 8080", "port: 0".into(), "sctp:9 | 10.8.0.1@eu-a 10.8.0.3@-"),
+        ("name: http", "name: Http".into(), "sctp:9 | 10.8.0.1@eu-a 10.8.0.3@-"),
+        ("{name: http, port: 8080}", "{name: http}".into(), "sctp:9 | 10.8.0.1@eu-a 10.8.0.3@-"),
+        ("protocol: SCTP", "protocol: QUIC".into(), "http:8080 | 10.8.0.1@eu-a 10.8.0.3@-"),
+        ("conditions: {ready: true}", "nodeName: Odd_Node".into(), good),
+    ] {
+        assert!(GOOD.contains(from));
+        let slice = taken::<EndpointSlice>(&GOOD.replacen(from, &to, 1));
+        assert_eq!(shown(&slice), left, "{from} -> {to}");
+    }
+    // Where nothing would be left, what was there before is better than nothing.
+    for nothing in
+        [GOOD.replace("10.8.0.1", "224.0.0.1").replace("10.8.0.3", "224.0.0.3"), GOOD.replace("port: ", "port: 9999")]
+    {
+        assert!(read::<EndpointSlice>(&nothing).convert().is_err(), "{nothing}");
+    }
+    let nothing = GOOD.replace("{name: sctp, port: 9, protocol: SCTP}", "{}").replace(", port: 8080", "");
+    assert_eq!(taken::<EndpointSlice>(&nothing).ports, [], "any port, as the API has it");
+}
+
+#[test]
+fn loopback_addresses_are_for_folders() {
+    let local = GOOD.replace("10.8.0.3", "127.0.0.1");
+    assert_eq!(taken::<EndpointSlice>(&local).endpoints.len(), 2);
+    let remote = remote_slice(&read(&local)).unwrap();
+    let expected = "EndpointSlice shop/web-x7k2p: endpoints[1].addresses[0]: found 127.0.0.1; expected an address that other \
+                    hosts can reach: not a loopback address; the endpoint is not used";
+    assert_eq!(remote.problems.iter().map(ToString::to_string).collect::<Vec<_>>(), [expected]);
+    assert_eq!(remote.object.unwrap().endpoints.len(), 1);
+}
+
+#[test]
+fn endpoints_say_which_pod_they_are_and_where() {
+    let pods = |endpoints: &str| -> Vec<PodId> {
+        let yaml = GOOD.split("endpoints:").next().unwrap().to_owned() + "endpoints:\n" + endpoints;
+        taken::<EndpointSlice>(&yaml).endpoints.iter().map(|endpoint| endpoint.pod).collect()
+    };
+    let found = pods(
+        "- {addresses: [10.8.0.1], targetRef: {kind: Pod, name: web-0, uid: u-0}}\n\
+         - {addresses: [10.8.0.2], targetRef: {kind: Pod, name: web-1, uid: u-0}}\n\
+         - {addresses: [10.8.0.3], targetRef: {kind: Pod, name: web-0}, hostname: a}\n\
+         - {addresses: [10.8.0.4], targetRef: {kind: Pod, name: web-0}, hostname: b}\n\
+         - {addresses: [10.8.0.5], hostname: web-0}\n\
+         - {addresses: [10.8.0.6], hostname: web-0, nodeName: n1}\n\
+         - {addresses: [10.8.0.7], nodeName: n1}\n",
+    );
+    let same = |a: usize, b: usize| found[a] == found[b];
+    assert!(same(0, 1) && same(2, 3) && same(4, 5), "by UID, by name, by hostname: {found:?}");
+    assert!(!same(0, 2) && !same(2, 4) && found[..6].iter().all(|pod| pod.is_known()));
+    assert!(!found[6].is_known(), "a Node is no pod");
+
+    let slice = taken::<EndpointSlice>(
+        &(GOOD.split("endpoints:").next().unwrap().to_owned()
+            + "endpoints:\n- {addresses: [nonsense], nodeName: n1}\n- {addresses: [10.8.0.1], nodeName: n1}\n\
+               - {addresses: [10.8.0.2], nodeName: n1, zone: eu-a}\n- {addresses: [10.8.0.3], nodeName: n2}\n"),
+    );
+    let nodes: Vec<_> = (0..4).map(|index| slice.node_of(index).map(|node| &**node)).collect();
+    assert_eq!(nodes, [Some("n1"), None, Some("n2"), None], "of those that say no zone");
 }
 
 #[test]
 fn a_rejected_slice_still_has_its_key() {
-    let object: EndpointSlice = super::read(&GOOD.replace("IPv4", "IPv5"));
+    let object: EndpointSlice = read(&GOOD.replace("IPv4", "IPv5"));
     assert!(object.convert().is_err());
     let key = EndpointSlice::key_of(&object.metadata).unwrap();
     assert_eq!((key.namespace.as_str(), &*key.name), ("shop", "web-x7k2p"));

@@ -1,17 +1,23 @@
 //! Everything that can be wrong with a file, and the words for it.
 
 use super::{Folder, MEMBER, REGION, docs, service, slice};
+use crate::convert::REJECTED;
+
+/// Without the end that those of rejected objects have.
+fn shown(text: &str) -> String {
+    text.trim_end_matches(&format!("; {REJECTED}")).to_owned()
+}
 
 /// Problems of one file in a cluster's folder, with `f` for the file.
 fn problems_of(text: impl AsRef<[u8]>) -> Vec<String> {
     let folder = Folder::new(&[("hub.yaml", MEMBER)]);
     folder.write("clusters/eu-1/f.yaml", text);
-    folder.problems().iter().map(|text| text.replace("w/clusters/eu-1/f.yaml", "f")).collect()
+    folder.problems().iter().map(|text| shown(&text.replace("w/clusters/eu-1/f.yaml", "f"))).collect()
 }
 
 /// Problems of one file at the top.
 fn hub_problems_of(text: &str) -> Vec<String> {
-    Folder::new(&[("f.yaml", text)]).problems().iter().map(|text| text.replace("w/f.yaml", "f")).collect()
+    Folder::new(&[("f.yaml", text)]).problems().iter().map(|text| shown(&text.replace("w/f.yaml", "f"))).collect()
 }
 
 #[test]
@@ -20,9 +26,9 @@ fn the_line_is_that_of_the_field() {
     assert_eq!(
         problems_of(text),
         [
-            "f:13: Service shop/web: spec.ports[1].port: found 0; expected a number from 1 to 65535",
+            "f:13: Service shop/web: spec.ports[1].port: found 0; expected a number from 1 to 65535; the port is not used",
             "f:22: Service shop/api: spec.ports[0].protocol: found \"tcp\"; expected TCP, UDP or SCTP",
-            "f:23: Service shop/api: spec.sessionAffinity: found \"x\"; expected None or ClientIP",
+            "f:23: Service shop/api: spec.sessionAffinity: found \"x\"; expected None or ClientIP; it has no session affinity",
         ]
     );
     let list = format!(
@@ -37,7 +43,7 @@ fn the_line_is_that_of_the_field() {
     assert_eq!(
         problems_of(json),
         [
-            "f:5: Service shop/web: spec.ports[0].name: found nothing; expected a name, because the Service has more than one port"
+            "f:5: Service shop/web: spec.ports[0].name: found nothing; expected a name, because the Service has more than one port; the port is not used"
         ]
     );
     let label = slice("web-1", "10.8.0.1").replace("service-name: web", "service-name: Web");
@@ -119,9 +125,9 @@ fn fields_that_nobody_reads() {
         .replace("spec: {", "spec: {clusterIp: 10.0.0.1, futureThing: 1, selecter: {a: b}, ")
         .replace("{port: 80}", "{port: 80, nodPort: 7, x: y}");
     let expected = [
-        "f:4: Service shop/web: spec.clusterIp: found a field that is not known; expected \"clusterIP\", which is not set",
-        "f:4: Service shop/web: spec.ports[0].nodPort: found a field that is not known; expected \"nodePort\", which is not set",
-        "f:4: Service shop/web: spec.selecter: found a field that is not known; expected \"selector\", which is not set",
+        "f:4: Service shop/web: spec.clusterIp: found a field that is not known; expected \"clusterIP\", which is not set; the field is passed over",
+        "f:4: Service shop/web: spec.ports[0].nodPort: found a field that is not known; expected \"nodePort\", which is not set; the field is passed over",
+        "f:4: Service shop/web: spec.selecter: found a field that is not known; expected \"selector\", which is not set; the field is passed over",
     ];
     assert_eq!(problems_of(&text), expected);
     let folder = Folder::new(&[("hub.yaml", MEMBER), ("clusters/eu-1/f.yaml", &text)]);
@@ -130,7 +136,7 @@ fn fields_that_nobody_reads() {
     assert_eq!(
         problems_of(label),
         [
-            "f:3: Service shop/web: metadata.lables: found a field that is not known; expected \"labels\", which is not set"
+            "f:3: Service shop/web: metadata.lables: found a field that is not known; expected \"labels\", which is not set; the field is passed over"
         ]
     );
 }
@@ -222,12 +228,14 @@ fn names_at_their_limits() {
 }
 
 #[test]
-fn a_slice_with_ten_thousand_addresses_is_told_not_served() {
+fn of_ten_thousand_addresses_in_a_slice_the_first_are_served() {
     let addresses: String = (0..10_000).map(|n| format!("- addresses: [10.8.{}.{}]\n", n / 250, n % 250 + 1)).collect();
     let text = slice("web-1", "10.8.0.1")
         .replace("endpoints: [{addresses: [10.8.0.1]}]\n", &format!("endpoints:\n{addresses}"));
     assert_eq!(
         problems_of(text),
-        ["f:5: EndpointSlice shop/web-1: endpoints: found 10000 endpoints; expected at most 1000"]
+        [
+            "f:5: EndpointSlice shop/web-1: endpoints: found 10000 endpoints; expected at most 1000; the endpoints after these are not used"
+        ]
     );
 }

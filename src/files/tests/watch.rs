@@ -139,7 +139,7 @@ fn problems_stand_in_the_book_until_they_are_put_right() {
         live.problems(),
         [
             "w/x.yaml:1: File x.yaml: found unclosed bracket '['; expected valid YAML or JSON; what it said before stays",
-            "w/clusters/eu-1/web.yaml:4: Service shop/web: spec.ports[0].port: found 0; expected a number from 1 to 65535",
+            "w/clusters/eu-1/web.yaml:4: Service shop/web: spec.ports[0].port: found 0; expected a number from 1 to 65535; the object is not used; its last good state, if it has one, stays",
         ]
     );
     let origins: Vec<_> = live.problems.snapshot().into_keys().collect();

@@ -33,8 +33,8 @@ fn report() -> MemberReport {
         refused: Listed::default(),
         outside: Listed::default(),
         notices: Listed::default(),
-        strangers: Vec::new(),
         family_conflicts: Vec::new(),
+        strangers: Vec::new(),
     }
 }
 
@@ -237,10 +237,15 @@ fn writes_under_way_do_not_unsync_but_failing_ones_do() {
 #[test]
 fn a_bad_spec_shows_although_the_last_good_one_works() {
     let report = report();
-    let problems = ["spec.weight: found 0; expected 1 to 1000".to_owned()];
+    let problems = [format!("spec.network: found nothing; expected a name; {REJECTED}")];
     let conditions = member(&Facts { spec_problems: &problems, ..facts(&report) });
-    assert_eq!(conditions[3].reason, "InvalidSpec");
-    assert!(conditions[3].message.contains("found 0") && conditions[3].message.contains("last good form"));
+    assert_eq!((conditions[3].status, conditions[3].reason), (Status::False, "InvalidSpec"));
+    assert!(conditions[3].message.contains("found nothing") && conditions[3].message.contains("last good state"));
+    // What is used without a part of it takes part.
+    let part = ["spec.weight: found 0; expected 1 to 1000; it has no weight of its own".to_owned()];
+    let conditions = member(&Facts { spec_problems: &part, ..facts(&report) });
+    assert_eq!((conditions[3].status, conditions[3].reason), (Status::True, "InvalidSpec"));
+    assert!(conditions[3].message.contains("no weight of its own"));
     assert_eq!(
         line(&unusable(&problems)),
         "Connected=Unknown/InvalidSpec Admitted=False/InvalidSpec Synced=Unknown/InvalidSpec Ready=False/InvalidSpec"
@@ -285,7 +290,8 @@ fn addresses_that_mean_more_or_less_than_one_pod_are_named() {
 fn policies_say_what_has_no_effect() {
     assert_eq!(line(&[policy(&[], &[])]), "Accepted=True/Accepted");
     assert!(policy(&[], &["spec.safety.demoteAfter"]).message.ends_with("in this version: spec.safety.demoteAfter"));
-    assert_eq!(line(&[policy(&["bad".to_owned()], &[])]), "Accepted=False/Invalid");
+    assert_eq!(line(&[policy(&[format!("bad; {REJECTED}")], &[])]), "Accepted=False/Invalid");
+    assert_eq!(line(&[policy(&["bad; it counts once".to_owned()], &[])]), "Accepted=True/Invalid");
 }
 
 #[test]

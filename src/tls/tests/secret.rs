@@ -11,7 +11,7 @@ fn secret(data: &[(&str, &str)]) -> TlsSecret {
     secret.metadata.name = Some("eu".to_owned());
     secret.data =
         Some(data.iter().map(|(key, text)| ((*key).to_owned(), ByteString(text.as_bytes().to_vec()))).collect());
-    TlsSecrets::read(&secret).unwrap().unwrap()
+    TlsSecrets::read(&secret).unwrap().object.unwrap()
 }
 
 fn complete(pair: &Pair) -> TlsSecret {

@@ -18,7 +18,7 @@ use prost::Message;
 
 use super::*;
 use crate::resource::Resource;
-use crate::testing::{backend, class, dual, key, merged, port, two_members, web};
+use crate::testing::{backend, class, dual, key, merged, port, two_members};
 use crate::translate::route;
 
 const ROUTER: &str = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
@@ -99,7 +99,7 @@ fn lines_as(reach: Reach, weighted: bool, tiers: &[&[Spot<'_>]]) -> Vec<String> 
 }
 
 pub(super) fn reach(last_resort: bool) -> Reach {
-    Reach::new(None, &web("shop/web", &[])).as_last_resort(last_resort)
+    Reach::default().as_last_resort(last_resort)
 }
 
 fn lines(weighted: bool, tiers: &[&[Spot<'_>]]) -> Vec<String> {
@@ -156,7 +156,7 @@ fn hosts_that_terminate_are_told_as_a_last_resort_only() {
     assert_eq!(lines_as(last_resort, true, &[&[("b", "eu-1", 100, tiers[1][0].3)]]), ["0 b/eu-1 70: 10.8.1.1:80"]);
 }
 
-/// gRPC knows more than one address of a host only by an experiment (gRFC A61), so it is told one that it can dial.
+/// Not every gRPC library knows more than one address of a host (gRFC A61), so it is told one that it can dial.
 #[test]
 fn a_host_of_two_families_has_the_clients_first_address() {
     let hosts = dual("eu-1", "a", &["10.8.0.1:80+fd00::1", "10.8.0.2:80", "[fd00::9]:80"]);

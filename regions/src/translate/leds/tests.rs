@@ -75,7 +75,7 @@ fn zones_of_any_text_have_collections_of_their_own() {
 fn a_backend_of_draining_hosts_is_two_collections() {
     let old = web("shop/web", &["10.8.0.1:80", "10.8.0.2:80~"]);
     let new = web("shop/web", &["10.8.0.1:80~", "10.8.0.2:80~", "10.8.0.3:80#"]);
-    let (at, last) = (format!("{WEB}eu-1/eu-a/"), format!("{WEB}~eu-1/eu-a/"));
+    let (at, last) = (format!("{WEB}eu-1/eu-a/"), format!("{WEB}-eu-1/eu-a/"));
     let there = |begin: &str, hosts: &[u8]| hosts.iter().map(|n| format!("{begin}10.8.0.{n}-80")).collect::<Vec<_>>();
     let begun = names(&difference(None, Some(&old), Some(&new)));
     assert_eq!(begun, ([there(&at, &[1, 3]), there(&last, &[1, 2, 3])].concat(), vec![]));
@@ -116,8 +116,8 @@ fn a_load_assignment_names_the_collection_that_its_clients_need() {
     };
     let with = |near: &str, far: &str| [format!("{WEB}{near}eu-1/eu-a/*"), format!("{WEB}eu-1/eu-b/*"), far.to_owned()];
     assert_eq!(collections("10.9.0.1:80"), with("", &format!("{WEB}us-1/us-a/*")), "somebody is ready");
-    assert_eq!(collections("10.9.0.1:80~"), with("~", &format!("{WEB}~us-1/us-a/*")));
-    assert_eq!(collections("10.9.0.1:80!"), with("~", &format!("{WEB}us-1/us-a/*")), "one collection is enough");
+    assert_eq!(collections("10.9.0.1:80~"), with("-", &format!("{WEB}-us-1/us-a/*")));
+    assert_eq!(collections("10.9.0.1:80!"), with("-", &format!("{WEB}us-1/us-a/*")), "one collection is enough");
 }
 
 /// Under the same names, for clients with other families.
