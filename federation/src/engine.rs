@@ -5,7 +5,10 @@
 //! result equals what it was, so the cost of a round is what changed, not what there is.
 
 mod judge;
+mod knowledge;
 mod mirrors;
+
+pub use knowledge::{Awaits, HubKind};
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -19,7 +22,7 @@ use crate::federate::Policies;
 use crate::members::Tally;
 use crate::merge::{self, Contribution};
 use crate::model::{ClusterId, Member, Merged, Namespace, Network, Policy, Region, RegionId, ServiceKey, Time};
-use crate::report::{Cidrs, LinkState, MemberReport, Verdict};
+use crate::report::{Cidrs, MemberReport, Verdict};
 use crate::stats::Stats;
 use crate::store::{ClusterState, apply_table};
 
@@ -29,6 +32,7 @@ pub struct Config {
     pub authority: Authority,
     /// Isthmus's own namespace, which is never federated.
     pub own_namespace: Namespace,
+    pub awaits: Awaits,
 }
 
 pub struct Engine {
@@ -37,7 +41,7 @@ pub struct Engine {
     members: BTreeMap<ClusterId, Member>,
     policies: BTreeMap<Arc<str>, Policy>,
     ordered_policies: Policies,
-    hub_listed: HubListed,
+    hub_listed: BTreeSet<HubKind>,
 
     clusters: BTreeMap<ClusterId, ClusterState>,
     wants: BTreeMap<ClusterId, Cidrs>,
@@ -56,14 +60,11 @@ pub struct Engine {
     /// asks again, in both directions: a delete that was told is taken back when a source falls silent.
     orphans: BTreeSet<(ClusterId, MirrorKey)>,
     reports: BTreeMap<ClusterId, Arc<MemberReport>>,
+    /// Members that have to be known and are not.
+    unknown: Arc<BTreeSet<ClusterId>>,
+    /// Mirrors (cluster, key) that were made for a member that is not known: to be looked at when it is.
+    awaiting: BTreeSet<(ClusterId, ClusterId, ServiceKey)>,
     stats: Stats,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct HubListed {
-    regions: bool,
-    members: bool,
-    policies: bool,
 }
 
 impl Engine {
@@ -75,7 +76,7 @@ impl Engine {
             members: BTreeMap::new(),
             policies: BTreeMap::new(),
             ordered_policies,
-            hub_listed: HubListed::default(),
+            hub_listed: BTreeSet::new(),
             clusters: BTreeMap::new(),
             wants: BTreeMap::new(),
             ledger: Ledger::new(),
@@ -89,6 +90,8 @@ impl Engine {
             actions: BTreeMap::new(),
             orphans: BTreeSet::new(),
             reports: BTreeMap::new(),
+            unknown: Arc::default(),
+            awaiting: BTreeSet::new(),
             stats: Stats::default(),
         }
     }
@@ -97,6 +100,7 @@ impl Engine {
     pub fn apply(&mut self, batches: impl IntoIterator<Item = Batch>, now: Time) -> Effects {
         let mut dirty = Dirty::default();
         let mut effects = Effects::default();
+        let hub_was_listed = self.hub_is_listed();
         for batch in batches {
             self.stats.batches += 1;
             match batch {
@@ -116,26 +120,21 @@ impl Engine {
                 }
             }
         }
+        if !self.hub_is_listed() {
+            return effects; // by half of the rules nothing is decided
+        }
+        if !hub_was_listed {
+            self.begin(&mut dirty);
+        }
         if dirty.admission {
             self.judge(&mut dirty, &mut effects, now);
         }
+        self.refresh_unknown(&mut dirty, &mut effects);
         self.merge_dirty(&mut dirty, &mut effects);
         self.refresh_vips(&dirty, &mut effects);
         self.plan_mirrors(&mut dirty, &mut effects);
         self.report(&dirty, &mut effects);
         effects
-    }
-
-    /// True when it is known what there is: the hub was listed, and every member was listed or could not be reached.
-    /// Before that, nothing should be served to anyone.
-    pub fn synced(&self) -> bool {
-        let HubListed { regions, members, policies } = self.hub_listed;
-        let known = |state: &ClusterState| match state.link {
-            LinkState::Pending => false,
-            LinkState::Up { .. } => state.all_listed(),
-            LinkState::Down { .. } | LinkState::IdentityChanged { .. } => true,
-        };
-        regions && members && policies && self.clusters.values().all(known)
     }
 
     pub fn stats(&self) -> Stats {
@@ -168,11 +167,11 @@ impl Engine {
         dirty.admission = true;
         match changes {
             HubChanges::Regions(delta) => {
-                self.hub_listed.regions |= delta.is_full();
+                self.note_listed(HubKind::Regions, delta.is_full());
                 apply_table(delta, &mut self.regions, |_, _, _| {});
             }
             HubChanges::Policies(delta) => {
-                self.hub_listed.policies |= delta.is_full();
+                self.note_listed(HubKind::Policies, delta.is_full());
                 let mut changed = false;
                 apply_table(delta, &mut self.policies, |_, _, _| changed = true);
                 if changed {
@@ -181,7 +180,7 @@ impl Engine {
                 }
             }
             HubChanges::Members(delta) => {
-                self.hub_listed.members |= delta.is_full();
+                self.note_listed(HubKind::Members, delta.is_full());
                 // What a service looks like depends on a member's export list and network. Its region, drain and weight
                 // only re-rank endpoints, and the admission on record comes back to us after each of our own decisions.
                 let merges = |member: Option<&Member>| {
@@ -216,6 +215,7 @@ impl Engine {
         let told = self.actions.get(id).into_iter().flat_map(|work| work.keys());
         dirty.mirrors.extend(told.map(|key| (id.clone(), key.clone())));
         self.orphans.retain(|(cluster, _)| cluster != id);
+        self.awaiting.retain(|(_, cluster, _)| cluster != id);
     }
 
     fn merge_dirty(&mut self, dirty: &mut Dirty, effects: &mut Effects) {
@@ -259,7 +259,7 @@ impl Engine {
     fn contributions<'a>(&'a self, key: &'a ServiceKey) -> Vec<Contribution<'a>> {
         let part = |id: &'a ClusterId| {
             let (member, state) = (self.members.get(id)?, self.clusters.get(id)?);
-            let service = state.services.get(key)?;
+            let service = state.services.get(key).filter(|_| state.is_known())?;
             let (exported, failover) = self.ordered_policies.exported(member, state, service)?;
             let slices = state.slices_of(key).collect();
             Some(Contribution {
@@ -284,6 +284,7 @@ impl Engine {
             keys.extend(self.ledger.keys().map(|id| (id.clone(), key.clone())));
         }
         for (id, key) in keys {
+            self.note_awaiting(&id, &key);
             let fresh = self.vips_of(&id, &key);
             let told = self.vips.get(&id).and_then(|told| told.get(&key));
             if told.map(Arc::as_ref) == fresh.as_ref() {
@@ -306,13 +307,14 @@ impl Engine {
     }
 
     fn vips_of(&self, id: &ClusterId, key: &ServiceKey) -> Option<Vips> {
-        let service = self.clusters.get(id)?.services.get(key)?;
+        let service = self.clusters.get(id).filter(|state| state.is_known())?.services.get(key)?;
         if !self.ledger.contains_key(id) || service.cluster_ips.is_empty() {
             return None;
         }
         let mut ports: Vec<_> = service.ports.iter().map(|port| (port.port, port.protocol)).collect();
         ports.sort_unstable();
-        Some(Vips { ips: service.cluster_ips.clone(), ports, federated: self.merged.contains_key(key) })
+        let (federated, awaits_source) = (self.merged.contains_key(key), self.awaits_source(service));
+        Some(Vips { ips: service.cluster_ips.clone(), ports, federated, awaits_source })
     }
 
     fn report(&mut self, dirty: &Dirty, effects: &mut Effects) {
@@ -337,7 +339,10 @@ impl Engine {
                     .unwrap_or(Verdict::Pending(crate::report::PendingReason::IdentityUnknown)),
                 admitted: self.ledger.get(id).cloned(),
                 cidrs: self.wants.get(id).cloned().unwrap_or_default(),
-                listed: state.all_listed(),
+                listed: state.is_listed(),
+                known: state.is_known(),
+                missing: self.unknown.contains(id),
+                unreadable: state.unreadable.iter().map(|(kind, why)| (*kind, Arc::clone(why))).collect(),
                 counts: self.tally.counts(id, state.mirrored),
                 mirrors_pending: self.actions.get(id).map_or(0, BTreeMap::len),
                 trespassing: self.tally.trespassing(id),

@@ -6,6 +6,7 @@ mod cost;
 mod failover;
 mod federate;
 mod identity;
+mod knowledge;
 mod limits;
 mod loss;
 mod merge;
@@ -122,6 +123,6 @@ fn action_text(key: &MirrorKey, action: &MirrorAction) -> String {
 
 /// Nothing but members' reports changed.
 fn only_reports(effects: &Effects) -> bool {
-    let Effects { services, vips, topology, mirrors, members: _ } = effects;
+    let Effects { services, vips, topology, mirrors, members: _, unknown: _ } = effects;
     services.is_empty() && vips.is_empty() && topology.is_none() && mirrors.is_empty()
 }

@@ -13,14 +13,14 @@ use super::random::{Move, Round, Teller, arrivals, rounds};
 use crate::change::Batch;
 use crate::report::{LinkState, Refusal, Verdict};
 use crate::testing::{Oracle, Picture, Replica, World, make};
-use crate::{Authority, Engine, MirrorAction};
+use crate::{Authority, Awaits, Config, Engine, MirrorAction};
 
 /// Enough to find most mistakes within seconds in a debug build.
 const ORDINARY_CASES: u32 = 500;
 /// Each of these is told twice, in some sixty rounds.
 const ORDINARY_ORDERS: u32 = 150;
 /// Histories in which everything that matters should have happened at least once.
-const COVERING_CASES: usize = 400;
+const COVERING_CASES: usize = 600;
 
 /// As many cases as `PROPTEST_CASES` says, else `ordinary`.
 fn config(ordinary: u32) -> ProptestConfig {
@@ -33,9 +33,9 @@ fn config(ordinary: u32) -> ProptestConfig {
 
 /// Tells a history to the engine and to the oracle; after each round both must show the same picture, and the effects
 /// must lead to it. `look` sees every picture.
-fn retell(authority: Authority, rounds: &[Round], mut look: impl FnMut(&Picture)) -> Result<(), TestCaseError> {
-    let mut engine = Engine::new(World::config(authority));
-    let mut oracle = Oracle::new(World::config(authority));
+fn retell(config: Config, rounds: &[Round], mut look: impl FnMut(&Picture)) -> Result<(), TestCaseError> {
+    let mut engine = Engine::new(config.clone());
+    let mut oracle = Oracle::new(config);
     let (mut replica, mut teller) = (Replica::default(), Teller::default());
     for (number, round) in rounds.iter().enumerate() {
         let now = make::at(100 + i64::try_from(number).unwrap_or(0));
@@ -94,9 +94,10 @@ proptest! {
     #[test]
     fn incremental_equals_from_scratch(
         authority in prop_oneof![Just(Authority::Own), Just(Authority::Recorded)],
+        awaits in prop_oneof![Just(Awaits::Admitted), Just(Awaits::NotRefused)],
         rounds in rounds(),
     ) {
-        retell(authority, &rounds, |_| {})?;
+        retell(Config { awaits, ..World::config(authority) }, &rounds, |_| {})?;
     }
 }
 
@@ -129,13 +130,14 @@ fn random_histories_cover_what_matters() {
         let authority = if case % 2 == 0 { Authority::Own } else { Authority::Recorded };
         let look =
             |picture: &Picture| what_happens(picture).into_iter().for_each(|what| *seen.entry(what).or_default() += 1);
-        retell(authority, &rounds, look).expect("engine and oracle agree");
+        let awaits = if case % 4 < 2 { Awaits::Admitted } else { Awaits::NotRefused };
+        retell(Config { awaits, ..World::config(authority) }, &rounds, look).expect("engine and oracle agree");
     }
     let never: Vec<_> = ALL_THAT_MATTERS.iter().filter(|what| seen.get(*what).is_none_or(|times| *times < 3)).collect();
     assert!(never.is_empty(), "hardly ever: {never:?} of {seen:?}");
 }
 
-const ALL_THAT_MATTERS: [&str; 22] = [
+const ALL_THAT_MATTERS: [&str; 26] = [
     "admitted",
     "apply",
     "apply headless",
@@ -155,9 +157,13 @@ const ALL_THAT_MATTERS: [&str; 22] = [
     "trespass",
     "two families",
     "two zones",
+    "unknown member, others serve",
     "unknown region",
+    "unreadable",
     "up, not listed",
     "v6 vips",
+    "vips of a mirror for the unknown",
+    "vips of a mirror for the unknown, federated",
 ];
 
 fn what_happens(picture: &Picture) -> Vec<&'static str> {
@@ -168,6 +174,7 @@ fn what_happens(picture: &Picture) -> Vec<&'static str> {
         }
     };
     note("synced", picture.synced);
+    note("unknown member, others serve", !picture.unknown.is_empty() && !picture.merged.is_empty());
     for action in picture.mirror_work.values() {
         match action {
             MirrorAction::Leave => {}
@@ -179,6 +186,7 @@ fn what_happens(picture: &Picture) -> Vec<&'static str> {
         }
     }
     for report in picture.reports.values() {
+        note("unreadable", !report.unreadable.is_empty());
         note("trespass", !report.trespassing.is_empty());
         note("down", matches!(report.link, LinkState::Down { .. }));
         note("identity changed", matches!(report.link, LinkState::IdentityChanged { .. }));
@@ -202,6 +210,8 @@ fn what_happens(picture: &Picture) -> Vec<&'static str> {
     }
     for vips in picture.vips.values() {
         note("federated vips", vips.federated);
+        note("vips of a mirror for the unknown", vips.awaits_source && !vips.federated);
+        note("vips of a mirror for the unknown, federated", vips.awaits_source && vips.federated);
         note("v6 vips", vips.ips.first().is_some_and(std::net::IpAddr::is_ipv6));
     }
     seen

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Oracle;
 use super::facts::Told;
+use crate::change::MemberKind;
 use crate::model::{ClusterId, Merged, Owner, Service, ServiceKey, ServiceKind, ServicePort};
 use crate::{MirrorAction, MirrorKey, MirrorService, Vips};
 
@@ -12,12 +13,16 @@ impl Oracle {
     pub(super) fn vips(&self, merged: &BTreeMap<ServiceKey, Merged>) -> BTreeMap<(ClusterId, ServiceKey), Vips> {
         let mut all = BTreeMap::new();
         for id in self.ledger.keys() {
-            let Some(told) = self.told.get(id) else { continue };
+            let Some(told) = self.told.get(id).filter(|told| told.is_known()) else { continue };
             for service in told.objects.services.iter().filter(|service| !service.cluster_ips.is_empty()) {
                 let mut ports: Vec<_> = service.ports.iter().map(|port| (port.port, port.protocol)).collect();
                 ports.sort_unstable();
-                let vips =
-                    Vips { ips: service.cluster_ips.clone(), ports, federated: merged.contains_key(&service.key) };
+                let vips = Vips {
+                    ips: service.cluster_ips.clone(),
+                    ports,
+                    federated: merged.contains_key(&service.key),
+                    awaits_source: self.is_made_for_the_unknown(service),
+                };
                 all.insert((id.clone(), service.key.clone()), vips);
             }
         }
@@ -30,7 +35,8 @@ impl Oracle {
     ) -> BTreeMap<(ClusterId, MirrorKey), MirrorAction> {
         let mut work = BTreeMap::new();
         for (id, told) in &self.told {
-            if !self.ledger.contains_key(id) || !told.is_listed() {
+            let is_mapped = [MemberKind::Services, MemberKind::Namespaces].iter().all(|k| told.listed.contains(k));
+            if !self.ledger.contains_key(id) || !is_mapped {
                 continue;
             }
             for namespace in merged.keys().map(|key| &key.namespace) {
@@ -75,9 +81,16 @@ impl Oracle {
             ports.sort_by_key(|port| (port.port, port.protocol));
             let is_right =
                 found.kind != ServiceKind::ExternalName && *sources == wanted.sources && ports == wanted.ports;
-            return if is_right { None } else { apply() };
+            let is_doubtful = self.is_made_for_the_unknown(found);
+            return if is_right || is_doubtful { None } else { apply() };
         }
         self.is_certain(id, sources).then(|| delete(found))
+    }
+
+    /// A mirror one of whose sources should be known and is not.
+    fn is_made_for_the_unknown(&self, service: &Service) -> bool {
+        let unknown = self.unknown();
+        matches!(&service.owner, Owner::Mirror { sources } if sources.iter().any(|id| unknown.contains(id)))
     }
 
     /// Nobody who could still back the object is unheard.

@@ -77,7 +77,7 @@ impl Oracle {
     /// A member's part in a service, if it has one.
     fn part<'a>(&'a self, member: &'a Member, key: &ServiceKey) -> Option<Part<'a>> {
         self.ledger.get(&member.id)?;
-        let told = self.told.get(&member.id)?;
+        let told = self.told.get(&member.id).filter(|told| told.is_known())?;
         let service = told.objects.services.iter().find(|service| service.key == *key)?;
         let namespace = key.namespace.as_str();
         let never = matches!(namespace, "kube-system" | "kube-public" | "kube-node-lease")

@@ -94,7 +94,7 @@ const SLICE_PORTS: [&str; 8] = [
     "a:3 http:8080",
 ];
 /// `+`: an address of the cluster's own ranges.
-const CLUSTER_IPS: [&str; 6] = ["+9", "+9", "+10", "", "+9 fd00:98::9", "fd00:98::9 +9"];
+const CLUSTER_IPS: [&str; 7] = ["+9", "+9", "+10", "", "+9 fd00:98::9", "fd00:98::9 +9", "fd00:98::9 +10"];
 const ENDPOINTS: [&str; 19] = [
     "fd00:ee::5@z1",
     "fd00:ee::6@z2",
