@@ -209,6 +209,7 @@ fn resources(label: &Label, key: &ServiceKey, world: &World) -> Vec<Resource> {
     match label {
         Label::BuiltIn
         | Label::EgressListener { .. }
+        | Label::Passthrough { .. }
         | Label::VipListeners { .. }
         | Label::EgressTable
         | Label::NoHosts
@@ -268,7 +269,8 @@ fn uses_of(member: &ClusterId, key: &ServiceKey, world: &World) -> Uses {
     let Some((known, ips)) = world.vips(member, key) else { return uses };
     let federated = known.federated && world.services.contains_key(key);
     for ip in &ips {
-        let local = known.ports.iter().filter(|(_, protocol)| *protocol == Protocol::Tcp);
+        // Whose source is not known yet may well be federated: then it is nothing that is to be left alone.
+        let local = known.ports.iter().filter(|(_, protocol)| *protocol == Protocol::Tcp && !known.awaits_source);
         uses.extend(local.map(|(port, _)| ((*port, *ip), Use::Untouched)));
         if federated {
             uses.extend(world.faces(key).into_iter().map(|face| match face.port.app {
@@ -285,7 +287,11 @@ impl Label {
     fn constants(&self) -> Vec<Resource> {
         match self {
             Self::BuiltIn | Self::Clusters => cluster::built_in().into(),
-            Self::EgressListener { listen, on_demand, vhds } => vec![listener::egress(*listen, *on_demand, *vhds)],
+            Self::EgressListener { listen, on_demand, vhds, passthrough } => {
+                let intercepted = passthrough.then(|| listener::virtual_outbound(*listen, &[]));
+                std::iter::once(listener::egress(*listen, *on_demand, *vhds)).chain(intercepted).collect()
+            }
+            Self::Passthrough { listen } => vec![listener::virtual_outbound(*listen, &[])],
             Self::EgressTable => vec![vhds::table()],
             Self::NoHosts => vec![vhds::no_hosts()],
             _ => Vec::new(),

@@ -163,7 +163,9 @@ impl Session {
         let make = Make { variant: self.variant, interest: &self.interest, ttl: self.ttl };
         let state = state.get_or_insert_with(|| make.of(resource_type));
         let heard = match request.ask {
-            Ask::Sotw { names } => sotw::hear(state, &request.nonce, request.error, names, target)?,
+            Ask::Sotw { names, returning } => {
+                sotw::hear(state, &request.nonce, request.error, names, returning, target)?
+            }
             Ask::Delta { subscribe, unsubscribe, known } => {
                 let heard = state.hear_nonce(&request.nonce, request.error);
                 delta::subscribe(state, subscribe, unsubscribe, known, target)?;
@@ -183,6 +185,12 @@ impl Session {
 
     /// From now on this is what the client should have.
     pub fn on_snapshot(&mut self, snapshot: Arc<Snapshot>) {
+        if let Some(old) = &self.target {
+            if old.is_incomplete() && !snapshot.is_incomplete() {
+                self.rested = None; // what was left open is settled, whatever changed
+            }
+            self.types.iter_mut().flatten().for_each(|state| state.move_over(old, &snapshot));
+        }
         self.target = Some(snapshot);
     }
 
@@ -233,7 +241,10 @@ impl Session {
         }
 
         // Nothing may refer to a cluster that was not sent, or that still lacks its load assignment.
-        let is_there = |state: &TypeState| !stirred.has(ResourceType::Cluster) || state.is_current(target);
+        // Who follows names and has to wait for some of them (gRPC) has the others from before.
+        let is_there = |state: &TypeState| {
+            !stirred.has(ResourceType::Cluster) || state.is_current(target) || state.is_waiting(target)
+        };
         let clusters_are_there = clusters.as_deref().is_none_or(is_there);
         if clusters_are_there && !assignments.as_ref().is_some_and(|assignments| assignments.owes()) {
             for state in [&mut *listeners, scopes, routes, hosts].into_iter().flatten() {

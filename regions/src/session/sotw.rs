@@ -17,6 +17,7 @@ pub(super) fn hear(
     nonce: &str,
     error: Option<String>,
     names: Vec<String>,
+    returning: bool,
     target: Option<&Snapshot>,
 ) -> Result<Option<Answer>, SubscriptionError> {
     let view = target.map(|snapshot| snapshot.of(state.resource_type()));
@@ -26,8 +27,12 @@ pub(super) fn hear(
         return Ok(None);
     }
     let heard = state.hear_nonce(nonce, error);
+    let had = if first && returning { names.clone() } else { Vec::new() };
     let changed = state.subscription.set(names, view)?;
-    if first || changed.all {
+    if first {
+        state.start_over();
+        state.come_back(had, returning);
+    } else if changed.all {
         state.start_over();
     } else if let (Some(answer), false) = (&heard, changed.asked.is_empty()) {
         // What the client just got it need not be sent again because it now also asks for it.

@@ -20,7 +20,13 @@ pub fn load_assignment(name: &str, assignment: &Assignment<'_>) -> Resource {
         .flat_map(|(priority, tier)| tier.iter().map(move |locality| (priority, locality)))
         .map(|(priority, locality)| localities(priority, locality, assignment.weighted))
         .collect();
-    Resource::encode(ResourceType::Assignment, name, &message(name, endpoints))
+    Resource::encode(ResourceType::Assignment, name, &message(name, endpoints)).usable(has_ready(assignment))
+}
+
+/// Whether anybody can answer.
+pub(super) fn has_ready(assignment: &Assignment<'_>) -> bool {
+    let hosts = assignment.tiers.iter().flatten().flat_map(|locality| locality.hosts);
+    hosts.into_iter().any(|host| host.health == Health::Ready)
 }
 
 pub(super) fn message(name: &str, endpoints: Vec<pb::LocalityLbEndpoints>) -> pb::ClusterLoadAssignment {

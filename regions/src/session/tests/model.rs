@@ -23,6 +23,12 @@ enum Step {
     /// It asks again for what it has.
     AskAgain,
     Reconnect,
+    /// The control plane is replaced by one that has not reached the member that backs the last service, if `true`.
+    Restart(bool),
+    /// That member is reached.
+    Back,
+    /// The client's own member is taken out, or let in again.
+    Member(bool),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -33,6 +39,9 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (1..4u8).prop_map(Step::Read),
         1 => Just(Step::AskAgain),
         1 => Just(Step::Reconnect),
+        1 => any::<bool>().prop_map(Step::Restart),
+        1 => Just(Step::Back),
+        1 => any::<bool>().prop_map(Step::Member),
     ]
 }
 
@@ -50,6 +59,67 @@ struct Envoy {
     warm: BTreeSet<Arc<str>>,
     /// Names subscribed to on this stream (delta).
     subscribed: BTreeSet<Arc<str>>,
+    truth: Truth,
+    /// What it had of the last service when the control plane was replaced by one that does not know it.
+    kept: Vec<(ResourceType, Arc<str>)>,
+}
+
+/// What there is, known or not.
+#[derive(Default)]
+struct Truth {
+    services: BTreeMap<u8, (bool, u8)>,
+    vips: BTreeSet<u8>,
+    away: bool,
+    left: bool,
+}
+
+/// The service that `us-1` alone backs.
+const REMOTE: u8 = 3;
+
+fn name(service: u8) -> String {
+    format!("shop/{}", char::from(b'a' + service))
+}
+
+impl Truth {
+    fn topology(&self) -> Effects {
+        let us = ("us-1", "us", &["10.13.0.0/20"][..]);
+        if self.left { topology(&[us]) } else { topology(&[("eu-1", "eu", &["10.12.0.0/20"]), us]) }
+    }
+
+    fn unknown(&self) -> Effects {
+        let unknown = if self.away { BTreeSet::from([cluster_id("us-1")]) } else { BTreeSet::new() };
+        Effects { unknown: Some(Arc::new(unknown)), ..Effects::default() }
+    }
+
+    /// The service as the control plane knows it.
+    fn service(&self, service: u8) -> Effects {
+        let known = self.services.get(&service).filter(|_| !(self.away && service == REMOTE));
+        let Some((http2, octet)) = known else { return service_gone(&name(service)) };
+        let app = if *http2 { AppProtocol::Http2 } else { AppProtocol::Http };
+        let hosts = vec![backend("eu-1", "eu-a", &[&*format!("10.8.0.{octet}:80")])];
+        services(vec![merged(&name(service), vec![port(80, app, hosts)])])
+    }
+
+    fn vip(&self, service: u8) -> Effects {
+        if !self.vips.contains(&service) {
+            return vips_gone("eu-1", &name(service));
+        }
+        let in_doubt = self.away && service == REMOTE;
+        let mut effects = vips("eu-1", &name(service), &[&*format!("10.12.0.{service}")], &[80], !in_doubt);
+        for (_, _, vips) in &mut effects.vips {
+            vips.as_mut().into_iter().for_each(|vips| Arc::make_mut(vips).awaits_source = in_doubt);
+        }
+        effects
+    }
+
+    fn tell(&self, catalog: &mut Catalog) {
+        catalog.apply(&self.topology());
+        catalog.apply(&self.unknown());
+        for service in 0..=REMOTE {
+            catalog.apply(&self.service(service));
+            catalog.apply(&self.vip(service));
+        }
+    }
 }
 
 impl Envoy {
@@ -68,6 +138,8 @@ impl Envoy {
             read: HashMap::new(),
             warm: BTreeSet::new(),
             subscribed: BTreeSet::new(),
+            truth: Truth::default(),
+            kept: Vec::new(),
         };
         envoy.connect();
         envoy
@@ -91,19 +163,30 @@ impl Envoy {
     }
 
     fn step(&mut self, step: Step) {
-        let name = |service| format!("shop/{}", char::from(b'a' + service));
         match step {
             Step::Put(service, http2, octet) => {
-                let app = if http2 { AppProtocol::Http2 } else { AppProtocol::Http };
-                let hosts = vec![backend("eu-1", "eu-a", &[&*format!("10.8.0.{octet}:80")])];
-                self.catalog.apply(&services(vec![merged(&name(service), vec![port(80, app, hosts)])]));
+                self.truth.services.insert(service, (http2, octet));
+                self.catalog.apply(&self.truth.service(service));
             }
-            Step::Remove(service) => self.catalog.apply(&service_gone(&name(service))),
-            Step::Vip(service, true) => {
-                let ip = format!("10.12.0.{service}");
-                self.catalog.apply(&vips("eu-1", &name(service), &[&*ip], &[80], true));
+            Step::Remove(service) => {
+                self.truth.services.remove(&service);
+                self.catalog.apply(&self.truth.service(service));
             }
-            Step::Vip(service, false) => self.catalog.apply(&vips_gone("eu-1", &name(service))),
+            Step::Vip(service, there) => {
+                if there {
+                    self.truth.vips.insert(service)
+                } else {
+                    self.truth.vips.remove(&service)
+                };
+                self.catalog.apply(&self.truth.vip(service));
+            }
+            Step::Restart(away) => self.restart(away),
+            Step::Back => self.back(),
+            Step::Member(there) => {
+                self.truth.left = !there;
+                self.kept.clear(); // that the client's own member left is knowledge
+                self.catalog.apply(&self.truth.topology());
+            }
             Step::Read(responses) => {
                 for _ in 0..responses {
                     self.read_one();
@@ -113,6 +196,26 @@ impl Envoy {
             Step::Reconnect => self.connect(),
         }
         self.listen();
+    }
+
+    fn restart(&mut self, away: bool) {
+        self.truth.away = away;
+        self.catalog = Catalog::new(Arc::new(Stats::default()));
+        self.truth.tell(&mut self.catalog);
+        self.catalog.set_ready();
+        let held = [Cluster, Assignment, Scope].into_iter().flat_map(|t| {
+            let of = self.held.get(&t).into_iter().flatten();
+            of.map(move |(name, _)| (t, name.clone()))
+        });
+        let remote = |(_, name): &(ResourceType, Arc<str>)| away && name.contains("||d.");
+        self.kept = held.filter(|_| !self.truth.left).filter(remote).collect();
+        self.connect();
+    }
+
+    fn back(&mut self) {
+        self.truth.away = false;
+        self.kept.clear();
+        self.truth.tell(&mut self.catalog);
     }
 
     fn listen(&mut self) {
@@ -131,7 +234,7 @@ impl Envoy {
         };
         let text = |names: Vec<&Arc<str>>| names.into_iter().map(ToString::to_string).collect::<Vec<_>>();
         let ask = match self.session.variant() {
-            Variant::Sotw => Ask::Sotw { names: text(wanted.iter().collect()) },
+            Variant::Sotw => Ask::Sotw { names: text(wanted.iter().collect()), returning: !known.is_empty() },
             Variant::Delta if t == Assignment => {
                 let subscribe = text(wanted.difference(&self.subscribed).collect());
                 let unsubscribe = text(self.subscribed.difference(&wanted).collect());
@@ -157,6 +260,9 @@ impl Envoy {
         held.extend(response.resources.iter().map(|r| (r.name().clone(), r.clone())));
         for name in &response.removed {
             held.remove(name);
+        }
+        for (_, name) in self.kept.iter().filter(|(kept, _)| *kept == t) {
+            assert!(held.contains_key(name), "{name} was taken away although nobody knows whether it is gone");
         }
         match t {
             Cluster => {
@@ -245,5 +351,6 @@ fn run(variant: Variant, steps: &[Step]) {
     for step in steps {
         envoy.step(*step);
     }
+    envoy.step(Step::Back);
     envoy.check_the_end();
 }
