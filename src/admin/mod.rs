@@ -14,7 +14,7 @@ use regions::server::{Loads, Streams};
 use regions::stats::Stats;
 use tokio::net::TcpListener;
 
-use crate::clusters::SeenTable;
+use crate::clusters::{HubTroubles, SeenTable};
 use crate::problem::ProblemBook;
 use crate::runtime::World;
 use crate::shutdown::Shutdown;
@@ -25,6 +25,8 @@ pub struct Sources {
     pub world: World,
     pub problems: ProblemBook,
     pub seen: SeenTable,
+    /// What went wrong last with the hub's lists.
+    pub hub: HubTroubles,
     /// Set where proxies are served.
     pub proxies: Option<Proxies>,
 }
@@ -51,6 +53,7 @@ pub async fn serve(listener: TcpListener, sources: Sources, mut shutdown: Shutdo
         .route("/livez", get(pages::livez))
         .route("/readyz", get(pages::readyz))
         .route("/metrics", get(metrics::metrics))
+        .route("/debug/knowledge", get(pages::knowledge))
         .route("/debug/members", get(pages::members))
         .route("/debug/services", get(pages::services))
         .route("/debug/problems", get(pages::problems))

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 
 use super::Sources;
-use crate::runtime::SyncState;
+use crate::runtime::KnowledgeView;
 use crate::view::{MemberView, ServiceView, StreamView};
 
 /// The process answers, so it lives.
@@ -14,18 +14,25 @@ pub async fn livez() -> &'static str {
     "ok\n"
 }
 
-/// Ready once it is known what there is, or the deadline for finding out has passed.
+/// Ready once it is known what there is, or the deadline for finding out about members has passed.
 pub async fn readyz(State(sources): State<Sources>) -> impl IntoResponse {
     if sources.proxies.iter().flat_map(|proxies| &proxies.certificate).any(|status| status.not_after_s().is_none()) {
-        return (StatusCode::SERVICE_UNAVAILABLE, "waiting for a certificate that can be used: see /debug/problems\n");
+        let text = "waiting for a certificate that can be used: see /debug/problems\n";
+        return (StatusCode::SERVICE_UNAVAILABLE, text.to_owned());
     }
-    match sources.world.picture.borrow().sync {
-        SyncState::Waiting => (StatusCode::SERVICE_UNAVAILABLE, "waiting for the first sync\n"),
-        SyncState::Synced => (StatusCode::OK, "ok\n"),
-        SyncState::DeadlinePassed => {
-            (StatusCode::OK, "ok, but some member had not answered when the deadline passed\n")
-        }
-    }
+    let KnowledgeView { ready, message, .. } = known(&sources);
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, format!("{message}\n"))
+}
+
+/// What is known and what is missing: what `/readyz` says, in parts.
+pub async fn knowledge(State(sources): State<Sources>) -> Json<KnowledgeView> {
+    Json(known(&sources))
+}
+
+fn known(sources: &Sources) -> KnowledgeView {
+    let picture = sources.world.picture.borrow().clone();
+    picture.knowledge.view(&picture.members, &sources.hub.texts())
 }
 
 pub async fn members(State(sources): State<Sources>) -> Json<Vec<MemberView>> {

@@ -10,6 +10,7 @@ use super::source::SourceArgs;
 use super::{BadUsage, exit};
 use crate::lease::Candidate;
 use crate::plane::{self, Origin, Plane, Writers};
+use crate::runtime::Deadlines;
 use crate::shutdown::Shutdown;
 
 /// Admits members, mirrors Namespaces and Services into them, and writes their status. Several replicas may run; one leads.
@@ -49,7 +50,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         own_namespace: source.own_namespace()?,
         authority: Authority::Own,
         admin: plane.admin,
-        sync_deadline: plane.sync_deadline(),
+        // It serves nobody. What depends on a member that is not known is held back member by member, so that waiting
+        // longer would protect nothing.
+        deadlines: Deadlines { sync: plane.sync_deadline(), member: plane.sync_deadline() },
         serve: None,
         writers: Some(writers),
     };

@@ -11,4 +11,5 @@ mod text;
 mod wanted;
 mod writer;
 
+pub(crate) use text::timestamp;
 pub use writer::{Sources, Writer};

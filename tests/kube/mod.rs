@@ -12,4 +12,5 @@ mod cidr_clash;
 mod hostile_kubeconfigs;
 mod mirroring;
 mod onboarding;
+mod restarts;
 mod tls_secret;

@@ -8,7 +8,8 @@ fn small() -> World {
 
 fn told(world: &World) -> Result<Engine, NameError> {
     let own_namespace = federation::model::Namespace::new("isthmus-system")?;
-    let mut engine = Engine::new(Config { authority: Authority::Own, own_namespace });
+    let mut engine =
+        Engine::new(Config { authority: Authority::Own, own_namespace, awaits: federation::Awaits::NotRefused });
     let mut batches = world.hub()?;
     for cluster in 0..world.clusters {
         batches.extend(world.listing(cluster, &NotReady::new())?);
