@@ -6,8 +6,12 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 
 use super::Sources;
-use crate::runtime::KnowledgeView;
+use crate::problem::ProblemOrigin;
+use crate::runtime::{KnowledgeView, Phase};
 use crate::view::{MemberView, ServiceView, StreamView};
+
+/// Problems of the hub's files that readiness names; `/debug/problems` has all.
+const MAX_PROBLEMS: usize = 3;
 
 /// The process answers, so it lives.
 pub async fn livez() -> &'static str {
@@ -32,7 +36,14 @@ pub async fn knowledge(State(sources): State<Sources>) -> Json<KnowledgeView> {
 
 fn known(sources: &Sources) -> KnowledgeView {
     let picture = sources.world.picture.borrow().clone();
-    picture.knowledge.view(&picture.members, &sources.hub.texts())
+    let mut troubles = sources.hub.texts();
+    // Of a folder: what is wrong with its files.
+    if picture.knowledge.phase == Phase::WaitingForHub {
+        let problems = sources.problems.snapshot();
+        let hub = problems.get(&ProblemOrigin::Hub).into_iter().flat_map(|objects| objects.values().flatten());
+        troubles.extend(hub.take(MAX_PROBLEMS).map(ToString::to_string));
+    }
+    picture.knowledge.view(&picture.members, &troubles)
 }
 
 pub async fn members(State(sources): State<Sources>) -> Json<Vec<MemberView>> {
