@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use federation::change::{Batch, Delta, Epoch, HubChanges, LinkChange, MemberChanges};
 use federation::model::ClusterUid;
+use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use kube::api::ListParams;
 
@@ -18,6 +19,17 @@ use crate::view::{ConditionView, MemberView};
 
 /// One list of the hub must not take longer.
 const LIST_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Identity of the hub: UID of its `kube-system` namespace (KEP-2149). It survives everything but a hub that is built
+/// again.
+pub async fn uid(client: &kube::Client) -> anyhow::Result<Arc<str>> {
+    let api: Api<Namespace> = Api::all(client.clone());
+    let found = tokio::time::timeout(LIST_TIMEOUT, api.get("kube-system")).await;
+    let found = found.context("the hub's API server does not answer in time")?;
+    let hint = "apply what `isthmus manifests hub-rbac` prints";
+    let found = found.with_context(|| format!("cannot get namespace kube-system in the hub ({hint})"))?;
+    found.metadata.uid.map(Arc::from).context("namespace kube-system of the hub has no UID")
+}
 
 /// The hub's custom resources.
 #[derive(Debug, Default)]
@@ -136,5 +148,6 @@ fn view(member: &MemberCluster) -> MemberView {
         mirrored: counts.mirrored,
         last_seen: status.last_seen.map(|seen| seen.0.to_string()),
         problems: status.problems,
+        notes: status.notes,
     }
 }

@@ -62,7 +62,8 @@ const ASSUMED: Epoch = Epoch(u64::MAX);
 
 fn judge(batches: Vec<Batch>) -> anyhow::Result<Engine> {
     let own_namespace = Namespace::new(crate::api::SYSTEM_NAMESPACE)?;
-    let mut engine = Engine::new(Config { authority: Authority::Own, own_namespace, awaits: Awaits::NotRefused });
+    let awaits = Awaits::NotRefused;
+    let mut engine = Engine::new(Config { authority: Authority::Own, own_namespace, awaits, hub: None });
     engine.apply(batches, now());
     Ok(engine)
 }

@@ -1,12 +1,13 @@
 //! The wiring of a running process: a source feeds the engine, the engine feeds a region's catalog or the hub's writers,
 //! and the admin port shows it all. `controller` and `region` differ only in what hangs on the engine.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
-use federation::model::{Namespace, RegionId};
+use federation::model::{ClusterId, Digest, Namespace, RegionId};
 use federation::{Authority, Awaits, Config, Effects};
 use regions::catalog::{self, Catalog};
 use regions::class::Defaults;
@@ -15,11 +16,12 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::admin;
+use crate::api::FOLDER_HUB;
 use crate::cli::BadUsage;
 use crate::cli::source::SourceArgs;
 use crate::clusters::{self, HubOptions, Tables};
 use crate::feed::Feed;
-use crate::mirror;
+use crate::mirror::{self, MirrorProgress};
 use crate::problem::ProblemBook;
 use crate::runtime::{self, Deadlines, Follower, Wiring};
 use crate::shutdown::Shutdown;
@@ -59,9 +61,26 @@ pub struct Serve {
 
 /// Where mirrored objects and statuses are written.
 pub enum Writers {
-    Cluster { hub: kube::Client },
+    /// `uid`: of the hub's `kube-system` namespace.
+    Cluster {
+        hub: kube::Client,
+        uid: Arc<str>,
+    },
     Folder(PathBuf),
 }
+
+impl Writers {
+    /// The identity that mirrors carry.
+    fn hub(&self) -> Digest {
+        match self {
+            Self::Cluster { uid, .. } => Digest::of(uid),
+            Self::Folder(_) => Digest::of(FOLDER_HUB),
+        }
+    }
+}
+
+/// What writers show of themselves, for pages.
+type Mirroring = tokio::sync::watch::Receiver<BTreeMap<ClusterId, MirrorProgress>>;
 
 impl Origin {
     pub async fn from_args(args: &SourceArgs) -> anyhow::Result<Self> {
@@ -95,7 +114,9 @@ pub async fn run(plane: Plane, shutdown: Shutdown) -> anyhow::Result<()> {
         Some(ports) => ports.secure(&origin, &problems, &shutdown, &mut tasks).await?,
         None => None,
     };
-    let followers = writers.map(|writers| start_writers(writers, &tables, &problems, &shutdown)).unwrap_or_default();
+    let hub = writers.as_ref().map(Writers::hub);
+    let started = writers.map(|writers| start_writers(writers, &tables, &problems, &shutdown));
+    let (followers, mirrors) = started.unwrap_or_default();
 
     let stats = Arc::new(regions::stats::Stats::default());
     let (streams, loads) = (Streams::default(), Loads::default());
@@ -107,7 +128,7 @@ pub async fn run(plane: Plane, shutdown: Shutdown) -> anyhow::Result<()> {
         None => (None, None),
     };
     let awaits = origin.awaits();
-    let config = Config { authority, own_namespace, awaits };
+    let config = Config { authority, own_namespace, awaits, hub };
     let wiring = Wiring { config, feed: batches, catalog, followers, deadlines };
     // Streams end one after another: those that end last are served until they do, so all that feeds them ends later.
     let (served, after_serving) = Shutdown::new();
@@ -121,7 +142,7 @@ pub async fn run(plane: Plane, shutdown: Shutdown) -> anyhow::Result<()> {
         certificate,
     });
     let (seen, hub) = (tables.seen.clone(), tables.hub.clone());
-    let pages = admin::Sources { world, problems: problems.clone(), seen, hub, proxies };
+    let pages = admin::Sources { world, problems: problems.clone(), seen, hub, mirrors, proxies };
     tasks.spawn(admin::serve(admin, pages, last.clone()));
     if let (Some(serve), Some(ports), Some(catalog)) = (serve, ports, handle) {
         for Listening { listener, tls } in &ports.listeners {
@@ -231,18 +252,25 @@ fn start_source(
 }
 
 /// Starts what brings the engine's wishes about. It ends with the shutdown signal.
-fn start_writers(writers: Writers, tables: &Tables, problems: &ProblemBook, shutdown: &Shutdown) -> Vec<Follower> {
+fn start_writers(
+    writers: Writers,
+    tables: &Tables,
+    problems: &ProblemBook,
+    shutdown: &Shutdown,
+) -> (Vec<Follower>, Option<Mirroring>) {
     match writers {
         Writers::Folder(folder) => {
             let writer = mirror::folder::Folder::new(folder);
-            vec![Box::new(move |effects: &Effects| {
+            let follower: Follower = Box::new(move |effects: &Effects| {
                 for error in writer.submit(&effects.mirrors) {
                     tracing::warn!(%error, "--mirror-out");
                 }
-            })]
+            });
+            (vec![follower], None)
         }
-        Writers::Cluster { hub } => {
-            let (mirror, status) = (mirror::Writer::new(), status::Writer::new());
+        Writers::Cluster { hub, uid } => {
+            let (mirror, status) = (mirror::Writer::new(uid), status::Writer::new());
+            let progress = mirror.progress();
             let sources = status::Sources {
                 client: hub,
                 seen: tables.seen.clone(),
@@ -250,22 +278,26 @@ fn start_writers(writers: Writers, tables: &Tables, problems: &ProblemBook, shut
                 problems: problems.clone(),
                 mirrors: mirror.progress(),
             };
-            let (clients, writing, telling, mut ending) =
-                (tables.clients.clone(), mirror.clone(), status.clone(), shutdown.clone());
+            let (clients, take_overs) = (tables.clients.clone(), tables.take_overs.clone());
+            let (writing, telling, mut ending) = (mirror.clone(), status.clone(), shutdown.clone());
             tokio::spawn(async move {
                 tokio::select! {
                     () = ending.wait() => {}
-                    () = writing.run(&clients) => {}
+                    () = writing.run(&clients, &take_overs) => {}
                     () = telling.run(sources) => {}
                 }
             });
-            vec![Box::new(move |effects: &Effects| {
-                for (id, _) in effects.members.iter().filter(|(_, report)| report.is_none()) {
-                    mirror.forget(id);
+            let follower: Follower = Box::new(move |effects: &Effects| {
+                for (id, report) in &effects.members {
+                    match report {
+                        Some(report) => mirror.plan_for(id, report.listed && report.admitted.is_some()),
+                        None => mirror.forget(id),
+                    }
                 }
                 mirror.submit(effects.mirrors.clone());
                 status.submit(effects.members.clone());
-            })]
+            });
+            (vec![follower], Some(progress))
         }
     }
 }

@@ -9,8 +9,10 @@ use regions::session::Variant;
 use serde::{Deserialize, Serialize};
 
 use crate::clusters::now;
+use crate::mirror::MirrorProgress;
 use crate::problem::{ProblemOrigin, Problems};
 use crate::runtime::ServiceSummary;
+use crate::status;
 use crate::status::conditions::{self, Facts, Wanted};
 
 /// One member.
@@ -35,6 +37,9 @@ pub struct MemberView {
     pub last_seen: Option<String>,
     /// Objects of this member that are not used.
     pub problems: Vec<String>,
+    /// What works, but not as one might expect.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,8 +52,13 @@ pub struct ConditionView {
 }
 
 impl MemberView {
-    /// `seen`: when its API was last heard, if that is known.
-    pub fn new(report: &MemberReport, problems: &Problems, seen: Option<Time>) -> Self {
+    /// `seen`: when its API was last heard, `mirrors`: how its mirroring goes, if that is known.
+    pub fn new(
+        report: &MemberReport,
+        problems: &Problems,
+        seen: Option<Time>,
+        mirrors: Option<&MirrorProgress>,
+    ) -> Self {
         let origin = ProblemOrigin::from(&report.id);
         let problems: Vec<String> = problems
             .get(&origin)
@@ -59,12 +69,13 @@ impl MemberView {
         let facts = Facts {
             report,
             note: None,
-            mirrors: None,
+            mirrors,
             seen,
             spec_problems: &[],
             rejected: problems.len(),
             // Only the writer of mirrors can tell slow from stuck; whoever merely looks does not call a plan a failure.
             was_synced: true,
+            late: mirrors.is_some_and(MirrorProgress::is_late),
             now: now(),
         };
         let shown: Vec<ConditionView> = conditions::member(&facts).into_iter().map(ConditionView::from).collect();
@@ -88,6 +99,7 @@ impl MemberView {
                 .and_then(|seen| jiff::Timestamp::from_millisecond(seen.unix_ms).ok())
                 .map(|seen| seen.to_string()),
             problems,
+            notes: status::notes(report),
         }
     }
 }

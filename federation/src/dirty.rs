@@ -13,6 +13,9 @@ pub(crate) struct Dirty {
     pub all_services: bool,
     /// Merged services that changed in more than their endpoints.
     pub changed_faces: BTreeSet<ServiceKey>,
+    /// Services, and Namespaces, of which some member's belongs to another Helm release now.
+    pub releases: BTreeSet<ServiceKey>,
+    pub namespace_releases: BTreeSet<Namespace>,
     pub vips: BTreeSet<(ClusterId, ServiceKey)>,
     pub namespaces: BTreeSet<(ClusterId, Namespace)>,
     pub mirrors: BTreeSet<(ClusterId, MirrorKey)>,
@@ -27,7 +30,9 @@ pub(crate) struct Dirty {
 
 impl Dirty {
     pub fn add(&mut self, cluster: ClusterId, touched: Touched) {
-        let Touched { services, objects, namespaces, admission, link } = touched;
+        let Touched { services, objects, namespaces, releases, namespace_releases, admission, link } = touched;
+        self.releases.extend(releases);
+        self.namespace_releases.extend(namespace_releases);
         self.services.extend(services);
         if !objects.is_empty() {
             self.members.insert(cluster.clone()); // how many mirrors stand in it

@@ -1,12 +1,15 @@
 //! What the engine asks of the world after a batch. Every list holds only what differs from what was said before.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use crate::model::{ClusterId, Merged, Namespace, Network, Protocol, RegionId, ServiceKey, ServicePort, Traffic};
+use crate::model::{
+    Affinity, ClusterId, HelmRelease, Merged, Namespace, Network, Protocol, RegionId, ServiceKey, ServicePort, Traffic,
+};
 use crate::report::MemberReport;
 
 #[derive(Clone, Debug, Default)]
@@ -79,12 +82,22 @@ pub enum MirrorKey {
     Service(ServiceKey),
 }
 
+impl fmt::Display for MirrorKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Namespace(name) => write!(f, "Namespace {name}"),
+            Self::Service(key) => write!(f, "Service {key}"),
+        }
+    }
+}
+
 /// What a writer should bring about. A newer action for a key replaces an older one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MirrorAction {
     /// Nothing (any more): it is as it should be, or it is not ours, or there is doubt.
     Leave,
-    ApplyNamespace,
+    /// A Namespace of that name should exist. If it has to be made, it belongs to this Helm release.
+    ApplyNamespace(Option<Arc<HelmRelease>>),
     ApplyService(Arc<MirrorService>),
     /// Give up our fields: somebody made the object theirs.
     Release,
@@ -99,8 +112,11 @@ pub enum MirrorAction {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MirrorService {
     pub headless: bool,
+    pub affinity: Affinity,
     /// Names are unique and, if there is more than one port, never empty (a rule of the Service API).
     pub ports: Vec<ServicePort>,
     /// Clusters that back it, sorted.
     pub sources: Vec<ClusterId>,
+    /// The Helm release of the oldest export, so that a release of the same name can take the object over.
+    pub helm: Option<Arc<HelmRelease>>,
 }

@@ -21,7 +21,9 @@ use crate::effects::{Effects, MirrorAction, MirrorKey, Topology, Vips};
 use crate::federate::Policies;
 use crate::members::Tally;
 use crate::merge::{self, Contribution};
-use crate::model::{ClusterId, Member, Merged, Namespace, Network, Policy, Region, RegionId, ServiceKey, Time};
+use crate::model::{
+    Affinity, ClusterId, Digest, Member, Merged, Namespace, Network, Policy, Region, RegionId, ServiceKey, Time,
+};
 use crate::report::{Cidrs, MemberReport, Verdict};
 use crate::stats::Stats;
 use crate::store::{ClusterState, apply_table};
@@ -33,6 +35,8 @@ pub struct Config {
     /// Isthmus's own namespace, which is never federated.
     pub own_namespace: Namespace,
     pub awaits: Awaits,
+    /// The identity that mirrors carry, so that two hubs tell theirs apart. `None` for those that write none.
+    pub hub: Option<Digest>,
 }
 
 pub struct Engine {
@@ -344,6 +348,7 @@ impl Engine {
                 missing: self.unknown.contains(id),
                 unreadable: state.unreadable.iter().map(|(kind, why)| (*kind, Arc::clone(why))).collect(),
                 counts: self.tally.counts(id, state.mirrored),
+                strangers: state.strangers(self.config.hub),
                 mirrors_pending: self.actions.get(id).map_or(0, BTreeMap::len),
                 trespassing: self.tally.trespassing(id),
             };
@@ -361,6 +366,7 @@ impl Engine {
 struct Face<'a> {
     sources: &'a [ClusterId],
     headless: bool,
+    affinity: Affinity,
     ports: Vec<(&'a str, u16, crate::model::Protocol, Option<&'a str>)>,
 }
 
@@ -368,6 +374,7 @@ fn face(merged: Option<&Merged>) -> Option<Face<'_>> {
     merged.map(|merged| Face {
         sources: &merged.sources,
         headless: merged.headless,
+        affinity: merged.affinity,
         ports: merged
             .ports
             .iter()

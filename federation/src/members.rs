@@ -8,7 +8,7 @@ use crate::change::MemberKind;
 use crate::merge::Trespasses;
 use crate::model::{ClusterId, Member, Merged, ServiceKey};
 use crate::report::{CidrSource, Cidrs, Counts, Trespass};
-use crate::store::ClusterState;
+use crate::store::{ClusterState, Mirrored};
 
 /// Trespassing addresses named in one member's report; more of them tell nothing new.
 pub const MAX_TRESPASSES_REPORTED: usize = 16;
@@ -107,8 +107,9 @@ impl Tally {
         touched
     }
 
-    pub fn counts(&self, cluster: &ClusterId, mirrored: usize) -> Counts {
-        Counts { mirrored, ..self.counts.get(cluster).copied().unwrap_or_default() }
+    pub fn counts(&self, cluster: &ClusterId, mirrored: Mirrored) -> Counts {
+        let Mirrored { all: mirrored, headless: headless_mirrors } = mirrored;
+        Counts { mirrored, headless_mirrors, ..self.counts.get(cluster).copied().unwrap_or_default() }
     }
 
     pub fn trespassing(&self, cluster: &ClusterId) -> Vec<Trespass> {

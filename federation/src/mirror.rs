@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::effects::{MirrorAction, MirrorService};
-use crate::model::{Merged, MergedPort, Owner, Service, ServiceKind, ServicePort};
+use crate::model::{Affinity, Digest, HelmRelease, Merged, MergedPort, Owner, Service, ServiceKind, ServicePort};
 
 /// What the plan says of one Service, before doubt is taken into account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,18 +21,29 @@ pub(crate) enum Plan {
     Release,
 }
 
-/// Plans one mirrored Service in one member.
-pub(crate) fn plan_service(merged: Option<&Merged>, found: Option<&Service>) -> Plan {
-    match (merged, found) {
+/// A service as it is merged, and the Helm release of its oldest export.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Backed<'a> {
+    pub merged: &'a Merged,
+    pub helm: Option<&'a Arc<HelmRelease>>,
+}
+
+/// Plans one mirrored Service in one member. `hub`: who we are; `None` for those that only read.
+pub(crate) fn plan_service(backed: Option<Backed<'_>>, found: Option<&Service>, hub: Option<Digest>) -> Plan {
+    match (backed, found) {
         (_, Some(Service { owner: Owner::Adopted, .. })) => Plan::Release,
-        (_, Some(Service { owner: Owner::User, .. })) | (None, None) => Plan::Leave,
-        (Some(merged), None) => Plan::Apply(Arc::new(wanted(merged))),
-        (Some(merged), Some(found)) => {
-            let wanted = wanted(merged);
+        (_, Some(Service { owner: Owner::User | Owner::Lookalike, .. })) | (None, None) => Plan::Leave,
+        // A backup of another hub's: it may hold the member again tomorrow.
+        (_, Some(Service { owner: Owner::Restored(mark), .. })) if hub.is_some_and(|hub| hub != mark.hub) => {
+            Plan::Leave
+        }
+        (Some(backed), None) => Plan::Apply(Arc::new(wanted(backed))),
+        (Some(backed), Some(found)) => {
+            let wanted = wanted(backed);
             if (found.kind == ServiceKind::Headless) != wanted.headless {
                 return orphan(found); // a ClusterIP cannot be changed in place: it has to go before it can come back
             }
-            if stands(&wanted, found) { Plan::Leave } else { Plan::Apply(Arc::new(wanted)) }
+            if stands(&wanted, found, hub) { Plan::Leave } else { Plan::Apply(Arc::new(wanted)) }
         }
         (None, Some(found)) => orphan(found),
     }
@@ -62,18 +73,24 @@ impl Plan {
     }
 }
 
-fn wanted(merged: &Merged) -> MirrorService {
+fn wanted(Backed { merged, helm }: Backed<'_>) -> MirrorService {
     let mut sources = merged.sources.clone();
     sources.sort();
-    MirrorService { headless: merged.headless, ports: port_names(&merged.ports), sources }
+    // Without a virtual IP there is nothing that kube-proxy could bind to one backend.
+    let affinity = if merged.headless { Affinity::None } else { merged.affinity };
+    let (ports, helm) = (port_names(&merged.ports), helm.cloned());
+    MirrorService { headless: merged.headless, affinity, ports, sources, helm }
 }
 
 /// Whether the object is as it should be.
-fn stands(wanted: &MirrorService, found: &Service) -> bool {
-    let Owner::Mirror { sources } = &found.owner else { return true };
+fn stands(wanted: &MirrorService, found: &Service, hub: Option<Digest>) -> bool {
+    let Some(mark) = found.mark() else { return true };
+    let written_by_us = hub.is_none_or(|hub| hub == mark.hub && matches!(found.owner, Owner::Mirror(_)));
+    let helm = mark.helm_claimed || mark.helm == HelmRelease::digest(wanted.helm.as_deref());
     // Somebody may have edited the type: the name would then lead elsewhere while everything else looks right.
     let answers = found.kind != ServiceKind::ExternalName;
-    answers && *sources == wanted.sources && sorted(&found.ports) == wanted.ports
+    let spec = found.affinity == wanted.affinity && sorted(&found.ports) == wanted.ports;
+    answers && written_by_us && helm && mark.sources == wanted.sources && spec
 }
 
 fn sorted(ports: &[ServicePort]) -> Vec<ServicePort> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use crate::change::{LinkFailure, MemberKind};
-use crate::model::{Admission, ClusterId, ClusterUid, RegionId, Time};
+use crate::model::{Admission, ClusterId, ClusterUid, RegionId, ServiceKey, Time};
 
 /// The state of one member, as its status conditions and `isthmus status` show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +33,9 @@ pub struct MemberReport {
     pub mirrors_pending: usize,
     /// Addresses that this member claims although they lie in another member's ranges: not served. Bounded.
     pub trespassing: Vec<Trespass>,
+    /// Services in it that bear the mark of a mirror although this hub did not write them: copies, and mirrors that were
+    /// restored from another hub's backup. Left alone, and not exported. Bounded.
+    pub strangers: Vec<ServiceKey>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,11 +144,13 @@ pub struct Counts {
     pub endpoints: usize,
     /// Mirrored Services that stand in it.
     pub mirrored: usize,
+    /// Of these, the headless ones.
+    pub headless_mirrors: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Trespass {
-    pub service: crate::model::ServiceKey,
+    pub service: ServiceKey,
     pub ip: std::net::IpAddr,
     pub owner: ClusterId,
 }

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use crate::change::{Change, Delta, Epoch, LinkChange, MemberChanges, MemberKind, Object};
 use crate::few::Few;
 use crate::model::{
-    ClusterUid, Export, Namespace, NamespaceObject, Node, Service, ServiceCidr, ServiceKey, Slice, SliceKey, Time,
+    ClusterUid, Digest, Export, Namespace, NamespaceObject, Node, Owner, Service, ServiceCidr, ServiceKey, ServiceKind,
+    Slice, SliceKey, Time,
 };
 use crate::report::LinkState;
 
@@ -35,8 +36,10 @@ pub(crate) struct ClusterState {
     pub nodes: BTreeMap<Arc<str>, Node>,
     pub service_cidrs: BTreeMap<Arc<str>, ServiceCidr>,
     pub exports: HashMap<ServiceKey, Export>,
-    /// How many of the services are our mirrors.
-    pub mirrored: usize,
+    /// How many of the services are mirrors.
+    pub mirrored: Mirrored,
+    /// Services that look like mirrors, but that we did not write.
+    unwritten: BTreeSet<ServiceKey>,
 }
 
 /// What is known of a cluster as a whole.
@@ -49,6 +52,29 @@ struct Standing {
     unreadable: usize,
 }
 
+/// Objects named in one member's report that look like mirrors and are not; more of them say nothing new.
+pub const MAX_STRANGERS_REPORTED: usize = 16;
+
+/// Mirrors that a member holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Mirrored {
+    pub all: usize,
+    /// Of these, the headless ones.
+    pub headless: usize,
+}
+
+impl Mirrored {
+    fn count(&mut self, old: Option<&Service>, new: Option<&Service>) {
+        let is_mirror = |service: &&Service| service.mark().is_some();
+        let is_headless = |service: &Service| service.kind == ServiceKind::Headless;
+        let (old, new) = (old.filter(is_mirror), new.filter(is_mirror));
+        let one = |service: Option<&Service>| usize::from(service.is_some());
+        self.all = self.all + one(new) - one(old);
+        self.headless =
+            self.headless + usize::from(new.is_some_and(is_headless)) - usize::from(old.is_some_and(is_headless));
+    }
+}
+
 /// What a change touched.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Touched {
@@ -57,6 +83,9 @@ pub(crate) struct Touched {
     /// Of these, the ones whose Service object itself changed: VIPs and mirrors depend on it, but not on endpoints.
     pub objects: BTreeSet<ServiceKey>,
     pub namespaces: BTreeSet<Namespace>,
+    /// Services, and Namespaces, that belong to another Helm release than before.
+    pub releases: BTreeSet<ServiceKey>,
+    pub namespace_releases: BTreeSet<Namespace>,
     /// Ranges or identity: admission must be judged again.
     pub admission: bool,
     /// The link's state, or which kinds are listed.
@@ -81,7 +110,8 @@ impl Default for ClusterState {
             nodes: BTreeMap::new(),
             service_cidrs: BTreeMap::new(),
             exports: HashMap::new(),
-            mirrored: 0,
+            mirrored: Mirrored::default(),
+            unwritten: BTreeSet::new(),
         }
     }
 }
@@ -232,7 +262,8 @@ impl ClusterState {
         self.nodes.clear();
         self.service_cidrs.clear();
         self.exports.clear();
-        self.mirrored = 0;
+        self.mirrored = Mirrored::default();
+        self.unwritten.clear();
         services
     }
 
@@ -249,6 +280,9 @@ impl ClusterState {
         let names = &self.service_names;
         apply_table(delta, &mut self.namespaces, |namespace, old, new| {
             touched.namespaces.insert(namespace.clone());
+            if old.and_then(|n| n.helm.as_ref()) != new.and_then(|n| n.helm.as_ref()) {
+                touched.namespace_releases.insert(namespace.clone());
+            }
             if old.map(|n| &n.labels) != new.map(|n| &n.labels) {
                 let services = names.get(namespace).into_iter().flatten();
                 touched
@@ -260,12 +294,18 @@ impl ClusterState {
 
     fn apply_services(&mut self, delta: Delta<Service>, touched: &mut Touched) {
         self.mark_listed(MemberKind::Services, &delta);
-        let (names, mirrored) = (&mut self.service_names, &mut self.mirrored);
-        let ours = |service: Option<&Service>| usize::from(service.is_some_and(Service::is_mirror));
+        let (names, mirrored, unwritten) = (&mut self.service_names, &mut self.mirrored, &mut self.unwritten);
         apply_table(delta, &mut self.services, |key, old, new| {
             touched.services.insert(key.clone());
             touched.objects.insert(key.clone());
-            *mirrored = *mirrored + ours(new) - ours(old);
+            if old.and_then(|s| s.helm.as_ref()) != new.and_then(|s| s.helm.as_ref()) {
+                touched.releases.insert(key.clone());
+            }
+            mirrored.count(old, new);
+            match new.map(|service| &service.owner) {
+                Some(Owner::Restored(_) | Owner::Lookalike) => unwritten.insert(key.clone()),
+                _ => unwritten.remove(key),
+            };
             index(names, key.namespace.clone(), &key.name, new.is_some());
         });
     }
@@ -295,6 +335,13 @@ impl ClusterState {
         apply_table(delta, &mut self.exports, |key, _, _| {
             touched.services.insert(key.clone());
         });
+    }
+
+    /// Services that bear the mark of a mirror and are not this hub's: the first ones, by name.
+    pub fn strangers(&self, hub: Option<Digest>) -> Vec<ServiceKey> {
+        let is_ours = |service: &Service| service.mark().is_some_and(|mark| hub.is_none_or(|hub| hub == mark.hub));
+        let strange = |key: &&ServiceKey| self.services.get(*key).is_some_and(|service| !is_ours(service));
+        self.unwritten.iter().filter(strange).take(MAX_STRANGERS_REPORTED).cloned().collect()
     }
 
     /// The slices of a service, in the order of their names.

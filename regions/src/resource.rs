@@ -139,8 +139,12 @@ impl Resource {
     /// Encodes a message once. Its version is the xxh3 hash of its bytes, so it is equal on every replica and after
     /// every restart. The message must encode deterministically: no map in it may hold more than one entry.
     pub fn encode(resource_type: ResourceType, name: &str, message: &impl Message) -> Self {
-        let value = message.encode_to_vec();
-        let version = xxh3_64(&value);
+        Self::encoded(resource_type, name, &message.encode_to_vec())
+    }
+
+    /// The same for a message that is encoded already.
+    pub fn encoded(resource_type: ResourceType, name: &str, value: &[u8]) -> Self {
+        let version = xxh3_64(value);
         let url = resource_type.url();
         let any_len = field_len(ANY_TYPE_URL, url.len()) + field_len(ANY_VALUE, value.len());
         let total = field_len(RESOURCE_VERSION, VERSION_LEN)
@@ -151,7 +155,7 @@ impl Resource {
         put_head(RESOURCE_RESOURCE, any_len, &mut delta);
         let any = offset(delta.len())..offset(delta.len() + any_len);
         put_field(ANY_TYPE_URL, url.as_bytes(), &mut delta);
-        put_field(ANY_VALUE, &value, &mut delta);
+        put_field(ANY_VALUE, value, &mut delta);
         put_field(RESOURCE_NAME, name.as_bytes(), &mut delta);
         Self(Arc::new(Body { name: Arc::from(name), version, delta: delta.freeze(), any, load: None, usable: true }))
     }

@@ -1,5 +1,7 @@
 //! Small worlds for this crate's tests.
 
+pub(crate) mod envoy;
+
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 

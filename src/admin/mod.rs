@@ -4,17 +4,21 @@ mod metrics;
 mod pages;
 mod proxies;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context;
 use axum::Router;
 use axum::routing::get;
+use federation::model::ClusterId;
 use regions::server::{Loads, Streams};
 use regions::stats::Stats;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use crate::clusters::{HubTroubles, SeenTable};
+use crate::mirror::MirrorProgress;
 use crate::problem::ProblemBook;
 use crate::runtime::World;
 use crate::shutdown::Shutdown;
@@ -27,6 +31,8 @@ pub struct Sources {
     pub seen: SeenTable,
     /// What went wrong last with the hub's lists.
     pub hub: HubTroubles,
+    /// Set where mirrors are written.
+    pub mirrors: Option<watch::Receiver<BTreeMap<ClusterId, MirrorProgress>>>,
     /// Set where proxies are served.
     pub proxies: Option<Proxies>,
 }

@@ -1,9 +1,12 @@
 //! Liveness, readiness, and what there is to look into, as JSON.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
+use federation::report::MemberReport;
 
 use super::Sources;
 use crate::problem::ProblemOrigin;
@@ -49,13 +52,11 @@ fn known(sources: &Sources) -> KnowledgeView {
 pub async fn members(State(sources): State<Sources>) -> Json<Vec<MemberView>> {
     let problems = sources.problems.snapshot();
     let picture = sources.world.picture.borrow().clone();
-    Json(
-        picture
-            .members
-            .values()
-            .map(|report| MemberView::new(report, &problems, sources.seen.get(&report.id)))
-            .collect(),
-    )
+    let mirrors = sources.mirrors.as_ref().map(|mirrors| mirrors.borrow().clone()).unwrap_or_default();
+    let view = |report: &Arc<MemberReport>| {
+        MemberView::new(report, &problems, sources.seen.get(&report.id), mirrors.get(&report.id))
+    };
+    Json(picture.members.values().map(view).collect())
 }
 
 pub async fn services(State(sources): State<Sources>) -> Json<Vec<ServiceView>> {

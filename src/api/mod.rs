@@ -45,6 +45,19 @@ pub const SYSTEM_NAMESPACE: &str = "isthmus-system";
 pub const LABEL_MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// Our value of [`LABEL_MANAGED_BY`] and of [`LABEL_SLICE_MANAGED_BY`].
 pub const MANAGED_BY: &str = "isthmus";
+/// Helm's value of [`LABEL_MANAGED_BY`]: it takes over an existing object only if it finds this, and both annotations
+/// below with the release that is being installed.
+pub const MANAGED_BY_HELM: &str = "Helm";
+pub const ANNOTATION_HELM_NAME: &str = "meta.helm.sh/release-name";
+pub const ANNOTATION_HELM_NAMESPACE: &str = "meta.helm.sh/release-namespace";
+/// Where `kubectl apply` without `--server-side` keeps what was applied.
+pub const ANNOTATION_LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+/// On mirrors: the UID of the hub that wrote them (of its `kube-system` namespace).
+pub const ANNOTATION_HUB: &str = "isthmus.dev/hub";
+/// On a `MemberCluster`: the hub that holds the member, to be replaced by this one. See docs/mirroring.md.
+pub const ANNOTATION_TAKE_OVER: &str = "isthmus.dev/take-over";
+/// What a world in a folder has in place of a hub's UID.
+pub const FOLDER_HUB: &str = "folder";
 /// `"true"` on every object that we created as a mirror.
 pub const LABEL_MIRROR: &str = "isthmus.dev/mirror";
 /// Cluster ids that back a mirror, sorted, joined by commas.

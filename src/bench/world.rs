@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use federation::change::{Batch, Delta, Epoch, HubChanges, LinkChange, MemberChanges};
 use federation::model::{
-    Affinity, ClusterId, ClusterUid, Endpoint, Failover, Federate, Health, Labels, Member, NameError, NamespaceObject,
-    Network, Owner, Policy, Protocol, Region, RegionId, Selector, Service, ServiceKey, ServiceKind, ServicePort, Slice,
-    SliceKey, SlicePort, Time, Traffic, Zone,
+    Affinity, ClusterId, ClusterUid, Endpoint, Failover, Federate, Health, Labels, Mark, Member, NameError,
+    NamespaceObject, Network, Owner, Policy, Protocol, Region, RegionId, Selector, Service, ServiceKey, ServiceKind,
+    ServicePort, Slice, SliceKey, SlicePort, Time, Traffic, Zone,
 };
 use ipnet::{IpNet, Ipv4Net};
 
@@ -223,7 +223,7 @@ impl World {
         for cluster in 0..self.clusters {
             let owner = match cluster {
                 0 => Owner::User,
-                _ => Owner::Mirror { sources: vec![Self::cluster_id(0)?] },
+                _ => Owner::Mirror(Box::new(Mark { sources: vec![Self::cluster_id(0)?], ..Mark::default() })),
             };
             let object = self.service(cluster, service, owner)?;
             batches.push(Self::said(cluster, MemberChanges::Services(Delta::put(object)))?);
@@ -279,7 +279,7 @@ impl World {
             resource_version: Arc::from("1"),
             labels: Labels::default(),
             terminating: false,
-            owner: Owner::User,
+            helm: None,
         })
     }
 
@@ -296,6 +296,7 @@ impl World {
             ports: vec![ServicePort { name: Arc::from(name), port, protocol: Protocol::Tcp, app_protocol: None }],
             affinity: Affinity::None,
             owner,
+            helm: None,
         })
     }
 

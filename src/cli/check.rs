@@ -44,7 +44,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     .assume_reached();
     let members: Vec<MemberView> =
-        engine.reports().values().map(|report| MemberView::new(report, &Problems::default(), None)).collect();
+        engine.reports().values().map(|report| MemberView::new(report, &Problems::default(), None, None)).collect();
     let refused = |member: &&MemberView| {
         member.conditions.iter().any(|condition| condition.kind == "Admitted" && condition.status != "True")
     };

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
 use federation::Authority;
 
@@ -12,6 +14,9 @@ use crate::lease::Candidate;
 use crate::plane::{self, Origin, Plane, Writers};
 use crate::runtime::Deadlines;
 use crate::shutdown::Shutdown;
+
+/// Between two questions to a hub that did not say who it is.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
 
 /// Admits members, mirrors Namespaces and Services into them, and writes their status. Several replicas may run; one leads.
 #[derive(Debug, clap::Args)]
@@ -31,21 +36,11 @@ pub struct Args {
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { source, mirror_out, lease, plane } = args;
     let origin = Origin::from_args(&source).await?;
-    let writers = match (&origin, mirror_out) {
-        (Origin::Hub { client, .. }, _) => Writers::Cluster { hub: client.clone() },
-        (Origin::Folder(_), Some(folder)) => Writers::Folder(folder),
-        (Origin::Folder(_), None) => {
-            return Err(BadUsage(
-                "--world without --mirror-out DIR: there is nowhere to write what would be mirrored".to_owned(),
-            )
-            .into());
-        }
-    };
-    let candidate = match &origin {
-        Origin::Hub { client, namespace } => Some(Candidate::new(client.clone(), namespace, &lease, identity())),
+    let hub = match &origin {
+        Origin::Hub { client, namespace } => Some((client.clone(), namespace.clone())),
         Origin::Folder(_) => None,
     };
-    let plane = Plane {
+    let mut plane = Plane {
         origin,
         own_namespace: source.own_namespace()?,
         authority: Authority::Own,
@@ -54,16 +49,21 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         // longer would protect nothing.
         deadlines: Deadlines { sync: plane.sync_deadline(), member: plane.sync_deadline() },
         serve: None,
-        writers: Some(writers),
+        writers: None,
     };
     let mut shutdown = Shutdown::on_signals()?;
-    let Some(candidate) = candidate else {
+    let Some((client, namespace)) = hub else {
+        let nowhere = "--world without --mirror-out DIR: there is nowhere to write what would be mirrored";
+        plane.writers = Some(Writers::Folder(mirror_out.ok_or_else(|| BadUsage(nowhere.to_owned()))?));
         plane::run(plane, shutdown).await?;
         return Ok(exit::FINE);
     };
 
     // A standby answers its probes, but starts nothing else: two controllers must never write at the same time.
     let standby = plane::standby(plane.admin).await?;
+    let Some(uid) = hub_uid(&client, &mut shutdown).await else { return Ok(exit::FINE) };
+    plane.writers = Some(Writers::Cluster { hub: client.clone(), uid });
+    let candidate = Candidate::new(client, &namespace, &lease, identity());
     let Some(mut held) = candidate.acquire(&mut shutdown).await else { return Ok(exit::FINE) };
     standby.end().await;
 
@@ -77,6 +77,25 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     held.release().await?;
     Ok(exit::FINE)
+}
+
+/// Who the hub is, which its mirrors say. Asked until it answers; `None` if the process should end first.
+async fn hub_uid(client: &kube::Client, shutdown: &mut Shutdown) -> Option<Arc<str>> {
+    let mut said = String::new();
+    loop {
+        match crate::hub::uid(client).await {
+            Ok(uid) => return Some(uid),
+            Err(error) if format!("{error:#}") != said => {
+                said = format!("{error:#}");
+                tracing::warn!("the hub's identity is not known, so nothing is written yet: {said}");
+            }
+            Err(_) => {}
+        }
+        tokio::select! {
+            () = shutdown.wait() => return None,
+            () = tokio::time::sleep(ASK_AGAIN) => {}
+        }
+    }
 }
 
 /// Who we are in the Lease: the pod's name, and something that a restarted container does not share.

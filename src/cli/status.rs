@@ -52,7 +52,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
                     .engine
                     .reports()
                     .values()
-                    .map(|report| MemberView::new(report, &Problems::default(), None))
+                    .map(|report| MemberView::new(report, &Problems::default(), None, None))
                     .collect(),
                 services,
                 knowledge: None,
@@ -118,6 +118,11 @@ fn print(document: &Document, wide: bool) {
     output::print_table(&table);
     for member in document.members.iter().filter(|member| !member.ready) {
         anstream::println!("\n{}: {}", member.id, member.message);
+    }
+    for member in &document.members {
+        for note in &member.notes {
+            anstream::println!("\n{}: note: {note}", member.id);
+        }
     }
     regions(document);
     services(document);

@@ -19,7 +19,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use super::connect::root_cause;
 use super::member::{Epochs, Member};
 use super::secret::Credential;
-use super::tables::{Clients, HubTroubles, Notes, SeenMark, SeenTable};
+use super::tables::{Clients, HubTroubles, Notes, SeenMark, SeenTable, TakeOvers};
 use super::watch::{Follow, Guarded, Listener, Sink, ToFeed, Trouble, follow};
 use crate::api::{FederationPolicy, Region};
 use crate::feed::{Feed, FeedClosed};
@@ -44,6 +44,7 @@ pub struct Tables {
     pub seen: SeenTable,
     pub notes: Notes,
     pub hub: HubTroubles,
+    pub take_overs: TakeOvers,
 }
 
 /// Follows the hub and all its members until the engine ends. Everything that was started here ends when the future
@@ -59,6 +60,7 @@ pub async fn run_hub(options: HubOptions, tables: Tables, feed: Feed, problems: 
         listener: Complaints { said: String::new(), troubles: tables.hub.clone() },
         // Our own status writes come back as events that change nothing.
         remember: true,
+        relist: None,
         optional: None,
     };
     let regions = ToFeed { feed: feed.clone(), wrap: |delta| Batch::Hub(HubChanges::Regions(delta)) };
@@ -134,6 +136,7 @@ impl Sessions {
 
     /// Starts, stops and tells sessions so that they match the roster.
     fn follow(&mut self, roster: &Roster) {
+        self.tables.take_overs.publish(roster.take_overs());
         self.running.retain(|id, (_, task)| {
             let stays = roster.contains(id);
             if !stays {

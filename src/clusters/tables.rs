@@ -207,6 +207,35 @@ impl Notes {
     }
 }
 
+/// What people said about who writes mirrors into members: [`ANNOTATION_TAKE_OVER`](crate::api::ANNOTATION_TAKE_OVER)
+/// of each `MemberCluster` that has it.
+#[derive(Clone, Debug)]
+pub struct TakeOvers {
+    sender: Arc<watch::Sender<BTreeMap<ClusterId, Arc<str>>>>,
+}
+
+impl Default for TakeOvers {
+    fn default() -> Self {
+        Self { sender: Arc::new(watch::Sender::new(BTreeMap::new())) }
+    }
+}
+
+impl TakeOvers {
+    pub fn publish(&self, all: BTreeMap<ClusterId, Arc<str>>) {
+        self.sender.send_if_modified(|known| {
+            let changed = *known != all;
+            if changed {
+                *known = all;
+            }
+            changed
+        });
+    }
+
+    pub fn subscribe(&self) -> watch::Receiver<BTreeMap<ClusterId, Arc<str>>> {
+        self.sender.subscribe()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -107,6 +107,9 @@ pub struct Follow<L> {
     pub listener: L,
     /// Drop repetitions of what was told already; costs a copy of each object.
     pub remember: bool,
+    /// List again after this time, although the watch is fine. For kinds that are written to as well: what a watch once
+    /// missed (an API server that was restored from a backup goes back in time) would be believed for ever.
+    pub relist: Option<Duration>,
     /// Set for kinds that need not exist.
     pub optional: Option<Optional>,
 }
@@ -169,12 +172,18 @@ async fn run<R: Reading>(
     sink: &mut impl Sink<R::Model>,
 ) -> Result<(), FeedClosed> {
     let mut chunks = std::pin::pin!(stream.ready_chunks(MAX_EVENTS_PER_BATCH));
+    let relist_at = how.relist.map(|after| Instant::now() + jittered(after));
     loop {
         // A watch may rightly be silent for hours; a list that is silent hangs.
         let chunk = if intake.is_listing() {
             tokio::time::timeout(LIST_TIMEOUT, chunks.next()).await.unwrap_or_else(|_| Some(vec![Err(stalled())]))
         } else {
-            chunks.next().await
+            tokio::select! {
+                chunk = chunks.next() => chunk,
+                () = tokio::time::sleep_until(relist_at.unwrap_or_else(Instant::now)), if relist_at.is_some() => {
+                    return Ok(());
+                }
+            }
         };
         let mut failure = None;
         for event in chunk.unwrap_or_else(|| vec![Err(stalled())]) {
@@ -220,6 +229,11 @@ async fn run<R: Reading>(
             }
         }
     }
+}
+
+/// Up to twice the time, so that the watches of many clusters do not list together.
+fn jittered(time: Duration) -> Duration {
+    Retry::new(time, time * 2).delay()
 }
 
 /// The kind is not there, or we may not know.

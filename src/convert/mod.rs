@@ -31,6 +31,7 @@ pub use meta::{
 pub use namespace::{key_namespace, namespace};
 pub use node::{key_node, node};
 pub use owner::MAX_SOURCES;
+pub(crate) use owner::{claims, helm_claimed, is_ours, others};
 pub use service::{MAX_APP_PROTOCOL_LEN, MAX_PORTS_PER_SERVICE, key_service, service};
 pub use servicecidr::{key_service_cidr, service_cidr};
 pub use slice::{MAX_ADDRESSES_PER_ENDPOINT, MAX_ENDPOINTS_PER_SLICE, MAX_PORTS_PER_SLICE, key_slice, slice};

@@ -14,8 +14,8 @@ pub fn namespace(object: &k8s::Namespace) -> Converted<NamespaceObject> {
     let labels = meta::labels(&mut check, &object.metadata);
     let phase = object.status.as_ref().and_then(|status| status.phase.as_deref());
     let terminating = phase == Some("Terminating") || object.metadata.deletion_timestamp.is_some();
-    let owner = owner::owner(&object.metadata);
-    let namespace = name.map(|name| NamespaceObject { name, uid, resource_version, labels, terminating, owner });
+    let helm = owner::helm(&object.metadata);
+    let namespace = name.map(|name| NamespaceObject { name, uid, resource_version, labels, terminating, helm });
     check.finish(namespace)
 }
 

@@ -35,7 +35,9 @@ pub fn service(object: &k8s::Service) -> Converted<Service> {
         check.report("spec.ports", "no port", "at least one port");
     }
     let affinity = affinity(&mut check, spec);
-    let owner = owner_of(&object.metadata, spec);
+    let owner = owner::owner(&object.metadata, used(spec));
+    // What a mirror says of Helm is in its mark: that it belongs to a release is the source's affair.
+    let helm = (owner == Owner::User || owner == Owner::Adopted).then(|| owner::helm(&object.metadata)).flatten();
     let created = meta::created(&object.metadata);
     let service = key.zip(kind).map(|(key, kind)| Service {
         key,
@@ -48,6 +50,7 @@ pub fn service(object: &k8s::Service) -> Converted<Service> {
         ports,
         affinity,
         owner,
+        helm,
     });
     check.finish(service)
 }
@@ -56,14 +59,10 @@ pub fn key_service(meta: &ObjectMeta) -> Option<ServiceKey> {
     meta::service_key(meta)
 }
 
-/// Our mirrors have no selector and no external name. One that has got either was taken over by its user, although our
-/// labels are still on it.
-fn owner_of(meta: &ObjectMeta, spec: &k8s::ServiceSpec) -> Owner {
+fn used(spec: &k8s::ServiceSpec) -> owner::Spec {
     let selects = spec.selector.as_ref().is_some_and(|selector| !selector.is_empty());
-    match owner::owner(meta) {
-        Owner::Mirror { .. } if selects || spec.type_.as_deref() == Some("ExternalName") => Owner::Adopted,
-        owner => owner,
-    }
+    let points = spec.type_.as_deref() == Some("ExternalName");
+    if selects || points { owner::Spec::Used } else { owner::Spec::Bare }
 }
 
 fn kind(check: &mut Check, spec: &k8s::ServiceSpec) -> Option<ServiceKind> {

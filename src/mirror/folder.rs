@@ -13,6 +13,7 @@ use federation::{MirrorAction, MirrorKey};
 use serde::Serialize;
 
 use super::objects;
+use crate::api::FOLDER_HUB;
 
 const NAMESPACE_FILE: &str = "_namespace.yaml";
 
@@ -46,10 +47,14 @@ impl Folder {
             (_, MirrorAction::Leave) => Ok(()),
             // What a user made theirs is none of ours any more.
             (_, MirrorAction::Delete { .. } | MirrorAction::Release) => remove(&path),
-            (MirrorKey::Namespace(name), MirrorAction::ApplyNamespace) => replace(&path, &objects::namespace(name)),
-            (MirrorKey::Service(key), MirrorAction::ApplyService(wish)) => replace(&path, &objects::service(key, wish)),
+            (MirrorKey::Namespace(name), MirrorAction::ApplyNamespace(helm)) => {
+                replace(&path, &objects::namespace(name, helm.as_deref(), FOLDER_HUB))
+            }
+            (MirrorKey::Service(key), MirrorAction::ApplyService(wish)) => {
+                replace(&path, &objects::service(key, wish, FOLDER_HUB))
+            }
             // The engine pairs keys and actions of one kind.
-            (_, MirrorAction::ApplyNamespace | MirrorAction::ApplyService(_)) => Ok(()),
+            (_, MirrorAction::ApplyNamespace(_) | MirrorAction::ApplyService(_)) => Ok(()),
         }
     }
 

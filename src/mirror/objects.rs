@@ -1,35 +1,55 @@
-//! Mirrors as Kubernetes objects: how they are written, and whether one that stands is as it should be.
+//! Mirrors as Kubernetes objects: how they are written, and whether one that exists is as it should be.
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
 use federation::MirrorService;
-use federation::model::{ClusterId, Namespace as NamespaceName, Owner, ServiceKey, ServiceKind};
-use k8s_openapi::api::core::v1::{Namespace, Service, ServicePort, ServiceSpec};
+use federation::model::{
+    Affinity, ClusterId, Digest, HelmRelease, Namespace as NamespaceName, Owner, Service as Model, ServiceKey,
+    ServiceKind,
+};
+use k8s_openapi::api::core::v1::{ClientIPConfig, Namespace, Service, ServicePort, ServiceSpec, SessionAffinityConfig};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use crate::api::{ANNOTATION_SOURCES, FIELD_MANAGER, LABEL_MANAGED_BY, LABEL_MIRROR, MANAGED_BY};
-use crate::convert::Convert;
+use crate::api::{
+    ANNOTATION_HELM_NAME, ANNOTATION_HELM_NAMESPACE, ANNOTATION_HUB, ANNOTATION_SOURCES, LABEL_MANAGED_BY,
+    LABEL_MIRROR, MANAGED_BY, MANAGED_BY_HELM,
+};
+use crate::convert::{self, Convert};
 
 /// `spec.clusterIP` of a headless Service.
 const HEADLESS: &str = "None";
+const CLUSTER_IP: &str = "ClusterIP";
+const CLIENT_IP: &str = "ClientIP";
 
-pub(super) fn namespace(name: &NamespaceName) -> Namespace {
-    let metadata = ObjectMeta { name: Some(name.to_string()), labels: Some(labels()), ..ObjectMeta::default() };
+pub(super) fn namespace(name: &NamespaceName, helm: Option<&HelmRelease>, hub: &str) -> Namespace {
+    let metadata = ObjectMeta {
+        name: Some(name.to_string()),
+        labels: Some(labels(helm)),
+        annotations: Some(annotations(hub, None, helm)),
+        ..ObjectMeta::default()
+    };
     Namespace { metadata, ..Namespace::default() }
 }
 
-pub(super) fn service(key: &ServiceKey, wish: &MirrorService) -> Service {
+/// Only what a mirror must have: each field that is written here is one that another tool's server-side apply can
+/// conflict with. What is the default is left to it.
+pub(super) fn service(key: &ServiceKey, wish: &MirrorService, hub: &str) -> Service {
+    let helm = wish.helm.as_deref();
     Service {
         metadata: ObjectMeta {
             namespace: Some(key.namespace.to_string()),
             name: Some(key.name.to_string()),
-            labels: Some(labels()),
-            annotations: Some(annotations(&wish.sources)),
+            labels: Some(labels(helm)),
+            annotations: Some(annotations(hub, Some(&wish.sources), helm)),
             ..ObjectMeta::default()
         },
         spec: Some(ServiceSpec {
-            type_: Some("ClusterIP".to_owned()),
             cluster_ip: wish.headless.then(|| HEADLESS.to_owned()),
+            session_affinity: affinity(wish.affinity).map(|_| CLIENT_IP.to_owned()),
+            session_affinity_config: affinity(wish.affinity),
             ports: (!wish.ports.is_empty()).then(|| wish.ports.iter().map(port).collect()),
             ..ServiceSpec::default()
         }),
@@ -41,67 +61,90 @@ pub(super) fn service(key: &ServiceKey, wish: &MirrorService) -> Service {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
     /// Somebody else's, or there is doubt, or it cannot be changed into what is wished (`clusterIP` is fixed when a
-    /// Service is made): the engine judges anew when its watch shows the object.
+    /// Service is made): the engine decides again when its watch shows the object.
     NotForUs,
     AsWished,
     Different,
 }
 
-pub(super) fn compare(found: &Service, wish: &MirrorService) -> Standing {
+pub(super) fn compare(found: &Service, wish: &MirrorService, hub: &str) -> Standing {
     let Ok(Some(model)) = found.convert() else { return Standing::NotForUs };
-    let Owner::Mirror { sources } = &model.owner else { return Standing::NotForUs };
     if (model.kind == ServiceKind::Headless) != wish.headless {
         return Standing::NotForUs;
     }
+    let hub = Digest::of(hub);
+    match &model.owner {
+        Owner::Mirror(mark) if mark.hub == hub && fits(&model, found, wish) => Standing::AsWished,
+        // Another hub's, in a member that this hub holds: it was taken over.
+        Owner::Mirror(_) => Standing::Different,
+        Owner::Restored(mark) if mark.hub == hub => Standing::Different,
+        Owner::Restored(_) | Owner::Lookalike | Owner::User | Owner::Adopted => Standing::NotForUs,
+    }
+}
+
+fn fits(model: &Model, found: &Service, wish: &MirrorService) -> bool {
     let sorted = |ports: &[federation::model::ServicePort]| {
         let mut ports = ports.to_vec();
         ports.sort();
         ports
     };
-    let kind = found.spec.as_ref().and_then(|spec| spec.type_.as_deref()).unwrap_or("ClusterIP");
-    let same = sorted(&model.ports) == sorted(&wish.ports) && *sources == wish.sources && kind == "ClusterIP";
-    if same { Standing::AsWished } else { Standing::Different }
+    let Some(mark) = model.mark() else { return false };
+    let helm = mark.helm_claimed || mark.helm == HelmRelease::digest(wish.helm.as_deref());
+    let kind = found.spec.as_ref().and_then(|spec| spec.type_.as_deref()).unwrap_or(CLUSTER_IP);
+    let spec = model.affinity == wish.affinity && sorted(&model.ports) == sorted(&wish.ports) && kind == CLUSTER_IP;
+    helm && mark.sources == wish.sources && spec
 }
 
-/// Makes our fields of an object that stands exactly what they should be, and leaves all others.
+/// Leaves out what somebody else wrote on the object that is there to prepare its adoption by Helm.
+pub(super) fn respect(wanted: &mut Service, found: &Service) {
+    if convert::helm_claimed(&found.metadata) {
+        wanted.metadata.labels.get_or_insert_default().remove(LABEL_MANAGED_BY);
+        remove_helm(wanted.metadata.annotations.get_or_insert_default());
+    }
+}
+
+/// Makes our fields of an object exactly what they should be, and leaves all others.
 pub(super) fn overwrite(found: &mut Service, wanted: &Service) {
-    found.metadata.labels.get_or_insert_default().extend(labels());
-    found.metadata.annotations.get_or_insert_default().extend(wanted.metadata.annotations.clone().unwrap_or_default());
+    let annotations = found.metadata.annotations.get_or_insert_default();
+    if wanted.metadata.labels.as_ref().is_some_and(|labels| labels.contains_key(LABEL_MANAGED_BY)) {
+        remove_helm(annotations);
+    }
+    annotations.extend(wanted.metadata.annotations.clone().unwrap_or_default());
+    found.metadata.labels.get_or_insert_default().extend(wanted.metadata.labels.clone().unwrap_or_default());
     if let (Some(spec), Some(wanted)) = (&mut found.spec, &wanted.spec) {
-        spec.type_.clone_from(&wanted.type_);
+        spec.type_ = Some(CLUSTER_IP.to_owned());
         spec.ports.clone_from(&wanted.ports);
+        spec.session_affinity.clone_from(&wanted.session_affinity);
+        spec.session_affinity_config.clone_from(&wanted.session_affinity_config);
     }
 }
 
-/// Takes everything of ours off an object that its user adopted; false if there is nothing to take off, or if it still
-/// is our mirror.
-pub(super) fn release(found: &mut Service) -> bool {
-    if matches!(found.convert(), Ok(Some(model)) if model.is_mirror()) {
-        return false;
-    }
-    let meta = &mut found.metadata;
-    let labels = meta.labels.get_or_insert_default();
-    if labels.remove(LABEL_MIRROR).is_none() {
-        return false;
-    }
-    // The user's own value of the common label stays.
-    if labels.get(LABEL_MANAGED_BY).map(String::as_str) == Some(MANAGED_BY) {
-        labels.remove(LABEL_MANAGED_BY);
-    }
-    meta.annotations.get_or_insert_default().remove(ANNOTATION_SOURCES);
-    if let Some(entries) = &mut meta.managed_fields {
-        entries.retain(|entry| entry.manager.as_deref() != Some(FIELD_MANAGER));
-    }
-    true
+/// No affinity is the default, and is left to it.
+fn affinity(affinity: Affinity) -> Option<SessionAffinityConfig> {
+    let Affinity::ClientIp { timeout_s } = affinity else { return None };
+    let client_ip = ClientIPConfig { timeout_seconds: i32::try_from(timeout_s).ok() };
+    Some(SessionAffinityConfig { client_ip: Some(client_ip) })
 }
 
-fn labels() -> BTreeMap<String, String> {
-    [(LABEL_MANAGED_BY, MANAGED_BY), (LABEL_MIRROR, "true")].map(|(k, v)| (k.to_owned(), v.to_owned())).into()
+pub(super) fn remove_helm(annotations: &mut BTreeMap<String, String>) {
+    for key in [ANNOTATION_HELM_NAME, ANNOTATION_HELM_NAMESPACE] {
+        annotations.remove(key);
+    }
 }
 
-fn annotations(sources: &[ClusterId]) -> BTreeMap<String, String> {
-    let sources: Vec<_> = sources.iter().map(ClusterId::as_str).collect();
-    [(ANNOTATION_SOURCES.to_owned(), sources.join(","))].into()
+fn labels(helm: Option<&HelmRelease>) -> BTreeMap<String, String> {
+    let manager = if helm.is_some() { MANAGED_BY_HELM } else { MANAGED_BY };
+    [(LABEL_MANAGED_BY, manager), (LABEL_MIRROR, "true")].map(|(k, v)| (k.to_owned(), v.to_owned())).into()
+}
+
+fn annotations(hub: &str, sources: Option<&[ClusterId]>, helm: Option<&HelmRelease>) -> BTreeMap<String, String> {
+    let sources = sources.map(|ids| ids.iter().map(ClusterId::as_str).collect::<Vec<_>>().join(","));
+    let sources = sources.map(|text| (ANNOTATION_SOURCES, text));
+    let helm = helm.into_iter().flat_map(|release| {
+        [(ANNOTATION_HELM_NAME, release.name.to_string()), (ANNOTATION_HELM_NAMESPACE, release.namespace.to_string())]
+    });
+    let all = std::iter::once((ANNOTATION_HUB, hub.to_owned())).chain(sources).chain(helm);
+    all.map(|(key, text)| (key.to_owned(), text)).collect()
 }
 
 /// `targetPort` is left out: without a selector nothing uses it, and the API server sets it to the port's number.

@@ -1,5 +1,10 @@
 //! The list of work: for each object in each member the newest wish, whether it is being written, and when it may be
 //! tried again. No IO, no clock.
+//!
+//! A wish leaves the list only when the engine takes it back, which the engine does when the member's watch shows the
+//! object as it should be. A write that the API server accepted proves nothing: the object may have been deleted or
+//! changed again before the watch showed it, and then the engine sees no difference to report. So an accepted write is
+//! checked again after a pause, for as long as the wish stands.
 
 #[cfg(test)]
 mod tests;
@@ -12,21 +17,51 @@ use federation::model::ClusterId;
 use federation::{MirrorAction, MirrorKey};
 use tokio::time::Instant;
 
+use super::hold::Hold;
+
 /// Writes under way in one member.
 pub const MAX_WRITES_PER_MEMBER: usize = 8;
 /// Wait after a first failure; it doubles up to [`LAST_RETRY`].
 const FIRST_RETRY: Duration = Duration::from_millis(250);
 const LAST_RETRY: Duration = Duration::from_secs(30);
+/// How long the watch may take to show an accepted write before the object is looked at again; it doubles up to
+/// [`LAST_RETRY`].
+const FIRST_CHECK: Duration = Duration::from_secs(1);
+/// Accepted writes in a row that the watch did not confirm, after which this is reported.
+const CHECKS_UNTIL_REPORTED: u32 = 3;
 /// Doublings after which the wait has long reached its bound.
 const MAX_DOUBLINGS: u32 = 10;
+/// An object that is wished for this often, each time soon after the last, is being changed by something else as well.
+/// From then on its writes are spaced out, so that two controllers cannot drive each other.
+const FREE_WISHES: u32 = 10;
+const SOON_AFTER: Duration = Duration::from_secs(30);
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LAST_PAUSE: Duration = Duration::from_secs(8);
+/// A write and its watch event take milliseconds, on a busy API server some seconds.
+const LATE_AFTER: Duration = Duration::from_secs(5);
+/// Objects of one member whose last writes are remembered.
+const MAX_REMEMBERED: usize = 4_096;
 
 /// How far a member's mirroring is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MirrorProgress {
-    /// Wishes that are not yet brought about.
+    /// Objects that are not yet as they should be, as far as the member's watch shows.
     pub pending: usize,
-    /// Why the last write that failed did; `None` once all is done.
+    /// Of these, how many were written as they should be, so that only the watch is awaited.
+    pub accepted: usize,
+    /// Since when the oldest of them differs.
+    pub since: Option<Instant>,
+    /// Why one of them could not be written; `None` if all writes went well.
     pub last_error: Option<Arc<str>>,
+    /// Which hub writes there. Nothing is written before it is known to be this one.
+    pub hold: Hold,
+}
+
+impl MirrorProgress {
+    /// Something has differed for longer than a write and the event that shows it take.
+    pub fn is_late(&self) -> bool {
+        self.since.is_some_and(|since| since.elapsed() >= LATE_AFTER)
+    }
 }
 
 /// One wish to bring about.
@@ -42,8 +77,9 @@ pub(super) struct Job {
 /// What became of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// It is so, or it is not for us to make it so: the engine hears of it through the watch.
-    Done,
+    /// The API server shows the object as wished, or it is not for us to change it. The wish stands until the watch
+    /// shows it to the engine.
+    Accepted,
     Retry(Arc<str>),
 }
 
@@ -60,39 +96,56 @@ struct Lane {
     ready: BTreeSet<MirrorKey>,
     /// Keys of items that wait for their next try.
     waiting: BTreeSet<(Instant, MirrorKey)>,
+    /// Keys of all items by age.
+    ages: BTreeSet<(Instant, MirrorKey)>,
+    /// What is wrong with items whose last try failed.
+    errors: BTreeMap<MirrorKey, Arc<str>>,
     writing: usize,
-    last_error: Option<Arc<str>>,
+    /// How many items the API server accepted last time.
+    accepted: usize,
+    recent: BTreeMap<MirrorKey, Recent>,
 }
 
 #[derive(Debug)]
 struct Item {
     action: MirrorAction,
     version: u64,
+    since: Instant,
     writing: bool,
+    /// Tries that failed since the last one that did not.
     failures: u32,
+    /// Tries in a row that the API server accepted.
+    accepted: u32,
     due: Option<Instant>,
 }
 
+/// How often an object was wished for in quick succession.
+#[derive(Clone, Copy, Debug)]
+struct Recent {
+    wishes: u32,
+    last: Instant,
+}
+
 impl Work {
-    pub(super) fn submit(&mut self, wishes: Vec<(ClusterId, MirrorKey, MirrorAction)>) {
+    pub(super) fn submit(&mut self, wishes: Vec<(ClusterId, MirrorKey, MirrorAction)>, now: Instant) {
         for (cluster, key, action) in wishes {
             self.versions += 1;
-            self.members.entry(cluster).or_default().wish(key, action, self.versions);
+            self.members.entry(cluster).or_default().wish(key, action, self.versions, now);
         }
     }
 
-    /// The member is none any more: nothing is left to do in it.
+    /// The cluster is no member any more: nothing is left to do in it.
     pub(super) fn forget(&mut self, cluster: &ClusterId) {
         self.members.remove(cluster);
     }
 
-    /// The next job of the least busy connected member.
-    pub(super) fn next(&mut self, now: Instant, connected: impl Fn(&ClusterId) -> bool) -> Option<Job> {
+    /// The next job of the least busy member that may be written to.
+    pub(super) fn next(&mut self, now: Instant, writable: impl Fn(&ClusterId) -> bool) -> Option<Job> {
         let mut best: Option<(&ClusterId, &mut Lane, MirrorKey)> = None;
         for (cluster, lane) in &mut self.members {
             lane.wake(now);
             let busier = best.as_ref().is_some_and(|(_, best, _)| best.writing <= lane.writing);
-            if busier || lane.writing >= MAX_WRITES_PER_MEMBER || !connected(cluster) {
+            if busier || lane.writing >= MAX_WRITES_PER_MEMBER || !writable(cluster) {
                 continue;
             }
             if let Some(key) = lane.candidate() {
@@ -103,9 +156,9 @@ impl Work {
         lane.take(key, cluster)
     }
 
-    /// When something that waits may be tried, among connected members.
-    pub(super) fn due(&self, connected: impl Fn(&ClusterId) -> bool) -> Option<Instant> {
-        let lanes = self.members.iter().filter(|(cluster, _)| connected(cluster));
+    /// When something that waits may be tried, among members that may be written to.
+    pub(super) fn due(&self, writable: impl Fn(&ClusterId) -> bool) -> Option<Instant> {
+        let lanes = self.members.iter().filter(|(cluster, _)| writable(cluster));
         lanes.filter_map(|(_, lane)| lane.waiting.first().map(|(due, _)| *due)).min()
     }
 
@@ -116,39 +169,73 @@ impl Work {
     }
 
     pub(super) fn progress(&self) -> BTreeMap<ClusterId, MirrorProgress> {
-        let row = |(cluster, lane): (&ClusterId, &Lane)| {
-            let progress = MirrorProgress { pending: lane.items.len(), last_error: lane.last_error.clone() };
-            (cluster.clone(), progress)
-        };
-        self.members.iter().map(row).collect()
+        self.members.iter().map(|(cluster, lane)| (cluster.clone(), lane.progress())).collect()
     }
 }
 
 impl Lane {
-    fn wish(&mut self, key: MirrorKey, action: MirrorAction, version: u64) {
-        let writing = self.items.get(&key).is_some_and(|item| item.writing);
+    fn progress(&self) -> MirrorProgress {
+        MirrorProgress {
+            pending: self.items.len(),
+            accepted: self.accepted,
+            since: self.ages.first().map(|(since, _)| *since),
+            last_error: self.errors.values().next().cloned(),
+            hold: Hold::Unknown,
+        }
+    }
+
+    fn wish(&mut self, key: MirrorKey, action: MirrorAction, version: u64, now: Instant) {
+        let before = self.items.get(&key);
+        let writing = before.is_some_and(|item| item.writing);
         if action == MirrorAction::Leave && !writing {
             self.drop_item(&key);
             return;
         }
         // The same wish again must not make a failing write come faster.
-        if self.items.get(&key).is_some_and(|item| item.action == action) {
+        if before.is_some_and(|item| item.action == action) {
             return;
         }
+        let since = before.map_or(now, |item| item.since);
+        self.drop_item(&key);
+        let due = self.pause(&key, now).map(|pause| now + pause);
+        self.ages.insert((since, key.clone()));
+        self.items.insert(key.clone(), Item { action, version, since, writing, failures: 0, accepted: 0, due });
+        // A wish that comes while an older one is being written is queued when that write ends.
         if !writing {
-            self.drop_item(&key);
-            self.ready.insert(key.clone());
+            self.enqueue(key, due);
         }
-        self.items.insert(key, Item { action, version, writing, failures: 0, due: None });
+    }
+
+    fn enqueue(&mut self, key: MirrorKey, due: Option<Instant>) {
+        match due {
+            Some(due) => self.waiting.insert((due, key)),
+            None => self.ready.insert(key),
+        };
+    }
+
+    /// How long a new wish for the object has to wait, because something else keeps changing the object.
+    fn pause(&mut self, key: &MirrorKey, now: Instant) -> Option<Duration> {
+        if self.recent.len() >= MAX_REMEMBERED {
+            self.recent.retain(|_, recent| now.duration_since(recent.last) < SOON_AFTER);
+        }
+        let remembered = self.recent.len() < MAX_REMEMBERED || self.recent.contains_key(key);
+        let recent = self.recent.get(key).filter(|recent| now.duration_since(recent.last) < SOON_AFTER);
+        let wishes = recent.map_or(1, |recent| recent.wishes.saturating_add(1));
+        if remembered {
+            self.recent.insert(key.clone(), Recent { wishes, last: now });
+        }
+        let excess = wishes.checked_sub(FREE_WISHES + 1)?;
+        Some(FIRST_PAUSE.saturating_mul(1 << excess.min(MAX_DOUBLINGS)).min(LAST_PAUSE))
     }
 
     fn drop_item(&mut self, key: &MirrorKey) {
         self.ready.remove(key);
-        if let Some(Item { due: Some(due), .. }) = self.items.remove(key) {
+        self.errors.remove(key);
+        let Some(item) = self.items.remove(key) else { return };
+        self.ages.remove(&(item.since, key.clone()));
+        self.accepted -= usize::from(item.accepted > 0);
+        if let Some(due) = item.due {
             self.waiting.remove(&(due, key.clone()));
-        }
-        if self.items.is_empty() {
-            self.last_error = None;
         }
     }
 
@@ -171,7 +258,7 @@ impl Lane {
             MirrorKey::Namespace(_) => true,
             MirrorKey::Service(service) => {
                 let namespace = self.items.get(&MirrorKey::Namespace(service.namespace.clone()));
-                !namespace.is_some_and(|item| item.action == MirrorAction::ApplyNamespace)
+                namespace.is_none_or(|item| item.accepted > 0)
             }
         };
         self.ready.iter().find(free).cloned()
@@ -186,25 +273,50 @@ impl Lane {
     }
 
     fn done(&mut self, key: &MirrorKey, version: u64, outcome: Outcome, now: Instant) {
-        // A lane that was forgotten and made anew knows nothing of writes of its predecessor.
+        // A lane that was forgotten and made again knows nothing of the writes of its predecessor.
         let Some(item) = self.items.get_mut(key).filter(|item| item.writing) else { return };
         item.writing = false;
         self.writing = self.writing.saturating_sub(1);
-        let newer = item.version != version;
-        match outcome {
-            _ if newer && item.action == MirrorAction::Leave => self.drop_item(key),
-            _ if newer => {
-                self.ready.insert(key.clone());
+        if item.version != version {
+            match (&item.action, item.due) {
+                (MirrorAction::Leave, _) => self.drop_item(key),
+                (_, due) => self.enqueue(key.clone(), due),
             }
-            Outcome::Done => self.drop_item(key),
-            Outcome::Retry(error) => {
-                let wait = FIRST_RETRY.saturating_mul(1 << item.failures.min(MAX_DOUBLINGS)).min(LAST_RETRY);
-                item.failures = item.failures.saturating_add(1);
-                let due = now + wait;
-                item.due = Some(due);
-                self.waiting.insert((due, key.clone()));
-                self.last_error = Some(error);
-            }
+            return;
         }
+        self.accepted -= usize::from(item.accepted > 0);
+        self.accepted += usize::from(outcome == Outcome::Accepted);
+        let wait = match outcome {
+            Outcome::Accepted => {
+                item.failures = 0;
+                item.accepted = item.accepted.saturating_add(1);
+                if item.accepted < CHECKS_UNTIL_REPORTED {
+                    self.errors.remove(key);
+                } else {
+                    self.errors.insert(key.clone(), unconfirmed(key));
+                }
+                backoff(FIRST_CHECK, item.accepted)
+            }
+            Outcome::Retry(error) => {
+                item.accepted = 0;
+                item.failures = item.failures.saturating_add(1);
+                self.errors.insert(key.clone(), error);
+                backoff(FIRST_RETRY, item.failures)
+            }
+        };
+        item.due = Some(now + wait);
+        self.enqueue(key.clone(), Some(now + wait));
     }
+}
+
+/// The wait after the `count`th time in a row: `first`, doubled each time, up to [`LAST_RETRY`].
+fn backoff(first: Duration, count: u32) -> Duration {
+    first.saturating_mul(1 << count.saturating_sub(1).min(MAX_DOUBLINGS)).min(LAST_RETRY)
+}
+
+fn unconfirmed(key: &MirrorKey) -> Arc<str> {
+    Arc::from(format!(
+        "{key}: its API server accepts the write, but its watch does not show the object as it should be; something \
+         removes or changes it, or the watch is late"
+    ))
 }

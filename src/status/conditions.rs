@@ -13,7 +13,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time as KubeTime
 
 use super::text;
 use crate::clusters::{Note, NoteReason};
-use crate::mirror::MirrorProgress;
+use crate::mirror::{Hold, MirrorProgress};
 
 pub const CONNECTED: &str = "Connected";
 pub const ADMITTED: &str = "Admitted";
@@ -38,6 +38,8 @@ pub struct Facts<'a> {
     pub rejected: usize,
     /// `Synced` is true now: writes that are merely under way do not make it false.
     pub was_synced: bool,
+    /// Some mirrored object has differed from what it should be for longer than a write takes.
+    pub late: bool,
     pub now: Time,
 }
 
@@ -272,24 +274,34 @@ fn synced(facts: &Facts<'_>, connected: &Wanted, admitted: &Wanted) -> Wanted {
         let message = "it is watched, but contributes and receives nothing until it is admitted".to_owned();
         return wanted(SYNCED, Status::False, "NotAdmitted", message);
     }
-    let error = facts.mirrors.and_then(|mirrors| mirrors.last_error.clone());
-    let pending = report.mirrors_pending.max(facts.mirrors.map_or(0, |mirrors| mirrors.pending));
-    if pending > 0 && (error.is_some() || !facts.was_synced) {
-        let error = error.map_or_else(String::new, |error: Arc<str>| format!("; the last failure: {error}"));
-        return wanted(
-            SYNCED,
-            Status::False,
-            "MirrorsPending",
-            format!("mirrored objects to be written: {pending}{error}"),
-        );
-    }
-    match facts.rejected {
-        0 => wanted(SYNCED, Status::True, "Synced", "its objects are listed, and its mirrors are written".into()),
-        rejected => {
-            let message = format!("objects that are not used: {rejected}; see status.problems");
-            wanted(SYNCED, Status::True, "ObjectsRejected", message)
+    match facts.mirrors.map(|mirrors| &mirrors.hold) {
+        Some(Hold::Another(claim)) => {
+            return wanted(SYNCED, Status::False, "HeldByAnotherHub", text::held(&report.id, claim));
         }
+        Some(Hold::Failed(why)) => {
+            let message = format!("which hub writes mirrors into it is not known, so nothing is written: {why}");
+            return wanted(SYNCED, Status::False, "HolderUnknown", message);
+        }
+        Some(Hold::Unknown | Hold::Ours) | None => {}
     }
+    mirrored(facts)
+}
+
+/// What differs between the mirrors that should be there and those that are: `Synced` is this comparison.
+fn mirrored(facts: &Facts<'_>) -> Wanted {
+    let report = facts.report;
+    let pending = report.mirrors_pending.max(facts.mirrors.map_or(0, |mirrors| mirrors.pending));
+    let error = facts.mirrors.and_then(|mirrors| mirrors.last_error.as_deref());
+    if pending > 0 && (error.is_some() || facts.late || !facts.was_synced) {
+        return wanted(SYNCED, Status::False, "MirrorsPending", text::mirrors_pending(pending, error));
+    }
+    if facts.rejected > 0 {
+        let message = format!("objects that are not used: {}; see status.problems", facts.rejected);
+        return wanted(SYNCED, Status::True, "ObjectsRejected", message);
+    }
+    let mirrors = if pending > 0 { "its mirrors are being brought up to date" } else { "its mirrors are written" };
+    let notes: String = text::notes(report).iter().map(|note| format!("; {note}")).collect();
+    wanted(SYNCED, Status::True, "Synced", format!("its objects are listed, and {mirrors}{notes}"))
 }
 
 /// The summary: the first thing that stands in the way, or the first thing worth knowing.

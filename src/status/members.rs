@@ -160,10 +160,12 @@ impl Row {
         let problems: Vec<_> =
             rejected.into_iter().flat_map(|objects| objects.values().flatten()).map(ToString::to_string).collect();
         let note = sources.notes.get(id);
+        let mirrors = inputs.mirrors.get(id);
         let facts = Facts {
             report,
             note: note.as_ref(),
-            mirrors: inputs.mirrors.get(id),
+            mirrors,
+            late: mirrors.is_some_and(MirrorProgress::is_late),
             seen: sources.seen.get(id),
             spec_problems: &spec_problems,
             rejected: rejected.map_or(0, BTreeMap::len),

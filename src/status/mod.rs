@@ -11,5 +11,6 @@ mod text;
 mod wanted;
 mod writer;
 
+pub use text::notes;
 pub(crate) use text::timestamp;
 pub use writer::{Sources, Writer};

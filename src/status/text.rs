@@ -5,9 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use federation::change::MemberKind;
+use federation::model::ClusterId;
 use federation::model::Time;
-use federation::report::{CidrSource, Cidrs, Clash, RangeUse, Trespass};
+use federation::report::{CidrSource, Cidrs, Clash, MemberReport, RangeUse, Trespass};
 use jiff::Timestamp;
+
+use crate::api::ANNOTATION_TAKE_OVER;
+use crate::mirror::Claim;
 
 /// Items named in one message.
 const MAX_NAMED: usize = 8;
@@ -63,6 +67,42 @@ pub(super) fn ranges(cidrs: &Cidrs) -> String {
     let pods = list(&cidrs.pods, cidrs.pods_source);
     let services = list(&cidrs.services, cidrs.services_source);
     format!("pod ranges {pods}, service ranges {services}")
+}
+
+/// What works, but not as one might expect.
+pub fn notes(report: &MemberReport) -> Vec<String> {
+    let headless = report.counts.headless_mirrors;
+    let headless = (headless > 0).then(|| {
+        format!(
+            "headless mirrors: {headless}; their names resolve to no address here, because EndpointSlices are not \
+             mirrored in this version; proxies and gRPC clients of a control plane get their endpoints"
+        )
+    });
+    let strangers = (!report.strangers.is_empty()).then(|| {
+        format!(
+            "Services that carry the label isthmus.dev/mirror but were not written by this hub, such as copies and \
+             restored backups of another hub: {}; they are not exported, not changed, and no mirror is written in their \
+             place; delete them, or take the label off to export them",
+            some(report.strangers.iter())
+        )
+    });
+    headless.into_iter().chain(strangers).collect()
+}
+
+/// Another hub writes into the member, and how to change that.
+pub(super) fn held(member: &ClusterId, claim: &Claim) -> String {
+    format!(
+        "another hub (kube-system UID {}) writes mirrors into this cluster, so this one writes nothing there; delete its \
+         MemberCluster in one of the two hubs, or take it over: kubectl annotate --overwrite membercluster {member} \
+         {ANNOTATION_TAKE_OVER}={claim}",
+        claim.hub
+    )
+}
+
+/// Mirrored objects that differ from what they should be, and why the first of them was not written.
+pub(super) fn mirrors_pending(count: usize, error: Option<&str>) -> String {
+    let error = error.map_or_else(String::new, |error| format!("; the last failure: {error}"));
+    format!("mirrored objects to be written: {count}{error}")
 }
 
 pub(super) fn spec_problems(problems: &[String]) -> String {

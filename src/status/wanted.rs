@@ -51,6 +51,7 @@ pub(super) fn status(facts: &Facts<'_>, problems: &[String], before: &MemberClus
             mirrored: count(report.counts.mirrored),
         }),
         last_seen: seen(facts).map(kube_time).or_else(|| before.last_seen.clone()),
+        notes: text::notes(report).iter().map(|text| text::bounded(text, MAX_PROBLEM_LEN)).collect(),
         problems: problems.take(MAX_STATUS_PROBLEMS).map(|text| text::bounded(&text, MAX_PROBLEM_LEN)).collect(),
     }
 }

@@ -143,6 +143,7 @@ fn how() -> Follow<Quiet> {
         seen: SeenMark::default(),
         listener: Quiet,
         remember: true,
+        relist: None,
         optional: None,
     }
 }

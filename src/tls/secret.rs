@@ -36,6 +36,7 @@ pub(super) async fn follow(client: Client, namespace: String, name: String, keep
         seen: SeenMark::default(),
         listener: Quiet::default(),
         remember: false,
+        relist: None,
         optional: None,
     };
     let FeedClosed = follow_one::<TlsSecrets, _>(api, &name, how, ToKeeper(keeper)).await;

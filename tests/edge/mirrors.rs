@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use federation::model::{ClusterId, ClusterUid, Namespace, Protocol, ServiceKey, ServicePort};
+use federation::model::{Affinity, ClusterId, ClusterUid, Namespace, Protocol, ServiceKey, ServicePort};
 use federation::{MirrorAction, MirrorKey, MirrorService};
-use isthmus::clusters::{Clients, MemberClient};
+use isthmus::clusters::{Clients, MemberClient, TakeOvers};
 use isthmus::convert::Convert;
 use isthmus::mirror::Writer;
 use k8s_openapi::api::core::v1::Service;
@@ -12,6 +12,8 @@ use kube::Api;
 
 use super::LIMIT;
 use crate::testbed::{Cluster, ClusterSpec, config_of, eventually};
+
+const HUB: &str = "hub-uid";
 
 fn id() -> ClusterId {
     ClusterId::new("eu-1").unwrap()
@@ -29,19 +31,27 @@ fn wish(ports: &[u16], headless: bool) -> MirrorAction {
         app_protocol: Some(Arc::from("http")),
     };
     let sources = vec![ClusterId::new("us-1").unwrap()];
-    MirrorAction::ApplyService(Arc::new(MirrorService { headless, ports: ports.iter().map(port).collect(), sources }))
+    MirrorAction::ApplyService(Arc::new(MirrorService {
+        headless,
+        affinity: Affinity::None,
+        ports: ports.iter().map(port).collect(),
+        sources,
+        helm: None,
+    }))
 }
 
-/// Submits and waits until nothing is left to do.
+/// Submits, waits until all is accepted, and takes the wishes back, as the engine does when its watch shows them.
 async fn settle(writer: &Writer, wishes: Vec<(MirrorKey, MirrorAction)>) {
+    let done = wishes.iter().map(|(key, _)| (id(), key.clone(), MirrorAction::Leave)).collect();
     writer.submit(wishes.into_iter().map(|(key, action)| (id(), key, action)).collect());
     let progress = writer.progress();
     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     eventually("mirrors written", LIMIT, async || {
         let progress = progress.borrow().get(&id()).cloned().unwrap_or_default();
-        if progress.pending == 0 { Ok(()) } else { Err(format!("{progress:?}")) }
+        if progress.pending == progress.accepted { Ok(()) } else { Err(format!("{progress:?}")) }
     })
     .await;
+    writer.submit(done);
 }
 
 fn ports(service: &Service) -> Vec<i32> {
@@ -63,23 +73,31 @@ async fn mirrors_are_written_kept_and_let_go() {
     let cluster = Cluster::start(ClusterSpec::named("eu-1").without_controllers()).await;
     let client = isthmus::clusters::connect::client(config_of(&cluster.kubeconfig()).await).unwrap();
     let api: Api<Service> = Api::namespaced(cluster.client(), "shop");
-    let (clients, writer) = (Clients::default(), Writer::new());
+    let (clients, writer) = (Clients::default(), Writer::new(Arc::from(HUB)));
     let task = tokio::spawn({
         let (clients, writer) = (clients.clone(), writer.clone());
-        async move { writer.run(&clients).await }
+        async move { writer.run(&clients, &TakeOvers::default()).await }
     });
 
     // A member that is not connected is waited for.
     let namespace = MirrorKey::Namespace(Namespace::new("shop").unwrap());
-    let first = vec![(id(), key("web"), wish(&[80, 81], false)), (id(), namespace, MirrorAction::ApplyNamespace)];
-    writer.submit(first);
+    let first = vec![(id(), key("web"), wish(&[80, 81], false)), (id(), namespace, MirrorAction::ApplyNamespace(None))];
+    writer.submit(first.clone());
     let mut progress = writer.progress();
     progress.wait_for(|table| table.get(&id()).is_some_and(|row| row.pending == 2)).await.unwrap();
     clients.publish(&id(), Some(MemberClient::new(client, ClusterUid(Arc::from("u")), None)));
+    writer.plan_for(&id(), true);
     settle(&writer, vec![(key("db"), wish(&[5432], true))]).await;
+    writer.submit(first.into_iter().map(|(id, key, _)| (id, key, MirrorAction::Leave)).collect());
 
     let web = api.get("web").await.unwrap();
     assert_eq!(ports(&web), [80, 81]);
+    let managers = web.metadata.managed_fields.as_ref().unwrap();
+    assert_eq!(managers.len(), 1, "one claim: {managers:?}");
+    assert_eq!(managers[0].operation.as_deref(), Some("Apply"));
+    let claims = serde_json::to_string(&managers[0].fields_v1).unwrap();
+    assert!(!claims.contains("targetPort") && !claims.contains("sessionAffinity"), "defaults are not ours: {claims}");
+    assert_eq!(web.metadata.annotations.as_ref().unwrap()["isthmus.dev/hub"], HUB);
     assert!(web.spec.as_ref().unwrap().selector.is_none());
     assert!(web.convert().unwrap().unwrap().is_mirror(), "we know our own: {:?}", web.metadata);
     assert_eq!(api.get("db").await.unwrap().spec.unwrap().cluster_ip.as_deref(), Some("None"));
@@ -131,12 +149,26 @@ async fn mirrors_are_written_kept_and_let_go() {
     assert!(!meta.contains("isthmus"), "nothing of ours is left on it: {meta}");
     assert!(ports(&web).contains(&8080));
 
+    // Deleted again before anybody saw it, and nobody wishes anew: the wish stands, so it comes back.
+    writer.submit(vec![(id(), key("gone"), wish(&[80], false))]);
+    for _ in 0..2 {
+        let made = eventually("the mirror is there", LIMIT, async || api.get("gone").await).await;
+        cluster.kubectl(&["delete", "service", "-n", "shop", "gone"]).await;
+        eventually("it comes back", LIMIT, async || match api.get("gone").await {
+            Ok(again) if again.metadata.uid != made.metadata.uid => Ok(()),
+            other => Err(format!("{other:?}")),
+        })
+        .await;
+    }
+    writer.submit(vec![(id(), key("gone"), MirrorAction::Leave)]);
+
     // Trouble is told, and ends when its cause does.
     writer.submit(vec![(id(), MirrorKey::Service(ServiceKey::new("nowhere", "web").unwrap()), wish(&[80], false))]);
     let row = progress.wait_for(|table| table.get(&id()).is_some_and(|row| row.last_error.is_some())).await;
     let error = row.unwrap().get(&id()).unwrap().last_error.clone().unwrap();
     assert!(error.contains("Service nowhere/web: NotFound"), "{error}");
     cluster.apply("{apiVersion: v1, kind: Namespace, metadata: {name: nowhere}}").await;
-    settle(&writer, Vec::new()).await;
+    let key = MirrorKey::Service(ServiceKey::new("nowhere", "web").unwrap());
+    settle(&writer, vec![(key, wish(&[80], false))]).await;
     task.abort();
 }

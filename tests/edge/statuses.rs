@@ -60,9 +60,10 @@ fn report(link: LinkState, services: usize) -> Arc<MemberReport> {
         known: true,
         missing: false,
         unreadable: Vec::new(),
-        counts: Counts { services, endpoints: 5, mirrored: 7 },
+        counts: Counts { services, endpoints: 5, mirrored: 7, headless_mirrors: 0 },
         mirrors_pending: 0,
         trespassing: Vec::new(),
+        strangers: Vec::new(),
     })
 }
 
@@ -94,7 +95,7 @@ async fn statuses_follow_reports() {
         seen: seen.clone(),
         notes: Notes::default(),
         problems: problems.clone(),
-        mirrors: mirror::Writer::new().progress(),
+        mirrors: mirror::Writer::new("hub".into()).progress(),
     };
     let writer = Writer::new();
     let task = tokio::spawn({

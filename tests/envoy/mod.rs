@@ -2,17 +2,20 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what is missing is a failed test")]
 
+mod affinity;
 mod arithmetic;
 mod client;
 mod expiry;
 mod failover_by_traffic;
 mod interception;
 mod leds;
+mod listeners;
 mod merged_xds;
 mod no_member;
 mod on_demand;
 mod plain;
 mod proxies;
+mod rejection;
 mod rolling_restart;
 mod slices;
 mod tls;

@@ -62,7 +62,7 @@ async fn c54_what_is_good_of_a_rejected_response_is_used() {
 
 fn resources(at: SocketAddr, broken: Broken) -> HashMap<String, Any> {
     let web = ServiceKey::new("shop", "web").unwrap();
-    let mut table: RouteConfiguration = read(&route::table(&web, 9000));
+    let mut table: RouteConfiguration = read(&route::table(&web, 9000, false));
     let host = table.virtual_hosts.first_mut().unwrap();
     let mut other = host.routes.first().unwrap().clone();
     other.r#match.as_mut().unwrap().path_specifier = Some(PathSpecifier::Prefix("/other".to_owned()));
@@ -70,13 +70,13 @@ fn resources(at: SocketAddr, broken: Broken) -> HashMap<String, Any> {
     action.cluster_specifier = Some(ClusterSpecifier::Cluster(BAD.to_owned()));
     host.routes.insert(0, other);
 
-    let mut cluster: Cluster = read(&grpc::cluster(&web, 9001));
+    let mut cluster: Cluster = read(&grpc::cluster(&web, 9001, false));
     let mut load: ClusterLoadAssignment = read(&assignment(BAD, at));
     match broken {
         Broken::Cluster => cluster.lb_policy = LbPolicy::Maglev.into(),
         Broken::Assignment => load.endpoints.first_mut().unwrap().priority = 1,
     }
-    let good = [grpc::listener(&web, 9000), grpc::cluster(&web, 9000), assignment(GOOD, at)];
+    let good = [grpc::listener(&web, 9000), grpc::cluster(&web, 9000, false), assignment(GOOD, at)];
     let good = good.iter().map(|resource| Any::decode(&*resource.any_bytes()).unwrap());
     let good =
         good.zip(["web.shop.svc.cluster.local:9000", GOOD, GOOD]).map(|(any, name)| (key(&any.type_url, name), any));

@@ -5,12 +5,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod adoption;
 mod api_server_lost;
 mod bad_objects;
 mod bare_watch;
 mod cidr_clash;
 mod hostile_kubeconfigs;
+mod mirror_gaps;
 mod mirroring;
 mod onboarding;
 mod restarts;
 mod tls_secret;
+mod two_hubs;

@@ -30,11 +30,19 @@ pub enum Tool {
     CoreDns,
     /// Calls and serves over grpc-go, see `go/grpcpeer`.
     GrpcPeer,
+    Helm,
 }
 
 impl Tool {
-    pub const ALL: [Self; 6] =
-        [Self::Etcd, Self::KubeApiserver, Self::KubeControllerManager, Self::Kubectl, Self::CoreDns, Self::GrpcPeer];
+    pub const ALL: [Self; 7] = [
+        Self::Etcd,
+        Self::KubeApiserver,
+        Self::KubeControllerManager,
+        Self::Kubectl,
+        Self::CoreDns,
+        Self::GrpcPeer,
+        Self::Helm,
+    ];
 
     pub const fn name(self) -> &'static str {
         match self {
@@ -44,6 +52,7 @@ impl Tool {
             Self::Kubectl => "kubectl",
             Self::CoreDns => "coredns",
             Self::GrpcPeer => "grpcpeer",
+            Self::Helm => "helm",
         }
     }
 }

@@ -48,6 +48,8 @@ pub struct EnvoySpec {
     pub static_listeners: Option<String>,
     /// YAML list of clusters that do not come from the control plane.
     pub static_clusters: Option<String>,
+    /// How long connections of a listener live that was removed or replaced. Envoy's default is 10 minutes.
+    pub drain: Option<Duration>,
 }
 
 impl EnvoySpec {
@@ -67,11 +69,17 @@ impl EnvoySpec {
             load_reports: false,
             static_listeners: None,
             static_clusters: None,
+            drain: None,
         }
     }
 
     pub fn metadata(mut self, key: &str, value: impl Into<Value>) -> Self {
         self.metadata.insert(key.to_owned(), value.into());
+        self
+    }
+
+    pub fn draining_for(mut self, limit: Duration) -> Self {
+        self.drain = Some(limit);
         self
     }
 
@@ -120,7 +128,10 @@ impl Envoy {
         let config = file.display().to_string();
         // One worker, and no shared memory with other Envoys of this machine.
         let args = ["-c", &config, "--concurrency", "1", "--disable-hot-restart", "--log-level", "info"];
-        let args = args.map(str::to_owned).to_vec();
+        let mut args = args.map(str::to_owned).to_vec();
+        if let Some(limit) = spec.drain {
+            args.extend(["--drain-time-s".to_owned(), limit.as_secs().to_string()]);
+        }
         let process = Process::spawn("envoy", &binary, &args, folder.path());
         let mut envoy = Self { process, binary, args, admin, folder };
         envoy.wait_admin().await;

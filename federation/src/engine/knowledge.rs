@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::Engine;
 use crate::dirty::Dirty;
 use crate::effects::{Effects, MirrorKey};
-use crate::model::{ClusterId, Owner, Service, ServiceKey};
+use crate::model::{ClusterId, Service, ServiceKey};
 use crate::report::Verdict;
 use crate::store::ClusterState;
 
@@ -120,11 +120,8 @@ impl Engine {
     }
 
     fn awaited<'a>(&'a self, service: &'a Service) -> impl Iterator<Item = &'a ClusterId> {
-        let sources: &[ClusterId] = match &service.owner {
-            Owner::Mirror { sources } => sources,
-            Owner::User | Owner::Adopted => &[],
-        };
-        sources.iter().filter(|source| self.unknown.contains(*source))
+        let sources = service.mark().into_iter().flat_map(|mark| &mark.sources);
+        sources.filter(|source| self.unknown.contains(*source))
     }
 
     fn must_be_known(&self, id: &ClusterId) -> bool {
@@ -136,9 +133,7 @@ impl Engine {
     fn look_for_mirrors_of(&self, lost: &BTreeSet<&ClusterId>, dirty: &mut Dirty) {
         for (id, state) in &self.clusters {
             for service in state.services.values() {
-                if let Owner::Mirror { sources } = &service.owner
-                    && sources.iter().any(|source| lost.contains(source))
-                {
+                if service.mark().is_some_and(|mark| mark.sources.iter().any(|source| lost.contains(source))) {
                     dirty.vips.insert((id.clone(), service.key.clone()));
                     dirty.mirrors.insert((id.clone(), MirrorKey::Service(service.key.clone())));
                 }

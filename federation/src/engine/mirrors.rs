@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::Engine;
 use crate::dirty::Dirty;
 use crate::effects::{Effects, MirrorAction, MirrorKey};
-use crate::mirror;
-use crate::model::{ClusterId, Owner, Service, ServiceKey};
+use crate::mirror::{self, Backed};
+use crate::model::{ClusterId, HelmRelease, Namespace, Owner, Service, ServiceKey};
 use crate::store::ClusterState;
 
 impl Engine {
@@ -46,6 +46,10 @@ impl Engine {
                 dirty.mirrors.insert((id.clone(), MirrorKey::Service(key.clone())));
             }
         }
+        let services = dirty.releases.iter().cloned().map(MirrorKey::Service);
+        for key in services.chain(dirty.namespace_releases.iter().cloned().map(MirrorKey::Namespace)) {
+            dirty.mirrors.extend(self.clusters.keys().map(|id| (id.clone(), key.clone())));
+        }
         for (id, namespace) in &dirty.namespaces {
             dirty.mirrors.insert((id.clone(), MirrorKey::Namespace(namespace.clone())));
             // What should be in it, and what is: a namespace that ends, or comes back, matters to orphans as well.
@@ -78,14 +82,15 @@ impl Engine {
         match key {
             MirrorKey::Namespace(namespace) => {
                 let wanted = self.merged_names.contains_key(namespace) && !state.namespaces.contains_key(namespace);
-                (if wanted { MirrorAction::ApplyNamespace } else { MirrorAction::Leave }, false)
+                let apply = || MirrorAction::ApplyNamespace(self.namespace_release(namespace).cloned());
+                (if wanted { apply() } else { MirrorAction::Leave }, false)
             }
             MirrorKey::Service(key) => {
                 if state.namespaces.get(&key.namespace).is_some_and(|namespace| namespace.terminating) {
                     return leave; // nothing can be created there, and all in it is going anyway
                 }
                 let found = state.services.get(key).map(Box::as_ref);
-                let plan = mirror::plan_service(self.merged.get(key).map(Arc::as_ref), found);
+                let plan = mirror::plan_service(self.backed(key), found, self.config.hub);
                 if plan.is_apply() && found.is_some_and(|found| self.awaits_source(found)) {
                     return leave; // made for a member that is not known now: what is missing in the plan may be its part
                 }
@@ -99,6 +104,20 @@ impl Engine {
         }
     }
 
+    fn backed(&self, key: &ServiceKey) -> Option<Backed<'_>> {
+        let merged = self.merged.get(key)?;
+        let oldest = merged.sources.first().and_then(|id| self.clusters.get(id)?.services.get(key));
+        Some(Backed { merged, helm: oldest.and_then(|service| service.helm.as_ref()) })
+    }
+
+    /// The Helm release of the Namespace in the cluster of the oldest export of its first service, by name.
+    fn namespace_release(&self, namespace: &Namespace) -> Option<&Arc<HelmRelease>> {
+        let name = self.merged_names.get(namespace)?.first()?;
+        let key = ServiceKey { namespace: namespace.clone(), name: Arc::clone(name) };
+        let oldest = self.merged.get(&key)?.sources.first()?;
+        self.clusters.get(oldest)?.namespaces.get(namespace)?.helm.as_ref()
+    }
+
     /// Every member that may contribute is connected and fully listed.
     fn everyone_is_heard(&self) -> bool {
         let fresh = |id| self.clusters.get(id).is_some_and(ClusterState::fresh);
@@ -107,7 +126,7 @@ impl Engine {
 
     /// Every cluster that the object names as its source is heard, unless it is no member any more.
     fn sources_are_heard(&self, found: Option<&Service>) -> bool {
-        let Some(Owner::Mirror { sources }) = found.map(|service| &service.owner) else { return true };
-        sources.iter().filter_map(|id| self.clusters.get(id)).all(ClusterState::fresh)
+        let Some(mark) = found.and_then(Service::mark) else { return true };
+        mark.sources.iter().filter_map(|id| self.clusters.get(id)).all(ClusterState::fresh)
     }
 }

@@ -16,5 +16,8 @@ pub use ids::{ClusterId, MAX_LABEL_LEN, MAX_PLACE_LEN, NameError, Namespace, Net
 pub use labels::{Labels, Selector};
 pub use merged::{Backend, Host, Merged, MergedPort};
 pub use policy::{ClusterWeight, Failover, Federate, Policy, Tier};
-pub use service::{Affinity, AppProtocol, Export, NamespaceObject, Owner, Protocol, Service, ServiceKind, ServicePort};
+pub use service::{
+    Affinity, AppProtocol, Digest, Export, HelmRelease, Mark, NamespaceObject, Owner, Protocol, Service, ServiceKind,
+    ServicePort,
+};
 pub use time::Time;

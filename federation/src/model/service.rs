@@ -20,11 +20,22 @@ pub struct Service {
     pub ports: Vec<ServicePort>,
     pub affinity: Affinity,
     pub owner: Owner,
+    /// The Helm release that it belongs to, if it does. Not kept for mirrors: see [`Mark`].
+    pub helm: Option<Arc<HelmRelease>>,
 }
 
 impl Service {
+    /// It bears the mark of a mirror and no sign of a user: it offers no workloads of its own, whoever wrote it.
     pub fn is_mirror(&self) -> bool {
-        matches!(self.owner, Owner::Mirror { .. })
+        matches!(self.owner, Owner::Mirror(_) | Owner::Restored(_) | Owner::Lookalike)
+    }
+
+    /// Its mark, if it is a mirror that this or another hub wrote.
+    pub fn mark(&self) -> Option<&Mark> {
+        match &self.owner {
+            Owner::Mirror(mark) | Owner::Restored(mark) => Some(mark),
+            Owner::User | Owner::Lookalike | Owner::Adopted => None,
+        }
     }
 }
 
@@ -41,11 +52,58 @@ pub enum ServiceKind {
 pub enum Owner {
     /// Somebody else's: a source, and never to be changed by us.
     User,
-    /// Our mirror of a service, made for the clusters it names (sorted). Only with our label *and* our field manager.
-    Mirror { sources: Vec<ClusterId> },
-    /// Carries our label, but somebody gave it a selector: they applied their own Service over our mirror. It is theirs
-    /// now, and we should let go of our fields.
+    /// A mirror: it carries our label, and our field manager wrote it.
+    Mirror(Box<Mark>),
+    /// Carries our label and both annotations, but another program wrote it: a backup was restored. It is a mirror
+    /// again as soon as the hub that it names has written it.
+    Restored(Box<Mark>),
+    /// Carries our label and nothing else that says that we wrote it: a copy, or a forgery. It is not ours to change,
+    /// and it offers no workloads.
+    Lookalike,
+    /// We wrote it, and since then a user or a user's tool took it over: it has a selector, or another manager
+    /// applies its spec, or our label was taken off. Our fields are to be removed from it.
     Adopted,
+}
+
+/// What a mirror says about itself. There are as many as mirrors, so texts that are only compared are kept as digests.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mark {
+    /// Clusters that back it, as it says.
+    pub sources: Vec<ClusterId>,
+    /// The hub that wrote it last.
+    pub hub: Digest,
+    /// The Helm release that it names; see [`HelmRelease::digest`].
+    pub helm: Digest,
+    /// Another manager wrote the fields that name a Helm release, which is how people prepare an adoption: they are
+    /// left as they are.
+    pub helm_claimed: bool,
+}
+
+/// A digest of a text, to be compared with others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest(u64);
+
+impl Digest {
+    /// FNV-1a. No secret depends on it; the same on every replica and in every version.
+    pub fn of(text: &str) -> Self {
+        let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        Self(text.bytes().fold(0xcbf2_9ce4_8422_2325, step))
+    }
+}
+
+/// The release by which Helm knows an object: the annotations `meta.helm.sh/release-name` and `-namespace` together
+/// with the label `app.kubernetes.io/managed-by: Helm`. Helm takes over an existing object only if it has all three.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HelmRelease {
+    pub name: Arc<str>,
+    pub namespace: Arc<str>,
+}
+
+impl HelmRelease {
+    /// `None`: no release.
+    pub fn digest(release: Option<&Self>) -> Digest {
+        release.map_or_else(Digest::default, |release| Digest::of(&format!("{}/{}", release.namespace, release.name)))
+    }
 }
 
 /// One port of a Service.
@@ -127,7 +185,8 @@ pub struct NamespaceObject {
     pub labels: Labels,
     /// True when it is on its way out: nothing can be created in it.
     pub terminating: bool,
-    pub owner: Owner,
+    /// The Helm release that it belongs to, if it does.
+    pub helm: Option<Arc<HelmRelease>>,
 }
 
 /// A `ServiceExport` (KEP-1645): "this service takes part".

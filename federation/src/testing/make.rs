@@ -7,9 +7,10 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use crate::model::{
-    Admission, Affinity, ClusterId, ClusterUid, Endpoint, Export, Failover, Federate, Health, Labels, Member,
-    Namespace, NamespaceObject, NamespacePattern, Network, Node, Owner, Policy, Protocol, Region, RegionId, Selector,
-    Service, ServiceCidr, ServiceKey, ServiceKind, ServicePort, Slice, SliceKey, SlicePort, Time, Traffic, Zone,
+    Admission, Affinity, ClusterId, ClusterUid, Digest, Endpoint, Export, Failover, Federate, Health, HelmRelease,
+    Labels, Mark, Member, Namespace, NamespaceObject, NamespacePattern, Network, Node, Owner, Policy, Protocol, Region,
+    RegionId, Selector, Service, ServiceCidr, ServiceKey, ServiceKind, ServicePort, Slice, SliceKey, SlicePort, Time,
+    Traffic, Zone,
 };
 
 /// Seconds since the epoch.
@@ -176,12 +177,28 @@ pub fn service(name: &str, port_text: &str, ip_text: &str) -> Service {
         ports: ports(port_text),
         affinity: Affinity::None,
         owner: Owner::User,
+        helm: None,
     }
+}
+
+/// The identity of the hub that writes mirrors in tests.
+pub const HUB: &str = "hub";
+
+/// `"namespace/name"`; an empty text is no release.
+pub fn helm(text: &str) -> Option<Arc<HelmRelease>> {
+    let (namespace, name) = text.split_once('/')?;
+    Some(Arc::new(HelmRelease { name: Arc::from(name), namespace: Arc::from(namespace) }))
+}
+
+/// What a mirror says that a hub made for these clusters and a Helm release.
+pub fn mark(sources: &str, hub: &str, release: &str) -> Box<Mark> {
+    let helm = HelmRelease::digest(helm(release).as_deref());
+    Box::new(Mark { sources: clusters(sources), hub: Digest::of(hub), helm, helm_claimed: false })
 }
 
 /// A Service that we made for these clusters.
 pub fn mirror(name: &str, port_text: &str, ip_text: &str, sources: &str) -> Service {
-    Service { owner: Owner::Mirror { sources: clusters(sources) }, ..service(name, port_text, ip_text) }
+    Service { owner: Owner::Mirror(mark(sources, HUB, "")), ..service(name, port_text, ip_text) }
 }
 
 pub fn namespace(name: &str, label_text: &str) -> NamespaceObject {
@@ -191,7 +208,7 @@ pub fn namespace(name: &str, label_text: &str) -> NamespaceObject {
         resource_version: Arc::from("1"),
         labels: labels(label_text),
         terminating: false,
-        owner: Owner::User,
+        helm: None,
     }
 }
 

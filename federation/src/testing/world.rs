@@ -167,7 +167,8 @@ impl World {
     }
 
     pub fn config(authority: Authority) -> Config {
-        Config { authority, own_namespace: make::ns("isthmus-system"), awaits: Awaits::Admitted }
+        let hub = Some(crate::model::Digest::of(make::HUB));
+        Config { authority, own_namespace: make::ns("isthmus-system"), awaits: Awaits::Admitted, hub }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{down, said, up, work};
 use crate::Engine;
 use crate::change::{Change, Delta, MemberChanges};
-use crate::model::{NamespaceObject, Owner, Service, ServiceKind};
+use crate::model::{Mark, NamespaceObject, Owner, Service, ServiceKind};
 use crate::testing::{World, make};
 
 /// `a` has shop/web; what `b` has is up to the test.
@@ -186,4 +186,82 @@ fn who_is_not_admitted_receives_nothing() {
     let engine = world.engine(make::at(1));
     assert!(super::verdict(&engine, "d").starts_with("refused"));
     assert_eq!(work(&engine, "d"), [""; 0]);
+}
+
+/// Helm takes over an existing object only if it names the release that is being installed.
+#[test]
+fn a_mirror_names_the_helm_release_of_the_oldest_export() {
+    let of = |release: &str, created: i64, ip: &str| Service {
+        created: make::at(created),
+        helm: make::helm(release),
+        ..make::service("shop/web", "http:80", ip)
+    };
+    let mut world = world();
+    world.contents("a").services = vec![of("shop/web", 1, "10.96.0.1")];
+    world.contents("a").namespaces =
+        vec![NamespaceObject { helm: make::helm("ops/base"), ..make::namespace("shop", "") }];
+    let mut engine = world.engine(make::at(3));
+    let both = ["apply namespace shop of release ops/base", "apply shop/web http:80/TCP for a of release shop/web"];
+    assert_eq!(work(&engine, "b"), both);
+
+    // A change of the release alone is told to every member; what is not about mirrors stays as it is.
+    let effects = engine.apply([put("a", of("shop/other", 1, "10.96.0.1"))], make::at(4));
+    assert_eq!((effects.mirrors.len(), effects.services.len()), (2, 0));
+    assert_eq!(work(&engine, "b")[1], "apply shop/web http:80/TCP for a of release shop/other");
+    let bare = MemberChanges::Namespaces(Delta::put(make::namespace("shop", "")));
+    engine.apply([said("a", 1, bare)], make::at(5));
+    assert_eq!(work(&engine, "c")[0], "apply namespace shop");
+
+    // Sources that disagree: the oldest export decides, and an older one that comes takes over.
+    engine.apply([put("c", of("", 0, "10.98.0.1"))], make::at(6));
+    assert_eq!(work(&engine, "b")[1], "apply shop/web http:80/TCP for a c");
+}
+
+#[test]
+fn a_mirror_that_names_another_release_or_hub_is_put_right() {
+    let with = |owner| Service { owner, ..right() };
+    let mark = |hub, helm| make::mark("a", hub, helm);
+    check(with(Owner::Mirror(mark(make::HUB, "shop/web"))), &[APPLY]);
+    check(with(Owner::Mirror(mark("another", ""))), &[APPLY]);
+    // What somebody else wrote there to prepare an adoption is left alone.
+    let claimed = Mark { helm_claimed: true, ..*mark(make::HUB, "shop/web") };
+    check(with(Owner::Mirror(Box::new(claimed))), &[]);
+}
+
+/// A backup brought it back: our marks, another writer.
+#[test]
+fn what_a_backup_restored_is_taken_back_if_it_is_ours() {
+    let restored = |name: &str, hub: &str| Service {
+        owner: Owner::Restored(make::mark("a", hub, "")),
+        ..make::service(name, "http:80", "10.97.0.9")
+    };
+    check(restored("shop/web", make::HUB), &[APPLY]);
+    // Nobody backs it any more: it goes like every other orphan.
+    let engine = world().service_object("b", restored("shop/old", make::HUB)).engine(make::at(1));
+    assert_eq!(work(&engine, "b"), ["delete shop/old (uid-shop/old, 1)", APPLY]);
+    // Another hub's is not ours to touch. None of them is an export, and the last kind is reported.
+    check(restored("shop/web", "another"), &[]);
+    check(Service { owner: Owner::Lookalike, ..right() }, &[]);
+    let world = world()
+        .service_object("b", restored("shop/ours", make::HUB))
+        .service_object("b", restored("shop/theirs", "another"))
+        .service_object("b", Service { owner: Owner::Lookalike, ..make::service("shop/copy", "http:80", "10.97.0.8") });
+    let engine = world.engine(make::at(1));
+    let keys: Vec<String> = engine.merged().keys().map(ToString::to_string).collect();
+    assert_eq!(keys, ["shop/web"], "a mirror is no source, whoever wrote it");
+    let report = &engine.reports()[&make::cluster("b")];
+    let strangers: Vec<String> = report.strangers.iter().map(ToString::to_string).collect();
+    assert_eq!(strangers, ["shop/copy", "shop/theirs"]);
+}
+
+#[test]
+fn headless_mirrors_are_counted() {
+    let mut world = world().service_object("b", make::mirror("shop/peers", "p:7", "", "a"));
+    world = world.service_object("b", right()).service_object("b", make::service("shop/own", "p:7", ""));
+    let mut engine = world.engine(make::at(1));
+    let counts = |engine: &Engine| engine.reports()[&make::cluster("b")].counts;
+    assert_eq!((counts(&engine).mirrored, counts(&engine).headless_mirrors), (2, 1));
+    let gone = MemberChanges::Services(Delta::delete(make::key("shop/peers")));
+    engine.apply([said("b", 1, gone)], make::at(2));
+    assert_eq!((counts(&engine).mirrored, counts(&engine).headless_mirrors), (1, 0));
 }

@@ -104,7 +104,7 @@ fn action_text(key: &MirrorKey, action: &MirrorAction) -> String {
     };
     match action {
         MirrorAction::Leave => format!("leave {name}"),
-        MirrorAction::ApplyNamespace => format!("apply namespace {name}"),
+        MirrorAction::ApplyNamespace(helm) => format!("apply namespace {name}{}", release_text(helm.as_deref())),
         MirrorAction::Release => format!("release {name}"),
         MirrorAction::Delete { uid, resource_version } => format!("delete {name} ({uid}, {resource_version})"),
         MirrorAction::ApplyService(service) => {
@@ -116,9 +116,13 @@ fn action_text(key: &MirrorKey, action: &MirrorAction) -> String {
                 let _ = write!(text, " {}:{}/{}", port.name, port.port, port.protocol.as_str());
             }
             let sources: Vec<&str> = service.sources.iter().map(crate::model::ClusterId::as_str).collect();
-            format!("{text} for {}", sources.join(" "))
+            format!("{text} for {}{}", sources.join(" "), release_text(service.helm.as_deref()))
         }
     }
+}
+
+fn release_text(helm: Option<&crate::model::HelmRelease>) -> String {
+    helm.map_or_else(String::new, |helm| format!(" of release {}/{}", helm.namespace, helm.name))
 }
 
 /// Nothing but members' reports changed.

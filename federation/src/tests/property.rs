@@ -137,22 +137,26 @@ fn random_histories_cover_what_matters() {
     assert!(never.is_empty(), "hardly ever: {never:?} of {seen:?}");
 }
 
-const ALL_THAT_MATTERS: [&str; 26] = [
+const ALL_THAT_MATTERS: [&str; 30] = [
     "admitted",
     "apply",
     "apply headless",
     "apply namespace",
+    "apply namespace of a release",
+    "apply of a release",
     "conflicting ports",
     "delete",
     "down",
     "drift",
     "duplicate",
     "federated vips",
+    "headless mirror",
     "identity changed",
     "merged of three",
     "overlap",
     "pending",
     "release",
+    "stranger",
     "synced",
     "trespass",
     "two families",
@@ -178,7 +182,9 @@ fn what_happens(picture: &Picture) -> Vec<&'static str> {
     for action in picture.mirror_work.values() {
         match action {
             MirrorAction::Leave => {}
-            MirrorAction::ApplyNamespace => note("apply namespace", true),
+            MirrorAction::ApplyNamespace(Some(_)) => note("apply namespace of a release", true),
+            MirrorAction::ApplyNamespace(None) => note("apply namespace", true),
+            MirrorAction::ApplyService(service) if service.helm.is_some() => note("apply of a release", true),
             MirrorAction::ApplyService(service) if service.headless => note("apply headless", true),
             MirrorAction::ApplyService(_) => note("apply", true),
             MirrorAction::Release => note("release", true),
@@ -188,6 +194,8 @@ fn what_happens(picture: &Picture) -> Vec<&'static str> {
     for report in picture.reports.values() {
         note("unreadable", !report.unreadable.is_empty());
         note("trespass", !report.trespassing.is_empty());
+        note("stranger", !report.strangers.is_empty());
+        note("headless mirror", report.counts.headless_mirrors > 0);
         note("down", matches!(report.link, LinkState::Down { .. }));
         note("identity changed", matches!(report.link, LinkState::IdentityChanged { .. }));
         note("up, not listed", matches!(report.link, LinkState::Up { .. }) && !report.listed);

@@ -35,6 +35,7 @@ pub(super) enum Label {
     /// Everything passes through: for sidecars whose cluster is no admitted member.
     Passthrough {
         listen: IpAddr,
+        on_demand: bool,
     },
     VipListeners {
         member: ClusterId,
@@ -42,7 +43,6 @@ pub(super) enum Label {
         on_demand: bool,
     },
     EgressScopes,
-    VipScopes(ClusterId),
     Routes,
     /// The table of the plain port, whose virtual hosts are fetched one by one.
     EgressTable,
@@ -92,7 +92,7 @@ impl Label {
             | Self::Passthrough { .. }
             | Self::VipListeners { .. }
             | Self::GrpcListeners => ResourceType::Listener,
-            Self::EgressScopes | Self::VipScopes(_) => ResourceType::Scope,
+            Self::EgressScopes => ResourceType::Scope,
             Self::Routes | Self::EgressTable => ResourceType::Route,
             Self::NoHosts | Self::EgressHosts => ResourceType::VirtualHost,
         }
@@ -101,7 +101,7 @@ impl Label {
     /// The member whose VIPs it depends on.
     pub(super) fn member(&self) -> Option<&ClusterId> {
         match self {
-            Self::VipClusters(member) | Self::VipScopes(member) | Self::VipListeners { member, .. } => Some(member),
+            Self::VipClusters(member) | Self::VipListeners { member, .. } => Some(member),
             _ => None,
         }
     }
@@ -156,7 +156,7 @@ fn unfederated(class: &Class) -> [Sources; TYPES] {
     };
     let (listen, on_demand, vhds) = (*listen, *on_demand, *vhds);
     let listeners = match interception {
-        Interception::Redirect => Label::Passthrough { listen },
+        Interception::Redirect => Label::Passthrough { listen, on_demand },
         Interception::None | Interception::Unsaid => {
             let passthrough = *interception == Interception::Unsaid;
             Label::EgressListener { listen, on_demand, vhds, passthrough }
@@ -192,12 +192,8 @@ fn federated(class: &Class, world: &World) -> [Sources; TYPES] {
             } else {
                 Sources::star(Label::Clusters)
             };
-            // Who asks by address needs nobody to tell it which addresses there are.
             let (listeners, scopes) = match member {
-                Some(member) => (
-                    Label::VipListeners { member: member.clone(), listen, on_demand },
-                    (!on_demand).then_some(Label::VipScopes(member)),
-                ),
+                Some(member) => (Label::VipListeners { member, listen, on_demand }, None),
                 None => {
                     let passthrough = *interception == Interception::Unsaid;
                     let listeners = Label::EgressListener { listen, on_demand, vhds, passthrough };

@@ -1,26 +1,25 @@
-//! Which listeners one class of clients needs: the sum of what all its services ask for.
+//! The listeners behind interception (`virtualOutbound`) of one class of clients.
 //!
-//! An HTTP port is shared by all services that use it. An exact destination (VIP and port) belongs to one service: TCP
-//! to its cluster, or, where an HTTP listener would catch bytes that are not federated, straight through.
+//! For eager clients they are constant: each VIP and port of a federated service has a listener of its own beside them.
+//! For clients that fetch clusters on demand they hold a plan: what happens to connections to each port number that
+//! federated services use. A further service on a port number in use changes nothing, unless it is an exception to what
+//! the port usually does.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 
 use federation::model::ServiceKey;
 use ipnet::IpNet;
 
 use crate::resource::Resource;
-use crate::translate::{listener, names};
+use crate::translate::outbound::{self, Chain, Plan, PortPlan};
 
 /// What one service wants at one destination.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Use {
-    /// Share the port's HTTP listener.
     Http,
-    /// Send bytes to this cluster.
-    Tcp(Arc<str>),
-    /// Be left alone, should the port have an HTTP listener.
+    Tcp,
+    /// It is not federated there.
     Untouched,
 }
 
@@ -28,163 +27,168 @@ pub(super) enum Use {
 pub(super) type Uses = BTreeMap<(u16, IpAddr), Use>;
 
 /// A listener that must be there (`Some`) or must not.
-pub(super) type Change = (String, Option<Resource>);
-
-/// How many destinations share a port's listener. HTTP has it if both want it: bytes then need exceptions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Users {
-    http: usize,
-    tcp: usize,
-}
-
-/// What a port's shared listener takes connections for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Http,
-    Tcp,
-}
+pub(super) type Change = (&'static str, Option<Resource>);
 
 pub(super) struct Listeners {
     listen: IpAddr,
-    /// TCP clusters are asked for by address, so a port is enough and no VIP needs a listener of its own.
-    on_demand: bool,
-    /// The member's service ranges; `None` while it is not a member, and then nothing is listened to.
-    prefixes: Option<Vec<IpNet>>,
-    /// Ports with listeners for all VIPs, and how many destinations share them.
-    shared: BTreeMap<u16, Users>,
-    exact: BTreeMap<(u16, IpAddr), BTreeMap<ServiceKey, Use>>,
-    dirty_base: bool,
-    dirty_ports: BTreeSet<u16>,
-    dirty_exact: BTreeSet<(u16, IpAddr)>,
+    /// The member's service ranges. Empty while it is not a member, and then everything passes through.
+    ranges: Vec<IpNet>,
+    /// `None`: each VIP has a listener of its own.
+    on_demand: Option<Destinations>,
+    dirty: bool,
+}
+
+/// Where the services of one member are reached.
+#[derive(Default)]
+struct Destinations {
+    of_services: HashMap<ServiceKey, Uses>,
+    /// Port numbers that any service has, federated or not.
+    ports: BTreeMap<u16, Port>,
+}
+
+#[derive(Default, PartialEq, Eq)]
+struct Port {
+    total: Count,
+    /// Destinations that are not HTTP.
+    others: BTreeMap<IpAddr, Count>,
+}
+
+/// How many services want what. While a VIP moves, two want the same destination until the batch is settled.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Count {
+    http: usize,
+    tcp: usize,
+    untouched: usize,
 }
 
 impl Listeners {
     pub(super) fn new(listen: IpAddr, on_demand: bool) -> Self {
-        Self {
-            listen,
-            on_demand,
-            prefixes: None,
-            shared: BTreeMap::new(),
-            exact: BTreeMap::new(),
-            dirty_base: false,
-            dirty_ports: BTreeSet::new(),
-            dirty_exact: BTreeSet::new(),
+        Self { listen, ranges: Vec::new(), on_demand: on_demand.then(Destinations::default), dirty: true }
+    }
+
+    /// Those behind which everything passes through: for clients of no admitted member.
+    pub(super) fn passthrough(listen: IpAddr, on_demand: bool) -> impl Iterator<Item = Resource> {
+        Self::new(listen, on_demand).settle().into_iter().filter_map(|(_, listener)| listener)
+    }
+
+    /// Whether VIPs have no listeners of their own, and their services must be reported by [`Listeners::set`].
+    pub(super) fn is_on_demand(&self) -> bool {
+        self.on_demand.is_some()
+    }
+
+    /// What a service wants from now on.
+    pub(super) fn set(&mut self, key: &ServiceKey, uses: Uses) {
+        if let Some(destinations) = &mut self.on_demand {
+            self.dirty |= destinations.set(key, uses);
         }
     }
 
-    /// A service's wishes change from `old` to `new`.
-    pub(super) fn replace(&mut self, key: &ServiceKey, old: &Uses, new: &Uses) {
-        for (at, was) in old {
-            if new.get(at) != Some(was) {
-                self.withdraw(key, *at, was);
-            }
-        }
-        for (at, wish) in new {
-            if old.get(at) != Some(wish) {
-                self.claim(key, *at, wish);
-            }
-        }
-    }
-
-    /// The member's service ranges as the topology has them now.
-    pub(super) fn set_prefixes(&mut self, prefixes: Option<&[IpNet]>) {
-        if self.prefixes.as_deref() != prefixes {
-            self.prefixes = prefixes.map(<[IpNet]>::to_vec);
-            self.dirty_base = true;
-            self.dirty_ports.extend(self.shared.keys());
-            self.dirty_exact.extend(self.exact.keys());
+    /// The service ranges of the member.
+    pub(super) fn set_ranges(&mut self, ranges: &[IpNet]) {
+        if self.ranges != ranges {
+            self.ranges = ranges.to_vec();
+            self.dirty = true;
         }
     }
 
     /// What follows from everything since the last call. To be called once per batch, so that a VIP that moves from one
     /// service to another is seen where it ends.
     pub(super) fn settle(&mut self) -> Vec<Change> {
-        let mut changes = Vec::new();
-        if std::mem::take(&mut self.dirty_base) {
-            let base = self.prefixes.as_deref().map(|prefixes| listener::virtual_outbound(self.listen, prefixes));
-            changes.push((names::VIRTUAL_OUTBOUND.to_owned(), base));
+        if !std::mem::take(&mut self.dirty) {
+            return Vec::new();
         }
-        for port in std::mem::take(&mut self.dirty_ports) {
-            changes.extend([false, true].map(|v6| (names::port_listener(port, v6), self.port(port, v6))));
+        let has_v6 = self.ranges.iter().any(|net| net.addr().is_ipv6());
+        // A second listener is of use only to a member that has IPv6; the first serves all that passes through.
+        let wanted = |index: usize| index == 0 || has_v6;
+        let plan = self.on_demand.as_ref().map(|destinations| destinations.plan(&self.ranges));
+        let listener = |name, at: SocketAddr| match &plan {
+            Some(plan) => outbound::on_demand(name, at, plan),
+            None => outbound::eager(name, at),
+        };
+        let addresses = outbound::addresses(self.listen).into_iter().enumerate();
+        addresses.map(|(i, (name, at))| (name, wanted(i).then(|| listener(name, at)))).collect()
+    }
+}
+
+impl Destinations {
+    /// Returns whether the plan may differ.
+    fn set(&mut self, key: &ServiceKey, new: Uses) -> bool {
+        let old = match new.is_empty() {
+            true => self.of_services.remove(key),
+            false => self.of_services.insert(key.clone(), new.clone()),
+        };
+        let old = old.unwrap_or_default();
+        let mut changed = false;
+        for (at, was) in old.iter().filter(|(at, was)| new.get(at) != Some(was)) {
+            changed |= self.change(*at, *was, false);
         }
-        for at in std::mem::take(&mut self.dirty_exact) {
-            changes.push((names::vip_listener(SocketAddr::new(at.1, at.0)), self.exact(at)));
+        for (at, wish) in new.iter().filter(|(at, wish)| old.get(at) != Some(wish)) {
+            changed |= self.change(*at, *wish, true);
         }
-        changes
+        changed
     }
 
-    fn claim(&mut self, key: &ServiceKey, at: (u16, IpAddr), wish: &Use) {
-        if *wish != Use::Http {
-            self.exact.entry(at).or_default().insert(key.clone(), wish.clone());
-            self.dirty_exact.insert(at);
-        }
-        self.count(at.0, wish, |users| *users += 1);
-    }
-
-    fn withdraw(&mut self, key: &ServiceKey, at: (u16, IpAddr), was: &Use) {
-        if let Some(claims) = self.exact.get_mut(&at) {
-            claims.remove(key);
-            if claims.is_empty() {
-                self.exact.remove(&at);
+    /// Adds or removes one destination; returns whether the plan may differ.
+    fn change(&mut self, (number, ip): (u16, IpAddr), wish: Use, there: bool) -> bool {
+        let port = self.ports.entry(number).or_default();
+        let before = port.total.usually();
+        port.total.count(wish, there);
+        if wish != Use::Http {
+            let destination = port.others.entry(ip).or_default();
+            destination.count(wish, there);
+            if *destination == Count::default() {
+                port.others.remove(&ip);
             }
-            self.dirty_exact.insert(at);
         }
-        self.count(at.0, was, |users| *users = users.saturating_sub(1));
+        let after = port.total.usually();
+        if port.total == Count::default() {
+            self.ports.remove(&number);
+        }
+        before != after || after.is_some_and(|usually| usually != wish.chain())
     }
 
-    fn count(&mut self, port: u16, wish: &Use, step: impl FnOnce(&mut usize)) {
-        let before = self.kind(port);
-        let users = self.shared.entry(port).or_default();
-        match wish {
-            Use::Http => step(&mut users.http),
-            Use::Tcp(_) if self.on_demand => step(&mut users.tcp),
-            Use::Tcp(_) | Use::Untouched => {}
-        }
-        if *users == Users::default() {
-            self.shared.remove(&port);
-        }
-        if self.kind(port) != before {
-            self.port_turned(port);
-        }
+    fn plan(&self, ranges: &[IpNet]) -> Plan {
+        let ports = self.ports.iter().filter_map(|(number, port)| Some((*number, port.plan()?)));
+        Plan { ranges: ranges.to_vec(), ports: ports.collect() }
+    }
+}
+
+impl Port {
+    /// `None`: no federated service uses the port.
+    fn plan(&self) -> Option<PortPlan> {
+        let usually = self.total.usually()?;
+        let exceptions = self.others.iter().map(|(ip, count)| (*ip, count.usually().unwrap_or(Chain::Passthrough)));
+        Some(PortPlan { usually, exceptions: exceptions.filter(|(_, chain)| *chain != usually).collect() })
+    }
+}
+
+impl Count {
+    fn count(&mut self, wish: Use, there: bool) {
+        let n = match wish {
+            Use::Http => &mut self.http,
+            Use::Tcp => &mut self.tcp,
+            Use::Untouched => &mut self.untouched,
+        };
+        *n = if there { n.saturating_add(1) } else { n.saturating_sub(1) };
     }
 
-    /// What the listener that all VIPs of a port share does, if there is one.
-    fn kind(&self, port: u16) -> Option<Kind> {
-        match self.shared.get(&port)? {
-            Users { http: 0, tcp: 0 } => None,
-            Users { http: 0, .. } => Some(Kind::Tcp),
-            Users { .. } => Some(Kind::Http),
+    /// What a port number is mostly for. HTTP has it if both want it: bytes can be an exception, because how requests
+    /// find their cluster costs nothing for each service.
+    fn usually(self) -> Option<Chain> {
+        match self {
+            Self { http: 1.., .. } => Some(Chain::Http),
+            Self { tcp: 1.., .. } => Some(Chain::Tcp),
+            Self { .. } => None,
         }
     }
+}
 
-    /// A port's shared listener came, went or does something else now: those on it that it is not for need their
-    /// exception, or not.
-    fn port_turned(&mut self, port: u16) {
-        self.dirty_ports.insert(port);
-        let lowest = (port, IpAddr::from([0, 0, 0, 0]));
-        let on_port = self.exact.range(lowest..).take_while(|((p, _), _)| *p == port);
-        self.dirty_exact.extend(on_port.map(|(at, _)| *at));
-    }
-
-    fn port(&self, port: u16, v6: bool) -> Option<Resource> {
-        let prefixes = self.prefixes.as_deref()?;
-        let kind = self.kind(port)?;
-        // Without a range of this family there is nothing to recognise federated traffic by.
-        prefixes.iter().any(|net| matches!(net, IpNet::V6(_)) == v6).then(|| match kind {
-            Kind::Http => listener::http_port(port, v6, prefixes, self.on_demand),
-            Kind::Tcp => listener::tcp_port(port, v6, prefixes),
-        })
-    }
-
-    fn exact(&self, at: (u16, IpAddr)) -> Option<Resource> {
-        self.prefixes.as_ref()?;
-        let (_, wish) = self.exact.get(&at)?.first_key_value()?;
-        let vip = SocketAddr::new(at.1, at.0);
-        match (wish, self.kind(at.0)) {
-            (Use::Tcp(cluster), _) if !self.on_demand => Some(listener::tcp_vip(vip, cluster)),
-            (Use::Tcp(_), Some(Kind::Http)) => Some(listener::tcp_vip_on_demand(vip)),
-            (Use::Untouched, Some(_)) => Some(listener::tcp_vip(vip, names::PASSTHROUGH)),
-            (Use::Tcp(_) | Use::Untouched | Use::Http, _) => None,
+impl Use {
+    fn chain(self) -> Chain {
+        match self {
+            Self::Http => Chain::Http,
+            Self::Tcp => Chain::Tcp,
+            Self::Untouched => Chain::Passthrough,
         }
     }
 }

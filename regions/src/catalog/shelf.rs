@@ -15,7 +15,8 @@ use crate::interest::Topic;
 use crate::resource::{Resource, ResourceType};
 use crate::snapshot::{Change, Part, Was};
 use crate::stats::CatalogStats;
-use crate::translate::{cluster, endpoint, grpc, leds, listener, names, route, vhds};
+use crate::translate::route::RoutedPort;
+use crate::translate::{cluster, endpoint, grpc, leds, listener, names, outbound, route, vhds};
 
 pub(super) struct Shelf {
     label: Label,
@@ -24,7 +25,8 @@ pub(super) struct Shelf {
     pending: Vec<Change>,
     /// What stands for a service, unless it follows from the service's key and ports alone.
     names: HashMap<ServiceKey, Vec<Arc<str>>>,
-    listeners: Option<(Listeners, HashMap<ServiceKey, Uses>)>,
+    /// Where interception leads, on a shelf of a member's listeners.
+    listeners: Option<Listeners>,
     /// What endpoints were derived from.
     merged: HashMap<ServiceKey, Arc<Merged>>,
 }
@@ -33,9 +35,7 @@ impl Shelf {
     /// Fills a shelf with what there is at commit `seq`.
     pub(super) fn new(label: Label, world: &World, seq: u64, stats: &CatalogStats) -> Self {
         let listeners = match &label {
-            Label::VipListeners { listen, on_demand, .. } => {
-                Some((Listeners::new(*listen, *on_demand), HashMap::new()))
-            }
+            Label::VipListeners { listen, on_demand, .. } => Some(Listeners::new(*listen, *on_demand)),
             _ => None,
         };
         let mut shelf = Self {
@@ -53,7 +53,7 @@ impl Shelf {
             Some(member) => world.known_in(member).cloned().collect(),
             None => world.services.keys().cloned().collect(),
         };
-        shelf.set_prefixes(world);
+        shelf.set_ranges(world);
         match shelf.label {
             Label::Endpoints => shelf.derive_endpoints(&keys.into_iter().collect(), world, stats),
             _ => shelf.derive(keys.iter(), world, stats),
@@ -76,7 +76,7 @@ impl Shelf {
             label => {
                 let local = label.member().and_then(|member| dirty.local.get(member));
                 if label.member().is_some() && dirty.topology {
-                    self.set_prefixes(world);
+                    self.set_ranges(world);
                 }
                 let keys: BTreeSet<&ServiceKey> = dirty.faces.iter().chain(local.into_iter().flatten()).collect();
                 self.derive(keys.iter().copied(), world, stats);
@@ -95,9 +95,9 @@ impl Shelf {
         Some(Committed { resource_type: self.label.resource_type(), names, all })
     }
 
-    fn set_prefixes(&mut self, world: &World) {
-        if let (Some((listeners, _)), Some(member)) = (&mut self.listeners, self.label.member()) {
-            listeners.set_prefixes(world.topology.members.get(member).map(|place| &*place.services));
+    fn set_ranges(&mut self, world: &World) {
+        if let (Some(listeners), Some(member)) = (&mut self.listeners, self.label.member()) {
+            listeners.set_ranges(world.topology.members.get(member).map_or(&[], |place| &*place.services));
         }
     }
 
@@ -105,10 +105,10 @@ impl Shelf {
         let mut given_up = Vec::new();
         for key in keys.clone() {
             stats.derived.inc();
-            if let (Some((listeners, uses)), Some(member)) = (&mut self.listeners, self.label.member()) {
-                let new = uses_of(member, key, world);
-                let old = if new.is_empty() { uses.remove(key) } else { uses.insert(key.clone(), new.clone()) };
-                listeners.replace(key, &old.unwrap_or_default(), &new);
+            if let (Some(listeners), Some(member)) = (&mut self.listeners, self.label.member())
+                && listeners.is_on_demand()
+            {
+                listeners.set(key, uses_of(member, key, world));
                 continue;
             }
             let resources = resources(&self.label, key, world);
@@ -128,11 +128,11 @@ impl Shelf {
                 self.remove(name, stats);
             }
         }
-        let changes = self.listeners.as_mut().map(|(listeners, _)| listeners.settle()).unwrap_or_default();
+        let changes = self.listeners.as_mut().map(Listeners::settle).unwrap_or_default();
         for (name, listener) in changes {
             match listener {
                 Some(listener) => self.put(listener, stats),
-                None => self.remove(&name, stats),
+                None => self.remove(name, stats),
             }
         }
     }
@@ -210,32 +210,25 @@ fn resources(label: &Label, key: &ServiceKey, world: &World) -> Vec<Resource> {
         Label::BuiltIn
         | Label::EgressListener { .. }
         | Label::Passthrough { .. }
-        | Label::VipListeners { .. }
         | Label::EgressTable
         | Label::NoHosts
         | Label::Endpoints => Vec::new(),
         Label::Clusters => {
-            faces().map(|face| cluster::federated(key, face.port.port, face.port.app, face.weighted)).collect()
+            faces().map(|face| cluster::federated(key, face.port.port, face.port.app, face.balancing)).collect()
         }
-        Label::Routes => faces().map(|face| route::table(key, face.port.port)).collect(),
+        Label::Routes => faces().map(|face| route::table(key, face.port.port, face.balancing.by_source)).collect(),
         Label::EgressScopes => route::egress_scopes(key, &faces().map(|face| face.port).collect::<Vec<_>>()),
         Label::EgressHosts => vhds::hosts(key, &faces().map(|face| face.port).collect::<Vec<_>>()),
         Label::GrpcListeners => faces().map(|face| grpc::listener(key, face.port.port)).collect(),
-        Label::GrpcClusters => faces().map(|face| grpc::cluster(key, face.port.port)).collect(),
-        Label::Loads { client, dialect } => loads(client, *dialect, key, world),
-        Label::VipScopes(member) => {
-            let vips = federated_vips(member, key, world);
-            let http = faces().filter(|face| face.port.app != AppProtocol::Tcp);
-            http.flat_map(|face| {
-                let vips = vips.iter().enumerate();
-                vips.map(move |(i, vip)| route::vip_scope(key, face.port.port, i, *vip))
-            })
-            .collect()
+        Label::GrpcClusters => {
+            faces().map(|face| grpc::cluster(key, face.port.port, face.balancing.by_source)).collect()
         }
+        Label::Loads { client, dialect } => loads(client, *dialect, key, world),
+        Label::VipListeners { member, listen, .. } => vip_listeners(member, *listen, key, world),
         Label::VipClusters(member) => {
             let vips = federated_vips(member, key, world);
             let of = |face: Face, vip: &IpAddr| {
-                cluster::vip(SocketAddr::new(*vip, face.port.port), key, face.port.app, face.weighted)
+                cluster::vip(SocketAddr::new(*vip, face.port.port), key, face.port.app, face.balancing)
             };
             faces().flat_map(|face| vips.iter().map(move |vip| of(face, vip))).collect()
         }
@@ -257,6 +250,23 @@ fn loads(client: &ClientClass, dialect: Dialect, key: &ServiceKey, world: &World
     .collect()
 }
 
+/// A listener for each TCP-transport port of each VIP.
+fn vip_listeners(member: &ClusterId, listen: IpAddr, key: &ServiceKey, world: &World) -> Vec<Resource> {
+    let vips = federated_vips(member, key, world);
+    let ports = world.faces(key).into_iter().map(|face| face.port);
+    let all = ports.flat_map(|port| vips.iter().map(move |vip| (port, SocketAddr::new(*vip, port.port))));
+    // Envoy rejects a second listener of one address, and the one behind interception is the more important.
+    let others = all.filter(|(_, at)| outbound::addresses(listen).iter().all(|(_, taken)| taken != at));
+    let listener = |(port, at): (RoutedPort, SocketAddr)| {
+        let cluster = names::outbound(port.port, key);
+        match port.app {
+            AppProtocol::Http | AppProtocol::Http2 => listener::http_vip(at, &cluster),
+            AppProtocol::Tcp => listener::tcp_vip(at, &cluster),
+        }
+    };
+    others.map(listener).collect()
+}
+
 /// VIPs in this member under which a merged service is reached.
 fn federated_vips(member: &ClusterId, key: &ServiceKey, world: &World) -> Vec<IpAddr> {
     let known = world.vips(member, key).filter(|(known, _)| known.federated && world.services.contains_key(key));
@@ -275,7 +285,7 @@ fn uses_of(member: &ClusterId, key: &ServiceKey, world: &World) -> Uses {
         if federated {
             uses.extend(world.faces(key).into_iter().map(|face| match face.port.app {
                 AppProtocol::Http | AppProtocol::Http2 => ((face.port.port, *ip), Use::Http),
-                AppProtocol::Tcp => ((face.port.port, *ip), Use::Tcp(names::outbound(face.port.port, key).into())),
+                AppProtocol::Tcp => ((face.port.port, *ip), Use::Tcp),
             }));
         }
     }
@@ -288,10 +298,10 @@ impl Label {
         match self {
             Self::BuiltIn | Self::Clusters => cluster::built_in().into(),
             Self::EgressListener { listen, on_demand, vhds, passthrough } => {
-                let intercepted = passthrough.then(|| listener::virtual_outbound(*listen, &[]));
+                let intercepted = passthrough.then(|| Listeners::passthrough(*listen, false)).into_iter().flatten();
                 std::iter::once(listener::egress(*listen, *on_demand, *vhds)).chain(intercepted).collect()
             }
-            Self::Passthrough { listen } => vec![listener::virtual_outbound(*listen, &[])],
+            Self::Passthrough { listen, on_demand } => Listeners::passthrough(*listen, *on_demand).collect(),
             Self::EgressTable => vec![vhds::table()],
             Self::NoHosts => vec![vhds::no_hosts()],
             _ => Vec::new(),

@@ -1,5 +1,7 @@
 //! What one batch changes for a class of clients, and what it leaves alone.
 
+mod destinations;
+
 use federation::model::AppProtocol;
 
 use super::*;
@@ -106,48 +108,23 @@ fn an_endpoint_changes_one_load_assignment_and_costs_one_encoding() {
 }
 
 #[test]
-fn listeners_stay_when_endpoints_or_further_services_come() {
+fn a_service_brings_the_listeners_of_its_own_vips_and_touches_no_other() {
     let mut bench = Bench::new(Some("eu-1"));
     let mut first = services(vec![web("shop/web", &["10.8.0.1:8080"])]);
     first.vips = vips("eu-1", "shop/web", &["10.12.0.7"], &[80], true).vips;
     let published = bench.apply(&first);
-    assert!(published.contains(&"+lds 0.0.0.0_80".to_owned()), "{published:?}");
-    assert!(published.contains(&format!("+srds {WEB}")), "{published:?}");
-    assert_eq!(bench.names(Listener), ["0.0.0.0_80", "virtualOutbound"]);
+    assert!(published.contains(&"+lds 10.12.0.7_80".to_owned()), "{published:?}");
+    assert_eq!(bench.names(Listener), ["10.12.0.7_80", "virtualOutbound"]);
+    assert_eq!(bench.apply(&services(vec![web("shop/web", &["10.8.0.2:8080"])])), [format!("+eds {WEB}")]);
 
     let mut second = services(vec![web("shop/pay", &["10.8.0.2:8080"])]);
     second.vips = vips("eu-1", "shop/pay", &["10.12.0.8"], &[80], true).vips;
-    let published = bench.apply(&second);
-    assert!(!published.iter().any(|change| change.contains("lds")), "{published:?}");
-    assert!(published.contains(&"+srds outbound|80||pay.shop.svc.cluster.local".to_owned()), "{published:?}");
-
-    // Its VIP is still there, and is nobody's business any more.
-    bench.apply(&service_gone("shop/pay"));
-    assert_eq!(bench.names(Listener), ["0.0.0.0_80", "10.12.0.8_80", "virtualOutbound"]);
-}
-
-#[test]
-fn what_is_not_federated_passes_an_http_port_by() {
-    let mut bench = Bench::new(Some("eu-1"));
-    // As long as nobody listens to port 80, no exception is needed.
-    assert_eq!(bench.apply(&vips("eu-1", "kube-system/local", &["10.12.0.99"], &[80, 90], false)), [""; 0]);
-    let mut federated = services(vec![web("shop/web", &["10.8.0.1:8080"])]);
-    // The member's own Service also has a port 90 that is not exported, and 80 over UDP.
-    federated.vips = vips("eu-1", "shop/web", &["10.12.0.7"], &[80, 90], true).vips;
-    bench.apply(&federated);
-    assert_eq!(bench.names(Listener), ["0.0.0.0_80", "10.12.0.99_80", "virtualOutbound"]);
-    // Once somebody federates port 90, both untouched ones get their exception.
-    let other = merged("shop/other", vec![port(90, AppProtocol::Http2, vec![])]);
-    let mut effects = services(vec![other]);
-    effects.vips = vips("eu-1", "shop/other", &["10.12.0.5"], &[90], true).vips;
-    bench.apply(&effects);
-    let expected = ["0.0.0.0_80", "0.0.0.0_90", "10.12.0.7_90", "10.12.0.99_80", "10.12.0.99_90", "virtualOutbound"];
-    assert_eq!(bench.names(Listener), expected);
-    // And loses it with the last user of the port.
-    bench.apply(&vips_gone("eu-1", "shop/other"));
-    assert_eq!(bench.names(Listener), ["0.0.0.0_80", "10.12.0.99_80", "virtualOutbound"]);
-    bench.apply(&vips_gone("eu-1", "shop/web"));
-    assert_eq!(bench.names(Listener), ["virtualOutbound"]);
+    let listeners = |published: Vec<String>| -> Vec<String> {
+        published.into_iter().filter(|change| change.contains("lds")).collect()
+    };
+    assert_eq!(listeners(bench.apply(&second)), ["+lds 10.12.0.8_80"]);
+    assert_eq!(listeners(bench.apply(&service_gone("shop/pay"))), ["-lds 10.12.0.8_80"], "nobody's business any more");
+    assert_eq!(bench.apply(&vips("eu-1", "kube-system/dns", &["10.12.0.99"], &[80], false)), [""; 0], "nor is this");
 }
 
 #[test]
@@ -168,25 +145,14 @@ fn a_vip_that_moves_ends_with_its_new_owner() {
     let mut old = services(vec![web("shop/zz", &[]), web("shop/aa", &[])]);
     old.vips = vips("eu-1", "shop/zz", &["10.12.0.7"], &[80], true).vips;
     bench.apply(&old);
-    // Both claim it for a moment: one scope for the key, never two.
+    // Both claim it for a moment: one listener for the address, which leads to one of them.
     let both = vips("eu-1", "shop/aa", &["10.12.0.7"], &[80], true);
-    let published = bench.apply(&both);
-    assert_eq!(
-        published,
-        ["+srds outbound|80||aa.shop.svc.cluster.local", "-srds outbound|80||zz.shop.svc.cluster.local"]
-    );
+    assert_eq!(bench.apply(&both), ["+lds 10.12.0.7_80"]);
     // It is let go of by the one that had it, and so goes to the one that waits.
-    let published = bench.apply(&vips_gone("eu-1", "shop/aa"));
-    assert_eq!(
-        published,
-        ["-srds outbound|80||aa.shop.svc.cluster.local", "+srds outbound|80||zz.shop.svc.cluster.local"]
-    );
+    assert_eq!(bench.apply(&vips_gone("eu-1", "shop/aa")), ["+lds 10.12.0.7_80"]);
     bench.apply(&both);
     assert_eq!(bench.apply(&vips_gone("eu-1", "shop/zz")), [""; 0]);
-    assert_eq!(
-        bench.apply(&vips_gone("eu-1", "shop/aa")),
-        ["-lds 0.0.0.0_80", "-srds outbound|80||aa.shop.svc.cluster.local"]
-    );
+    assert_eq!(bench.apply(&vips_gone("eu-1", "shop/aa")), ["-lds 10.12.0.7_80"]);
 }
 
 #[test]
@@ -530,9 +496,8 @@ fn on_demand_clients_follow_the_built_in_clusters_and_find_all_others_by_name() 
     assert_ne!(find("vip|10.12.0.9:3306").version(), find("nobody").version());
     assert_eq!(load("outbound|80||nobody.shop.svc.cluster.local"), None);
     assert!(snapshot.find(Assignment, "nobody").is_none(), "stand-ins are for clusters");
-    // One listener for the port, none for the VIP; what is not federated has its exception.
     let listeners: Vec<_> = snapshot.of(Listener).iter().map(|r| r.name().to_string()).collect();
-    assert_eq!(listeners, ["0.0.0.0_3306", "0.0.0.0_80", "10.12.0.9_3306", "virtualOutbound"]);
+    assert_eq!(listeners, ["virtualOutbound"]);
 }
 
 /// A catalog that knows two members and no service, and what a sidecar of one is shown.
@@ -566,25 +531,6 @@ fn a_vip_that_moves_ends_with_its_new_owner_on_demand_too() {
         catalog.apply(&change);
         assert_eq!(owner(), expected);
     }
-}
-
-#[test]
-fn bytes_on_a_port_that_speaks_http_get_their_own_listener_on_demand_too() {
-    let (mut catalog, view) = opened_on_demand();
-    let names = |view: &ClassSubscription| -> Vec<String> {
-        view.snapshot().expect("a snapshot").of(Listener).iter().map(|r| r.name().to_string()).collect()
-    };
-    let raw = merged("shop/raw", vec![port(80, AppProtocol::Tcp, vec![])]);
-    let mut effects = services(vec![raw]);
-    effects.vips = vips("eu-1", "shop/raw", &["10.12.0.3"], &[80], true).vips;
-    catalog.apply(&effects);
-    assert_eq!(names(&view), ["0.0.0.0_80", "virtualOutbound"], "a port for bytes");
-    let mut effects = services(vec![web("shop/web", &[])]);
-    effects.vips = vips("eu-1", "shop/web", &["10.12.0.7"], &[80], true).vips;
-    catalog.apply(&effects);
-    assert_eq!(names(&view), ["0.0.0.0_80", "10.12.0.3_80", "virtualOutbound"], "now a port for HTTP");
-    catalog.apply(&service_gone("shop/web"));
-    assert_eq!(names(&view), ["0.0.0.0_80", "10.12.0.7_80", "virtualOutbound"], "and back; its VIP is nobody's");
 }
 
 #[test]

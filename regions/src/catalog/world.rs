@@ -5,11 +5,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use federation::few::Few;
-use federation::model::{ClusterId, Merged, Protocol, ServiceKey, Tier};
+use federation::model::{Affinity, ClusterId, Merged, Protocol, ServiceKey, Tier};
 use federation::view::is_weighted;
 use federation::{Effects, Topology, Vips};
 
 use crate::stats::CatalogStats;
+use crate::translate::cluster::Balancing;
 use crate::translate::names;
 use crate::translate::route::RoutedPort;
 
@@ -30,7 +31,7 @@ pub(super) struct World {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Face {
     pub(super) port: RoutedPort,
-    pub(super) weighted: bool,
+    pub(super) balancing: Balancing,
 }
 
 /// The VIPs of one member. A VIP belongs to one service at a time, but while it moves from one to another both may
@@ -140,10 +141,11 @@ impl World {
 }
 
 fn faces(merged: &Merged, topology: &Topology) -> Vec<Face> {
+    let by_source = merged.affinity != Affinity::None;
     let tcp = merged.ports.iter().filter(|port| port.protocol == Protocol::Tcp);
     tcp.map(|port| Face {
         port: RoutedPort { port: port.port, app: port.app },
-        weighted: is_weighted(merged, port, topology),
+        balancing: Balancing { weighted: is_weighted(merged, port, topology), by_source },
     })
     .collect()
 }

@@ -18,7 +18,7 @@ use crate::testing::*;
 /// Set to write the descriptions anew, after the crate or what is served has changed.
 const WRITE: &str = "ISTHMUS_WRITE_DESCRIPTORS";
 /// Files with the messages that are served, and with those that stand in them as `Any`.
-const ROOTS: [&str; 14] = [
+const ROOTS: [&str; 16] = [
     "envoy/config/cluster/v3/cluster.proto",
     "envoy/config/endpoint/v3/endpoint.proto",
     "envoy/config/listener/v3/listener.proto",
@@ -30,6 +30,8 @@ const ROOTS: [&str; 14] = [
     "envoy/extensions/filters/network/set_filter_state/v3/set_filter_state.proto",
     "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.proto",
     "envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation.proto",
+    "envoy/extensions/matching/common_inputs/network/v3/network_inputs.proto",
+    "envoy/extensions/matching/input_matchers/ip/v3/ip.proto",
     "envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.proto",
     "envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config.proto",
     "envoy/extensions/upstreams/http/v3/http_protocol_options.proto",

@@ -1,11 +1,13 @@
 //! One stream: it waits for the client or for news, lets the session decide, and hands on what it says.
 
-use std::future::poll_fn;
-use std::pin::pin;
+use std::future::{pending, poll_fn};
+use std::pin::{Pin, pin};
+use std::time::Duration;
 
 use envoy_types::pb::envoy::config::core::v3::Node;
 use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DiscoveryRequest};
 use prost::Message;
+use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::Status;
 use tracing::{debug, warn};
 
@@ -68,6 +70,7 @@ pub(super) fn run<Req: Incoming>(
         only: method.only,
         entry: shared.streams.enter(method.variant, Some(peer.address), session.interest().clone()),
         node: String::new(),
+        began: Instant::now(),
         session,
         subscription: None,
         outside: None,
@@ -105,6 +108,7 @@ struct Stream {
     entry: Entry,
     /// `node.id`, once it is known.
     node: String,
+    began: Instant,
     session: Session,
     subscription: Option<ClassSubscription>,
     /// What the log says of where the client is; `None`: nothing yet.
@@ -125,12 +129,14 @@ impl Stream {
         let mut patience = pin!(tokio::time::sleep(PATIENCE));
         let heartbeat = self.session.heartbeat();
         let mut woken = false;
+        let mut alarm = Alarm::default();
         let mut beat = pin!(tokio::time::sleep(heartbeat.unwrap_or_default()));
         loop {
             self.speak()?;
             if std::mem::take(&mut woken) {
                 self.entry.answer(&self.session);
             }
+            alarm.set(self.session.wake_at(), self.began);
             let interest = self.session.interest().clone();
             tokio::select! {
                 // In this order: nothing can starve, since each turn says what is new.
@@ -146,6 +152,7 @@ impl Stream {
                 },
                 // A new snapshot, or a question.
                 () = poll_fn(|cx| interest.poll_woken(cx)) => woken = true,
+                () = alarm.ring() => {}
                 () = &mut patience, if place.is_some() => place = None,
                 () = &mut beat, if heartbeat.is_some() => {
                     self.session.confirm();
@@ -201,11 +208,14 @@ impl Stream {
         let resource_type = request.resource_type;
         let stats = self.shared.stats.streams.of(resource_type);
         stats.requests.inc();
+        self.session.set_time(self.began.elapsed());
         match self.session.on_request(request).map_err(refuse)? {
             Heard::Nothing => {}
             Heard::Ack(_) => {
                 stats.acks.inc();
-                self.entry.accepted(&self.node, resource_type);
+                if !self.session.rejects(resource_type) {
+                    self.entry.accepted(&self.node, resource_type);
+                }
             }
             Heard::Nack(_) => {
                 stats.nacks.inc();
@@ -242,6 +252,7 @@ impl Stream {
             self.note_standing(snapshot.is_outside());
             self.session.on_snapshot(snapshot);
         }
+        self.session.set_time(self.began.elapsed());
         for response in self.session.responses().map_err(refuse)? {
             let resource_type = response.resource_type;
             let totals = &self.shared.stats.streams;
@@ -258,6 +269,26 @@ impl Stream {
         // not read, and cannot be one of ours: they are not listened to while there is something to write.
         debug_assert!(self.mailbox.len() <= 2 * TYPES, "responses wait for their ACKs");
         Ok(())
+    }
+}
+
+/// Wakes a stream whose session has something to say later. Boxed: few streams ever need it.
+#[derive(Default)]
+struct Alarm(Option<(Duration, Pin<Box<Sleep>>)>);
+
+impl Alarm {
+    fn set(&mut self, at: Option<Duration>, began: Instant) {
+        if self.0.as_ref().map(|(set, _)| *set) != at {
+            self.0 = at.map(|at| (at, Box::pin(sleep_until(began + at))));
+        }
+    }
+
+    async fn ring(&mut self) {
+        match &mut self.0 {
+            Some((_, sleep)) => sleep.as_mut().await,
+            None => pending().await,
+        }
+        self.0 = None;
     }
 }
 

@@ -26,6 +26,9 @@ pub(super) fn subscribe(
         }
     }
     let changed = state.subscription.change(subscribe, unsubscribe, view)?;
+    if changed.less {
+        state.forget_unwanted_rejections();
+    }
     if first {
         state.resume(known);
     } else if changed.all {

@@ -16,6 +16,7 @@ mod delta;
 mod held;
 mod names;
 mod pending;
+mod rejected;
 mod request;
 mod sotw;
 mod status;
@@ -101,6 +102,10 @@ pub struct Session {
     interest: Arc<Interest>,
     /// What the client set as time to live.
     ttl: Option<Duration>,
+    /// Time since the stream began, as the stream said last.
+    now: Duration,
+    /// Something that the client rejected is to be offered again then.
+    retry_at: Option<Duration>,
     /// Those that the client asked for, or is owed something of: a sidecar uses three.
     types: [Option<Box<TypeState>>; TYPES],
 }
@@ -112,7 +117,19 @@ impl Session {
     pub fn new(variant: Variant) -> Self {
         let interest = Arc::new(Interest::default());
         let types = Default::default();
-        Self { variant, node_id: None, target: None, rested: None, last_nonce: 0, interest, ttl: None, types }
+        let now = Duration::ZERO;
+        Self {
+            variant,
+            node_id: None,
+            target: None,
+            rested: None,
+            last_nonce: 0,
+            interest,
+            ttl: None,
+            now,
+            retry_at: None,
+            types,
+        }
     }
 
     /// What this client wants to hear of, for whoever wakes the stream.
@@ -154,33 +171,57 @@ impl Session {
         self.types.iter_mut().flatten().for_each(|state| state.confirm());
     }
 
+    /// Says how long ago the stream began. To be called before [`Session::on_request`] and [`Session::responses`].
+    pub fn set_time(&mut self, since_begin: Duration) {
+        self.now = since_begin;
+    }
+
+    /// When, in time since the stream began, [`Session::responses`] has something to say even if nothing happens until then.
+    pub fn wake_at(&self) -> Option<Duration> {
+        self.retry_at
+    }
+
     /// Takes in a request. What it leads to is in the next [`Session::responses`].
     pub fn on_request(&mut self, request: Request) -> Result<Heard, Refusal> {
         let resource_type = request.resource_type;
         let asks = request.asks();
         let target = self.target.as_deref();
         let Some(state) = self.types.get_mut(resource_type.index()) else { return Ok(Heard::Nothing) };
-        let make = Make { variant: self.variant, interest: &self.interest, ttl: self.ttl };
+        let make =
+            Make { variant: self.variant, interest: &self.interest, ttl: self.ttl, node_id: self.node_id.as_deref() };
         let state = state.get_or_insert_with(|| make.of(resource_type));
         let heard = match request.ask {
             Ask::Sotw { names, returning } => {
-                sotw::hear(state, &request.nonce, request.error, names, returning, target)?
+                let answers = sotw::Answers { nonce: &request.nonce, error: request.error, now: self.now };
+                sotw::hear(state, answers, names, returning, target)?
             }
             Ask::Delta { subscribe, unsubscribe, known } => {
-                let heard = state.hear_nonce(&request.nonce, request.error);
+                let heard = state.hear_nonce(&request.nonce, request.error, self.now);
                 delta::subscribe(state, subscribe, unsubscribe, known, target)?;
                 heard
             }
         };
         let heard = match heard {
             None => Heard::Nothing,
-            Some(answer) if answer.ack => Heard::Ack(resource_type),
+            Some(answer) if answer.ack => {
+                if answer.is_progress {
+                    self.note_related_ack(resource_type);
+                }
+                Heard::Ack(resource_type)
+            }
             Some(_) => Heard::Nack(resource_type),
         };
+        self.retry_at = self.types.iter().flatten().filter_map(|state| state.retry_due()).min();
         if asks || !matches!(heard, Heard::Ack(_)) {
             self.rested = None;
         }
         Ok(heard)
+    }
+
+    /// What was rejected of other types may be acceptable now.
+    fn note_related_ack(&mut self, acknowledged: ResourceType) {
+        let others = self.types.iter_mut().flatten().filter(|state| state.resource_type() != acknowledged);
+        others.for_each(|state| state.note_related_ack());
     }
 
     /// From now on this is what the client should have.
@@ -205,16 +246,23 @@ impl Session {
 
     fn responses_to(&mut self, target: &Snapshot) -> Result<Vec<Response>, Refusal> {
         let mut stirred = Stirred::since(self.rested, target);
+        if self.retry_at.is_some_and(|at| at <= self.now) {
+            let due = |state: &TypeState| state.retry_due().is_some_and(|at| at <= self.now);
+            let due = self.types.iter().flatten().filter(|state| due(state));
+            due.for_each(|state| stirred.add(state.resource_type()));
+        }
         if stirred.is_empty() {
             return Ok(Vec::new());
         }
+        let now = self.now;
         let nonce = &mut self.last_nonce;
-        let make = Make { variant: self.variant, interest: &self.interest, ttl: self.ttl };
+        let make =
+            Make { variant: self.variant, interest: &self.interest, ttl: self.ttl, node_id: self.node_id.as_deref() };
         let mut out = Vec::new();
         let [clusters, assignments, endpoints, listeners, scopes, routes, hosts] = &mut self.types;
 
         if let Some(clusters) = clusters.as_mut().filter(|_| stirred.has(ResourceType::Cluster)) {
-            out.extend(clusters.advance(target, false, nonce)?);
+            out.extend(clusters.advance(target, false, now, nonce)?);
             // A cluster that Envoy is given, new or changed, is of no use before its load assignment comes *after* it. For
             // a cluster that it had before it does not even ask.
             for load in clusters.take_fresh() {
@@ -228,7 +276,7 @@ impl Session {
             // A client that follows all clusters, or fetches them when it needs them, is about to ask for the new ones'
             // load assignments: it need not.
             let eager = clusters.as_ref().is_some_and(|clusters| clusters.is_wildcard()) || target.is_on_demand();
-            out.extend(assignments.advance(target, eager, nonce)?);
+            out.extend(assignments.advance(target, eager, now, nonce)?);
             for begin in assignments.take_fresh() {
                 let follow = target.of(ResourceType::Endpoint).under(&begin);
                 let endpoints = endpoints.get_or_insert_with(|| make.of(ResourceType::Endpoint));
@@ -237,7 +285,7 @@ impl Session {
             }
         }
         if let Some(endpoints) = endpoints.as_mut().filter(|_| stirred.has(ResourceType::Endpoint)) {
-            out.extend(endpoints.advance(target, false, nonce)?);
+            out.extend(endpoints.advance(target, false, now, nonce)?);
         }
 
         // Nothing may refer to a cluster that was not sent, or that still lacks its load assignment.
@@ -245,11 +293,19 @@ impl Session {
         let is_there = |state: &TypeState| {
             !stirred.has(ResourceType::Cluster) || state.is_current(target) || state.is_waiting(target)
         };
+        let mut follows_listeners = false;
         let clusters_are_there = clusters.as_deref().is_none_or(is_there);
         if clusters_are_there && !assignments.as_ref().is_some_and(|assignments| assignments.owes()) {
             for state in [&mut *listeners, scopes, routes, hosts].into_iter().flatten() {
+                if follows_listeners && state.resource_type() == ResourceType::Scope {
+                    state.repeat();
+                    stirred.add(ResourceType::Scope);
+                }
                 if stirred.has(state.resource_type()) {
-                    out.extend(state.advance(target, false, nonce)?);
+                    out.extend(state.advance(target, false, now, nonce)?);
+                    // Envoy asks for scopes once: a listener that it made anew after it rejected it gets only those that
+                    // come after it. In state of the world it asks again by itself.
+                    follows_listeners |= state.take_offered_again() && self.variant == Variant::Delta;
                 }
             }
         }
@@ -268,6 +324,11 @@ impl Session {
             rests &= state.rests(target);
         }
         self.rested = rests.then(|| target.seq());
+        if self.retry_at.is_some() {
+            // What is due and was not sent waits for an ACK, and the ACK asks again.
+            let due = self.types.iter().flatten().filter_map(|state| state.retry_due());
+            self.retry_at = due.filter(|at| *at > now).min();
+        }
         Ok(out)
     }
 
@@ -275,6 +336,11 @@ impl Session {
     pub fn inspect(&self) -> Inspection {
         let types = self.types.each_ref().map(|state| state.as_ref().map(|state| state.facts()).unwrap_or_default());
         Inspection { variant: self.variant, target: self.target.clone(), types }
+    }
+
+    /// Whether the client rejects something of this type that it should have.
+    pub fn rejects(&self, resource_type: ResourceType) -> bool {
+        resource_type.pick(&self.types).as_ref().is_some_and(|state| state.rejects())
     }
 
     /// How one type stands, for people.
@@ -289,11 +355,13 @@ struct Make<'a> {
     variant: Variant,
     interest: &'a Arc<Interest>,
     ttl: Option<Duration>,
+    node_id: Option<&'a str>,
 }
 
 impl Make<'_> {
     fn of(self, resource_type: ResourceType) -> Box<TypeState> {
-        Box::new(TypeState::new(self.variant, resource_type, self.interest.clone(), self.ttl))
+        let seed = xxhash_rust::xxh3::xxh3_64(self.node_id.unwrap_or_default().as_bytes());
+        Box::new(TypeState::new(self.variant, resource_type, self.interest.clone(), self.ttl, seed))
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::held::Facts;
+use super::rejected::Rejected;
 use super::status::{MAX_ERROR_LEN, TypeStatus};
 use super::subscription::Subscription;
 use super::{Refusal, Response, Variant};
@@ -20,9 +21,7 @@ use doubt::Doubt;
 mod doubt;
 mod heartbeat;
 mod plan;
-
-/// Rejected versions that a stream remembers before it forgets those of resources that are gone.
-const MAX_REJECTED: usize = 10_000;
+mod retry;
 
 pub(super) struct TypeState {
     variant: Variant,
@@ -51,9 +50,12 @@ pub(super) struct TypeState {
     fresh: Vec<Arc<str>>,
     outstanding: Option<Outstanding>,
     nonce: Option<u64>,
-    /// What the client refused. The same bytes are not sent again on this stream.
-    rejected: BTreeMap<Arc<str>, u64>,
-    rejected_digest: Option<u64>,
+    /// What the client rejected. The same bytes are not sent as a change again, see [`TypeState::retry`].
+    rejected: Rejected,
+    /// The last response held something that the client rejected before.
+    offered_again: bool,
+    /// The next response repeats what the client has.
+    repeats: bool,
     /// Goes with every resource.
     ttl: Option<Duration>,
     /// A heartbeat is due.
@@ -66,20 +68,27 @@ pub(super) struct Answer {
     pub(super) ack: bool,
     /// Names and versions that the response held.
     pub(super) held: Vec<(Arc<str>, u64)>,
+    /// The client took something that it did not have before.
+    pub(super) is_progress: bool,
 }
 
 struct Outstanding {
     digest: u64,
     held: Vec<(Arc<str>, u64)>,
+    /// It held all there is (state of the world).
+    full_state: bool,
+    /// It held what the client had before.
+    repeats: bool,
 }
 
 impl TypeState {
-    /// `ttl`: of all that has one.
+    /// `ttl`: of all that has one. `retry_seed`: spreads the retries of many streams.
     pub(super) fn new(
         variant: Variant,
         resource_type: ResourceType,
         interest: Arc<Interest>,
         ttl: Option<Duration>,
+        retry_seed: u64,
     ) -> Self {
         Self {
             variant,
@@ -97,8 +106,9 @@ impl TypeState {
             fresh: Vec::new(),
             outstanding: None,
             nonce: None,
-            rejected: BTreeMap::new(),
-            rejected_digest: None,
+            rejected: Rejected::new(retry_seed),
+            offered_again: false,
+            repeats: false,
             ttl: ttl.filter(|_| heartbeat::may_expire(variant, resource_type)),
             unconfirmed: false,
             status: TypeStatus::default(),
@@ -116,6 +126,7 @@ impl TypeState {
             names: self.subscription.names().len(),
             outstanding: self.outstanding.is_some(),
             reached: self.cursor.is_some(),
+            rejected: self.rejects(),
             ..self.status.clone()
         }
     }
@@ -129,11 +140,16 @@ impl TypeState {
             resend: self.resend,
             forced: self.forced.clone(),
             outstanding: self.outstanding.as_ref().map(|outstanding| outstanding.held.clone()).unwrap_or_default(),
-            rejected: self.rejected.clone(),
+            rejected: self.rejected.versions().clone(),
             retained: self.retained.values().cloned().collect(),
             doubtful: self.doubt.versions(),
             version: self.status.version,
         }
+    }
+
+    /// Whether the client rejects something that it should have.
+    pub(super) fn rejects(&self) -> bool {
+        !self.rejected.is_empty()
     }
 
     pub(super) fn is_wildcard(&self) -> bool {
@@ -149,30 +165,24 @@ impl TypeState {
     }
 
     /// The ACK or NACK of the response that waits for one, if this nonce is its.
-    pub(super) fn hear_nonce(&mut self, nonce: &str, error: Option<String>) -> Option<Answer> {
+    pub(super) fn hear_nonce(&mut self, nonce: &str, error: Option<String>, now: Duration) -> Option<Answer> {
         if self.nonce.is_none() || nonce.is_empty() || !self.is_current_nonce(nonce) {
             return None;
         }
-        let outstanding = self.outstanding.take()?;
-        self.status.rejected = error.is_some();
+        let Outstanding { digest, held, full_state, repeats } = self.outstanding.take()?;
         let Some(error) = error else {
             self.status.acks += 1;
-            self.status.acked_version = Some(outstanding.digest);
-            // State of the world repeats what is well with what was not: accepted now, it is rejected no more.
+            self.status.acked_version = Some(digest);
             if !self.rejected.is_empty() {
-                for (name, version) in &outstanding.held {
-                    if self.rejected.get(name) == Some(version) {
-                        self.rejected.remove(name);
-                    }
-                }
+                self.rejected.settle(&held, full_state);
             }
-            return Some(Answer { ack: true, held: outstanding.held });
+            let is_progress = !repeats && !held.is_empty();
+            return Some(Answer { ack: true, held, is_progress });
         };
         self.status.nacks += 1;
         self.status.last_error = Some(Arc::from(cut(&error, MAX_ERROR_LEN)));
-        self.rejected_digest = Some(outstanding.digest);
-        self.rejected.extend(outstanding.held.iter().cloned());
-        Some(Answer { ack: false, held: outstanding.held })
+        self.rejected.add(&held, full_state.then_some(digest), now);
+        Some(Answer { ack: false, held, is_progress: false })
     }
 
     /// Of these names, those that are not in a response that waits for its answer.
@@ -260,13 +270,17 @@ impl TypeState {
         &mut self,
         target: &Snapshot,
         eager: bool,
+        now: Duration,
         nonce: &mut u64,
     ) -> Result<Option<Response>, Refusal> {
-        if !self.subscription.is_open() || self.outstanding.is_some() || self.has_nothing_to_do(target) {
+        if !self.subscription.is_open() || self.outstanding.is_some() {
             return Ok(None);
         }
         if self.is_held(target) {
             return Ok(None);
+        }
+        if self.has_nothing_to_do(target) {
+            return Ok(self.retry(target, now, nonce));
         }
         let mut plan = self.plan(target, eager)?;
         if !self.weigh(&mut plan, target) {
@@ -279,8 +293,8 @@ impl TypeState {
         self.forced.clear();
         let owed = std::mem::take(&mut self.owed);
         self.retained.retain(|name, _| target.kept(self.resource_type, name).is_none());
-        if self.rejected.len() > MAX_REJECTED {
-            self.rejected.retain(|name, _| target.kept(self.resource_type, name).is_some());
+        if !self.rejected.is_empty() {
+            self.note_change_beside_rejected(&plan, target);
         }
         let must_answer = std::mem::take(&mut self.must_answer);
         // State of the world has no way to say "there is no such thing" but this, which Envoy passes over; it is answered
@@ -304,7 +318,7 @@ impl TypeState {
         let response = match self.variant {
             Variant::Delta => (changed || !removed.is_empty()).then(|| self.response(target, plan.send, removed)),
             Variant::Sotw if self.is_full_state() => {
-                (changed || !missing.is_empty()).then(|| self.full(target)).flatten()
+                (changed || !missing.is_empty()).then(|| self.full(target, false)).flatten()
             }
             Variant::Sotw => {
                 let something = !plan.send.is_empty() || !missing.is_empty();
@@ -343,7 +357,7 @@ impl TypeState {
                 let there = there.into_iter().flatten().collect();
                 Some(self.response(target, there, gone.into_iter().filter_map(Result::err).collect()))
             }
-            Variant::Sotw if self.is_full_state() => self.full(target),
+            Variant::Sotw if self.is_full_state() => self.full(target, false),
             Variant::Sotw => None,
         };
         self.emit(response, nonce)
@@ -358,7 +372,9 @@ impl TypeState {
         self.status.sent += 1;
         self.status.version = response.version;
         let held = response.resources.iter().map(|resource| (resource.name().clone(), resource.version())).collect();
-        self.outstanding = Some(Outstanding { digest: response.version, held });
+        let repeats = std::mem::take(&mut self.repeats);
+        let full_state = self.variant == Variant::Sotw && self.is_full_state() && self.subscription.is_wildcard();
+        self.outstanding = Some(Outstanding { digest: response.version, held, full_state, repeats });
         Some(response)
     }
 
@@ -385,13 +401,13 @@ impl TypeState {
         }
     }
 
-    /// All that the client wants and that exists, what is retained included.
-    fn full(&self, target: &Snapshot) -> Option<Response> {
+    /// All that the client wants and that exists, what is retained included. `again`: also if the client rejected just that.
+    fn full(&self, target: &Snapshot, again: bool) -> Option<Response> {
         let view = target.of(self.resource_type);
         let retained = self.retained.values().cloned();
         let version = retained.clone().fold(view.digest(), |sum, resource| sum.wrapping_add(resource.digest()));
         let wildcard = self.subscription.is_wildcard();
-        if wildcard && self.rejected_digest == Some(version) {
+        if wildcard && !again && self.rejected.holds_full_state(version) {
             return None;
         }
         let mut resources: Vec<Resource> = if wildcard {
@@ -401,8 +417,8 @@ impl TypeState {
             names.filter_map(|name| target.find(self.resource_type, name)).collect()
         };
         // The version is that of the type as a whole, and other names than those that were refused may be fine.
-        let refused = |resource: &Resource| self.rejected.get(resource.name()) == Some(&resource.version());
-        if !wildcard && !resources.is_empty() && resources.iter().all(refused) {
+        let refused = |resource: &Resource| self.rejected.holds(resource.name(), resource.version());
+        if !wildcard && !again && !resources.is_empty() && resources.iter().all(refused) {
             return None;
         }
         resources.extend(retained);

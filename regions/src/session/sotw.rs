@@ -1,10 +1,18 @@
 //! State of the world: what a request means.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::pending::{Answer, TypeState};
 use super::subscription::SubscriptionError;
 use crate::snapshot::Snapshot;
+
+/// What a request says of the response before it, and when.
+pub(super) struct Answers<'a> {
+    pub(super) nonce: &'a str,
+    pub(super) error: Option<String>,
+    pub(super) now: Duration,
+}
 
 /// Takes in a request, and returns whether it was an ACK or NACK.
 ///
@@ -14,8 +22,7 @@ use crate::snapshot::Snapshot;
 /// sent before the client saw our last response; it will answer that one too, with the same names.
 pub(super) fn hear(
     state: &mut TypeState,
-    nonce: &str,
-    error: Option<String>,
+    Answers { nonce, error, now }: Answers<'_>,
     names: Vec<String>,
     returning: bool,
     target: Option<&Snapshot>,
@@ -26,9 +33,12 @@ pub(super) fn hear(
     if !first && !state.is_current_nonce(nonce) {
         return Ok(None);
     }
-    let heard = state.hear_nonce(nonce, error);
+    let heard = state.hear_nonce(nonce, error, now);
     let had = if first && returning { names.clone() } else { Vec::new() };
     let changed = state.subscription.set(names, view)?;
+    if changed.less {
+        state.forget_unwanted_rejections();
+    }
     if first {
         state.start_over();
         state.come_back(had, returning);

@@ -20,7 +20,7 @@ pub struct TypeStatus {
     pub reached: bool,
     /// A response waits for its ACK.
     pub outstanding: bool,
-    /// The last response that was answered was rejected.
+    /// Something that the client should have is rejected.
     pub rejected: bool,
     /// Version of the type as last sent.
     pub version: u64,

@@ -7,6 +7,7 @@ mod grpc;
 mod model;
 mod on_demand;
 mod order;
+mod rejection;
 mod sotw;
 mod unknown;
 mod vhds;
@@ -72,6 +73,12 @@ impl Talk {
     fn ask(&mut self, request: Result<Option<Request>, Refusal>) -> Vec<String> {
         let request = request.expect("a request").expect("a known type");
         self.session.on_request(request).expect("accepted");
+        self.listen()
+    }
+
+    /// Time passes, and nothing else happens.
+    fn wait(&mut self, time: Duration) -> Vec<String> {
+        self.session.set_time(self.session.now + time);
         self.listen()
     }
 

@@ -20,8 +20,8 @@ use envoy_types::pb::envoy::r#type::v3::Percent;
 use envoy_types::pb::google::protobuf::Any;
 use federation::model::{AppProtocol, ServiceKey};
 
-use super::names;
 use super::proto::{ads_within, any, duration, u32_value};
+use super::{affinity, names};
 use crate::resource::{Resource, ResourceType};
 
 /// Between pods of one flat network a connection takes one round trip, 0.3 s around the world. The kernel repeats a
@@ -41,18 +41,27 @@ const LOAD_TIMEOUT: Duration = Duration::from_secs(1);
 /// The extension that HTTP options of a cluster go under.
 const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
-/// The cluster of one TCP-transport port. `weighted`: its load assignment's locality weights are meant to steer traffic.
-pub fn federated(service: &ServiceKey, port: u16, app: AppProtocol, weighted: bool) -> Resource {
+/// How one of a port's hosts is chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Balancing {
+    /// The load assignment's locality weights are meant to steer traffic.
+    pub weighted: bool,
+    /// One client address stays with one host (`sessionAffinity: ClientIP`).
+    pub by_source: bool,
+}
+
+/// The cluster of one TCP-transport port.
+pub fn federated(service: &ServiceKey, port: u16, app: AppProtocol, balancing: Balancing) -> Resource {
     let name = names::outbound(port, service);
-    encode(pb::Cluster { name: name.clone(), ..eds(String::new(), app, weighted) }).followed_by(&name)
+    encode(pb::Cluster { name: name.clone(), ..eds(String::new(), app, balancing) }).followed_by(&name)
 }
 
 /// A cluster that is asked for by where a connection or request was going. Its load assignment and the name it is
 /// counted under are those of the service.
-pub fn vip(at: SocketAddr, service: &ServiceKey, app: AppProtocol, weighted: bool) -> Resource {
+pub fn vip(at: SocketAddr, service: &ServiceKey, app: AppProtocol, balancing: Balancing) -> Resource {
     let load = names::outbound(at.port(), service);
     let cluster =
-        pb::Cluster { name: names::vip_cluster(at), alt_stat_name: load.clone(), ..eds(load.clone(), app, weighted) };
+        pb::Cluster { name: names::vip_cluster(at), alt_stat_name: load.clone(), ..eds(load.clone(), app, balancing) };
     encode(cluster).followed_by(&load)
 }
 
@@ -78,7 +87,8 @@ fn encode(cluster: pb::Cluster) -> Resource {
 }
 
 /// `load`: the name of its load assignment, empty if it is that of the cluster.
-fn eds(load: String, app: AppProtocol, weighted: bool) -> pb::Cluster {
+fn eds(load: String, app: AppProtocol, balancing: Balancing) -> pb::Cluster {
+    let Balancing { weighted, by_source } = balancing;
     pb::Cluster {
         cluster_discovery_type: Some(ClusterDiscoveryType::Type(DiscoveryType::Eds.into())),
         eds_cluster_config: Some(EdsClusterConfig {
@@ -89,7 +99,7 @@ fn eds(load: String, app: AppProtocol, weighted: bool) -> pb::Cluster {
         }),
         connect_timeout: duration(CONNECT_TIMEOUT),
         // Not LEAST_REQUEST: a backend that refuses at once always has the fewest requests and would attract the most.
-        lb_policy: LbPolicy::RoundRobin.into(),
+        lb_policy: if by_source { LbPolicy::Maglev } else { LbPolicy::RoundRobin }.into(),
         common_lb_config: Some(CommonLbConfig {
             // Readiness is decided by Kubernetes and told by us. Envoy's panic mode would send to hosts that are known
             // to be bad instead of to the next region.
@@ -100,7 +110,7 @@ fn eds(load: String, app: AppProtocol, weighted: bool) -> pb::Cluster {
             ..CommonLbConfig::default()
         }),
         circuit_breakers: no_limits(),
-        typed_extension_protocol_options: spoken_options(app),
+        typed_extension_protocol_options: spoken_options(app, by_source),
         upstream_connection_options: keepalive(),
         ..pb::Cluster::default()
     }
@@ -156,7 +166,7 @@ fn keepalive() -> Option<pb::UpstreamConnectionOptions> {
 }
 
 /// How a service's hosts are spoken to, whatever the client speaks.
-fn spoken_options(app: AppProtocol) -> HashMap<String, Any> {
+fn spoken_options(app: AppProtocol, by_source: bool) -> HashMap<String, Any> {
     let protocol = match app {
         AppProtocol::Http => ProtocolConfig::HttpProtocolOptions(core::Http1ProtocolOptions::default()),
         AppProtocol::Http2 => ProtocolConfig::Http2ProtocolOptions(core::Http2ProtocolOptions::default()),
@@ -167,6 +177,8 @@ fn spoken_options(app: AppProtocol) -> HashMap<String, Any> {
         upstream_protocol_options: Some(UpstreamProtocolOptions::ExplicitHttpConfig(explicit)),
         // Here and not in routes (Envoy 1.37 and newer): a proxy holds one cluster of a service, and several routes to it.
         retry_policy: Some(super::retry::policy()),
+        // Bytes have theirs in the TCP proxy.
+        hash_policy: by_source.then(affinity::by_client_address).into_iter().collect(),
         ..HttpProtocolOptions::default()
     })
 }

@@ -139,7 +139,23 @@ fn single_name(service: &ServiceKey, port: u16, at: (&ClusterId, Option<&Zone>),
 }
 
 fn collection(service: &ServiceKey, port: u16, cluster: &ClusterId, zone: Option<&Zone>) -> String {
-    format!("{}{cluster}/{}/", begin(service, port), zone.map_or(NO_ZONE, Zone::as_str))
+    format!("{}{cluster}/{}/", begin(service, port), zone.map_or_else(|| NO_ZONE.to_owned(), segment))
+}
+
+/// A zone as one segment of a path. An EndpointSlice may hold any text: a `/` would make a zone part of another's
+/// collection, `%`, `?` and `#` mean something in these names, and `-` alone is [`NO_ZONE`]. Not percent-encoded, because
+/// Envoy decodes names and asks for a spelling of its own.
+fn segment(zone: &Zone) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let zone = zone.as_str();
+    if zone != NO_ZONE && zone.chars().all(plain) {
+        return zone.to_owned();
+    }
+    let escaped = |byte: u8| match char::from(byte) {
+        c if c != '-' && plain(c) => c.to_string(),
+        _ => format!("={byte:02x}"),
+    };
+    zone.bytes().map(escaped).collect()
 }
 
 /// What the names of all endpoints of a port begin with.

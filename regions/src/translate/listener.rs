@@ -1,10 +1,7 @@
-//! Listeners. They know ports, prefixes and VIPs, never endpoints, so that churn among pods leaves them alone; a service
-//! more on a port that is in use already changes scopes at most, and nothing where clusters are fetched on demand.
-//!
-//! An intercepted connection reaches `virtualOutbound`, which hands it to the listener of its original destination:
-//! the exact one (`<vip>_<port>`), else that of the port (`0.0.0.0_<port>`), else it passes through.
+//! Listeners of single VIPs and of the plain port, and the parts that all listeners are made of. They know ports and VIPs,
+//! never endpoints, so that churn among pods leaves them alone. The listener behind interception is [`super::outbound`].
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use envoy_types::pb::envoy::config::common::mutation_rules::v3 as mutation;
@@ -13,7 +10,6 @@ use envoy_types::pb::envoy::config::listener::v3 as pb;
 use envoy_types::pb::envoy::extensions::filters::common::set_filter_state::v3 as state;
 use envoy_types::pb::envoy::extensions::filters::http::on_demand::v3::{OnDemand, OnDemandCds};
 use envoy_types::pb::envoy::extensions::filters::http::router::v3::Router;
-use envoy_types::pb::envoy::extensions::filters::listener::original_dst::v3::OriginalDst;
 use envoy_types::pb::envoy::extensions::filters::network::http_connection_manager::v3 as hcm;
 use envoy_types::pb::envoy::extensions::filters::network::set_filter_state::v3 as set_state;
 use envoy_types::pb::envoy::extensions::filters::network::tcp_proxy::v3 as tcp;
@@ -23,10 +19,10 @@ use hcm::scoped_routes::scope_key_builder::FragmentBuilder;
 use hcm::scoped_routes::scope_key_builder::fragment_builder::header_value_extractor::ExtractType;
 use hcm::scoped_routes::scope_key_builder::fragment_builder::{HeaderValueExtractor, Type};
 use hcm::scoped_routes::{ConfigSpecifier, ScopeKeyBuilder};
-use ipnet::IpNet;
 
-use super::proto::{address, ads, any, bool_value, cidr, duration, extension, no_timeout, u32_value};
-use super::{EGRESS_PORT, INTERCEPT_PORT, VIP_HEADER, names, route};
+use super::outbound::Chain;
+use super::proto::{address, ads, any, bool_value, duration, extension, no_timeout, u32_value};
+use super::{EGRESS_PORT, VIP_HEADER, affinity, names, route};
 use crate::resource::{Resource, ResourceType};
 
 /// Hosts that a TCP connection may try in turn before it is given up: the failover of what cannot be retried later.
@@ -38,77 +34,41 @@ const TCP_PROXY: &str = "envoy.filters.network.tcp_proxy";
 /// What connections to VIPs are counted under.
 const VIP: &str = "vip";
 
-/// `virtualOutbound`: where interception sends everything.
-pub fn virtual_outbound(listen: IpAddr, prefixes: &[IpNet]) -> Resource {
-    let mut listener = named(names::VIRTUAL_OUTBOUND.to_owned(), SocketAddr::new(listen, INTERCEPT_PORT));
-    if listen == IpAddr::V4(Ipv4Addr::UNSPECIFIED) && prefixes.iter().any(is_v6) {
-        let v6 = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), INTERCEPT_PORT);
-        listener.additional_addresses =
-            vec![pb::AdditionalAddress { address: Some(address(v6)), ..pb::AdditionalAddress::default() }];
-    }
-    listener.use_original_dst = bool_value(true);
-    listener.listener_filters = vec![pb::ListenerFilter {
-        name: "envoy.filters.listener.original_dst".to_owned(),
-        config_type: Some(pb::listener_filter::ConfigType::TypedConfig(any(&OriginalDst::default()))),
-        ..pb::ListenerFilter::default()
-    }];
-    // Who dials the interception port itself has no other destination: passing that through would loop for ever.
-    let loop_guard = pb::FilterChainMatch {
-        destination_port: u32_value(u32::from(INTERCEPT_PORT)),
-        ..pb::FilterChainMatch::default()
-    };
-    listener.filter_chains = vec![chain("loop", Some(loop_guard), tcp_proxy(names::BLACK_HOLE))];
-    listener.default_filter_chain = Some(passthrough());
-    encode(listener)
-}
-
-/// `0.0.0.0_<port>` or `[::]_<port>`: HTTP to any VIP of the member on this port. What goes elsewhere passes untouched.
-/// Which cluster it is, a scope says or, on demand, the VIP itself.
-pub fn http_port(port: u16, v6: bool, prefixes: &[IpNet], on_demand: bool) -> Resource {
-    let (routes, noted) = if on_demand {
-        (RouteSpecifier::RouteConfig(route::vip_table()), names::vip_cluster_format())
-    } else {
-        (scoped(VIP, vec![header(VIP_HEADER, "", 0)]), names::ORIGINAL_DESTINATION.to_owned())
-    };
-    let mut manager = http_manager(VIP, routes);
-    manager.early_header_mutation_extensions = vec![note_vip(noted)];
-    if on_demand {
-        manager.http_filters.insert(0, fetch_cluster());
-    }
-    any_vip(port, v6, prefixes, "http", vec![http_filter(&manager)])
-}
-
-/// The same port for bytes: the cluster is asked for by the VIP and port that a connection was going to, so that no
-/// listener depends on how many services there are.
-pub fn tcp_port(port: u16, v6: bool, prefixes: &[IpNet]) -> Resource {
-    any_vip(port, v6, prefixes, "tcp", vec![choose_vip_cluster(), on_demand_tcp_proxy()])
-}
-
-fn any_vip(port: u16, v6: bool, prefixes: &[IpNet], name: &str, filters: Vec<pb::Filter>) -> Resource {
-    let any_ip = if v6 { IpAddr::V6(Ipv6Addr::UNSPECIFIED) } else { IpAddr::V4(Ipv4Addr::UNSPECIFIED) };
-    let mut listener = not_bound(names::port_listener(port, v6), SocketAddr::new(any_ip, port));
-    let federated = pb::FilterChainMatch {
-        prefix_ranges: prefixes.iter().filter(|net| is_v6(net) == v6).map(cidr).collect(),
-        ..pb::FilterChainMatch::default()
-    };
-    listener.filter_chains = vec![pb::FilterChain { filters, ..chain_of(name, Some(federated)) }];
-    listener.default_filter_chain = Some(passthrough());
-    encode(listener)
+/// `<vip>_<port>`: HTTP to one VIP and port, to a cluster, whatever `Host` says.
+pub fn http_vip(vip: SocketAddr, cluster: &str) -> Resource {
+    let manager = http_manager(VIP, RouteSpecifier::RouteConfig(route::cluster_table(cluster)));
+    exact(vip, chain("http", None, http_filter(&manager)))
 }
 
 /// `<vip>_<port>`: bytes to one VIP and port that go to a cluster as they are.
 pub fn tcp_vip(vip: SocketAddr, cluster: &str) -> Resource {
-    let mut listener = not_bound(names::vip_listener(vip), vip);
-    listener.filter_chains = vec![chain("tcp", None, tcp_proxy(cluster))];
-    encode(listener)
+    exact(vip, chain("tcp", None, tcp_proxy(cluster)))
 }
 
-/// `<vip>_<port>` for an on-demand client, on a port whose shared listener speaks HTTP.
-pub fn tcp_vip_on_demand(vip: SocketAddr) -> Resource {
-    let mut listener = not_bound(names::vip_listener(vip), vip);
+fn exact(vip: SocketAddr, chain: pb::FilterChain) -> Resource {
+    let name = names::vip_listener(vip);
+    encode(pb::Listener {
+        bind_to_port: bool_value(false),
+        filter_chains: vec![chain],
+        // Counters of their own for ten thousand listeners would take 8 KB each.
+        stat_prefix: VIP.to_owned(),
+        ..named(name, vip)
+    })
+}
+
+/// HTTP to any VIP: the cluster is asked for by the VIP and port that the connection was going to, so that the chain does
+/// not depend on which services there are.
+pub(super) fn on_demand_http() -> pb::FilterChain {
+    let mut manager = http_manager(VIP, RouteSpecifier::RouteConfig(route::vip_table()));
+    manager.early_header_mutation_extensions = vec![note_vip(names::vip_cluster_format())];
+    manager.http_filters.insert(0, fetch_cluster());
+    chain(Chain::Http.name(), None, http_filter(&manager))
+}
+
+/// The same for bytes.
+pub(super) fn on_demand_tcp() -> pb::FilterChain {
     let filters = vec![choose_vip_cluster(), on_demand_tcp_proxy()];
-    listener.filter_chains = vec![pb::FilterChain { filters, ..chain_of("tcp", None) }];
-    encode(listener)
+    pb::FilterChain { filters, ..chain_of(Chain::Tcp.name(), None) }
 }
 
 /// `egress`: plain HTTP for clients that are not intercepted; `Host` says where to.
@@ -131,7 +91,7 @@ pub fn egress(listen: IpAddr, on_demand: bool, vhds: bool) -> Resource {
     encode(listener)
 }
 
-fn named(name: String, at: SocketAddr) -> pb::Listener {
+pub(super) fn named(name: String, at: SocketAddr) -> pb::Listener {
     pb::Listener {
         name,
         address: Some(address(at)),
@@ -140,19 +100,11 @@ fn named(name: String, at: SocketAddr) -> pb::Listener {
     }
 }
 
-fn not_bound(name: String, at: SocketAddr) -> pb::Listener {
-    pb::Listener { bind_to_port: bool_value(false), ..named(name, at) }
-}
-
-fn encode(listener: pb::Listener) -> Resource {
+pub(super) fn encode(listener: pb::Listener) -> Resource {
     Resource::encode(ResourceType::Listener, &listener.name, &listener)
 }
 
-fn is_v6(net: &IpNet) -> bool {
-    matches!(net, IpNet::V6(_))
-}
-
-fn chain(name: &str, matches: Option<pb::FilterChainMatch>, filter: pb::Filter) -> pb::FilterChain {
+pub(super) fn chain(name: &str, matches: Option<pb::FilterChainMatch>, filter: pb::Filter) -> pb::FilterChain {
     pb::FilterChain { filters: vec![filter], ..chain_of(name, matches) }
 }
 
@@ -160,11 +112,11 @@ fn chain_of(name: &str, matches: Option<pb::FilterChainMatch>) -> pb::FilterChai
     pb::FilterChain { name: name.to_owned(), filter_chain_match: matches, ..pb::FilterChain::default() }
 }
 
-fn passthrough() -> pb::FilterChain {
-    chain("passthrough", None, tcp_proxy(names::PASSTHROUGH))
+pub(super) fn passthrough() -> pb::FilterChain {
+    chain(Chain::Passthrough.name(), None, tcp_proxy(names::PASSTHROUGH))
 }
 
-fn tcp_proxy(cluster: &str) -> pb::Filter {
+pub(super) fn tcp_proxy(cluster: &str) -> pb::Filter {
     filter(TCP_PROXY, any(&tcp_config(cluster)))
 }
 
@@ -189,6 +141,7 @@ fn tcp_config(cluster: &str) -> tcp::TcpProxy {
         cluster_specifier: Some(tcp::tcp_proxy::ClusterSpecifier::Cluster(cluster.to_owned())),
         // Idle connections are the two ends' business; the dead ones are found by TCP keepalive.
         idle_timeout: no_timeout(),
+        hash_policy: vec![affinity::by_client_address_of_connection()],
         max_connect_attempts: u32_value(if cluster == names::PASSTHROUGH { 1 } else { TCP_CONNECT_ATTEMPTS }),
         ..tcp::TcpProxy::default()
     }

@@ -3,12 +3,15 @@
 //! What depends on endpoints alone is a [`endpoint`] resource and nothing else: a pod that comes or goes must never
 //! touch a cluster, a listener or a route, because those drain connections when they change.
 
+mod affinity;
 pub mod cluster;
 pub mod endpoint;
 pub mod grpc;
 pub mod leds;
 pub mod listener;
+mod matcher;
 pub mod names;
+pub mod outbound;
 mod proto;
 mod retry;
 pub mod route;
@@ -19,8 +22,8 @@ pub const INTERCEPT_PORT: u16 = 15_001;
 /// The plain HTTP port for clients that are not intercepted.
 pub const EGRESS_PORT: u16 = 15_080;
 
-/// Carries the original destination from the listener to the scope or cluster it decides, and never further: every route
-/// removes it. The name is ours, because an application's own `x-vip` must survive the trip.
+/// Carries the original destination from the listener to the cluster it decides, where clusters are fetched on demand. What
+/// a client sends under this name is replaced, and the one route removes it: it neither steers nor reaches a backend.
 pub const VIP_HEADER: &str = "x-isthmus-vip";
 
 #[cfg(test)]

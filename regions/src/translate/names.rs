@@ -1,6 +1,6 @@
 //! How resources are called. People and scripts rely on these shapes; Istio's operators know them.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use federation::model::ServiceKey;
 
@@ -13,6 +13,8 @@ const VIP_CLUSTER: &str = "vip|";
 pub const ORIGINAL_DESTINATION: &str = "%DOWNSTREAM_LOCAL_ADDRESS%";
 /// The listener that intercepted connections reach first.
 pub const VIRTUAL_OUTBOUND: &str = "virtualOutbound";
+/// The same for IPv6.
+pub const VIRTUAL_OUTBOUND_V6: &str = "virtualOutbound6";
 /// The plain HTTP listener.
 pub const EGRESS: &str = "egress";
 
@@ -50,24 +52,12 @@ pub fn parse_vip_cluster(name: &str) -> Option<SocketAddr> {
     name.strip_prefix(VIP_CLUSTER)?.parse().ok()
 }
 
-/// The scope of one VIP. The first VIP's is named like the cluster; further ones (the other family) add their address.
-pub fn vip_scope(port: u16, service: &ServiceKey, index: usize, vip: IpAddr) -> String {
-    let name = outbound(port, service);
-    if index == 0 { name } else { format!("{name}|{vip}") }
-}
-
 /// The scope of a service on the plain HTTP port; with a port, that of the spelling `<name>.<ns>:<port>`.
 pub fn egress_scope(port: Option<u16>, service: &ServiceKey) -> String {
     match port {
         Some(port) => format!("egress|{port}||{}", service.dns_name()),
         None => format!("egress|||{}", service.dns_name()),
     }
-}
-
-/// `0.0.0.0_<port>` or `[::]_<port>`: every destination on a port.
-pub fn port_listener(port: u16, v6: bool) -> String {
-    let any = if v6 { IpAddr::V6(Ipv6Addr::UNSPECIFIED) } else { IpAddr::V4(Ipv4Addr::UNSPECIFIED) };
-    vip_listener(SocketAddr::new(any, port))
 }
 
 /// `<vip>_<port>`: one destination.

@@ -1,14 +1,12 @@
 //! Route tables, and the scopes that find the right one without a table that lists every service.
 
-use std::net::{IpAddr, SocketAddr};
-
 use envoy_types::pb::envoy::config::route::v3 as pb;
 use envoy_types::pb::envoy::config::route::v3::scoped_route_configuration::Key;
 use envoy_types::pb::envoy::config::route::v3::scoped_route_configuration::key::{Fragment, fragment};
 use federation::model::{AppProtocol, ServiceKey};
 
 use super::proto::{bool_value, no_timeout};
-use super::{VIP_HEADER, names};
+use super::{VIP_HEADER, affinity, names};
 use crate::resource::{Resource, ResourceType};
 
 /// One TCP-transport port of a service, as routing sees it.
@@ -18,27 +16,34 @@ pub struct RoutedPort {
     pub app: AppProtocol,
 }
 
-/// The route table of one port, for clients that fetch tables by name.
-pub fn table(service: &ServiceKey, port: u16) -> Resource {
-    let table = port_table(service, port);
+/// The route table of one port, for clients that fetch tables by name. `by_source`: one gRPC channel stays with one host.
+pub fn table(service: &ServiceKey, port: u16, by_source: bool) -> Resource {
+    let mut table = port_table(service, port);
+    if by_source {
+        let routes = table.virtual_hosts.iter_mut().flat_map(|host| &mut host.routes);
+        for action in routes.filter_map(|route| route.action.as_mut()) {
+            if let pb::route::Action::Route(action) = action {
+                action.hash_policy = vec![affinity::by_channel()];
+            }
+        }
+    }
     Resource::encode(ResourceType::Route, &table.name, &table)
 }
 
-/// The scope of one VIP and port: everything that went there, whatever its `Host` says. `index` is the VIP's place
-/// among those of the service.
-pub fn vip_scope(service: &ServiceKey, port: u16, index: usize, vip: IpAddr) -> Resource {
-    // As `%DOWNSTREAM_LOCAL_ADDRESS%` spells it: `10.0.0.7:80`, `[fd00::7]:80`.
-    let key = SocketAddr::new(vip, port).to_string();
-    // The scope has a name, so its table needs none.
-    let table = pb::RouteConfiguration { name: String::new(), ..port_table(service, port) };
-    scope(names::vip_scope(port, service, index, vip), vec![key], table)
+/// The table of a listener whose requests all go to one cluster. The listener has a name, so the table needs none.
+pub(super) fn cluster_table(cluster: &str) -> pb::RouteConfiguration {
+    table_of(String::new(), vec![any_host(pb::route_action::ClusterSpecifier::Cluster(cluster.to_owned()))])
 }
 
 /// The one table of an HTTP port whose clusters are fetched when they are used: each request's is named by
 /// [`VIP_HEADER`], whatever its `Host` says.
 pub(super) fn vip_table() -> pb::RouteConfiguration {
     let cluster = pb::route_action::ClusterSpecifier::ClusterHeader(VIP_HEADER.to_owned());
-    table_of("vip".to_owned(), vec![any_host(cluster)])
+    pb::RouteConfiguration {
+        // Only here: elsewhere a header of this name is the application's own.
+        request_headers_to_remove: vec![VIP_HEADER.to_owned()],
+        ..table_of("vip".to_owned(), vec![any_host(cluster)])
+    }
 }
 
 /// The scopes of one service on the plain HTTP port. A scope is found by the first two labels of `Host`, its virtual
@@ -86,7 +91,6 @@ fn scope(name: String, key: Vec<String>, table: pb::RouteConfiguration) -> Resou
     Resource::encode(ResourceType::Scope, &name, &message)
 }
 
-/// Ten thousand of these stand in every sidecar, so nothing is said in them twice.
 fn port_table(service: &ServiceKey, port: u16) -> pb::RouteConfiguration {
     let name = names::outbound(port, service);
     let cluster = pb::route_action::ClusterSpecifier::Cluster(name.clone());
@@ -107,7 +111,6 @@ pub(super) fn table_of(name: String, virtual_hosts: Vec<pb::VirtualHost>) -> pb:
     pb::RouteConfiguration {
         name,
         virtual_hosts,
-        request_headers_to_remove: vec![VIP_HEADER.to_owned()],
         // An inline table whose cluster is not there yet would be rejected with everything around it.
         validate_clusters: bool_value(false),
         ..pb::RouteConfiguration::default()

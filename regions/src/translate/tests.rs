@@ -1,14 +1,12 @@
 //! What the resources say, read back from their bytes.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use envoy_types::pb::envoy::config::cluster::v3 as c;
 use envoy_types::pb::envoy::config::core::v3::HealthStatus;
 use envoy_types::pb::envoy::config::endpoint::v3 as e;
-use envoy_types::pb::envoy::config::listener::v3 as l;
 use envoy_types::pb::envoy::config::route::v3 as r;
-use envoy_types::pb::envoy::extensions::filters::network::http_connection_manager::v3 as h;
+use envoy_types::pb::envoy::extensions::upstreams::http::v3::HttpProtocolOptions;
 use envoy_types::pb::google::protobuf::Any;
 use federation::Topology;
 use federation::model::AppProtocol::{self, Http, Http2, Tcp};
@@ -16,6 +14,7 @@ use federation::model::{ClusterWeight, Failover, Merged};
 use federation::view::assign;
 use prost::Message;
 
+use super::cluster::Balancing;
 use super::route::RoutedPort;
 use super::*;
 use crate::resource::Resource;
@@ -105,7 +104,8 @@ fn c36_no_endpoints_is_an_empty_load_assignment() {
 }
 
 fn cluster_of(app: AppProtocol, weighted: bool) -> c::Cluster {
-    read(&cluster::federated(&key("shop/web"), 80, app, weighted))
+    let balancing = Balancing { weighted, by_source: false };
+    read(&cluster::federated(&key("shop/web"), 80, app, balancing))
 }
 
 #[test]
@@ -129,35 +129,40 @@ fn the_protocol_is_spelled_out_where_it_is_known() {
     let (http, http2) = (options(Http), options(Http2));
     assert_eq!((http.len(), http2.len()), (1, 1), "more than one would not encode deterministically");
     assert_ne!(http, http2);
-    assert_eq!(cluster::federated(&key("a/b"), 1, Http, true), cluster::federated(&key("a/b"), 1, Http, true));
+    let made = || cluster::federated(&key("a/b"), 1, Http, Balancing { weighted: true, by_source: true });
+    assert_eq!(made(), made());
 }
 
 #[test]
-fn vip_scopes_are_keyed_as_envoy_spells_addresses() {
-    let key_of = |vip: &str, index| {
-        let scope = route::vip_scope(&key("shop/web"), 80, index, vip.parse().expect("an address"));
-        let scope: r::ScopedRouteConfiguration = read(&scope);
-        let table = scope.route_configuration.expect("an inline table");
-        assert_eq!(table.validate_clusters.map(|validate| validate.value), Some(false));
-        assert_eq!(table.request_headers_to_remove, [VIP_HEADER]);
-        assert_eq!(scope.route_configuration_name, "");
-        (scope.name, format!("{:?}", scope.key.expect("a key").fragments))
+fn session_affinity_is_a_hash_of_the_clients_address_and_nothing_where_nobody_asked_for_it() {
+    let balancing = |by_source| Balancing { weighted: false, by_source };
+    let policies = |app, by_source| {
+        let cluster: c::Cluster = read(&cluster::federated(&key("shop/web"), 80, app, balancing(by_source)));
+        let options = cluster.typed_extension_protocol_options.into_values();
+        let options: Vec<HttpProtocolOptions> =
+            options.map(|any| Message::decode(&*any.value).expect("options")).collect();
+        (cluster.lb_policy, options.into_iter().flat_map(|options| options.hash_policy).count())
     };
-    let (name, fragments) = key_of("10.12.0.7", 0);
-    assert_eq!(name, "outbound|80||web.shop.svc.cluster.local");
-    assert!(fragments.contains("\"10.12.0.7:80\""), "{fragments}");
-    let (name, fragments) = key_of("fd00::7", 1);
-    assert_eq!(name, "outbound|80||web.shop.svc.cluster.local|fd00::7");
-    assert!(fragments.contains("\"[fd00::7]:80\""), "{fragments}");
-}
-
-#[test]
-fn a_fetched_table_is_the_inline_one() {
-    let scope = route::vip_scope(&key("shop/web"), 80, 0, [10, 12, 0, 7].into());
-    let scope: r::ScopedRouteConfiguration = read(&scope);
-    let mut table: r::RouteConfiguration = read(&route::table(&key("shop/web"), 80));
-    assert_eq!(std::mem::take(&mut table.name), scope.name, "the scope's name is the table's");
-    assert_eq!(scope.route_configuration, Some(table));
+    let round_robin = c::cluster::LbPolicy::RoundRobin.into();
+    let (maglev, ring_hash): (i32, i32) = (c::cluster::LbPolicy::Maglev.into(), c::cluster::LbPolicy::RingHash.into());
+    for app in [Http, Http2] {
+        assert_eq!(policies(app, false), (round_robin, 0));
+        assert_eq!(policies(app, true), (maglev, 1));
+    }
+    assert_eq!(policies(Tcp, true), (maglev, 0), "connections have theirs in the TCP proxy");
+    let (plain, sticky) = (grpc::cluster(&key("shop/web"), 80, false), grpc::cluster(&key("shop/web"), 80, true));
+    assert_eq!(read::<c::Cluster>(&plain).lb_policy, round_robin);
+    assert_eq!(read::<c::Cluster>(&sticky).lb_policy, ring_hash);
+    let policies = |by_source| {
+        let table: r::RouteConfiguration = read(&route::table(&key("shop/web"), 80, by_source));
+        let actions = table.virtual_hosts.into_iter().flat_map(|host| host.routes).filter_map(|route| route.action);
+        let hashes = actions.map(|action| match action {
+            r::route::Action::Route(action) => action.hash_policy.len(),
+            _ => panic!("a route to a cluster"),
+        });
+        hashes.sum::<usize>()
+    };
+    assert_eq!((policies(false), policies(true)), (0, 1));
 }
 
 /// Every domain of all scopes of these ports, with its scope's key and its cluster's port.
@@ -206,73 +211,14 @@ fn every_spelling_of_a_host_finds_its_port() {
 }
 
 #[test]
-fn listeners_match_prefixes_of_their_own_family() {
-    let prefixes = ["10.12.0.0/20".parse().expect("a prefix"), "fd00:12::/112".parse().expect("a prefix")];
-    for (v6, name, prefix) in [(false, "0.0.0.0_80", "10.12.0.0"), (true, "[::]_80", "fd00:12::")] {
-        let listener: l::Listener = read(&listener::http_port(80, v6, &prefixes, false));
-        assert_eq!(listener.name, name);
-        assert_eq!(listener.bind_to_port.map(|bind| bind.value), Some(false));
-        let matches = listener.filter_chains.iter().filter_map(|chain| chain.filter_chain_match.clone());
-        let found: Vec<_> = matches.flat_map(|m| m.prefix_ranges).map(|range| range.address_prefix).collect();
-        assert_eq!(found, [prefix]);
-        assert!(listener.default_filter_chain.is_some(), "what is not federated passes");
-    }
-    let both: l::Listener = read(&listener::virtual_outbound([0, 0, 0, 0].into(), &prefixes));
-    assert_eq!(both.additional_addresses.len(), 1);
-    let one: l::Listener = read(&listener::virtual_outbound([127, 0, 0, 9].into(), &prefixes));
-    assert_eq!(one.additional_addresses.len(), 0, "a proxy that listens to one address listens to no other");
-}
-
-/// The HTTP connection manager that VIPs of this port reach.
-fn vip_manager(on_demand: bool) -> h::HttpConnectionManager {
-    let listener: l::Listener =
-        read(&listener::http_port(80, false, &["10.12.0.0/20".parse().expect("a prefix")], on_demand));
-    let filter = listener.filter_chains.into_iter().flat_map(|chain| chain.filters).next();
-    let Some(l::filter::ConfigType::TypedConfig(config)) = filter.and_then(|filter| filter.config_type) else {
-        panic!("a filter with a configuration")
-    };
-    h::HttpConnectionManager::decode(&*config.value).expect("a manager")
-}
-
-#[test]
-fn a_vip_decides_by_scope_or_names_its_cluster_itself() {
-    use h::http_connection_manager::RouteSpecifier;
-    let noted = |manager: &h::HttpConnectionManager| {
-        let mutations = manager.early_header_mutation_extensions.iter().filter_map(|e| e.typed_config.as_ref());
-        mutations.map(|any| String::from_utf8_lossy(&any.value).into_owned()).collect::<String>()
-    };
-    let eager = vip_manager(false);
-    assert!(matches!(eager.route_specifier, Some(RouteSpecifier::ScopedRoutes(_))));
-    assert!(!noted(&eager).contains("vip|"));
-
-    let on_demand = vip_manager(true);
-    assert!(noted(&on_demand).contains("vip|%DOWNSTREAM_LOCAL_ADDRESS%"));
-    let filters: Vec<&str> = on_demand.http_filters.iter().map(|filter| &*filter.name).collect();
-    assert_eq!(filters, ["envoy.filters.http.on_demand", "envoy.filters.http.router"]);
-    let Some(RouteSpecifier::RouteConfig(table)) = on_demand.route_specifier else { panic!("a table of its own") };
-    assert_eq!(table.request_headers_to_remove, [VIP_HEADER], "it goes no further");
-    let routes: Vec<_> = table.virtual_hosts.into_iter().flat_map(|host| host.routes).collect();
-    let [r::Route { action: Some(r::route::Action::Route(action)), .. }] = &*routes else { panic!("one route") };
-    let header = r::route_action::ClusterSpecifier::ClusterHeader(VIP_HEADER.to_owned());
-    assert_eq!(action.cluster_specifier, Some(header));
-    assert_eq!(action.timeout, Some(<_>::default()), "none");
-}
-
-#[test]
 fn what_is_asked_for_by_address_is_the_service() {
     let at = "10.12.0.7:80".parse().expect("an address");
-    let vip: c::Cluster = read(&cluster::vip(at, &key("shop/web"), Http2, true));
+    let vip: c::Cluster =
+        read(&cluster::vip(at, &key("shop/web"), Http2, Balancing { weighted: true, by_source: false }));
     let named = cluster_of(Http2, true);
     assert_eq!(vip.name, "vip|10.12.0.7:80");
     assert_eq!(vip.alt_stat_name, named.name, "counted under the name that people know");
     assert_eq!(vip.eds_cluster_config.as_ref().map(|eds| &eds.service_name), Some(&named.name));
     let (name, stats, eds) = (named.name.clone(), String::new(), named.eds_cluster_config.clone());
     assert_eq!(c::Cluster { name, alt_stat_name: stats, eds_cluster_config: eds, ..vip }, named);
-}
-
-#[test]
-fn exceptions_are_named_by_their_destination() {
-    let name = |vip: &str| listener::tcp_vip(vip.parse::<SocketAddr>().expect("an address"), "x").name().to_string();
-    assert_eq!(name("10.12.0.7:3306"), "10.12.0.7_3306");
-    assert_eq!(name("[fd00::7]:3306"), "[fd00::7]_3306");
 }

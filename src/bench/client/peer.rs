@@ -2,7 +2,7 @@
 //! at which Envoy 1.40 makes them over ADS.
 //!
 //! Clusters first, all of them; then the load assignment of each; listeners once all clusters have theirs; and once there
-//! are listeners, scopes or, for a client that fetches clusters on demand, those. Every response is acknowledged at once.
+//! are listeners, the clusters of a client that fetches them on demand. Every response is acknowledged at once.
 
 mod collections;
 
@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use regions::resource::ResourceType::{Assignment, Cluster, Endpoint, Listener, Scope};
+use regions::resource::ResourceType::{Assignment, Cluster, Endpoint, Listener};
 use regions::resource::{ResourceType, TYPES};
 use regions::session::Variant;
 
@@ -111,8 +111,7 @@ impl Peer {
 
     /// Whether it was answered on this stream and has so many of each, or more.
     pub fn is_complete(&self, expected: &Counts) -> bool {
-        let types = if self.is_on_demand() { &[Cluster, Listener][..] } else { &[Cluster, Listener, Scope] };
-        let answered = types.iter().all(|t| *t.pick(&self.stream.answered));
+        let answered = [Cluster, Listener].iter().all(|t| *t.pick(&self.stream.answered));
         let counts = self.counts();
         answered && self.missing == 0 && ResourceType::ALL.iter().all(|t| counts.of(*t) >= expected.of(*t))
     }
@@ -130,9 +129,6 @@ impl Peer {
                 self.ask(Endpoint, false, &mut out);
             }
             self.ask(Listener, false, &mut out);
-            if !self.is_on_demand() {
-                self.ask(Scope, false, &mut out);
-            }
         }
         out
     }
@@ -296,11 +292,7 @@ impl Peer {
         if !*Listener.pick(&self.stream.answered) {
             return;
         }
-        if !self.is_on_demand() {
-            if !*Scope.pick(&self.stream.asked) {
-                self.ask(Scope, false, out);
-            }
-        } else if !self.stream.asked_on_demand {
+        if self.is_on_demand() && !self.stream.asked_on_demand {
             self.stream.asked_on_demand = true;
             let names: Vec<&str> = self.wanted.iter().map(String::as_str).collect();
             out.push(Request { names: &names, ..Request::default() }.encode(self.variant, Cluster));
@@ -355,7 +347,7 @@ fn pick_mut<T>(
         Assignment => assignments,
         Endpoint => endpoints,
         Listener => listeners,
-        Scope => scopes,
+        ResourceType::Scope => scopes,
         ResourceType::Route => routes,
         ResourceType::VirtualHost => hosts,
     }

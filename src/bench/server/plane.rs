@@ -33,7 +33,7 @@ pub async fn run(world: &World) -> anyhow::Result<()> {
     let stats = Arc::new(Stats::default());
     let (handle, commands) = catalog::channel();
     let own_namespace = Namespace::new("isthmus-system")?;
-    let config = Config { authority: Authority::Own, own_namespace, awaits: Awaits::NotRefused };
+    let config = Config { authority: Authority::Own, own_namespace, awaits: Awaits::NotRefused, hub: None };
     let wiring = Wiring {
         config,
         feed: batches,

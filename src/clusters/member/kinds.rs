@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use federation::change::{Batch, Delta, Epoch, MemberChanges, MemberKind, Object};
 use federation::model::ClusterId;
@@ -21,6 +22,8 @@ use crate::clusters::watch::{
 use crate::feed::{Feed, FeedClosed};
 use crate::problem::{ProblemBook, ProblemOrigin};
 
+/// Kinds that mirrors are written as are compared with the API server as a whole this often, up to twice as rarely.
+const RELIST_AFTER: Duration = Duration::from_secs(900);
 /// Troubles that may wait to be heard; more say nothing new.
 const TROUBLES: usize = 16;
 
@@ -67,16 +70,17 @@ impl Watches {
         let listener = |kind| ToSession { kind, server: link.server.clone(), sender: sender.clone() };
         let client = &link.client.client;
         let set = &mut tasks;
-        let always = |kind| self.how(listener(kind), None, false);
-        self.add::<Plain<Namespace>>(set, client, always(MemberKind::Namespaces), MemberChanges::Namespaces);
-        self.add::<Plain<Service>>(set, client, always(MemberKind::Services), MemberChanges::Services);
-        self.add::<RemoteSlices>(set, client, always(MemberKind::Slices), MemberChanges::Slices);
+        let written = |kind| Follow { relist: Some(RELIST_AFTER), ..self.how(listener(kind), None, false) };
+        self.add::<Plain<Namespace>>(set, client, MemberChanges::Namespaces, written(MemberKind::Namespaces));
+        self.add::<Plain<Service>>(set, client, MemberChanges::Services, written(MemberKind::Services));
+        let slices = self.how(listener(MemberKind::Slices), None, false);
+        self.add::<RemoteSlices>(set, client, MemberChanges::Slices, slices);
         // Nodes change all the time, their ranges never.
         let nodes = self.how(listener(MemberKind::Nodes), None, true);
-        self.add::<Plain<Node>>(set, client, nodes, MemberChanges::Nodes);
+        self.add::<Plain<Node>>(set, client, MemberChanges::Nodes, nodes);
         let (was_there, is_served) = (self.were_there.service_cidrs.clone(), is_served::<ServiceCIDR>(client));
         let cidrs = self.how(listener(MemberKind::ServiceCidrs), Some(Optional { was_there, is_served }), true);
-        self.add::<Plain<ServiceCIDR>>(set, client, cidrs, MemberChanges::ServiceCidrs);
+        self.add::<Plain<ServiceCIDR>>(set, client, MemberChanges::ServiceCidrs, cidrs);
         self.add_exports(set, client.clone(), listener(MemberKind::Exports));
         Running { tasks, reports }
     }
@@ -85,8 +89,8 @@ impl Watches {
         &self,
         tasks: &mut JoinSet<FeedClosed>,
         client: &kube::Client,
-        how: Follow<ToSession>,
         changes: fn(Delta<R::Model>) -> MemberChanges,
+        how: Follow<ToSession>,
     ) {
         let sink = self.sink(how.listener.kind, changes);
         tasks.spawn(follow::<R, _>(Api::all(client.clone()), how, sink));
@@ -114,6 +118,7 @@ impl Watches {
             seen: self.seen.clone(),
             listener,
             remember,
+            relist: None,
             optional,
         }
     }

@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DeserializeGuard;
 
-use crate::api::MemberCluster;
+use crate::api::{ANNOTATION_TAKE_OVER, MemberCluster};
 use crate::clusters::kubeconfig::MAX_KUBECONFIG_BYTES;
 use crate::clusters::secret::{SecretBytes, SecretRef};
 use crate::clusters::watch::{Reading, guarded};
@@ -20,6 +20,8 @@ use crate::convert::{Convert, Converted};
 pub(super) struct MemberEntry {
     pub(super) member: Member,
     pub(super) secret: Option<SecretRef>,
+    /// The claim of another hub that this one should replace.
+    pub(super) take_over: Option<Arc<str>>,
 }
 
 impl Object for MemberEntry {
@@ -40,7 +42,10 @@ impl Reading for MemberEntries {
             let secret = object.spec.kubeconfig_secret_ref.as_ref();
             let secret = secret
                 .map(|secret| SecretRef { name: Arc::from(secret.name.as_str()), key: Arc::from(secret.key.as_str()) });
-            Ok(object.convert()?.map(|member| MemberEntry { member, secret }))
+            let annotations = object.metadata.annotations.as_ref();
+            let take_over = annotations.and_then(|annotations| annotations.get(ANNOTATION_TAKE_OVER));
+            let take_over = take_over.map(|text| Arc::from(text.as_str()));
+            Ok(object.convert()?.map(|member| MemberEntry { member, secret, take_over }))
         })
     }
 

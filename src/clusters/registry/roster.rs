@@ -13,9 +13,16 @@ use crate::clusters::secret::{Credential, SecretRef};
 #[derive(Debug)]
 pub(super) struct Roster {
     namespace: String,
-    members: BTreeMap<ClusterId, Option<SecretRef>>,
+    members: BTreeMap<ClusterId, Row>,
     /// `None` until Secrets were listed once: before that, a missing Secret means nothing.
     secrets: Option<BTreeMap<Arc<str>, SecretEntry>>,
+}
+
+/// What is kept of a member.
+#[derive(Debug)]
+struct Row {
+    secret: Option<SecretRef>,
+    take_over: Option<Arc<str>>,
 }
 
 impl Roster {
@@ -24,7 +31,7 @@ impl Roster {
     }
 
     pub(super) fn members(&mut self, delta: Delta<MemberEntry>) {
-        apply(&mut self.members, delta, |entry| entry.secret);
+        apply(&mut self.members, delta, |MemberEntry { secret, take_over, .. }| Row { secret, take_over });
     }
 
     pub(super) fn secrets(&mut self, delta: Delta<SecretEntry>) {
@@ -36,7 +43,12 @@ impl Roster {
     }
 
     pub(super) fn credentials(&self) -> impl Iterator<Item = (&ClusterId, Credential)> {
-        self.members.iter().map(|(id, secret)| (id, self.credential(secret.as_ref())))
+        self.members.iter().map(|(id, row)| (id, self.credential(row.secret.as_ref())))
+    }
+
+    /// What each member's annotation says about who holds it.
+    pub(super) fn take_overs(&self) -> BTreeMap<ClusterId, Arc<str>> {
+        self.members.iter().filter_map(|(id, row)| Some((id.clone(), row.take_over.clone()?))).collect()
     }
 
     fn credential(&self, secret: Option<&SecretRef>) -> Credential {

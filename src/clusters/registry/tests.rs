@@ -22,7 +22,7 @@ fn entry(name: &str, secret: Option<(&str, &str)>) -> MemberEntry {
         recorded: None,
     };
     let secret = secret.map(|(name, key)| SecretRef { name: Arc::from(name), key: Arc::from(key) });
-    MemberEntry { member, secret }
+    MemberEntry { member, secret, take_over: None }
 }
 
 fn shown(roster: &Roster) -> Vec<String> {
@@ -72,4 +72,17 @@ fn secrets_cannot_be_printed() {
     roster.secrets(Delta::full(vec![SecretEntry::new("eu-1", &[("kubeconfig", "topsecret")])]));
     let credentials: Vec<_> = roster.credentials().collect();
     assert!(!format!("{roster:?} {credentials:?}").contains("topsecret"));
+}
+
+#[test]
+fn take_overs_follow_the_annotations() {
+    let mut roster = Roster::new("isthmus-system".to_owned());
+    let with = |name, text: Option<&str>| MemberEntry { take_over: text.map(Arc::from), ..entry(name, None) };
+    roster.members(Delta::full(vec![with("a", Some("h1/0")), with("b", None)]));
+    let shown = |roster: &Roster| {
+        roster.take_overs().iter().map(|(id, text)| format!("{id}={text}")).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(shown(&roster), "a=h1/0");
+    roster.members(Delta::Partial(vec![Change::Put(with("b", Some("h2/1"))), Change::Put(with("a", None))]));
+    assert_eq!(shown(&roster), "b=h2/1");
 }

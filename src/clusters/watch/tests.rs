@@ -178,6 +178,7 @@ fn scene(optional: Option<Optional>) -> Scene {
         seen: SeenMark::default(),
         listener: heard.clone(),
         remember: false,
+        relist: None,
         optional,
     };
     Scene { intake: intake(false).0, health: Health::new(), how, sink: Told(sender), told, heard }
@@ -335,4 +336,17 @@ fn a_loopback_endpoint_of_another_machine_is_rejected_alone() {
              reach: not a loopback address"
         )
     );
+}
+
+/// What an event once got wrong is put right at the latest by the next list.
+#[tokio::test(start_paused = true)]
+async fn a_kind_that_is_written_is_listed_again_although_its_watch_is_fine() {
+    let mut scene = scene(None);
+    assert!(!scene.play(listed("a")).await, "others are not");
+    scene.how.relist = Some(Duration::from_secs(900));
+    let begun = Instant::now();
+    assert!(scene.play(listed("a")).await);
+    assert!((900..=1800).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+    assert_eq!(scene.told(), ["full a", "full a"]);
+    assert_eq!(scene.heard(), ["listed", "listed"], "it is no trouble");
 }

@@ -1,4 +1,3 @@
-use federation::model::Owner;
 use k8s_openapi::api::core::v1::{Namespace, Node};
 use k8s_openapi::api::networking::v1::ServiceCIDR;
 
@@ -31,7 +30,7 @@ fn namespaces() {
     let good = "{metadata: {name: shop, uid: u, labels: {a: b}}}";
     let namespace = convert::<Namespace>(good).unwrap().unwrap();
     assert_eq!((namespace.name.as_str(), &*namespace.uid, namespace.terminating), ("shop", "u", false));
-    assert_eq!((namespace.labels.get("a"), namespace.owner), (Some("b"), Owner::User));
+    assert_eq!((namespace.labels.get("a"), namespace.helm), (Some("b"), None));
     for leaving in [
         "{metadata: {name: shop}, status: {phase: Terminating}}",
         "{metadata: {name: shop, deletionTimestamp: \"2026-11-01T00:00:00Z\"}}",

@@ -1,5 +1,5 @@
 use federation::change::Object as _;
-use federation::model::{Affinity, Owner, Protocol, ServiceKind, Time};
+use federation::model::{Affinity, Digest, Owner, Protocol, ServiceKind, Time};
 use k8s_openapi::api::core::v1::Service;
 
 use super::{convert, read, reject};
@@ -190,34 +190,118 @@ metadata:
   namespace: shop
   name: web
   labels: {isthmus.dev/mirror: "true", app.kubernetes.io/managed-by: isthmus}
-  annotations: {isthmus.dev/sources: "eu-1,us-1"}
+  annotations: {isthmus.dev/sources: "eu-1,us-1", isthmus.dev/hub: h1}
   managedFields: [{manager: isthmus, operation: Apply}, {manager: kubectl-edit, operation: Update}]
 spec: {clusterIP: 10.0.0.1, ports: [{port: 80}]}
 "#;
 
+fn owner(yaml: &str) -> Owner {
+    convert::<Service>(yaml).unwrap().unwrap().owner
+}
+
+/// [`MIRROR`] with something in place of something else.
+fn with(from: &str, to: &str) -> String {
+    assert!(MIRROR.contains(from), "{from}");
+    MIRROR.replace(from, to)
+}
+
 #[test]
 fn only_what_is_surely_ours_is_ours() {
-    let owner = |yaml: &str| convert::<Service>(yaml).unwrap().unwrap().owner;
-    let Owner::Mirror { sources } = owner(MIRROR) else { panic!("ours") };
-    assert_eq!(sources.iter().map(ToString::to_string).collect::<Vec<_>>(), ["eu-1", "us-1"]);
-    for (from, to) in [
-        ("isthmus.dev/mirror: \"true\"", "isthmus.dev/mirror: \"false\""),
-        ("isthmus.dev/mirror: \"true\", ", ""),
-        ("managed-by: isthmus", "managed-by: helm"),
-        ("manager: isthmus,", "manager: helm,"),
-    ] {
-        assert!(MIRROR.contains(from));
-        assert_eq!(owner(&MIRROR.replace(from, to)), Owner::User, "{from} -> {to}");
-    }
-    for taken in ["spec: {selector: {app: web}, ", "spec: {type: ExternalName, externalName: example.org, "] {
-        assert_eq!(owner(&MIRROR.replace("spec: {", taken)), Owner::Adopted, "{taken}");
-        let never_ours = MIRROR.replace("spec: {", taken).replace("manager: isthmus,", "manager: helm,");
-        assert_eq!(owner(&never_ours), Owner::User, "{taken}");
-    }
+    let Owner::Mirror(mark) = owner(MIRROR) else { panic!("ours") };
+    assert_eq!(mark.sources.iter().map(ToString::to_string).collect::<Vec<_>>(), ["eu-1", "us-1"]);
+    assert_eq!((mark.hub, mark.helm, mark.helm_claimed), (Digest::of("h1"), Digest::default(), false));
+    // The common label says who else may take it over; ours is another one.
+    assert_eq!(owner(&with("managed-by: isthmus", "managed-by: Helm")), owner(MIRROR));
     let by_hand = MIRROR.lines().filter(|line| !line.contains("managedFields")).collect::<Vec<_>>().join("\n");
-    assert!(matches!(owner(&by_hand), Owner::Mirror { .. }), "a file has no managedFields");
+    assert!(matches!(owner(&by_hand), Owner::Mirror(_)), "a file has no managedFields");
     let odd = MIRROR.replace("eu-1,us-1", "eu-1,,NO,us-1");
     assert_eq!(owner(&odd), owner(MIRROR), "what is no cluster id was not written by us");
+    assert_eq!(owner(GOOD), Owner::User);
+}
+
+/// A user means the object to be theirs: by its workloads, or by applying it as a whole.
+#[test]
+fn a_mirror_that_is_taken_over_is_let_go() {
+    let edit = "{manager: kubectl-edit, operation: Update}";
+    let spec = "fieldsV1: {\"f:spec\": {\"f:ports\": {}}}";
+    let label = "fieldsV1: {\"f:metadata\": {\"f:labels\": {\"f:team\": {}}}}";
+    for (from, to) in [
+        ("spec: {", "spec: {selector: {app: web}, ".to_owned()),
+        ("spec: {", "spec: {type: ExternalName, externalName: example.org, ".to_owned()),
+        // Without a selector: applied by the client, by the server, by Helm's own patch.
+        ("annotations: {", "annotations: {kubectl.kubernetes.io/last-applied-configuration: \"{}\", ".to_owned()),
+        (edit, format!("{{manager: kubectl, operation: Apply, {spec}}}")),
+        (edit, format!("{{manager: kustomize-controller, operation: Apply, {spec}}}")),
+        (edit, format!("{{manager: helm, operation: Update, {label}}}")),
+        // The label is what makes it ours: whoever takes it off takes the object.
+        ("isthmus.dev/mirror: \"true\", ", String::new()),
+        ("isthmus.dev/mirror: \"true\"", "isthmus.dev/mirror: \"false\"".to_owned()),
+    ] {
+        assert_eq!(owner(&with(from, &to)), Owner::Adopted, "{from} -> {to}");
+    }
+    // Replaced as a whole: only our claim is left, and it has to go as well.
+    let claim = "managedFields: [{manager: isthmus, operation: Apply, fieldsV1: {\"f:spec\": {}}}]\nspec:";
+    assert_eq!(owner(&GOOD.replace("spec:", claim)), Owner::Adopted);
+    assert_eq!(owner(&GOOD.replace("spec:", &claim.replace("isthmus", "kubectl"))), Owner::User);
+    // Edits of single fields are put back, and what is beside our fields is nobody's claim to the object.
+    for kept in [
+        format!("{{manager: kubectl-edit, operation: Update, {spec}}}"),
+        format!("{{manager: kubectl, operation: Apply, {label}}}"),
+        format!("{{manager: kube-controller-manager, operation: Update, subresource: status, {spec}}}"),
+    ] {
+        assert!(matches!(owner(&with(edit, &kept)), Owner::Mirror(_)), "{kept}");
+    }
+}
+
+#[test]
+fn what_we_did_not_write_is_no_mirror_of_ours() {
+    let writer = |name: &str| with("manager: isthmus,", &format!("manager: {name},"));
+    // A backup: our label and annotations, another writer.
+    let Owner::Restored(mark) = owner(&writer("velero-server")) else { panic!("restored") };
+    assert_eq!((mark.sources.len(), mark.hub), (2, Digest::of("h1")));
+    assert!(matches!(owner(&writer("kubectl-create")), Owner::Restored(_)));
+    // A copy that a user applies, and one that does not say whose it is.
+    let copied = writer("kubectl-client-side-apply");
+    let applied = "annotations: {kubectl.kubernetes.io/last-applied-configuration: \"{}\", ";
+    assert_eq!(owner(&copied.replace("annotations: {", applied)), Owner::Lookalike);
+    for unsaid in [", isthmus.dev/hub: h1", "isthmus.dev/sources: \"eu-1,us-1\", "] {
+        assert_eq!(owner(&copied.replace(unsaid, "")), Owner::Lookalike, "{unsaid}");
+    }
+    // With workloads it is a user's, whatever its labels say.
+    assert_eq!(owner(&copied.replace("spec: {", "spec: {selector: {app: web}, ")), Owner::User);
+    assert_eq!(owner(&copied.replace("isthmus.dev/mirror: \"true\", ", "")), Owner::User);
+    let mirror = |yaml: &str| convert::<Service>(yaml).unwrap().unwrap().is_mirror();
+    assert!(mirror(&copied) && mirror(&writer("velero-server")) && mirror(MIRROR), "none of them is an export");
+}
+
+#[test]
+fn a_helm_release_is_read_only_if_helm_would_take_the_object_over() {
+    let object = |labels: &str, annotations: &str| {
+        format!(
+            "{{metadata: {{namespace: a, name: b, labels: {{{labels}}}, annotations: {{{annotations}}}}}, spec: {{ports: [{{port: 80}}]}}}}"
+        )
+    };
+    let helm = |yaml: &str| convert::<Service>(yaml).unwrap().unwrap().helm.map(|helm| helm.name.to_string());
+    let (managed, name, namespace) = (
+        "app.kubernetes.io/managed-by: Helm",
+        "meta.helm.sh/release-name: web",
+        "meta.helm.sh/release-namespace: shop",
+    );
+    assert_eq!(helm(&object(managed, &format!("{name}, {namespace}"))).as_deref(), Some("web"));
+    assert_eq!(helm(&object("app.kubernetes.io/managed-by: helm", &format!("{name}, {namespace}"))), None);
+    assert_eq!(helm(&object("", &format!("{name}, {namespace}"))), None);
+    assert_eq!(helm(&object(managed, name)), None);
+    assert_eq!(helm(&object(managed, &format!("{name}, meta.helm.sh/release-namespace: ''"))), None);
+    // On a mirror: part of its mark, and who wrote it matters.
+    let on_mirror = with("managed-by: isthmus", "managed-by: Helm")
+        .replace("annotations: {", &format!("annotations: {{{name}, {namespace}, "));
+    let Owner::Mirror(mark) = owner(&on_mirror) else { panic!("ours") };
+    assert_ne!(mark.helm, Digest::default());
+    let claim = "{manager: kubectl-annotate, operation: Update, fieldsV1: {\"f:metadata\": {\"f:annotations\": {\"f:meta.helm.sh/release-name\": {}}}}}";
+    let Owner::Mirror(mark) = owner(&on_mirror.replace("{manager: kubectl-edit, operation: Update}", claim)) else {
+        panic!("preparing an adoption is none yet")
+    };
+    assert!(mark.helm_claimed);
 }
 
 #[test]

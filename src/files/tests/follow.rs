@@ -340,8 +340,12 @@ fn an_object_that_turns_out_to_be_none_of_ours_is_gone() {
 #[test]
 fn a_folder_that_is_about_to_be_filled_is_no_federation_without_members() {
     let web = service("web");
-    let starts: [&[(&str, &str)]; 4] =
-        [&[], &[("hub.yaml", "kind: [")], &[(WEB, &web)], &[("a.yaml", REGION), ("hub.yaml", "kind: [")]];
+    let starts: [&[(&str, &str)]; 4] = [
+        &[("notes.txt", "")],
+        &[("hub.yaml", "kind: [")],
+        &[(WEB, &web)],
+        &[("a.yaml", REGION), ("hub.yaml", "kind: [")],
+    ];
     for files in starts {
         let folder = Folder::new(files);
         let follower = Follower::new(&folder.path());

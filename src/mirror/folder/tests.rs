@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use federation::MirrorService;
-use federation::model::{Namespace, Protocol, ServiceKey, ServicePort};
+use federation::model::{Affinity, Namespace, Protocol, ServiceKey, ServicePort};
 
 use super::*;
 
@@ -16,9 +16,15 @@ fn wishes(port: u16) -> Vec<(ClusterId, MirrorKey, MirrorAction)> {
         app_protocol: Some(Arc::from("http")),
     }];
     let sources = vec![ClusterId::new("us-1").unwrap(), ClusterId::new("us-2").unwrap()];
-    let service = MirrorAction::ApplyService(Arc::new(MirrorService { headless: false, ports, sources }));
+    let service = MirrorAction::ApplyService(Arc::new(MirrorService {
+        headless: false,
+        affinity: Affinity::None,
+        ports,
+        sources,
+        helm: None,
+    }));
     vec![
-        (cluster.clone(), MirrorKey::Namespace(Namespace::new("shop").unwrap()), MirrorAction::ApplyNamespace),
+        (cluster.clone(), MirrorKey::Namespace(Namespace::new("shop").unwrap()), MirrorAction::ApplyNamespace(None)),
         (cluster, MirrorKey::Service(ServiceKey::new("shop", "web").unwrap()), service),
     ]
 }

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use federation::MirrorService;
-use federation::model::{Namespace, ServiceKey};
+use federation::model::{Affinity, Namespace, ServiceKey};
 
 use super::*;
 
@@ -18,7 +18,13 @@ fn namespace() -> MirrorKey {
 }
 
 fn apply(headless: bool) -> MirrorAction {
-    MirrorAction::ApplyService(Arc::new(MirrorService { headless, ports: Vec::new(), sources: Vec::new() }))
+    MirrorAction::ApplyService(Arc::new(MirrorService {
+        headless,
+        affinity: Affinity::None,
+        ports: Vec::new(),
+        sources: Vec::new(),
+        helm: None,
+    }))
 }
 
 fn delete(version: &str) -> MirrorAction {
@@ -27,6 +33,11 @@ fn delete(version: &str) -> MirrorAction {
 
 fn all(_: &ClusterId) -> bool {
     true
+}
+
+/// The member's watch shows the object as it should be: the engine takes the wish back.
+fn seen(work: &mut Work, cluster: &str, key: MirrorKey, now: Instant) {
+    work.submit(vec![(id(cluster), key, MirrorAction::Leave)], now);
 }
 
 fn failed() -> Outcome {
@@ -41,17 +52,18 @@ fn pending(work: &Work) -> usize {
 fn the_newest_wish_wins_before_during_and_after_a_write() {
     let now = Instant::now();
     let mut work = Work::default();
-    work.submit(vec![(id("a"), service("web"), apply(true)), (id("a"), service("web"), apply(false))]);
+    work.submit(vec![(id("a"), service("web"), apply(true)), (id("a"), service("web"), apply(false))], now);
     let job = work.next(now, all).unwrap();
     assert_eq!(job.action, apply(false));
     assert_eq!(work.next(now, all), None, "one object is written by one at a time");
 
-    work.submit(vec![(id("a"), service("web"), delete("7"))]);
+    work.submit(vec![(id("a"), service("web"), delete("7"))], now);
     assert_eq!(work.next(now, all), None, "the newer wish waits for the write under way");
     work.done(&job, failed(), now);
     let job = work.next(now, all).unwrap();
     assert_eq!(job.action, delete("7"), "and follows it at once, whatever came of it");
-    work.done(&job, Outcome::Done, now);
+    work.done(&job, Outcome::Accepted, now);
+    seen(&mut work, "a", service("web"), now);
     assert_eq!(pending(&work), 0);
 }
 
@@ -59,11 +71,11 @@ fn the_newest_wish_wins_before_during_and_after_a_write() {
 fn leave_takes_a_wish_back() {
     let now = Instant::now();
     let mut work = Work::default();
-    work.submit(vec![(id("a"), service("web"), apply(false)), (id("a"), service("web"), MirrorAction::Leave)]);
+    work.submit(vec![(id("a"), service("web"), apply(false)), (id("a"), service("web"), MirrorAction::Leave)], now);
     assert_eq!(work.next(now, all), None);
-    work.submit(vec![(id("a"), service("web"), apply(false))]);
+    work.submit(vec![(id("a"), service("web"), apply(false))], now);
     let job = work.next(now, all).unwrap();
-    work.submit(vec![(id("a"), service("web"), MirrorAction::Leave)]);
+    work.submit(vec![(id("a"), service("web"), MirrorAction::Leave)], now);
     work.done(&job, failed(), now);
     assert_eq!(work.due(all), None, "it is not tried again");
     assert_eq!(pending(&work), 0);
@@ -75,7 +87,7 @@ fn failures_wait_longer_and_longer_and_the_same_wish_does_not_hurry_them() {
     let mut work = Work::default();
     let mut waits = Vec::new();
     for _ in 0..12 {
-        work.submit(vec![(id("a"), service("web"), apply(false))]);
+        work.submit(vec![(id("a"), service("web"), apply(false))], now);
         let job = work.next(now, all).unwrap();
         work.done(&job, failed(), now);
         assert_eq!(work.next(now, all), None);
@@ -89,19 +101,24 @@ fn failures_wait_longer_and_longer_and_the_same_wish_does_not_hurry_them() {
     let progress = work.progress().remove(&id("a")).unwrap();
     assert_eq!((progress.pending, progress.last_error.as_deref()), (1, Some("refused")));
     let job = work.next(now, all).unwrap();
-    work.done(&job, Outcome::Done, now);
-    assert_eq!(work.progress().remove(&id("a")).unwrap(), MirrorProgress::default(), "the error goes with the work");
+    work.done(&job, Outcome::Accepted, now);
+    assert_eq!(work.progress().remove(&id("a")).unwrap().last_error, None, "the error goes with a write that succeeds");
+    seen(&mut work, "a", service("web"), now);
+    assert_eq!(work.progress().remove(&id("a")).unwrap(), MirrorProgress::default());
 }
 
 #[test]
 fn a_service_waits_for_its_namespace() {
     let now = Instant::now();
     let mut work = Work::default();
-    work.submit(vec![(id("a"), service("web"), apply(false)), (id("a"), namespace(), MirrorAction::ApplyNamespace)]);
+    work.submit(
+        vec![(id("a"), service("web"), apply(false)), (id("a"), namespace(), MirrorAction::ApplyNamespace(None))],
+        now,
+    );
     let first = work.next(now, all).unwrap();
     assert_eq!(first.key, namespace());
     assert_eq!(work.next(now, all), None);
-    work.done(&first, Outcome::Done, now);
+    work.done(&first, Outcome::Accepted, now);
     assert_eq!(work.next(now, all).unwrap().key, service("web"));
 }
 
@@ -109,7 +126,7 @@ fn a_service_waits_for_its_namespace() {
 fn a_lost_member_keeps_its_work_and_holds_up_nobody() {
     let now = Instant::now();
     let mut work = Work::default();
-    work.submit(vec![(id("lost"), service("web"), apply(false)), (id("up"), service("web"), apply(false))]);
+    work.submit(vec![(id("lost"), service("web"), apply(false)), (id("up"), service("web"), apply(false))], now);
     let up = |cluster: &ClusterId| cluster.as_str() == "up";
     assert_eq!(work.next(now, up).unwrap().cluster, id("up"));
     assert_eq!(work.next(now, up), None);
@@ -122,10 +139,13 @@ fn writes_are_bounded_and_shared_out() {
     let now = Instant::now();
     let mut work = Work::default();
     for n in 0..20 {
-        work.submit(vec![
-            (id("a"), service(&format!("s{n}")), apply(false)),
-            (id("b"), service(&format!("s{n}")), apply(false)),
-        ]);
+        work.submit(
+            vec![
+                (id("a"), service(&format!("s{n}")), apply(false)),
+                (id("b"), service(&format!("s{n}")), apply(false)),
+            ],
+            now,
+        );
     }
     let jobs: Vec<_> = std::iter::from_fn(|| work.next(now, all)).collect();
     assert_eq!(jobs.len(), 2 * MAX_WRITES_PER_MEMBER);
@@ -133,7 +153,90 @@ fn writes_are_bounded_and_shared_out() {
     assert_eq!(first, ["a", "b", "a", "b"]);
     work.forget(&id("a"));
     for job in &jobs {
-        work.done(job, Outcome::Done, now);
+        work.done(job, Outcome::Accepted, now);
+        seen(&mut work, "b", job.key.clone(), now);
     }
     assert_eq!(pending(&work), 20 - MAX_WRITES_PER_MEMBER, "nothing is left to do in a member that is none");
+}
+
+/// The engine sees no difference between "not there" and "made and deleted again before its watch spoke": no newer wish
+/// comes, and the old one must not count as done.
+#[test]
+fn an_accepted_write_is_checked_until_the_watch_shows_it() {
+    let mut now = Instant::now();
+    for action in [apply(false), delete("7"), MirrorAction::Release] {
+        let mut work = Work::default();
+        work.submit(vec![(id("a"), service("web"), action.clone())], now);
+        let mut waits = Vec::new();
+        for _ in 0..8 {
+            let job = work.next(now, all).unwrap();
+            assert_eq!(job.action, action);
+            work.done(&job, Outcome::Accepted, now);
+            assert_eq!((pending(&work), work.next(now, all)), (1, None), "no hot loop");
+            let due = work.due(all).unwrap();
+            waits.push(due.duration_since(now));
+            now = due;
+        }
+        assert_eq!((waits.first(), waits.last()), (Some(&FIRST_CHECK), Some(&LAST_RETRY)));
+        let progress = work.progress().remove(&id("a")).unwrap();
+        assert!(progress.last_error.unwrap().contains("Service shop/web: its API server accepts the write"));
+        seen(&mut work, "a", service("web"), now);
+        assert_eq!(work.progress().remove(&id("a")).unwrap(), MirrorProgress::default());
+    }
+}
+
+#[test]
+fn a_namespace_is_checked_as_well_and_holds_up_its_services_no_longer_than_its_write() {
+    let now = Instant::now();
+    let mut work = Work::default();
+    work.submit(
+        vec![(id("a"), service("web"), apply(false)), (id("a"), namespace(), MirrorAction::ApplyNamespace(None))],
+        now,
+    );
+    let first = work.next(now, all).unwrap();
+    work.done(&first, Outcome::Accepted, now);
+    assert_eq!(work.next(now, all).unwrap().key, service("web"));
+    let again = work.next(work.due(all).unwrap(), all).unwrap();
+    assert_eq!(again.key, namespace(), "until the watch shows it");
+    work.done(&again, failed(), now);
+    work.submit(vec![(id("a"), service("api"), apply(false))], now);
+    assert_eq!(work.next(now, all), None, "while the namespace cannot be made, nothing can be made in it");
+}
+
+#[test]
+fn progress_names_the_age_of_the_oldest_difference() {
+    let start = Instant::now();
+    let later = start + Duration::from_secs(3);
+    let mut work = Work::default();
+    work.submit(vec![(id("a"), service("web"), apply(false))], start);
+    work.submit(vec![(id("a"), service("api"), apply(false))], later);
+    let since = |work: &Work| work.progress().remove(&id("a")).unwrap().since;
+    assert_eq!(since(&work), Some(start));
+    // A mirror that has to go before it can come back has differed all the while.
+    work.submit(vec![(id("a"), service("web"), delete("8"))], later);
+    assert_eq!(since(&work), Some(start));
+    seen(&mut work, "a", service("web"), later);
+    assert_eq!(since(&work), Some(later));
+}
+
+/// Something else, another controller or a user's script, deletes or changes the mirror whenever it is written.
+#[test]
+fn an_object_that_something_else_keeps_changing_is_written_less_and_less_often() {
+    let start = Instant::now();
+    let (mut now, mut work, mut writes) = (start, Work::default(), 0_u32);
+    while now < start + Duration::from_secs(60) {
+        work.submit(vec![(id("a"), service("web"), apply(false)), (id("a"), service("other"), apply(false))], now);
+        now = work.due(all).unwrap_or(now).max(now);
+        while let Some(job) = work.next(now, all) {
+            work.done(&job, Outcome::Accepted, now);
+            writes += u32::from(job.key == service("web"));
+            seen(&mut work, "a", job.key, now);
+        }
+        now += Duration::from_millis(20);
+    }
+    assert!((FREE_WISHES..FREE_WISHES + 16).contains(&writes), "{writes} writes in a minute");
+    // Left alone for a while, it is written at once again.
+    now += SOON_AFTER;
+    work.submit(vec![(id("a"), service("web"), apply(false))], now);
+    assert_eq!(work.next(now, all).unwrap().key, service("web"));
 }

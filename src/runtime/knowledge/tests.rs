@@ -24,6 +24,7 @@ fn report(id: &str, missing: bool, link: LinkState) -> (ClusterId, Arc<MemberRep
         counts: Counts::default(),
         mirrors_pending: 0,
         trespassing: Vec::new(),
+        strangers: Vec::new(),
     };
     (id, Arc::new(report))
 }

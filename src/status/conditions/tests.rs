@@ -1,9 +1,12 @@
 #![allow(clippy::unwrap_used)]
 
+use std::sync::Arc;
+
 use federation::model::{ClusterId, ClusterUid, RegionId};
 use federation::report::{CidrSource, Cidrs, Clash, Counts, RangeUse, Trespass};
 
 use super::*;
+use crate::mirror::Claim;
 
 const NOW: Time = Time::from_unix_ms(1_000_000_000);
 
@@ -29,6 +32,7 @@ fn report() -> MemberReport {
         counts: Counts::default(),
         mirrors_pending: 0,
         trespassing: Vec::new(),
+        strangers: Vec::new(),
     }
 }
 
@@ -41,6 +45,7 @@ fn facts(report: &MemberReport) -> Facts<'_> {
         spec_problems: &[],
         rejected: 0,
         was_synced: true,
+        late: false,
         now: NOW,
     }
 }
@@ -201,7 +206,11 @@ fn a_new_credential_that_fails_is_told_while_the_old_one_works() {
 fn writes_under_way_do_not_unsync_but_failing_ones_do() {
     let mut report = report();
     report.mirrors_pending = 2;
-    let failing = MirrorProgress { pending: 2, last_error: Some(Arc::from("Service shop/web: Forbidden")) };
+    let failing = MirrorProgress {
+        pending: 2,
+        last_error: Some(Arc::from("Service shop/web: Forbidden")),
+        ..MirrorProgress::default()
+    };
     let first = Facts { was_synced: false, ..facts(&report) };
     assert_eq!(member(&first)[2].reason, "MirrorsPending");
     let broken = Facts { mirrors: Some(&failing), ..facts(&report) };
@@ -211,6 +220,14 @@ fn writes_under_way_do_not_unsync_but_failing_ones_do() {
         conditions[2].message,
         "mirrored objects to be written: 2; the last failure: Service shop/web: Forbidden"
     );
+    // Nothing failed, but what differs has differed for too long: a member is not synced while a mirror is missing.
+    let late = member(&Facts { late: true, ..facts(&report) });
+    assert_eq!(line(&late[2..]), "Synced=False/MirrorsPending Ready=False/MirrorsPending");
+    // And no message ever claims that all is written while something differs.
+    let young = member(&facts(&report));
+    assert_eq!(young[2].message, "its objects are listed, and its mirrors are being brought up to date");
+    report.mirrors_pending = 0;
+    assert_eq!(member(&facts(&report))[2].message, "its objects are listed, and its mirrors are written");
     let rejected = Facts { rejected: 3, ..facts(&report) };
     assert_eq!(line(&member(&rejected)[2..]), "Synced=True/ObjectsRejected Ready=True/ObjectsRejected");
 }
@@ -256,4 +273,39 @@ fn only_a_turn_moves_the_time_of_transition() {
     assert_eq!(second[0].last_transition_time, first[0].last_transition_time);
     let third = with_history(&second, &[wanted(Status::False, "Unreachable")], Time::from_unix_ms(9_000));
     assert_eq!(third[0].last_transition_time, kube_time(Time::from_unix_ms(9_000)));
+}
+
+#[test]
+fn a_member_that_another_hub_holds_says_so_and_how_to_take_it_over() {
+    let mut report = report();
+    report.mirrors_pending = 7;
+    let claim = Claim { hub: Arc::from("6f0c"), number: 2 };
+    let held = MirrorProgress { pending: 7, hold: Hold::Another(claim), ..MirrorProgress::default() };
+    let conditions = member(&Facts { mirrors: Some(&held), ..facts(&report) });
+    assert_eq!(line(&conditions[2..]), "Synced=False/HeldByAnotherHub Ready=False/HeldByAnotherHub");
+    let message = message(&conditions, READY);
+    assert!(
+        message.contains("kubectl annotate --overwrite membercluster eu-1 isthmus.dev/take-over=6f0c/2"),
+        "{message}"
+    );
+
+    let hold = Hold::Failed(Arc::from("may not read Lease isthmus-system/isthmus-hub"));
+    let unknown = MirrorProgress { hold, ..MirrorProgress::default() };
+    let conditions = member(&Facts { mirrors: Some(&unknown), ..facts(&report) });
+    assert_eq!(line(&conditions[2..]), "Synced=False/HolderUnknown Ready=False/HolderUnknown");
+    assert!(conditions[2].message.ends_with("may not read Lease isthmus-system/isthmus-hub"));
+}
+
+#[test]
+fn what_does_not_work_as_expected_is_noted_while_all_is_well() {
+    let mut report = report();
+    report.counts.headless_mirrors = 2;
+    let conditions = member(&facts(&report));
+    assert_eq!(line(&conditions[2..]), "Synced=True/Synced Ready=True/Ready");
+    assert!(conditions[2].message.contains("headless mirrors: 2; their names resolve to no address"));
+    report.strangers = vec![federation::model::ServiceKey::new("shop", "copy").unwrap()];
+    let notes = crate::status::notes(&report);
+    assert_eq!(notes.len(), 2);
+    assert!(notes[1].contains("shop/copy"));
+    assert!(notes.iter().all(|note| member(&facts(&report))[2].message.contains(note)), "one text in both places");
 }

@@ -33,6 +33,7 @@ pub(super) fn recipe(tool: Tool) -> Recipe {
         Tool::KubeControllerManager => ("k8s.io/kubernetes/cmd/kube-controller-manager", 2),
         Tool::Kubectl => ("k8s.io/kubernetes/cmd/kubectl", 1),
         Tool::CoreDns | Tool::GrpcPeer => (".", 1),
+        Tool::Helm => ("helm.sh/helm/v4/cmd/helm", 2),
     };
     let (module, inputs) = match tool {
         Tool::CoreDns => (
@@ -51,6 +52,7 @@ pub(super) fn recipe(tool: Tool) -> Recipe {
                 include_str!("../go/grpcpeer/main.go"),
             ],
         ),
+        Tool::Helm => ("helm", [include_str!("../go/helm/go.mod"), include_str!("../go/helm/go.sum"), ""]),
         _ => ("kubernetes", [include_str!("../go/kubernetes/go.mod"), include_str!("../go/kubernetes/go.sum"), ""]),
     };
     Recipe { module, package, inputs, minutes }
@@ -134,7 +136,7 @@ fn proxy(go: &Path) -> String {
 /// what the API server says of itself.
 fn link_flags(tool: Tool) -> String {
     let mut flags = String::from("-s -w");
-    if !matches!(tool, Tool::CoreDns | Tool::Etcd | Tool::GrpcPeer) {
+    if !matches!(tool, Tool::CoreDns | Tool::Etcd | Tool::GrpcPeer | Tool::Helm) {
         let version = kubernetes_version();
         let mut numbers = version.trim_start_matches('v').split('.');
         let (major, minor) = (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default());

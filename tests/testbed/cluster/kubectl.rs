@@ -1,4 +1,4 @@
-//! The real `kubectl`, as people use it.
+//! The real `kubectl` and `helm`, as people use them.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -18,12 +18,21 @@ impl Cluster {
 
     /// What `kubectl` prints, or the error it ends with.
     pub async fn try_kubectl(&self, args: &[&str]) -> Result<String, String> {
-        let [kubectl] = obtain_all([Tool::Kubectl]).await;
-        let mut command = Command::new(kubectl);
+        self.run(Tool::Kubectl, args).await
+    }
+
+    /// What `helm` prints, as the administrator, or the error it ends with.
+    pub async fn helm(&self, args: &[&str]) -> Result<String, String> {
+        self.run(Tool::Helm, args).await
+    }
+
+    async fn run(&self, tool: Tool, args: &[&str]) -> Result<String, String> {
+        let [program] = obtain_all([tool]).await;
+        let mut command = Command::new(program);
         command.args(args).env("KUBECONFIG", &self.plane.kubeconfig_path);
         // Its discovery cache is per address, and another test may reuse this one.
         command.env("HOME", self.folder.path()).stdin(Stdio::null()).kill_on_drop(true);
-        let said = |what: String| format!("{}: kubectl {}: {what}", self.name, args.join(" "));
+        let said = |what: String| format!("{}: {} {}: {what}", self.name, tool.name(), args.join(" "));
         match tokio::time::timeout(LIMIT, command.output()).await {
             Err(_) => Err(said(format!("no end within {LIMIT:?}"))),
             Ok(Err(error)) => Err(said(error.to_string())),

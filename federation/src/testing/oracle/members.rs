@@ -6,12 +6,13 @@ use ipnet::IpNet;
 
 use super::Oracle;
 use crate::change::MemberKind;
-use crate::model::{ClusterId, Member, Merged, Owner, ServiceKey};
+use crate::model::{ClusterId, Member, Merged, Owner, ServiceKey, ServiceKind};
 use crate::report::{CidrSource, Cidrs, Counts, MemberReport, PendingReason, Refusal, Trespass, Verdict};
 use crate::{Awaits, MirrorAction, MirrorKey, Place, Topology};
 
 /// As documented: a report names at most this many.
 const NAMED_TRESPASSES: usize = 16;
+const NAMED_STRANGERS: usize = 16;
 
 impl Oracle {
     pub(super) fn wants(&self, member: &Member) -> Cidrs {
@@ -91,6 +92,7 @@ impl Oracle {
                 counts: self.counts(id, merged),
                 mirrors_pending: work.keys().filter(|(in_cluster, _)| in_cluster == id).count(),
                 trespassing: named.take(NAMED_TRESPASSES).collect(),
+                strangers: self.strangers(id),
             };
             reports.insert(id.clone(), report);
         }
@@ -98,13 +100,33 @@ impl Oracle {
     }
 
     fn counts(&self, id: &ClusterId, merged: &BTreeMap<ServiceKey, Merged>) -> Counts {
-        let mirrors = self.told.get(id).into_iter().flat_map(|told| &told.objects.services);
+        let objects = self.told.get(id).into_iter().flat_map(|told| &told.objects.services);
+        let mirrors: Vec<_> =
+            objects.filter(|service| matches!(service.owner, Owner::Mirror(_) | Owner::Restored(_))).collect();
         let backends = merged.values().flat_map(|service| &service.ports).flat_map(|port| &port.backends);
         Counts {
             services: merged.values().filter(|service| service.sources.contains(id)).count(),
             endpoints: backends.filter(|backend| backend.cluster == *id).map(|backend| backend.hosts.len()).sum(),
-            mirrored: mirrors.filter(|service| matches!(service.owner, Owner::Mirror { .. })).count(),
+            mirrored: mirrors.len(),
+            headless_mirrors: mirrors.iter().filter(|service| service.kind == ServiceKind::Headless).count(),
         }
+    }
+
+    /// What looks like a mirror and is not one of this hub's.
+    fn strangers(&self, id: &ClusterId) -> Vec<ServiceKey> {
+        let mut names: Vec<ServiceKey> = Vec::new();
+        for service in self.told.get(id).into_iter().flat_map(|told| &told.objects.services) {
+            match &service.owner {
+                Owner::Lookalike => names.push(service.key.clone()),
+                Owner::Restored(mark) if self.hub.is_some() && self.hub != Some(mark.hub) => {
+                    names.push(service.key.clone());
+                }
+                _ => {}
+            }
+        }
+        names.sort();
+        names.truncate(NAMED_STRANGERS);
+        names
     }
 }
 

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use super::Oracle;
 use super::facts::Told;
 use crate::change::MemberKind;
-use crate::model::{ClusterId, Merged, Owner, Service, ServiceKey, ServiceKind, ServicePort};
+use crate::model::{
+    Affinity, ClusterId, HelmRelease, Merged, Namespace, Owner, Service, ServiceKey, ServiceKind, ServicePort,
+};
 use crate::{MirrorAction, MirrorKey, MirrorService, Vips};
 
 impl Oracle {
@@ -42,7 +44,10 @@ impl Oracle {
             for namespace in merged.keys().map(|key| &key.namespace) {
                 if !told.objects.namespaces.iter().any(|object| object.name == *namespace) {
                     let key = MirrorKey::Namespace(namespace.clone());
-                    work.insert((id.clone(), key), MirrorAction::ApplyNamespace);
+                    work.insert(
+                        (id.clone(), key),
+                        MirrorAction::ApplyNamespace(self.namespace_helm(merged, namespace)),
+                    );
                 }
             }
             let found = told.objects.services.iter().map(|service| &service.key);
@@ -67,30 +72,54 @@ impl Oracle {
             return None;
         }
         let found = told.objects.services.iter().find(|service| service.key == *key);
-        let apply = || merged.map(|merged| MirrorAction::ApplyService(Arc::new(wanted(merged))));
+        let apply = || merged.map(|merged| MirrorAction::ApplyService(Arc::new(self.wanted(merged))));
         let Some(found) = found else { return apply() };
-        let sources = match &found.owner {
-            Owner::User => return None,
+        let mark = match &found.owner {
+            Owner::User | Owner::Lookalike => return None,
             Owner::Adopted => return Some(MirrorAction::Release),
-            Owner::Mirror { sources } => sources,
+            Owner::Restored(mark) if self.hub.is_some() && Some(mark.hub) != self.hub => return None,
+            Owner::Mirror(mark) | Owner::Restored(mark) => mark,
         };
+        let is_written = self.hub.is_none() || (self.hub == Some(mark.hub) && matches!(found.owner, Owner::Mirror(_)));
         let is_headless = found.kind == ServiceKind::Headless;
         if let Some(merged) = merged.filter(|merged| merged.headless == is_headless) {
-            let wanted = wanted(merged);
+            let wanted = self.wanted(merged);
+            let helm = HelmRelease::digest(wanted.helm.as_deref());
             let mut ports = found.ports.clone();
             ports.sort_by_key(|port| (port.port, port.protocol));
-            let is_right =
-                found.kind != ServiceKind::ExternalName && *sources == wanted.sources && ports == wanted.ports;
+            let is_right = is_written
+                && found.kind != ServiceKind::ExternalName
+                && mark.sources == wanted.sources
+                && (mark.helm == helm || mark.helm_claimed)
+                && ports == wanted.ports
+                && found.affinity == wanted.affinity;
             let is_doubtful = self.is_made_for_the_unknown(found);
             return if is_right || is_doubtful { None } else { apply() };
         }
-        self.is_certain(id, sources).then(|| delete(found))
+        self.is_certain(id, &mark.sources).then(|| delete(found))
+    }
+
+    fn wanted(&self, merged: &Merged) -> MirrorService {
+        MirrorService { helm: self.helm_of(merged), ..shape(merged) }
+    }
+
+    /// By which Helm release the oldest export was installed.
+    fn helm_of(&self, merged: &Merged) -> Option<Arc<HelmRelease>> {
+        let services = &self.told.get(merged.sources.first()?)?.objects.services;
+        services.iter().find(|service| service.key == merged.key)?.helm.clone()
+    }
+
+    /// The same of the Namespace: asked where the oldest export of the first service in it is.
+    fn namespace_helm(&self, merged: &BTreeMap<ServiceKey, Merged>, namespace: &Namespace) -> Option<Arc<HelmRelease>> {
+        let first = merged.values().find(|service| service.key.namespace == *namespace)?;
+        let namespaces = &self.told.get(first.sources.first()?)?.objects.namespaces;
+        namespaces.iter().find(|object| object.name == *namespace)?.helm.clone()
     }
 
     /// A mirror one of whose sources should be known and is not.
     fn is_made_for_the_unknown(&self, service: &Service) -> bool {
         let unknown = self.unknown();
-        matches!(&service.owner, Owner::Mirror { sources } if sources.iter().any(|id| unknown.contains(id)))
+        matches!(&service.owner, Owner::Mirror(mark) | Owner::Restored(mark) if mark.sources.iter().any(|id| unknown.contains(id)))
     }
 
     /// Nobody who could still back the object is unheard.
@@ -107,7 +136,8 @@ fn delete(found: &Service) -> MirrorAction {
     MirrorAction::Delete { uid: found.uid.clone(), resource_version: found.resource_version.clone() }
 }
 
-fn wanted(merged: &Merged) -> MirrorService {
+/// All but the Helm release.
+fn shape(merged: &Merged) -> MirrorService {
     let mut sources = merged.sources.clone();
     sources.sort();
     let single = merged.ports.len() == 1;
@@ -129,5 +159,10 @@ fn wanted(merged: &Merged) -> MirrorService {
             app_protocol: port.app_protocol.clone(),
         });
     }
-    MirrorService { headless: merged.headless, ports, sources }
+    // kube-proxy binds clients to backends behind virtual IPs only.
+    let affinity = match merged.headless {
+        true => Affinity::None,
+        false => merged.affinity,
+    };
+    MirrorService { headless: merged.headless, affinity, ports, sources, helm: None }
 }

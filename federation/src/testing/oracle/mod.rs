@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use super::Picture;
 use crate::change::{Batch, Change, Delta, HubChanges};
-use crate::model::{Admission, ClusterId, Member, Namespace, Network, Policy, Region, Time};
+use crate::model::{Admission, ClusterId, Digest, Member, Namespace, Network, Policy, Region, Time};
 use crate::report::Verdict;
 use crate::{Authority, Awaits, Config};
 use facts::{Told, tell};
@@ -26,6 +26,7 @@ pub struct Oracle {
     authority: Authority,
     awaits: Awaits,
     own_namespace: Namespace,
+    hub: Option<Digest>,
     regions: Vec<Region>,
     members: Vec<Member>,
     policies: Vec<Policy>,
@@ -42,6 +43,7 @@ impl Oracle {
             authority: config.authority,
             awaits: config.awaits,
             own_namespace: config.own_namespace,
+            hub: config.hub,
             regions: Vec::new(),
             members: Vec::new(),
             policies: Vec::new(),

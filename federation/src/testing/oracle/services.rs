@@ -83,7 +83,7 @@ impl Oracle {
         let never = matches!(namespace, "kube-system" | "kube-public" | "kube-node-lease")
             || key.namespace == self.own_namespace
             || key.to_string() == "default/kubernetes"
-            || matches!(service.owner, Owner::Mirror { .. })
+            || matches!(service.owner, Owner::Mirror(_) | Owner::Restored(_) | Owner::Lookalike)
             || service.kind == ServiceKind::ExternalName;
         let allowed = member.exports.as_ref().is_none_or(|list| list.iter().any(|entry| entry.matches(namespace)));
         if never || !allowed {

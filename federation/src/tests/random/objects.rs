@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use super::hub::{labels, own_pods, own_services};
 use super::{CLUSTERS, NAMESPACES, SERVICES, Spec, TIMES, of, sometimes};
 use crate::model::{
-    Affinity, Export, Namespace, NamespaceObject, Node, Owner, Service, ServiceCidr, ServiceKey, ServiceKind, Slice,
-    SliceKey,
+    Affinity, Export, Mark, Namespace, NamespaceObject, Node, Owner, Service, ServiceCidr, ServiceKey, ServiceKind,
+    Slice, SliceKey,
 };
 use crate::testing::make;
 
@@ -18,6 +18,7 @@ pub(in crate::tests) struct NamespaceSpec {
     name: &'static str,
     labels: &'static str,
     terminating: bool,
+    helm: &'static str,
 }
 
 #[derive(Clone)]
@@ -30,6 +31,8 @@ pub(in crate::tests) struct ServiceSpec {
     created: i64,
     version: u8,
     owner: OwnerSpec,
+    /// The Helm release that it, or the mirror, names.
+    helm: &'static str,
 }
 
 #[derive(Clone, Debug)]
@@ -41,7 +44,17 @@ enum OwnerSpec {
     Ours(&'static str),
     /// Ours, but somebody changed its type to ExternalName.
     OursExternal(&'static str),
+    /// Ours, with a Helm release that somebody else wrote.
+    OursClaimed(&'static str),
+    /// A mirror that this hub wrote.
+    Anothers(&'static str, &'static str),
+    /// A mirror that came back from a backup of this hub.
+    Restored(&'static str, &'static str),
+    Lookalike,
 }
+
+/// Releases; mostly none.
+const HELM: [&str; 5] = ["", "", "", "shop/web", "shop/api"];
 
 #[derive(Clone)]
 pub(in crate::tests) struct SliceSpec {
@@ -95,7 +108,10 @@ const SLICE_PORTS: [&str; 8] = [
 ];
 /// `+`: an address of the cluster's own ranges.
 const CLUSTER_IPS: [&str; 7] = ["+9", "+9", "+10", "", "+9 fd00:98::9", "fd00:98::9 +9", "fd00:98::9 +10"];
-const ENDPOINTS: [&str; 19] = [
+const ENDPOINTS: [&str; 22] = [
+    "fd00:ee::5",
+    "fd00:ee::5",
+    "fd00:ee::8@z1",
     "fd00:ee::5@z1",
     "fd00:ee::6@z2",
     "fd00:ee::7",
@@ -151,7 +167,8 @@ fn in_own(text: &str, ranges: &str) -> String {
 impl Spec for NamespaceSpec {
     type Model = NamespaceObject;
     fn build(&self, _: &str) -> NamespaceObject {
-        NamespaceObject { terminating: self.terminating, ..make::namespace(self.name, self.labels) }
+        let helm = make::helm(self.helm);
+        NamespaceObject { terminating: self.terminating, helm, ..make::namespace(self.name, self.labels) }
     }
     fn key(text: &'static str) -> Namespace {
         make::ns(text)
@@ -160,7 +177,7 @@ impl Spec for NamespaceSpec {
 
 impl fmt::Debug for NamespaceSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "namespace {} {:?} terminating={}", self.name, self.labels, self.terminating)
+        write!(f, "namespace {} {:?} terminating={} {}", self.name, self.labels, self.terminating, self.helm)
     }
 }
 
@@ -178,9 +195,18 @@ impl Spec for ServiceSpec {
             OwnerSpec::User | OwnerSpec::External => Owner::User,
             OwnerSpec::Adopted => Owner::Adopted,
             OwnerSpec::Ours(sources) | OwnerSpec::OursExternal(sources) => {
-                Owner::Mirror { sources: make::clusters(sources) }
+                Owner::Mirror(make::mark(sources, make::HUB, self.helm))
             }
+            OwnerSpec::OursClaimed(sources) => {
+                Owner::Mirror(Box::new(Mark { helm_claimed: true, ..*make::mark(sources, make::HUB, self.helm) }))
+            }
+            OwnerSpec::Anothers(sources, hub) => Owner::Mirror(make::mark(sources, hub, self.helm)),
+            OwnerSpec::Restored(sources, hub) => Owner::Restored(make::mark(sources, hub, self.helm)),
+            OwnerSpec::Lookalike => Owner::Lookalike,
         };
+        if service.owner == Owner::User {
+            service.helm = make::helm(self.helm);
+        }
         if matches!(self.owner, OwnerSpec::External | OwnerSpec::OursExternal(_)) {
             service.kind = ServiceKind::ExternalName;
             service.cluster_ips.clear();
@@ -194,8 +220,11 @@ impl Spec for ServiceSpec {
 
 impl fmt::Debug for ServiceSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { key, ports, ips, labels, sticky, created, version, owner } = self;
-        write!(f, "service {key} [{ports}] ips={ips:?} {labels:?} {owner:?} created={created} v{version}")?;
+        let Self { key, ports, ips, labels, sticky, created, version, owner, helm } = self;
+        write!(
+            f,
+            "service {key} [{ports}] ips={ips:?} {labels:?} {owner:?} created={created} v{version} helm={helm:?}"
+        )?;
         if *sticky { write!(f, " sticky") } else { Ok(()) }
     }
 }
@@ -269,25 +298,30 @@ impl fmt::Debug for ExportSpec {
 }
 
 pub(super) fn namespace() -> impl Strategy<Value = NamespaceSpec> + Clone {
-    (of(&NAMESPACES), labels(), sometimes(15)).prop_map(|(name, labels, terminating)| NamespaceSpec {
+    (of(&NAMESPACES), labels(), sometimes(15), of(&HELM)).prop_map(|(name, labels, terminating, helm)| NamespaceSpec {
         name,
         labels,
         terminating,
+        helm,
     })
 }
 
 pub(super) fn service() -> impl Strategy<Value = ServiceSpec> + Clone {
     let sources = of(&["a1", "a2", "a1 a2", "b1 c1", "gone", ""]);
     let owner = prop_oneof![
-        12 => Just(OwnerSpec::User),
+        20 => Just(OwnerSpec::User),
         1 => Just(OwnerSpec::External),
         1 => Just(OwnerSpec::Adopted),
         4 => sources.clone().prop_map(OwnerSpec::Ours),
-        1 => sources.prop_map(OwnerSpec::OursExternal),
+        1 => sources.clone().prop_map(OwnerSpec::OursExternal),
+        1 => sources.clone().prop_map(OwnerSpec::OursClaimed),
+        1 => (sources.clone(), of(&["hub", "other"])).prop_map(|(sources, hub)| OwnerSpec::Anothers(sources, hub)),
+        1 => (sources, of(&["hub", "other"])).prop_map(|(sources, hub)| OwnerSpec::Restored(sources, hub)),
+        1 => Just(OwnerSpec::Lookalike),
     ];
     let what = (of(&MOSTLY), of(&PORTS), of(&CLUSTER_IPS), labels());
-    (what, sometimes(10), TIMES, 1..3_u8, owner).prop_map(
-        |((key, ports, ips, labels), sticky, created, version, owner)| ServiceSpec {
+    (what, sometimes(10), TIMES, 1..3_u8, owner, of(&HELM)).prop_map(
+        |((key, ports, ips, labels), sticky, created, version, owner, helm)| ServiceSpec {
             key,
             ports,
             ips,
@@ -296,6 +330,7 @@ pub(super) fn service() -> impl Strategy<Value = ServiceSpec> + Clone {
             created,
             version,
             owner,
+            helm,
         },
     )
 }

@@ -97,12 +97,19 @@ impl TypeState {
     /// Whether what is known of a resource is no reason to replace what the client came with.
     pub(super) fn is_no_better(&self, resource: &Resource, target: &Snapshot) -> bool {
         let awaited = || self.resource_type == ResourceType::Assignment && target.is_awaited(resource.name());
-        self.may_have_to_keep(resource.name(), target) && (!resource.is_usable() || awaited())
+        let worse = || !resource.is_usable() || self.is_a_plan(target) || awaited();
+        self.may_have_to_keep(resource.name(), target) && worse()
     }
 
     /// Whether what is known of a resource now, however it came about, is no reason to replace what was left alone.
     pub(super) fn is_still_no_better(&self, resource: &Resource, target: &Snapshot) -> bool {
-        target.is_incomplete() && self.doubt.contains(resource.name()) && !resource.is_usable()
+        let worse = || !resource.is_usable() || self.is_a_plan(target);
+        target.is_incomplete() && self.doubt.contains(resource.name()) && worse()
+    }
+
+    /// A listener for all port numbers in use lacks those that only the members that are not known use.
+    fn is_a_plan(&self, target: &Snapshot) -> bool {
+        self.resource_type == ResourceType::Listener && target.is_on_demand()
     }
 
     /// Notes what a plan leaves open, and drops from it what the client has already. `false`: nothing may be sent yet.

@@ -34,10 +34,10 @@ impl TypeState {
         self.unconfirmed = false;
         let response = match self.variant {
             // A state without bodies would be one in which everything is gone.
-            Variant::Sotw if self.is_full_state() => self.full(target)?,
+            Variant::Sotw if self.is_full_state() => self.full(target, false)?,
             Variant::Sotw | Variant::Delta => {
                 let held = self.plan_all(None, target).ok()?.send;
-                let refused = |resource: &Resource| self.rejected.get(resource.name()) == Some(&resource.version());
+                let refused = |resource: &Resource| self.rejected.holds(resource.name(), resource.version());
                 let left = |resource: &&Resource| !refused(resource) && !self.doubt.contains(resource.name());
                 let beats = held.iter().filter(left).map(Resource::heartbeat).chain(self.doubt.heartbeats()).collect();
                 self.response(target, beats, Vec::new())

@@ -40,7 +40,9 @@ impl TypeState {
             Some(cursor) if !self.resend => self.plan_changes(cursor, target, eager)?,
             cursor => self.plan_all(cursor, target)?,
         };
-        plan.send.retain(|resource| self.rejected.get(resource.name()) != Some(&resource.version()));
+        if !self.rejected.is_empty() {
+            plan.send.retain(|resource| !self.rejected.holds(resource.name(), resource.version()));
+        }
         Ok(plan)
     }
 

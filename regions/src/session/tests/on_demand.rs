@@ -71,7 +71,7 @@ fn c45_what_goes_is_replaced_and_never_removed() {
     let mut gone = service_gone("shop/a");
     gone.vips = vips_gone("eu-1", "shop/a").vips;
     let said = talk.world(&gone);
-    assert_eq!(said, ["lds -0.0.0.0_80"], "first what refers to it");
+    assert_eq!(said, ["lds +virtualOutbound"], "first what refers to it: the last service on its port");
     assert_eq!(talk.ack(Listener), ["eds -a", "cds +a"]);
     assert!(stands_in(&talk, "a"));
 }

@@ -27,7 +27,7 @@ fn settled(variant: Variant) -> Talk {
     talk
 }
 
-/// Service `b`, with a VIP on a port that is already listened to.
+/// Service `b`, with a VIP.
 fn b_is_born() -> Effects {
     let mut effects = services(vec![web("shop/b", &["10.8.0.2:80"])]);
     effects.vips = vips("eu-1", "shop/b", &["10.12.0.2"], &[80], true).vips;
@@ -55,15 +55,31 @@ fn types(said: &[String]) -> Vec<&str> {
 fn c32_one_change_comes_in_dependency_order_delta() {
     let mut talk = settled(Variant::Delta);
     let said = talk.world(&b_is_born());
-    assert_eq!(types(&said), ["cds", "eds", "srds", "rds"], "and no listener is touched");
+    assert_eq!(types(&said), ["cds", "eds", "lds", "rds"], "and nothing of service a is touched");
+    assert_eq!(said[2], "lds +10.12.0.2_80");
     assert_eq!(said[..2], ["cds +b", "eds +b"]);
+}
+
+#[test]
+fn c32_scopes_of_the_plain_port_come_and_go_in_order_too() {
+    let mut talk = Talk::with(Variant::Delta, None, services(vec![web("shop/a", &["10.8.0.1:80"])]));
+    for t in [Cluster, Assignment, Listener, Scope] {
+        talk.delta(t, if t.allows_wildcard() { &[] } else { &["a", "b"] }, &[]);
+        talk.ack(t);
+    }
+    assert_eq!(types(&talk.world(&b_is_born())), ["cds", "eds", "srds"]);
+    for t in [Cluster, Assignment, Scope] {
+        talk.ack(t);
+    }
+    assert_eq!(types(&talk.world(&b_is_gone())), ["srds"]);
+    assert_eq!(talk.ack(Scope), ["eds -b", "cds -b"]);
 }
 
 #[test]
 fn c32_one_change_comes_in_dependency_order_sotw() {
     let mut talk = settled(Variant::Sotw);
     let said = talk.world(&b_is_born());
-    assert_eq!(types(&said), ["cds", "eds", "srds", "rds"]);
+    assert_eq!(types(&said), ["cds", "eds", "lds", "rds"]);
     assert_eq!(said[1], "eds +b");
 }
 
@@ -71,35 +87,35 @@ fn c32_one_change_comes_in_dependency_order_sotw() {
 fn c33_a_cluster_leaves_after_what_refers_to_it_was_acknowledged_delta() {
     let mut talk = settled(Variant::Delta);
     talk.world(&b_is_born());
-    for t in [Cluster, Assignment, Scope, Route] {
+    for t in [Cluster, Assignment, Listener, Route] {
         assert_eq!(talk.ack(t), NOTHING);
     }
     let said = talk.world(&b_is_gone());
-    assert_eq!(types(&said), ["srds", "rds"]);
+    assert_eq!(types(&said), ["lds", "rds"]);
     assert_eq!(said[1], "rds -b");
-    assert_eq!(talk.ack(Route), NOTHING, "the scope is still there");
-    assert_eq!(talk.ack(Scope), ["eds -b", "cds -b"]);
+    assert_eq!(talk.ack(Route), NOTHING, "the listener is still there");
+    assert_eq!(talk.ack(Listener), ["eds -b", "cds -b"]);
 }
 
 #[test]
 fn c33_a_cluster_leaves_after_what_refers_to_it_was_acknowledged_sotw() {
     let mut talk = settled(Variant::Sotw);
     talk.world(&b_is_born());
-    for t in [Cluster, Assignment, Scope, Route] {
+    for t in [Cluster, Assignment, Listener, Route] {
         let names: &[&str] = if t.allows_wildcard() { &[] } else { &["a", "b"] };
         assert_eq!(talk.sotw(t, names), NOTHING);
     }
     let said = talk.world(&b_is_gone());
-    assert_eq!(types(&said), ["srds"]);
+    assert_eq!(types(&said), ["lds"]);
     // Meanwhile another cluster comes: b is still part of the full state.
     let said = talk.world(&services(vec![web("shop/c", &["10.8.0.3:80"])]));
     assert_eq!(said, ["cds +hole +pass +a +c +b", "eds +c"]);
     assert_eq!(talk.sotw(Cluster, &[]), NOTHING);
-    assert_eq!(talk.sotw(Scope, &[]), ["cds +hole +pass +a +c"], "now nothing refers to b, and it leaves");
+    assert_eq!(talk.sotw(Listener, &[]), ["cds +hole +pass +a +c"], "now nothing refers to b, and it leaves");
 }
 
 #[test]
-fn c33_no_scope_before_its_cluster_even_if_the_cluster_has_to_wait() {
+fn c33_no_listener_before_its_cluster_even_if_the_cluster_has_to_wait() {
     let mut talk = settled(Variant::Delta);
     assert_eq!(talk.world(&a_changes_protocol()), ["cds +a", "eds +a"]);
     assert_eq!(talk.ack(Assignment), NOTHING);
@@ -107,17 +123,17 @@ fn c33_no_scope_before_its_cluster_even_if_the_cluster_has_to_wait() {
     assert_eq!(talk.world(&b_is_born()), ["eds +b"], "which is subscribed to, and harmless");
     assert_eq!(talk.ack(Assignment), NOTHING);
     let said = talk.ack(Cluster);
-    assert_eq!(types(&said), ["cds", "eds", "srds", "rds"]);
+    assert_eq!(types(&said), ["cds", "eds", "lds", "rds"]);
     assert_eq!(said[..2], ["cds +b", "eds +b"]);
 }
 
 #[test]
-fn c33_no_scope_before_the_load_assignment_of_its_cluster() {
+fn c33_no_listener_before_the_load_assignment_of_its_cluster() {
     let mut talk = settled(Variant::Delta);
     let churn = services(vec![web("shop/a", &["10.8.0.9:80"])]);
     assert_eq!(talk.world(&churn), ["eds +a"]);
-    assert_eq!(talk.world(&b_is_born()), ["cds +b"], "the load assignment waits for an ACK, the scopes wait for it");
-    assert_eq!(types(&talk.ack(Assignment)), ["eds", "srds", "rds"]);
+    assert_eq!(talk.world(&b_is_born()), ["cds +b"], "the load assignment waits for an ACK, the listener waits for it");
+    assert_eq!(types(&talk.ack(Assignment)), ["eds", "lds", "rds"]);
 }
 
 #[test]
@@ -221,17 +237,17 @@ fn endpoints_do_not_wait_for_clusters() {
 fn a_cluster_reborn_before_it_left_is_sent_with_its_assignment() {
     let mut talk = settled(Variant::Delta);
     talk.world(&b_is_born());
-    for t in [Cluster, Assignment, Scope, Route] {
+    for t in [Cluster, Assignment, Listener, Route] {
         talk.ack(t);
     }
     talk.world(&b_is_gone());
     let said = talk.world(&b_is_born());
-    assert_eq!(said, ["cds +b", "eds +b"], "the scopes wait for the ACK of their removal");
+    assert_eq!(said, ["cds +b", "eds +b"], "its listener waits for the ACK of its removal");
     talk.ack(Cluster);
     talk.ack(Assignment);
-    assert_eq!(types(&talk.ack(Scope)), ["srds"]);
+    assert_eq!(types(&talk.ack(Listener)), ["lds"]);
     assert_eq!(types(&talk.ack(Route)), ["rds"]);
-    assert_eq!(talk.ack(Scope), NOTHING);
+    assert_eq!(talk.ack(Listener), NOTHING);
     assert_eq!(talk.ack(Route), NOTHING, "nothing is left to remove");
 }
 

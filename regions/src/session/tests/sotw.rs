@@ -100,7 +100,7 @@ fn a_stream_that_continues_another_one_is_answered_whatever_its_nonce() {
 }
 
 #[test]
-fn c08_what_was_rejected_is_not_sent_again() {
+fn c08_what_was_rejected_is_not_sent_again_at_once() {
     let mut talk = talk();
     talk.sotw(Cluster, &[]);
     assert_eq!(talk.sotw_full(Cluster, &[], &talk.nonce(Cluster), Some("no good")), NOTHING);

@@ -50,10 +50,10 @@ fn what_a_delta_client_has_of_an_unknown_member_stays_until_the_member_is_known(
         talk.ack(Assignment);
         let known = [old(&["10.12.0.2_3306"]), vec![("virtualOutbound", OLD.to_owned())]].concat();
         let said = talk.delta_full(Listener, &[], &[], &known, "", None);
-        assert_eq!(said, ["lds +0.0.0.0_80 +virtualOutbound"]);
+        assert_eq!(said, ["lds +10.12.0.1_80 +virtualOutbound"]);
         talk.ack(Listener);
         let known = old(&["a", "b"]);
-        assert_eq!(talk.delta_full(Scope, &[], &[], &known, "", None), ["srds +a"]);
+        assert_eq!(talk.delta_full(Scope, &[], &[], &known, "", None), ["srds"], "those of an earlier version, too");
         talk.ack(Scope);
         // What happens to known members is heard as always.
         assert_eq!(talk.world(&services(vec![web("shop/a", &["10.8.0.9:80"])])), ["eds +a"]);
@@ -61,7 +61,7 @@ fn what_a_delta_client_has_of_an_unknown_member_stays_until_the_member_is_known(
 
         let said = talk.world(&us_1_is_known((!gone).then_some(&["10.9.0.1:80"])));
         if gone {
-            assert_eq!(said, ["lds +10.12.0.2_80 -10.12.0.2_3306", "srds -b"], "what refers to others first");
+            assert_eq!(said, ["lds -10.12.0.2_3306", "srds -a -b"], "what refers to others first");
             talk.ack(Listener);
             assert_eq!(talk.ack(Scope), ["eds -b", "cds -b"]);
         } else {
@@ -90,12 +90,23 @@ fn an_on_demand_cluster_is_not_replaced_by_one_that_passes_through() {
     assert_eq!(talk.delta_full(Assignment, &["a", "b"], &[], &old(&["b"]), "", None), ["eds +a"]);
     talk.ack(Assignment);
     // Nor has it a listener of its own that says so: 10.12.0.2 may well be federated.
-    assert_eq!(talk.delta(Listener, &[], &[]), ["lds +0.0.0.0_80 +virtualOutbound"]);
+    assert_eq!(talk.delta(Listener, &[], &[]), ["lds +virtualOutbound"]);
     talk.ack(Listener);
     let said = talk.world(&us_1_is_known(None));
-    assert_eq!(said, [format!("cds +{vip}"), "lds +10.12.0.2_80".to_owned()], "now it is known");
+    assert_eq!(said, [format!("cds +{vip}"), "lds +virtualOutbound".to_owned()], "now it is known");
     talk.ack(Cluster);
     assert_eq!(talk.ack(Listener), ["eds -b"]);
+}
+
+/// It holds what happens to each port number in use: without the services of the unknown member some are missing.
+#[test]
+fn the_listener_of_an_on_demand_sidecar_waits_for_all_members() {
+    let mut talk = restarted(on_demand(), Variant::Delta, &["10.8.0.1:80"]);
+    let known = [("virtualOutbound", OLD.to_owned())];
+    assert_eq!(talk.delta_full(Listener, &[], &[], &known, "", None), ["lds"], "it keeps the one it has");
+    talk.ack(Listener);
+    assert_eq!(talk.world(&vips("eu-1", "shop/a", &["10.12.0.9"], &[81], true)), NOTHING);
+    assert_eq!(talk.world(&us_1_is_known(Some(&["10.9.0.1:80"]))), ["lds +virtualOutbound"]);
 }
 
 #[test]

@@ -16,14 +16,15 @@ const NO_LIMIT: u32 = u32::MAX;
 
 /// The cluster of one port. Unlike Envoy's it is the same for every protocol, which is gRPC's own, and for declared
 /// weights, because gRPC always goes by the weights of localities.
-pub fn cluster(service: &ServiceKey, port: u16) -> Resource {
+/// `by_source`: one channel stays with one host.
+pub fn cluster(service: &ServiceKey, port: u16, by_source: bool) -> Resource {
     let name = names::outbound(port, service);
     let thresholds = Thresholds { max_requests: u32_value(NO_LIMIT), ..Thresholds::default() };
     let message = pb::Cluster {
         name: name.clone(),
         cluster_discovery_type: Some(ClusterDiscoveryType::Type(DiscoveryType::Eds.into())),
         eds_cluster_config: Some(EdsClusterConfig { eds_config: ads(), ..EdsClusterConfig::default() }),
-        lb_policy: LbPolicy::RoundRobin.into(),
+        lb_policy: if by_source { LbPolicy::RingHash } else { LbPolicy::RoundRobin }.into(),
         circuit_breakers: Some(pb::CircuitBreakers { thresholds: vec![thresholds], ..pb::CircuitBreakers::default() }),
         ..pb::Cluster::default()
     };

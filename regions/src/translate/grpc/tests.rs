@@ -57,7 +57,7 @@ fn c49_a_listener_is_named_as_requested_and_fetches_its_routes() {
 
 #[test]
 fn c50_the_table_that_a_listener_names_is_envoys() {
-    let table: r::RouteConfiguration = read(&route::table(&key("shop/web"), 9000));
+    let table: r::RouteConfiguration = read(&route::table(&key("shop/web"), 9000, false));
     assert_eq!(table.name, "outbound|9000||web.shop.svc.cluster.local");
     let [host] = &table.virtual_hosts[..] else { panic!("{table:?}") };
     assert_eq!(host.domains, ["*"], "gRPC matches the authority, which has the port in it");
@@ -70,7 +70,7 @@ fn c50_the_table_that_a_listener_names_is_envoys() {
 
 #[test]
 fn c51_a_cluster_asks_for_no_more_than_the_minimum() {
-    let cluster: c::Cluster = read(&cluster(&key("shop/web"), 9000));
+    let cluster: c::Cluster = read(&cluster(&key("shop/web"), 9000, false));
     assert_eq!(cluster.name, "outbound|9000||web.shop.svc.cluster.local");
     assert_eq!(cluster.cluster_discovery_type, Some(c::cluster::ClusterDiscoveryType::Type(3)), "EDS");
     assert_eq!(cluster.lb_policy(), c::cluster::LbPolicy::RoundRobin);

@@ -45,6 +45,31 @@ fn c43_load_assignments_say_where_endpoints_are_and_stay_while_these_change() {
     assert_eq!(collection_of(&format!("{WEB}eu-1/eu-a/10.8.0.1-80")), found.leds_collection_name);
 }
 
+/// Zones that are part of one another, that look like none, or whose characters mean something in such names.
+#[test]
+fn zones_of_any_text_have_collections_of_their_own() {
+    let zones = ["eu", "eu/a", "eu/*", "eu-a", "-", "a?b", "a#b", "a%2Fb", "a=2fb", "[::1]", "zone ä", "eu|a", "*"];
+    let hosts = |in_zone: &str| {
+        merged("shop/web", vec![port(80, AppProtocol::Http, vec![backend("eu-1", in_zone, &["10.8.0.1:80"])])])
+    };
+    let mut collections: Vec<String> = zones
+        .iter()
+        .map(|zone| {
+            let (put, _) = names(&difference(None, Some(&hosts(zone))));
+            let [name] = &*put else { panic!("one endpoint: {put:?}") };
+            let collection = collection_of(name);
+            let segment = collection.strip_prefix(&format!("{WEB}eu-1/")).and_then(|rest| rest.strip_suffix("/*"));
+            let segment = segment.unwrap_or_else(|| panic!("{collection}"));
+            assert!(!segment.contains(['/', '?', '#', '%', '*', '[', ']', ':', ' ']), "{zone}: {segment}");
+            collection
+        })
+        .collect();
+    collections.push(format!("{WEB}eu-1/-/*"));
+    let unique: std::collections::BTreeSet<_> = collections.iter().collect();
+    assert_eq!(unique.len(), collections.len(), "{collections:?}");
+    assert!(collections.contains(&format!("{WEB}eu-1/eu-a/*")), "ordinary zones are spelled as they are");
+}
+
 fn hosts() -> impl Strategy<Value = BTreeMap<u8, bool>> {
     prop::collection::btree_map(0..20u8, any::<bool>(), 0..20)
 }

@@ -72,15 +72,15 @@ fn a_client_asks_in_the_order_in_which_envoy_does() {
     assert_eq!(hear(&mut peer, Cluster, &["eds-a@1", "eds-b@1", "static@1"], &[]), ["cds n", "eds +eds-a +eds-b"]);
     assert_eq!(hear(&mut peer, Assignment, &["eds-a@1"], &[]), ["eds n"]);
     assert_eq!(hear(&mut peer, Assignment, &["eds-b@1"], &[]), ["eds n", "lds"]);
-    assert_eq!(hear(&mut peer, Listener, &["l@1"], &[]), ["lds n", "srds"]);
-    let expected = Counts([3, 2, 0, 1, 1, 0, 0]);
+    assert_eq!(hear(&mut peer, Listener, &["l@1"], &[]), ["lds n"]);
+    let expected = Counts([3, 2, 0, 2, 0, 0, 0]);
     assert!(!peer.is_complete(&expected));
-    assert_eq!(hear(&mut peer, Scope, &["s@1"], &[]), ["srds n"]);
+    assert_eq!(hear(&mut peer, Listener, &["m@1"], &[]), ["lds n"]);
     assert!(peer.is_complete(&expected));
-    assert!(!peer.is_complete(&Counts([3, 2, 0, 1, 2, 0, 0])));
+    assert!(!peer.is_complete(&Counts([3, 2, 0, 3, 0, 0, 0])));
 
     assert_eq!(hear(&mut peer, Cluster, &[], &["eds-a"]), ["cds n", "eds -eds-a"]);
-    assert_eq!(peer.counts(), Counts([2, 1, 0, 1, 1, 0, 0]));
+    assert_eq!(peer.counts(), Counts([2, 1, 0, 2, 0, 0, 0]));
     assert_eq!(hear(&mut peer, Cluster, &["eds-a@2"], &[]), ["cds n", "eds +eds-a"]);
     assert!(!peer.is_complete(&expected), "a cluster that came back needs its load assignment again");
 }
