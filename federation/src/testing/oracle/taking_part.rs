@@ -83,7 +83,7 @@ impl Oracle {
                 let subject = Subject::Service(service.key.clone());
                 notices.extend(service.hint.iter().map(|hint| misspelt(subject.clone(), hint)));
             }
-            if self.ledger.contains_key(&member.id) {
+            if self.ledger.contains_key(&member.id) && told.is_known() {
                 notices.extend(self.notices_of_services(member, told, merged));
             }
         }

@@ -362,7 +362,7 @@ pub(super) fn service() -> impl Strategy<Value = ServiceSpec> + Clone {
     let (v4, v6) = (Family::V4, Family::V6);
     let families =
         [None, Some(Families::Only(v4)), Some(Families::Only(v6)), Some(Families::Both(v4)), Some(Families::Both(v6))];
-    let families = prop_oneof![4 => Just(None), 1 => proptest::sample::select(families.to_vec())];
+    let families = prop_oneof![2 => Just(None), 1 => proptest::sample::select(families.to_vec())];
     let said = (of(&HELM), of(&[None, None, None, None, None, None, None, Some("Linkerd")]), hint());
     (what, sometimes(10), families, TIMES, 1..3_u8, owner, said).prop_map(
         |((key, ports, ips, labels), sticky, families, created, version, owner, (helm, derived_by, hint))| {
