@@ -251,6 +251,9 @@ pub enum NotExported {
     },
     /// It has no endpoints of its own (KEP-1645).
     ExternalName,
+    /// It has `internalTrafficPolicy: Local`. No client in another cluster runs on a Node of its endpoints, and proxies cannot
+    /// tell Nodes apart, so the member's own kube-proxy stays in charge.
+    NodeLocal,
     /// Its Namespace is not in the member's `spec.exports.namespaces`.
     NotInExports,
     /// The policy that selects it federates nothing.

@@ -20,6 +20,8 @@ pub(super) const WEB: &str = "web.shop.svc.cluster.local";
 /// Served by eu-1 and eu-2, one tier, by declared weight.
 pub(super) const SPLIT: &str = "split.shop.svc.cluster.local";
 
+/// Pods of eu-1, us-1 and eu-2 are in `127.<this>.0.0/16`.
+const RANGES: [u8; 3] = [78, 81, 80];
 const EGRESS_PORT: u16 = 15_080;
 const HOSTS: usize = 4;
 const REQUESTS: usize = 10_000;
@@ -37,8 +39,8 @@ pub(super) struct Stage {
     envoy: Envoy,
     egress: SocketAddr,
     drill: SocketAddr,
-    /// Tier by tier.
-    backends: [Vec<Backend>; 2],
+    /// Of eu-1, us-1 and eu-2: near, far, and what shares a tier with near.
+    backends: [Vec<Backend>; 3],
     region: Isthmus,
 }
 
@@ -49,10 +51,10 @@ impl Stage {
         let port = ports::free();
         let [high, low] = port.to_be_bytes();
         let listen = Ipv4Addr::new(127, 77, high, low);
-        let pods = |tier: u8| (1..=4u8).map(move |pod| Ipv4Addr::new(127, 78 + tier, 0, pod));
-        let mut backends = [Vec::new(), Vec::new()];
-        for (tier, list) in (0..).zip(&mut backends) {
-            for ip in pods(tier) {
+        let mut backends = [Vec::new(), Vec::new(), Vec::new()];
+        for ((range, tier), list) in RANGES.into_iter().zip([0, 1, 1]).zip(&mut backends) {
+            for pod in 1..=4 {
+                let ip = Ipv4Addr::new(127, range, 0, pod);
                 list.push(Backend::start(SocketAddr::new(ip.into(), port), &format!("p{tier}/{ip}")).await);
             }
         }
@@ -60,8 +62,9 @@ impl Stage {
             drill.write(files.path(), [FOUR; 2], [&addresses(&backends[0]), &addresses(&backends[1])], 140);
         }
         write_hub(world.path());
-        write_service(world.path(), ["eu-1", "us-1"], "web", [FOUR; 2], &backends);
-        write_service(world.path(), ["eu-1", "eu-2"], "split", [FOUR; 2], &backends);
+        let [near, far, beside] = &backends;
+        write_service(world.path(), ["eu-1", "us-1"], "web", [FOUR; 2], [near, far]);
+        write_service(world.path(), ["eu-1", "eu-2"], "split", [FOUR; 2], [near, beside]);
 
         let mut region = Isthmus::region("eu", Source::World(world.path()));
         region.wait_ready().await;
@@ -78,14 +81,20 @@ impl Stage {
 
     /// `web` in these states, by its EndpointSlices.
     pub(super) async fn serve(&self, tiers: [Tier; 2]) {
-        write_service(self.world.path(), ["eu-1", "us-1"], "web", tiers, &self.backends);
+        write_service(self.world.path(), ["eu-1", "us-1"], "web", tiers, self.of(WEB));
         self.knows(&format!("outbound|80||{WEB}"), tiers).await;
     }
 
     /// `split` in these states.
     pub(super) async fn serve_weighted(&self, tiers: [Tier; 2]) {
-        write_service(self.world.path(), ["eu-1", "eu-2"], "split", tiers, &self.backends);
+        write_service(self.world.path(), ["eu-1", "eu-2"], "split", tiers, self.of(SPLIT));
         self.knows(&format!("outbound|80||{SPLIT}"), tiers).await;
+    }
+
+    /// Who serves a host or a cluster, tier by tier or half by half.
+    fn of(&self, name: &str) -> [&[Backend]; 2] {
+        let [near, far, beside] = &self.backends;
+        if name.ends_with(SPLIT) { [near, beside] } else { [near, far] }
     }
 
     /// A cluster that comes from a file.
@@ -97,10 +106,10 @@ impl Stage {
 
     /// Waits until Envoy has every host in the state that was written.
     async fn knows(&self, cluster: &str, tiers: [Tier; 2]) {
-        let written = |(tier, backends): (&Tier, &Vec<Backend>)| -> Vec<(SocketAddr, String)> {
+        let written = |(tier, backends): (&Tier, &[Backend])| -> Vec<(SocketAddr, String)> {
             states(*tier).zip(addresses(backends)).map(|(state, at)| (at, state.to_owned())).collect()
         };
-        let mut expected: Vec<_> = tiers.iter().zip(&self.backends).flat_map(written).collect();
+        let mut expected: Vec<_> = tiers.iter().zip(self.of(cluster)).flat_map(written).collect();
         expected.sort();
         eventually(&format!("{cluster} is {tiers:?}"), SOON, async || {
             let mut found: Vec<_> =
@@ -129,16 +138,16 @@ impl Stage {
             assert_eq!(answers, BTreeMap::from([("503".to_owned(), all)]), "{what}");
         } else {
             near(what, [found[0] + found[1], 0.0], [100.0, 0.0], f64::EPSILON);
-            self.only_the_right_ones(what, tiers, &answers);
+            self.only_the_right_ones(what, host, tiers, &answers);
         }
     }
 
     /// While somebody is healthy or degraded, nobody else is called.
-    fn only_the_right_ones(&self, what: &str, tiers: [Tier; 2], answers: &BTreeMap<String, usize>) {
+    fn only_the_right_ones(&self, what: &str, host: &str, tiers: [Tier; 2], answers: &BTreeMap<String, usize>) {
         if tiers.iter().all(|tier| tier.healthy + tier.degraded == 0) {
             return; // Panic calls everybody.
         }
-        for (tier, backends) in tiers.iter().zip(&self.backends) {
+        for (tier, backends) in tiers.iter().zip(self.of(host)) {
             for (state, backend) in states(*tier).zip(backends) {
                 let called = answers.get(backend.identity()).copied().unwrap_or_default();
                 let usable = ["HEALTHY", "DEGRADED"].contains(&state);
@@ -174,10 +183,9 @@ fn write_hub(world: &Path) {
     let hub = [
         objects::region("eu", &["us"]),
         objects::region("us", &[]),
-        member("eu-1", "eu", 78),
-        // The far pods serve both of them, and a range of one may not serve the other: so it is nobody's.
-        member("eu-2", "eu", 80),
-        member("us-1", "us", 81),
+        member("eu-1", "eu", RANGES[0]),
+        member("eu-2", "eu", RANGES[2]),
+        member("us-1", "us", RANGES[1]),
         POLICY.to_owned(),
     ];
     replace(world, "hub.yaml", &hub.concat());
@@ -187,7 +195,7 @@ fn write_hub(world: &Path) {
 }
 
 /// One service, a tier's hosts in each of two members.
-fn write_service(world: &Path, members: [&str; 2], name: &str, tiers: [Tier; 2], backends: &[Vec<Backend>; 2]) {
+fn write_service(world: &Path, members: [&str; 2], name: &str, tiers: [Tier; 2], backends: [&[Backend]; 2]) {
     for ((member, tier), backends) in members.iter().zip(tiers).zip(backends) {
         let state = |state: &str| match state {
             "HEALTHY" => State::Ready,

@@ -108,7 +108,7 @@ async fn large_headers(stage: &Stage, way: Way, port: (u16, u16)) {
     let answer = tokio::time::timeout(LIMIT, answer).await.expect("in time");
     let answer = answer.unwrap_or_else(|error| panic!("{way:?} {port:?}: {error}"));
     assert_eq!(answer.status(), 200, "{way:?} {port:?}");
-    assert_eq!(answer.headers().get("x-back").map(|value| value.len()), Some(150_000), "{way:?} {port:?}");
+    assert_eq!(answer.headers().get("x-back").map(http::HeaderValue::len), Some(150_000), "{way:?} {port:?}");
     assert!(
         answer.headers().keys().all(|name| !name.as_str().starts_with("x-envoy")),
         "{way:?} {:?}",

@@ -78,7 +78,7 @@ impl fmt::Debug for Message {
         match self {
             Self::Raw(bytes) => write!(f, "raw {}", short(bytes)),
             Self::Http { interim, start, headers, body, trailers } => {
-                let shown: Vec<String> = headers.iter().take(20).map(|(n, v)| format!("{n}: {:.80}", v)).collect();
+                let shown: Vec<String> = headers.iter().take(20).map(|(n, v)| format!("{n}: {v:.80}")).collect();
                 write!(f, "{interim:?} {start:.100?} {shown:?} ({}) {} {trailers:?}", headers.len(), short(body))
             }
         }

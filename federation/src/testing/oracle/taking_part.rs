@@ -31,6 +31,9 @@ impl Oracle {
         if service.kind == ServiceKind::ExternalName {
             return Some(NotExported::ExternalName);
         }
+        if service.node_local {
+            return Some(NotExported::NodeLocal);
+        }
         if let Some(list) = &member.exports
             && list.iter().all(|entry| !entry.matches(namespace))
         {
