@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use federation::change::{Batch, Epoch, LinkChange, MemberChanges};
 use federation::model::{ClusterId, ClusterUid, Namespace};
-use federation::{Authority, Config, Engine};
+use federation::{Authority, Awaits, Config, Engine};
 
 use crate::clusters::now;
 use crate::files;
@@ -62,7 +62,8 @@ const ASSUMED: Epoch = Epoch(u64::MAX);
 
 fn judge(batches: Vec<Batch>) -> anyhow::Result<Engine> {
     let own_namespace = Namespace::new(crate::api::SYSTEM_NAMESPACE)?;
-    let mut engine = Engine::new(Config { authority: Authority::Own, own_namespace, hub: None });
+    let awaits = Awaits::NotRefused;
+    let mut engine = Engine::new(Config { authority: Authority::Own, own_namespace, awaits, hub: None });
     engine.apply(batches, now());
     Ok(engine)
 }

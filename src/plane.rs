@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
 use federation::model::{ClusterId, Digest, Namespace, RegionId};
-use federation::{Authority, Config, Effects};
+use federation::{Authority, Awaits, Config, Effects};
 use regions::catalog::{self, Catalog};
 use regions::class::Defaults;
 use regions::server::{self, Admission, Limits, Listening, Loads, Shared, Streams};
@@ -24,7 +23,7 @@ use crate::clusters::{self, HubOptions, Tables};
 use crate::feed::Feed;
 use crate::mirror::{self, MirrorProgress};
 use crate::problem::ProblemBook;
-use crate::runtime::{self, Follower, Wiring};
+use crate::runtime::{self, Deadlines, Follower, Wiring};
 use crate::shutdown::Shutdown;
 use crate::status;
 use crate::tls::{self, Tls};
@@ -35,7 +34,7 @@ pub struct Plane {
     pub own_namespace: Namespace,
     pub authority: Authority,
     pub admin: SocketAddr,
-    pub sync_deadline: Duration,
+    pub deadlines: Deadlines,
     /// Set for a region's control plane.
     pub serve: Option<Serve>,
     /// Set for the hub's controller.
@@ -90,11 +89,19 @@ impl Origin {
             None => Ok(Self::Hub { client: args.hub().await?, namespace: args.namespace.clone() }),
         }
     }
+
+    /// A folder keeps no record of who was admitted, so that all of its members have to be known.
+    fn awaits(&self) -> Awaits {
+        match self {
+            Self::Hub { .. } => Awaits::Admitted,
+            Self::Folder(_) => Awaits::NotRefused,
+        }
+    }
 }
 
 /// Runs until the shutdown signal.
 pub async fn run(plane: Plane, shutdown: Shutdown) -> anyhow::Result<()> {
-    let Plane { origin, own_namespace, authority, admin, sync_deadline, serve, writers } = plane;
+    let Plane { origin, own_namespace, authority, admin, deadlines, serve, writers } = plane;
     // Ports first: a port in use should be the first thing that goes wrong, not the last.
     let admin = admin::bind(admin).await?;
     let mut ports = serve.as_ref().map(Ports::bind).transpose()?;
@@ -120,8 +127,9 @@ pub async fn run(plane: Plane, shutdown: Shutdown) -> anyhow::Result<()> {
         }
         None => (None, None),
     };
-    let config = Config { authority, own_namespace, hub };
-    let wiring = Wiring { config, feed: batches, catalog, followers, sync_deadline };
+    let awaits = origin.awaits();
+    let config = Config { authority, own_namespace, awaits, hub };
+    let wiring = Wiring { config, feed: batches, catalog, followers, deadlines };
     // Streams end one after another: those that end last are served until they do, so all that feeds them ends later.
     let (served, after_serving) = Shutdown::new();
     let last = if serve.is_some() { after_serving } else { shutdown.clone() };
@@ -133,7 +141,8 @@ pub async fn run(plane: Plane, shutdown: Shutdown) -> anyhow::Result<()> {
         stats: Arc::clone(&stats),
         certificate,
     });
-    let pages = admin::Sources { world, problems: problems.clone(), seen: tables.seen.clone(), mirrors, proxies };
+    let (seen, hub) = (tables.seen.clone(), tables.hub.clone());
+    let pages = admin::Sources { world, problems: problems.clone(), seen, hub, mirrors, proxies };
     tasks.spawn(admin::serve(admin, pages, last.clone()));
     if let (Some(serve), Some(ports), Some(catalog)) = (serve, ports, handle) {
         for Listening { listener, tls } in &ports.listeners {

@@ -1,19 +1,24 @@
 //! The engine's thread: takes all that is waiting, applies it as one round, and hands the effects on.
 //! It is the only writer; everybody else reads what it publishes.
 
+mod knowledge;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use federation::change::Batch;
-use federation::model::{ClusterId, ServiceKey};
+use federation::model::{ClusterId, ServiceKey, Time};
 use federation::report::MemberReport;
 use federation::{Config, Effects, Engine, Stats};
 use regions::catalog::{Catalog, CatalogCommand};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
 
 use crate::clusters::now;
 use crate::shutdown::Shutdown;
+
+pub use knowledge::{Deadlines, Knowledge, KnowledgeView, Phase, why_unknown};
 
 /// Batches applied as one round at most, so that a round stays short and the next one sees what came meanwhile.
 const ROUND: usize = 256;
@@ -23,7 +28,7 @@ const QUERY_CAPACITY: usize = 16;
 /// What everybody may read: one immutable picture a round.
 #[derive(Clone, Debug, Default)]
 pub struct Picture {
-    pub sync: SyncState,
+    pub knowledge: Knowledge,
     /// Shared between rounds: most rounds change no report.
     pub members: Arc<BTreeMap<ClusterId, Arc<MemberReport>>>,
     pub services: usize,
@@ -31,18 +36,6 @@ pub struct Picture {
     pub rounds: u64,
     /// Time the last round took, from taking its batches to having published its effects.
     pub last_round: Duration,
-}
-
-/// Whether it is known what there is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SyncState {
-    /// Nothing is served yet.
-    #[default]
-    Waiting,
-    /// Every member was listed, or could not be reached.
-    Synced,
-    /// Some member had neither answered nor failed when the deadline passed.
-    DeadlinePassed,
 }
 
 /// A line of `isthmus status`: one merged service.
@@ -71,8 +64,7 @@ pub struct Wiring {
     /// The region's resources and the streams' requests for them, if this process serves proxies.
     pub catalog: Option<(Catalog, mpsc::Receiver<CatalogCommand>)>,
     pub followers: Vec<Follower>,
-    /// How long the first sync may take before what is known is served.
-    pub sync_deadline: Duration,
+    pub deadlines: Deadlines,
 }
 
 /// The readers' side of a running engine.
@@ -110,17 +102,19 @@ async fn run(
     mut queries: mpsc::Receiver<Query>,
     mut shutdown: Shutdown,
 ) {
-    let Wiring { config, mut feed, catalog, followers, sync_deadline } = wiring;
+    let Wiring { config, mut feed, catalog, followers, deadlines } = wiring;
     let (catalog, mut commands) = match catalog {
         Some((catalog, commands)) => (Some(catalog), commands),
         None => (None, mpsc::channel(1).1),
     };
-    let deadline = tokio::time::sleep(sync_deadline);
-    tokio::pin!(deadline);
+    let engine = Engine::new(config);
     let mut state =
-        Loop { engine: Engine::new(config), catalog, followers, picture: Picture::default(), sender: picture };
+        Loop { engine, catalog, followers, deadlines, started: None, picture: Picture::default(), sender: picture };
+    state.advance();
+    state.publish();
     let mut waiting = Vec::with_capacity(ROUND);
     loop {
+        let deadline = state.next_deadline();
         tokio::select! {
             biased;
             () = shutdown.wait() => return,
@@ -138,7 +132,10 @@ async fn run(
             Some(Query::Services(answer)) = queries.recv() => {
                 let _ = answer.send(state.services()); // whoever asked may have gone
             }
-            () = &mut deadline, if state.picture.sync == SyncState::Waiting => state.serve(SyncState::DeadlinePassed),
+            () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
+                state.advance();
+                state.publish();
+            }
         }
     }
 }
@@ -147,6 +144,9 @@ struct Loop {
     engine: Engine,
     catalog: Option<Catalog>,
     followers: Vec<Follower>,
+    deadlines: Deadlines,
+    /// When the hub's lists were complete.
+    started: Option<(Instant, Time)>,
     picture: Picture,
     sender: watch::Sender<Arc<Picture>>,
 }
@@ -176,29 +176,68 @@ impl Loop {
         self.picture.last_round = started.elapsed();
         self.picture.services = self.engine.merged().len();
         self.picture.stats = self.engine.stats();
-        if self.picture.sync == SyncState::Waiting && self.engine.synced() {
-            self.serve(SyncState::Synced);
-        } else {
-            self.publish();
+        self.advance();
+        self.publish();
+    }
+
+    /// Moves on to the phase that what is known, and the time, allow. No phase comes twice.
+    fn advance(&mut self) {
+        let before = (self.picture.knowledge.phase, self.picture.knowledge.waited);
+        if before.0 == Phase::Complete {
+            return;
+        }
+        if self.engine.hub_is_listed() && self.started.is_none() {
+            self.started = Some((Instant::now(), now()));
+        }
+        let (serve_at, ready_at) = (self.passes(self.deadlines.sync), self.passes(self.deadlines.member));
+        let passed = |at: Option<(Instant, Time)>| at.is_some_and(|(at, _)| at <= Instant::now());
+        let phase = match self.engine.hub_is_listed() {
+            false => Phase::WaitingForHub,
+            true if self.engine.unknown().is_empty() => Phase::Complete,
+            true if passed(serve_at) => Phase::Incomplete,
+            true => Phase::WaitingForMembers,
+        };
+        let until = match phase {
+            Phase::WaitingForHub | Phase::Complete => None,
+            Phase::WaitingForMembers => serve_at,
+            Phase::Incomplete => ready_at.filter(|_| !passed(ready_at)),
+        };
+        let waited = phase == Phase::Incomplete && until.is_none();
+        let until = until.map(|(_, at)| at);
+        self.picture.knowledge = Knowledge { phase, hub_missing: self.engine.hub_missing(), until, waited };
+        if before != (phase, waited) {
+            self.turned();
         }
     }
 
-    /// From now on clients are answered.
-    fn serve(&mut self, state: SyncState) {
-        self.picture.sync = state;
-        if let Some(catalog) = &mut self.catalog {
+    fn turned(&mut self) {
+        let Knowledge { phase, waited, .. } = self.picture.knowledge;
+        if let Some(catalog) = self.catalog.as_mut().filter(|_| self.picture.knowledge.serves()) {
             catalog.set_ready();
         }
-        match state {
-            SyncState::DeadlinePassed => {
-                tracing::warn!("the deadline for the first sync passed; serving what is known");
-            }
-            SyncState::Waiting | SyncState::Synced => {
-                let (members, services) = (self.picture.members.len(), self.picture.services);
-                tracing::info!(members, services, "first sync complete");
-            }
+        let (members, services) = (self.picture.members.len(), self.picture.services);
+        if phase == Phase::Complete {
+            tracing::info!(members, services, "first sync complete");
+        } else {
+            let text = self.picture.knowledge.text(&self.picture.members, &[]);
+            tracing::warn!(members, services, phase = ?phase, waited, "{text}");
         }
-        self.publish();
+    }
+
+    fn passes(&self, after: Duration) -> Option<(Instant, Time)> {
+        let (instant, time) = self.started?;
+        let ms = i64::try_from(after.as_millis()).unwrap_or(i64::MAX);
+        Some((instant + after, Time::from_unix_ms(time.unix_ms.saturating_add(ms))))
+    }
+
+    /// When [`Loop::advance`] has to look again although nothing came.
+    fn next_deadline(&self) -> Option<Instant> {
+        let after = match self.picture.knowledge.phase {
+            Phase::WaitingForMembers => self.deadlines.sync,
+            Phase::Incomplete if !self.picture.knowledge.waited => self.deadlines.member,
+            _ => return None,
+        };
+        self.passes(after).map(|(at, _)| at)
     }
 
     fn publish(&self) {

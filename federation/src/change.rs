@@ -37,6 +37,46 @@ pub enum MemberChanges {
     Nodes(Delta<Node>),
     ServiceCidrs(Delta<ServiceCidr>),
     Exports(Delta<Export>),
+    /// One kind cannot be read although the connection works: a right is missing, or its lists fail. What was told of it
+    /// stays as it is. The next complete list of the kind ends this.
+    Unreadable {
+        kind: MemberKind,
+        message: Arc<str>,
+    },
+}
+
+/// The kinds of objects that are followed in a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MemberKind {
+    Namespaces,
+    Services,
+    Slices,
+    Exports,
+    /// Needed only to discover pod ranges.
+    Nodes,
+    /// Needed only to discover service ranges.
+    ServiceCidrs,
+}
+
+impl MemberKind {
+    /// The kinds that decide what a member contributes. Until each was listed once, nothing of the member is known.
+    pub const DECIDING: [Self; 4] = [Self::Namespaces, Self::Services, Self::Slices, Self::Exports];
+
+    /// As Kubernetes spells the resource.
+    pub fn plural(self) -> &'static str {
+        match self {
+            Self::Namespaces => "namespaces",
+            Self::Services => "services",
+            Self::Slices => "endpointslices",
+            Self::Exports => "serviceexports",
+            Self::Nodes => "nodes",
+            Self::ServiceCidrs => "servicecidrs",
+        }
+    }
+
+    pub fn is_deciding(self) -> bool {
+        Self::DECIDING.contains(&self)
+    }
 }
 
 /// The state of the way to a member's API. It says nothing about the member's workloads.

@@ -1,6 +1,6 @@
 //! What the engine asks of the world after a batch. Every list holds only what differs from what was said before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -25,12 +25,20 @@ pub struct Effects {
     pub mirrors: Vec<(ClusterId, MirrorKey, MirrorAction)>,
     /// Members whose report changed; `None`: no longer a member.
     pub members: Vec<(ClusterId, Option<Arc<MemberReport>>)>,
+    /// The members that are not known and have to be, if that set changed: until it is empty, what they contribute is
+    /// missing in everything above, and must not be taken for gone.
+    pub unknown: Option<Arc<BTreeSet<ClusterId>>>,
 }
 
 impl Effects {
     pub fn is_empty(&self) -> bool {
-        let Self { services, vips, topology, mirrors, members } = self;
-        services.is_empty() && vips.is_empty() && topology.is_none() && mirrors.is_empty() && members.is_empty()
+        let Self { services, vips, topology, mirrors, members, unknown } = self;
+        services.is_empty()
+            && vips.is_empty()
+            && topology.is_none()
+            && mirrors.is_empty()
+            && members.is_empty()
+            && unknown.is_none()
     }
 }
 
@@ -47,6 +55,9 @@ pub struct Vips {
     /// of it. If not, traffic to it must pass through untouched: either nobody exports it, or others do and the member has
     /// a Service of its own (KEP-1645: `cluster.local` is the cluster's own affair).
     pub federated: bool,
+    /// It is a mirror that was made for a member that is not known now. If it is not `federated`, that may be because the
+    /// member was not listed yet, so that its traffic must not be said to be nobody's.
+    pub awaits_source: bool,
 }
 
 impl Vips {

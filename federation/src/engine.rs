@@ -5,8 +5,11 @@
 //! result equals what it was, so the cost of a round is what changed, not what there is.
 
 mod judge;
+mod knowledge;
 mod mirrors;
 mod services;
+
+pub use knowledge::{Awaits, HubKind};
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -20,7 +23,7 @@ use crate::effects::{Effects, MirrorAction, MirrorKey, Topology, Vips};
 use crate::federate::Policies;
 use crate::members::Tally;
 use crate::model::{ClusterId, Digest, Member, Merged, Namespace, Network, Policy, Region, RegionId, ServiceKey, Time};
-use crate::report::{Cidrs, LinkState, MemberReport, Verdict};
+use crate::report::{Cidrs, MemberReport, Verdict};
 use crate::stats::Stats;
 use crate::store::{ClusterState, apply_table};
 
@@ -30,6 +33,7 @@ pub struct Config {
     pub authority: Authority,
     /// Isthmus's own namespace, which is never federated.
     pub own_namespace: Namespace,
+    pub awaits: Awaits,
     /// The identity that mirrors carry, so that two hubs tell theirs apart. `None` for those that write none.
     pub hub: Option<Digest>,
 }
@@ -40,7 +44,7 @@ pub struct Engine {
     members: BTreeMap<ClusterId, Member>,
     policies: BTreeMap<Arc<str>, Policy>,
     ordered_policies: Policies,
-    hub_listed: HubListed,
+    hub_listed: BTreeSet<HubKind>,
 
     clusters: BTreeMap<ClusterId, ClusterState>,
     wants: BTreeMap<ClusterId, Cidrs>,
@@ -60,14 +64,11 @@ pub struct Engine {
     /// asks again, in both directions: a delete that was told is taken back when a source falls silent.
     orphans: BTreeSet<(ClusterId, MirrorKey)>,
     reports: BTreeMap<ClusterId, Arc<MemberReport>>,
+    /// Members that have to be known and are not.
+    unknown: Arc<BTreeSet<ClusterId>>,
+    /// Mirrors (cluster, key) that were made for a member that is not known: to be looked at when it is.
+    awaiting: BTreeSet<(ClusterId, ClusterId, ServiceKey)>,
     stats: Stats,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct HubListed {
-    regions: bool,
-    members: bool,
-    policies: bool,
 }
 
 impl Engine {
@@ -79,7 +80,7 @@ impl Engine {
             members: BTreeMap::new(),
             policies: BTreeMap::new(),
             ordered_policies,
-            hub_listed: HubListed::default(),
+            hub_listed: BTreeSet::new(),
             clusters: BTreeMap::new(),
             wants: BTreeMap::new(),
             ledger: Ledger::new(),
@@ -94,6 +95,8 @@ impl Engine {
             actions: BTreeMap::new(),
             orphans: BTreeSet::new(),
             reports: BTreeMap::new(),
+            unknown: Arc::default(),
+            awaiting: BTreeSet::new(),
             stats: Stats::default(),
         }
     }
@@ -102,6 +105,7 @@ impl Engine {
     pub fn apply(&mut self, batches: impl IntoIterator<Item = Batch>, now: Time) -> Effects {
         let mut dirty = Dirty::default();
         let mut effects = Effects::default();
+        let hub_was_listed = self.hub_is_listed();
         for batch in batches {
             self.stats.batches += 1;
             match batch {
@@ -121,26 +125,21 @@ impl Engine {
                 }
             }
         }
+        if !self.hub_is_listed() {
+            return effects; // by half of the rules nothing is decided
+        }
+        if !hub_was_listed {
+            self.begin(&mut dirty);
+        }
         if dirty.admission {
             self.judge(&mut dirty, &mut effects, now);
         }
+        self.refresh_unknown(&mut dirty, &mut effects);
         self.merge_dirty(&mut dirty, &mut effects);
         self.refresh_vips(&dirty, &mut effects);
         self.plan_mirrors(&mut dirty, &mut effects);
         self.report(&dirty, &mut effects);
         effects
-    }
-
-    /// True when it is known what there is: the hub was listed, and every member was listed or could not be reached.
-    /// Before that, nothing should be served to anyone.
-    pub fn synced(&self) -> bool {
-        let HubListed { regions, members, policies } = self.hub_listed;
-        let known = |state: &ClusterState| match state.link {
-            LinkState::Pending => false,
-            LinkState::Up { .. } => state.all_listed(),
-            LinkState::Down { .. } | LinkState::IdentityChanged { .. } => true,
-        };
-        regions && members && policies && self.clusters.values().all(known)
     }
 
     pub fn stats(&self) -> Stats {
@@ -173,11 +172,11 @@ impl Engine {
         dirty.admission = true;
         match changes {
             HubChanges::Regions(delta) => {
-                self.hub_listed.regions |= delta.is_full();
+                self.note_listed(HubKind::Regions, delta.is_full());
                 apply_table(delta, &mut self.regions, |_, _, _| {});
             }
             HubChanges::Policies(delta) => {
-                self.hub_listed.policies |= delta.is_full();
+                self.note_listed(HubKind::Policies, delta.is_full());
                 let mut changed = false;
                 apply_table(delta, &mut self.policies, |_, _, _| changed = true);
                 if changed {
@@ -186,7 +185,7 @@ impl Engine {
                 }
             }
             HubChanges::Members(delta) => {
-                self.hub_listed.members |= delta.is_full();
+                self.note_listed(HubKind::Members, delta.is_full());
                 // What a service looks like depends on a member's export list and network. Its region, drain and weight
                 // only re-rank endpoints, and the admission on record comes back to us after each of our own decisions.
                 let merges = |member: Option<&Member>| {
@@ -221,6 +220,7 @@ impl Engine {
         let told = self.actions.get(id).into_iter().flat_map(|work| work.keys());
         dirty.mirrors.extend(told.map(|key| (id.clone(), key.clone())));
         self.orphans.retain(|(cluster, _)| cluster != id);
+        self.awaiting.retain(|(_, cluster, _)| cluster != id);
     }
 
     fn refresh_vips(&mut self, dirty: &Dirty, effects: &mut Effects) {
@@ -233,6 +233,7 @@ impl Engine {
             keys.extend(self.ledger.keys().map(|id| (id.clone(), key.clone())));
         }
         for (id, key) in keys {
+            self.note_awaiting(&id, &key);
             let fresh = self.vips_of(&id, &key);
             let told = self.vips.get(&id).and_then(|told| told.get(&key));
             if told.map(Arc::as_ref) == fresh.as_ref() {
@@ -255,7 +256,7 @@ impl Engine {
     }
 
     fn vips_of(&self, id: &ClusterId, key: &ServiceKey) -> Option<Vips> {
-        let service = self.clusters.get(id)?.services.get(key)?;
+        let service = self.clusters.get(id).filter(|state| state.is_known())?.services.get(key)?;
         if !self.ledger.contains_key(id) {
             return None;
         }
@@ -263,7 +264,8 @@ impl Engine {
         let federated = merged.is_some_and(|merged| service.is_mirror() || merged.sources.contains(id));
         let mut ports: Vec<_> = service.ports.iter().map(|port| (port.port, port.protocol)).collect();
         ports.sort_unstable();
-        let vips = Vips { ips: service.cluster_ips.clone(), ports, federated };
+        let awaits_source = self.awaits_source(service);
+        let vips = Vips { ips: service.cluster_ips.clone(), ports, federated, awaits_source };
         (!vips.ips.is_empty() || vips.is_kept_local(merged.is_some())).then_some(vips)
     }
 
@@ -289,7 +291,10 @@ impl Engine {
                     .unwrap_or(Verdict::Pending(crate::report::PendingReason::IdentityUnknown)),
                 admitted: self.ledger.get(id).cloned(),
                 cidrs: self.wants.get(id).cloned().unwrap_or_default(),
-                listed: state.all_listed(),
+                listed: state.is_listed(),
+                known: state.is_known(),
+                missing: self.unknown.contains(id),
+                unreadable: state.unreadable.iter().map(|(kind, why)| (*kind, Arc::clone(why))).collect(),
                 counts: self.tally.counts(id, state.mirrored),
                 strangers: state.strangers(self.config.hub),
                 mirrors_pending: self.actions.get(id).map_or(0, BTreeMap::len),

@@ -85,7 +85,7 @@ impl Policies {
 
     /// Whether this member's own Service (not one of our mirrors) takes part. In this order:
     ///
-    /// 1. what can never take part: Kubernetes' own namespaces, what another product derived, `ExternalName`;
+    /// 1. what can never take part: Kubernetes' own namespaces, what another product derived, `ExternalName`, `internalTrafficPolicy: Local`;
     /// 2. what the hub forbids: the member's `exports`, a policy that federates `None`;
     /// 3. the nearest mark: `false` on the Service, a `ServiceExport`, `true` on the Service, then the Namespace's label;
     /// 4. the policy's default: `All` or `Marked`.
@@ -121,6 +121,7 @@ impl Policies {
             NotExported::Derived { .. } => by_marks,
             NotExported::System
             | NotExported::ExternalName
+            | NotExported::NodeLocal
             | NotExported::NotInExports
             | NotExported::PolicyExcludes { .. } => asked_for,
         };
@@ -139,6 +140,9 @@ impl Policies {
         }
         if service.kind == ServiceKind::ExternalName {
             return Some(NotExported::ExternalName);
+        }
+        if service.node_local {
+            return Some(NotExported::NodeLocal);
         }
         let allows = |list: &Vec<NamespacePattern>| list.iter().any(|pattern| pattern.matches(namespace.as_str()));
         if !member.exports.as_ref().is_none_or(allows) {

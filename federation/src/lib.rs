@@ -31,6 +31,6 @@ pub mod view;
 
 pub use admission::Authority;
 pub use effects::{Effects, MirrorAction, MirrorKey, MirrorService, Place, Topology, Vips};
-pub use engine::{Config, Engine};
+pub use engine::{Awaits, Config, Engine, HubKind};
 pub use federate::{FEDERATE_LABEL, FederateMark};
 pub use stats::Stats;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
+use crate::change::MemberKind;
 use crate::model::{ClusterId, Families, Family, Member, Merged, ServiceKey};
 use crate::report::{
     CidrSource, Cidrs, Counts, FamilyConflict, Listed, MAX_LISTED, Notable, Notice, OutsideAddress, RefusedAddress,
@@ -12,19 +13,24 @@ use crate::report::{
 };
 use crate::store::{ClusterState, Mirrored};
 
-/// The ranges a member uses: as declared, else as its Nodes and ServiceCIDR objects show once they are fully listed.
+/// The ranges a member uses: as declared, else as its Nodes and ServiceCIDR objects show once they were fully listed.
 pub(crate) fn cidrs(member: &Member, state: &ClusterState) -> Cidrs {
-    let discover = |ranges: Vec<IpNet>| match state.all_listed() && !ranges.is_empty() {
+    let discover = |kind: MemberKind, ranges: Vec<IpNet>| match state.has_seen(kind) && !ranges.is_empty() {
         true => (IpNet::aggregate(&ranges), CidrSource::Discovered),
         false => (Vec::new(), CidrSource::Unknown),
     };
     let (pods, pods_source) = match &member.pods {
         Some(declared) => (sorted(declared), CidrSource::Declared),
-        None => discover(state.nodes.values().flat_map(|node| node.pod_cidrs.iter().copied()).collect()),
+        None => {
+            discover(MemberKind::Nodes, state.nodes.values().flat_map(|node| node.pod_cidrs.iter().copied()).collect())
+        }
     };
     let (services, services_source) = match &member.services {
         Some(declared) => (sorted(declared), CidrSource::Declared),
-        None => discover(state.service_cidrs.values().flat_map(|object| object.cidrs.iter().copied()).collect()),
+        None => discover(
+            MemberKind::ServiceCidrs,
+            state.service_cidrs.values().flat_map(|object| object.cidrs.iter().copied()).collect(),
+        ),
     };
     Cidrs { pods, pods_source, services, services_source }
 }

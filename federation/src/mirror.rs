@@ -54,6 +54,10 @@ fn orphan(found: &Service) -> Plan {
 }
 
 impl Plan {
+    pub fn is_apply(&self) -> bool {
+        matches!(self, Self::Apply(_))
+    }
+
     pub fn is_orphan(&self) -> bool {
         matches!(self, Self::Orphan { .. })
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use crate::change::LinkFailure;
+use crate::change::{LinkFailure, MemberKind};
 use crate::model::{Admission, ClusterId, ClusterUid, Families, Namespace, RegionId, ServiceKey, Time};
 
 /// The state of one member, as its status conditions and `isthmus status` show it.
@@ -21,8 +21,14 @@ pub struct MemberReport {
     /// The admission to put on record; survives whatever happens to the verdict.
     pub admitted: Option<Admission>,
     pub cidrs: Cidrs,
-    /// All kinds fully listed at least once since the connection was made.
+    /// The kinds that decide what it contributes were fully listed since the connection was made.
     pub listed: bool,
+    /// They were fully listed at least once, on whatever connection. Before that, nothing of it is used.
+    pub known: bool,
+    /// It has to be known, and is not: what it contributes is missing, and must not be taken for gone.
+    pub missing: bool,
+    /// Kinds that cannot be read although the connection works, and why.
+    pub unreadable: Vec<(MemberKind, Arc<str>)>,
     pub counts: Counts,
     /// Mirror writes still to be done in this member.
     pub mirrors_pending: usize,
@@ -245,6 +251,9 @@ pub enum NotExported {
     },
     /// It has no endpoints of its own (KEP-1645).
     ExternalName,
+    /// It has `internalTrafficPolicy: Local`. No client in another cluster runs on a Node of its endpoints, and proxies cannot
+    /// tell Nodes apart, so the member's own kube-proxy stays in charge.
+    NodeLocal,
     /// Its Namespace is not in the member's `spec.exports.namespaces`.
     NotInExports,
     /// The policy that selects it federates nothing.

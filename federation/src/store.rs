@@ -7,7 +7,7 @@ use std::convert::identity;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::change::{Change, Delta, Epoch, LinkChange, MemberChanges, Object};
+use crate::change::{Change, Delta, Epoch, LinkChange, MemberChanges, MemberKind, Object};
 use crate::few::Few;
 use crate::model::{
     ClusterUid, Digest, Export, Namespace, NamespaceObject, Node, Owner, Service, ServiceCidr, ServiceKey, ServiceKind,
@@ -22,7 +22,12 @@ pub(crate) struct ClusterState {
     pub uid: Option<ClusterUid>,
     pub version: Option<Arc<str>>,
     epoch: Epoch,
-    listed: BTreeSet<Kind>,
+    /// Completely listed on the latest connection, and readable since.
+    listed: BTreeSet<MemberKind>,
+    /// Completely listed at least once, on whatever connection.
+    seen: BTreeSet<MemberKind>,
+    /// Kinds that cannot be read on the latest connection, and why.
+    pub unreadable: BTreeMap<MemberKind, Arc<str>>,
     pub namespaces: BTreeMap<Namespace, NamespaceObject>,
     /// Boxed, as are slices: a hash table has room for up to twice what it holds.
     pub services: HashMap<ServiceKey, Box<Service>>,
@@ -44,17 +49,15 @@ pub(crate) struct ClusterState {
     pub hints: BTreeMap<Subject, Arc<str>>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
-    Namespaces,
-    Services,
-    Slices,
-    Nodes,
-    ServiceCidrs,
-    Exports,
+/// What is known of a cluster as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Standing {
+    listed: bool,
+    mapped: bool,
+    known: bool,
+    ranges: [bool; 2],
+    unreadable: usize,
 }
-
-const KINDS: usize = 6;
 
 /// Objects named in one member's report that look like mirrors and are not; more of them say nothing new.
 pub const MAX_STRANGERS_REPORTED: usize = 16;
@@ -108,6 +111,8 @@ impl Default for ClusterState {
             version: None,
             epoch: Epoch(0),
             listed: BTreeSet::new(),
+            seen: BTreeSet::new(),
+            unreadable: BTreeMap::new(),
             namespaces: BTreeMap::new(),
             services: HashMap::new(),
             service_names: BTreeMap::new(),
@@ -126,14 +131,30 @@ impl Default for ClusterState {
 }
 
 impl ClusterState {
-    /// True when every kind was completely listed on the connection that is up now.
+    /// True when what it contributes was completely listed on the connection that is up now, and is followed.
     pub fn fresh(&self) -> bool {
-        matches!(self.link, LinkState::Up { .. }) && self.all_listed()
+        matches!(self.link, LinkState::Up { .. }) && self.is_listed()
     }
 
-    /// True when every kind was completely listed on the latest connection, up or not.
-    pub fn all_listed(&self) -> bool {
-        self.listed.len() == KINDS
+    /// True when what it contributes was completely listed on the latest connection, up or not.
+    pub fn is_listed(&self) -> bool {
+        MemberKind::DECIDING.iter().all(|kind| self.listed.contains(kind))
+    }
+
+    /// True when it is known which Namespaces and Services stand in it: without that, nothing can be written there.
+    pub fn is_mapped(&self) -> bool {
+        [MemberKind::Namespaces, MemberKind::Services].iter().all(|kind| self.listed.contains(kind))
+    }
+
+    /// True when what it contributes was completely listed at least once. Before that it contributes nothing: Services
+    /// without their slices would look like Services without endpoints.
+    pub fn is_known(&self) -> bool {
+        MemberKind::DECIDING.iter().all(|kind| self.seen.contains(kind))
+    }
+
+    /// True when all objects of a kind were listed at least once.
+    pub fn has_seen(&self, kind: MemberKind) -> bool {
+        self.seen.contains(&kind)
     }
 
     /// Applies one batch. `admitted` is the identity on record: what another cluster says under this name is not heard.
@@ -149,28 +170,44 @@ impl ClusterState {
         if epoch != self.epoch || !matches!(self.link, LinkState::Up { .. }) {
             return touched;
         }
-        let fresh_before = self.all_listed();
+        let before = self.standing();
         match changes {
             MemberChanges::Link(_) => {}
+            MemberChanges::Unreadable { kind, message } => {
+                self.listed.remove(&kind);
+                touched.link |= self.unreadable.insert(kind, message.clone()).is_none_or(|before| before != message);
+            }
             MemberChanges::Namespaces(delta) => self.apply_namespaces(delta, &mut touched),
             MemberChanges::Services(delta) => self.apply_services(delta, &mut touched),
             MemberChanges::Slices(delta) => self.apply_slices(delta, &mut touched),
             MemberChanges::Exports(delta) => self.apply_exports(delta, &mut touched),
             MemberChanges::Nodes(delta) => self.apply_nodes(delta, &mut touched),
             MemberChanges::ServiceCidrs(delta) => {
-                self.mark_listed(Kind::ServiceCidrs, &delta);
+                self.mark_listed(MemberKind::ServiceCidrs, &delta);
                 let (table, admission) = (&mut self.service_cidrs, &mut touched.admission);
                 apply_table(delta, table, |_, old, new| {
                     *admission |= old.map(|c| &c.cidrs) != new.map(|c| &c.cidrs);
                 });
             }
         }
-        if self.all_listed() != fresh_before {
-            // Discovered ranges are known only now, and deletes that waited may go.
-            touched.link = true;
-            touched.admission = true;
+        let now = self.standing();
+        touched.link |= now != before; // what waited for a list may go on
+        touched.admission |= now.ranges != before.ranges;
+        if now.known && !before.known {
+            // They contribute from now on.
+            touched.services.extend(self.services.keys().chain(self.exports.keys()).cloned());
         }
         touched
+    }
+
+    fn standing(&self) -> Standing {
+        Standing {
+            listed: self.is_listed(),
+            mapped: self.is_mapped(),
+            known: self.is_known(),
+            ranges: [MemberKind::Nodes, MemberKind::ServiceCidrs].map(|kind| self.has_seen(kind)),
+            unreadable: self.unreadable.len(),
+        }
     }
 
     fn apply_link(
@@ -187,6 +224,7 @@ impl ClusterState {
         match change {
             LinkChange::Up { uid, version } => {
                 self.listed.clear();
+                self.unreadable.clear();
                 self.link = match admitted {
                     Some(admitted) if *admitted != uid => {
                         LinkState::IdentityChanged { found: uid, admitted: admitted.clone(), since: now }
@@ -227,6 +265,7 @@ impl ClusterState {
     fn clear_objects(&mut self) -> BTreeSet<ServiceKey> {
         let services = std::mem::take(&mut self.services).into_keys();
         let services = services.chain(std::mem::take(&mut self.exports).into_keys()).collect();
+        self.seen.clear();
         self.namespaces.clear();
         self.service_names.clear();
         self.slices.clear();
@@ -241,14 +280,16 @@ impl ClusterState {
         services
     }
 
-    fn mark_listed<T: Object>(&mut self, kind: Kind, delta: &Delta<T>) {
-        if matches!(delta, Delta::Full { .. }) {
+    fn mark_listed<T: Object>(&mut self, kind: MemberKind, delta: &Delta<T>) {
+        if delta.is_full() {
             self.listed.insert(kind);
+            self.seen.insert(kind);
+            self.unreadable.remove(&kind);
         }
     }
 
     fn apply_namespaces(&mut self, delta: Delta<NamespaceObject>, touched: &mut Touched) {
-        self.mark_listed(Kind::Namespaces, &delta);
+        self.mark_listed(MemberKind::Namespaces, &delta);
         let (names, hints) = (&self.service_names, &mut self.hints);
         apply_table(delta, &mut self.namespaces, |namespace, old, new| {
             touched.namespaces.insert(namespace.clone());
@@ -267,7 +308,7 @@ impl ClusterState {
     }
 
     fn apply_services(&mut self, delta: Delta<Service>, touched: &mut Touched) {
-        self.mark_listed(Kind::Services, &delta);
+        self.mark_listed(MemberKind::Services, &delta);
         let (names, mirrored, unwritten) = (&mut self.service_names, &mut self.mirrored, &mut self.unwritten);
         let hints = &mut self.hints;
         let hint = |service: Option<&Service>| service.and_then(|service| service.hint.clone());
@@ -288,7 +329,7 @@ impl ClusterState {
     }
 
     fn apply_slices(&mut self, delta: Delta<Slice>, touched: &mut Touched) {
-        self.mark_listed(Kind::Slices, &delta);
+        self.mark_listed(MemberKind::Slices, &delta);
         let (slices_of, unzoned) = (&mut self.slices_of, &mut self.unzoned);
         apply_table(delta, &mut self.slices, |key, old, new| {
             reindex_nodes(unzoned, key, old, new);
@@ -309,7 +350,7 @@ impl ClusterState {
     }
 
     fn apply_nodes(&mut self, delta: Delta<Node>, touched: &mut Touched) {
-        self.mark_listed(Kind::Nodes, &delta);
+        self.mark_listed(MemberKind::Nodes, &delta);
         let (unzoned, slices, addresses) = (&self.unzoned, &self.slices, &mut self.node_addresses);
         apply_table(delta, &mut self.nodes, |name, old, new| {
             touched.addresses.extend(replace_addresses(addresses, old, new));
@@ -324,7 +365,7 @@ impl ClusterState {
     }
 
     fn apply_exports(&mut self, delta: Delta<Export>, touched: &mut Touched) {
-        self.mark_listed(Kind::Exports, &delta);
+        self.mark_listed(MemberKind::Exports, &delta);
         apply_table(delta, &mut self.exports, |key, _, _| {
             touched.services.insert(key.clone());
         });

@@ -52,6 +52,9 @@ pub enum Interception {
     Redirect,
     /// Clients send it to the plain HTTP port, and `Host` says where it should go.
     None,
+    /// The node neither says nor names a member. It gets the plain HTTP port, and what it takes not to break a pod that
+    /// is intercepted after all.
+    Unsaid,
 }
 
 /// What holds where a node says nothing else.
@@ -122,7 +125,7 @@ impl Client {
             let default = defaults.on_demand && interception == Interception::Redirect;
             let on_demand = incremental && choice(node, &CLUSTERS, default)?;
             let leds = incremental && choice(node, &ENDPOINTS, false)?;
-            let plain = interception == Interception::None;
+            let plain = interception != Interception::Redirect;
             let vhds = incremental && choice(node, &ROUTES, false)? && plain;
             Profile::Envoy(EnvoyProfile { listen: listen(node)?, interception, on_demand, leds, vhds })
         };
@@ -138,12 +141,14 @@ fn is_grpc(node: &Node) -> Result<bool, NodeError> {
     Ok(generator.eq_ignore_ascii_case("grpc") || cut(&node.user_agent_name, 4).eq_ignore_ascii_case("grpc"))
 }
 
-/// Without a member there are no VIPs to recognise, so only the plain port is of use.
+/// Who names a member and says nothing else is a sidecar.
 fn interception(node: &Node, has_member: bool) -> Result<Interception, NodeError> {
     const FIELD: &str = "node.metadata.INTERCEPTION_MODE";
     match metadata(node, "INTERCEPTION_MODE", FIELD)? {
-        "REDIRECT" | "" if has_member => Ok(Interception::Redirect),
-        "REDIRECT" | "NONE" | "" => Ok(Interception::None),
+        "REDIRECT" => Ok(Interception::Redirect),
+        "" if has_member => Ok(Interception::Redirect),
+        "" => Ok(Interception::Unsaid),
+        "NONE" => Ok(Interception::None),
         text => Err(NodeError::BadValue { field: FIELD, found: shown(text), expected: "\"REDIRECT\" or \"NONE\"" }),
     }
 }

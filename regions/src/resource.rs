@@ -111,6 +111,8 @@ struct Body {
     any: Range<u32>,
     /// What has to follow it, see [`Resource::load`].
     load: Option<Arc<str>>,
+    /// See [`Resource::is_usable`].
+    usable: bool,
 }
 
 // Field numbers of envoy.service.discovery.v3.Resource and google.protobuf.Any.
@@ -155,7 +157,7 @@ impl Resource {
         put_field(ANY_TYPE_URL, url.as_bytes(), &mut delta);
         put_field(ANY_VALUE, value, &mut delta);
         put_field(RESOURCE_NAME, name.as_bytes(), &mut delta);
-        Self(Arc::new(Body { name: Arc::from(name), version, delta: delta.freeze(), any, load: None }))
+        Self(Arc::new(Body { name: Arc::from(name), version, delta: delta.freeze(), any, load: None, usable: true }))
     }
 
     /// There is nothing of this name: the name as an alias of nothing (VHDS, "on-demand requests" in its documentation).
@@ -166,12 +168,19 @@ impl Resource {
         put_field(RESOURCE_VERSION, version_text(version).as_bytes(), &mut delta);
         put_field(RESOURCE_NAME, name.as_bytes(), &mut delta);
         put_field(RESOURCE_ALIASES, name.as_bytes(), &mut delta);
-        Self(Arc::new(Body { name: Arc::from(name), version, delta: delta.freeze(), any: 0..0, load: None }))
+        Self(Arc::new(Body {
+            name: Arc::from(name),
+            version,
+            delta: delta.freeze(),
+            any: 0..0,
+            load: None,
+            usable: true,
+        }))
     }
 
     /// The same resource, said to need this to follow it.
     pub fn followed_by(self, load: &str) -> Self {
-        let Body { name, version, delta, any, .. } = &*self.0;
+        let Body { name, version, delta, any, usable, .. } = &*self.0;
         // Most clusters and their load assignments share a name, and then its bytes too.
         let load = if load == &**name { name.clone() } else { Arc::from(load) };
         Self(Arc::new(Body {
@@ -180,7 +189,22 @@ impl Resource {
             delta: delta.clone(),
             any: any.clone(),
             load: Some(load),
+            usable: *usable,
         }))
+    }
+
+    /// The same resource, said to be of no use: see [`Resource::is_usable`].
+    pub(crate) fn usable(mut self, usable: bool) -> Self {
+        if let Some(body) = Arc::get_mut(&mut self.0) {
+            body.usable = usable;
+        }
+        self
+    }
+
+    /// False for a load assignment without a host that could answer. As long as a member is not known, that is no reason to
+    /// take away what a client has.
+    pub fn is_usable(&self) -> bool {
+        self.0.usable
     }
 
     /// What has to follow, asked for or not, because Envoy holds this back until then: a cluster's load assignment, or a
@@ -209,11 +233,16 @@ impl Resource {
 
     /// Says that the client's resource of this name and version is still good (xDS protocol, "TTL").
     pub fn heartbeat(&self) -> Self {
-        let Body { name, version, .. } = &*self.0;
+        Self::heartbeat_of(self.name(), self.version())
+    }
+
+    /// Says the same of a resource that only the client has.
+    pub(crate) fn heartbeat_of(name: &str, version: u64) -> Self {
         let mut delta = BytesMut::new();
-        put_field(RESOURCE_VERSION, version_text(*version).as_bytes(), &mut delta);
+        put_field(RESOURCE_VERSION, version_text(version).as_bytes(), &mut delta);
         put_field(RESOURCE_NAME, name.as_bytes(), &mut delta);
-        Self(Arc::new(Body { name: name.clone(), version: *version, delta: delta.freeze(), any: 0..0, load: None }))
+        let (name, delta) = (Arc::from(name), delta.freeze());
+        Self(Arc::new(Body { name, version, delta, any: 0..0, load: None, usable: true }))
     }
 
     /// Whether it has no body, see [`Resource::nothing`] and [`Resource::heartbeat`].
@@ -259,6 +288,11 @@ fn offset(at: usize) -> u32 {
 /// Whether a client's spelling of a version means this one. It costs no allocation: a resumed stream brings thousands.
 pub fn is_version(text: &str, version: u64) -> bool {
     text.len() == VERSION_LEN && u64::from_str_radix(text, 16) == Ok(version)
+}
+
+/// The version that a client spells so. `None`: it is none of ours.
+pub fn parse_version(text: &str) -> Option<u64> {
+    (text.len() == VERSION_LEN).then(|| u64::from_str_radix(text, 16).ok()).flatten()
 }
 
 /// How a version stands on the wire.

@@ -9,7 +9,8 @@ mod part;
 pub use log::{Change, Log, MIN_LOG_CHANGES, Was};
 pub use part::Part;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::alias::{self, References};
 use crate::resource::{Resource, ResourceType, TYPES};
@@ -19,8 +20,20 @@ use crate::translate::{cluster, grpc};
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     seq: u64,
-    computed: Computed,
+    about: About,
     types: [View; TYPES],
+}
+
+/// What holds for all types of a snapshot.
+#[derive(Clone, Debug, Default)]
+pub struct About {
+    pub computed: Computed,
+    /// Members that have to be known are not: what they contribute is missing in the snapshot, and is not gone.
+    pub incomplete: bool,
+    /// Load assignments of services that such a member backs, as mirrors tell.
+    pub awaited: Arc<HashSet<String>>,
+    /// These clients are in no admitted member.
+    pub outside: bool,
 }
 
 /// What is made up, from its name alone, for who asks for something that is not there.
@@ -48,8 +61,8 @@ pub struct View {
 }
 
 impl Snapshot {
-    pub(crate) fn new(seq: u64, computed: Computed, types: [View; TYPES]) -> Self {
-        Self { seq, computed, types }
+    pub(crate) fn new(seq: u64, about: About, types: [View; TYPES]) -> Self {
+        Self { seq, about, types }
     }
 
     /// Counts the catalog's commits.
@@ -59,12 +72,29 @@ impl Snapshot {
 
     /// Whether these clients fetch clusters when they need them, instead of following all of them.
     pub fn is_on_demand(&self) -> bool {
-        self.computed.clusters
+        self.about.computed.clusters
     }
 
     /// Whether these clients want to be told at once what there is not: gRPC would wait 15 s for it (gRFC A88).
     pub fn tells_what_is_missing(&self) -> bool {
-        self.computed.grpc_listeners
+        self.about.computed.grpc_listeners
+    }
+
+    /// Whether what is not here may be there all the same.
+    pub fn is_incomplete(&self) -> bool {
+        self.about.incomplete
+    }
+
+    /// Whether these clients are in no admitted member.
+    pub fn is_outside(&self) -> bool {
+        self.about.outside
+    }
+
+    /// Whether a load assignment surely lacks endpoints of a member that is not known.
+    pub fn is_awaited(&self, name: &str) -> bool {
+        let awaited = &self.about.awaited;
+        let plain = || alias::origin(ResourceType::Assignment, name);
+        !awaited.is_empty() && (awaited.contains(name) || plain().is_some_and(|plain| awaited.contains(&plain)))
     }
 
     pub fn of(&self, resource_type: ResourceType) -> &View {
@@ -76,13 +106,30 @@ impl Snapshot {
     /// is it for gRPC's listeners: most libraries do not understand the "no" of gRFC A88, and hold calls back for 15 s. A virtual
     /// host that is not there is an alias of nothing.
     pub fn find(&self, resource_type: ResourceType, name: &str) -> Option<Resource> {
+        let found = self.find_certain(resource_type, name);
+        found.or_else(|| self.made_up(resource_type, name, |origin| self.stand_in(resource_type, origin)))
+    }
+
+    /// The same without what stands in for something that is not there: what is not known yet need not be absent.
+    pub fn find_certain(&self, resource_type: ResourceType, name: &str) -> Option<Resource> {
         let view = self.of(resource_type);
         if let Some(found) = view.get(name) {
             return Some(found.clone());
         }
-        let Some(origin) = alias::origin(resource_type, name) else { return self.compute(resource_type, name) };
-        let found = view.get(&origin).cloned().or_else(|| self.compute(resource_type, &origin));
-        found.and_then(|found| self.rename(resource_type, &found, name))
+        let certain = |origin: &str| view.get(origin).cloned().or_else(|| self.follows(resource_type, origin));
+        self.made_up(resource_type, name, certain)
+    }
+
+    fn made_up(
+        &self,
+        resource_type: ResourceType,
+        name: &str,
+        make: impl Fn(&str) -> Option<Resource>,
+    ) -> Option<Resource> {
+        match alias::origin(resource_type, name) {
+            None => make(name),
+            Some(origin) => self.rename(resource_type, &make(&origin)?, name),
+        }
     }
 
     /// What is kept for a name: under it, or under that for which it is another name.
@@ -92,15 +139,22 @@ impl Snapshot {
 
     /// A resource under another name that this client has for it.
     pub fn rename(&self, resource_type: ResourceType, origin: &Resource, name: &str) -> Option<Resource> {
-        let references = if self.computed.grpc_listeners { References::SameAuthority } else { References::Plain };
+        let references = if self.about.computed.grpc_listeners { References::SameAuthority } else { References::Plain };
         alias::rename(resource_type, origin, name, references)
     }
 
-    fn compute(&self, resource_type: ResourceType, name: &str) -> Option<Resource> {
-        let Computed { clusters, grpc_listeners, virtual_hosts } = self.computed;
+    /// What follows from its name alone, whatever there is.
+    fn follows(&self, resource_type: ResourceType, name: &str) -> Option<Resource> {
+        let listener = resource_type == ResourceType::Listener && self.about.computed.grpc_listeners;
+        listener.then(|| grpc::server_listener(name)).flatten()
+    }
+
+    /// What stands in for something that is not there.
+    fn stand_in(&self, resource_type: ResourceType, name: &str) -> Option<Resource> {
+        let Computed { clusters, grpc_listeners, virtual_hosts } = self.about.computed;
         match resource_type {
             ResourceType::Cluster if clusters => Some(cluster::stand_in(name)),
-            ResourceType::Listener if grpc_listeners => grpc::server_listener(name).or_else(|| grpc::stand_in(name)),
+            ResourceType::Listener if grpc_listeners => grpc::stand_in(name),
             ResourceType::VirtualHost if virtual_hosts => Some(Resource::nothing(name)),
             _ => None,
         }
@@ -116,6 +170,11 @@ impl View {
         [&self.over, &self.star].into_iter().chain(&self.named)
     }
 
+    /// Since when it consists of the parts that it consists of now.
+    pub fn since(&self) -> u64 {
+        self.since
+    }
+
     pub fn get(&self, name: &str) -> Option<&Resource> {
         self.parts().find_map(|part| part.get(name))
     }
@@ -123,6 +182,12 @@ impl View {
     /// See [`Snapshot::kept`].
     pub fn kept(&self, resource_type: ResourceType, name: &str) -> Option<&Resource> {
         self.get(name).or_else(|| self.get(&alias::origin(resource_type, name)?))
+    }
+
+    /// Everything, for whomever.
+    #[cfg(test)]
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Resource> {
+        self.parts().flat_map(Part::iter)
     }
 
     /// All resources whose names begin so.

@@ -142,6 +142,7 @@ pub(crate) fn vips(member: &str, name: &str, ips: &[&str], ports: &[u16], federa
         ips: ips.iter().map(|ip| ip.parse().expect("an address")).collect(),
         ports: ports.iter().map(|port| (*port, Protocol::Tcp)).collect(),
         federated,
+        awaits_source: false,
     };
     Effects { vips: vec![(cluster_id(member), key(name), Some(Arc::new(vips)))], ..Effects::default() }
 }

@@ -18,7 +18,7 @@ use regions::stats::{CatalogStats, ConnectionStats, LoadStats, TypeStats};
 
 use super::{Proxies, Sources};
 use crate::problem::{ProblemOrigin, Problems};
-use crate::runtime::{Picture, SyncState};
+use crate::runtime::{Phase, Picture};
 use crate::tls;
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -54,8 +54,12 @@ impl Collector for Scrape {
         let out = &mut encoder;
         let info = [(vec![("version", env!("CARGO_PKG_VERSION").to_owned())], 1)];
         gauges(out, "build", "The running version; always 1", info)?;
-        let synced = u64::from(self.picture.sync != SyncState::Waiting);
-        gauge(out, "synced", "1 when the first sync is over and clients are served", synced)?;
+        let knowledge = &self.picture.knowledge;
+        gauge(out, "serving", "1 when clients are served", u64::from(knowledge.serves()))?;
+        let complete = u64::from(knowledge.phase == Phase::Complete);
+        gauge(out, "synced", "1 when every member that has to be known was known since the start", complete)?;
+        let unknown = self.picture.members.values().filter(|report| report.missing).count();
+        gauge(out, "unknown_members", "Members that have to be known and are not", unknown as u64)?;
         gauge(out, "services", "Merged services", self.picture.services as u64)?;
         self.members(out)?;
         self.engine(out)?;

@@ -17,7 +17,7 @@ use regions::stats::Stats;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::clusters::SeenTable;
+use crate::clusters::{HubTroubles, SeenTable};
 use crate::mirror::MirrorProgress;
 use crate::problem::ProblemBook;
 use crate::runtime::World;
@@ -29,6 +29,8 @@ pub struct Sources {
     pub world: World,
     pub problems: ProblemBook,
     pub seen: SeenTable,
+    /// What went wrong last with the hub's lists.
+    pub hub: HubTroubles,
     /// Set where mirrors are written.
     pub mirrors: Option<watch::Receiver<BTreeMap<ClusterId, MirrorProgress>>>,
     /// Set where proxies are served.
@@ -57,6 +59,7 @@ pub async fn serve(listener: TcpListener, sources: Sources, mut shutdown: Shutdo
         .route("/livez", get(pages::livez))
         .route("/readyz", get(pages::readyz))
         .route("/metrics", get(metrics::metrics))
+        .route("/debug/knowledge", get(pages::knowledge))
         .route("/debug/members", get(pages::members))
         .route("/debug/services", get(pages::services))
         .route("/debug/problems", get(pages::problems))

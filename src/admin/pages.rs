@@ -9,26 +9,44 @@ use axum::response::IntoResponse;
 use federation::report::MemberReport;
 
 use super::Sources;
-use crate::runtime::SyncState;
+use crate::problem::ProblemOrigin;
+use crate::runtime::{KnowledgeView, Phase};
 use crate::view::{MemberView, ServiceView, StreamView};
+
+/// Problems of the hub's files that readiness names; `/debug/problems` has all.
+const MAX_PROBLEMS: usize = 3;
 
 /// The process answers, so it lives.
 pub async fn livez() -> &'static str {
     "ok\n"
 }
 
-/// Ready once it is known what there is, or the deadline for finding out has passed.
+/// Ready once it is known what there is, or the deadline for finding out about members has passed.
 pub async fn readyz(State(sources): State<Sources>) -> impl IntoResponse {
     if sources.proxies.iter().flat_map(|proxies| &proxies.certificate).any(|status| status.not_after_s().is_none()) {
-        return (StatusCode::SERVICE_UNAVAILABLE, "waiting for a certificate that can be used: see /debug/problems\n");
+        let text = "waiting for a certificate that can be used: see /debug/problems\n";
+        return (StatusCode::SERVICE_UNAVAILABLE, text.to_owned());
     }
-    match sources.world.picture.borrow().sync {
-        SyncState::Waiting => (StatusCode::SERVICE_UNAVAILABLE, "waiting for the first sync\n"),
-        SyncState::Synced => (StatusCode::OK, "ok\n"),
-        SyncState::DeadlinePassed => {
-            (StatusCode::OK, "ok, but some member had not answered when the deadline passed\n")
-        }
+    let KnowledgeView { ready, message, .. } = known(&sources);
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, format!("{message}\n"))
+}
+
+/// What is known and what is missing: what `/readyz` says, in parts.
+pub async fn knowledge(State(sources): State<Sources>) -> Json<KnowledgeView> {
+    Json(known(&sources))
+}
+
+fn known(sources: &Sources) -> KnowledgeView {
+    let picture = sources.world.picture.borrow().clone();
+    let mut troubles = sources.hub.texts();
+    // Of a folder: what is wrong with its files.
+    if picture.knowledge.phase == Phase::WaitingForHub {
+        let problems = sources.problems.snapshot();
+        let hub = problems.get(&ProblemOrigin::Hub).into_iter().flat_map(|objects| objects.values().flatten());
+        troubles.extend(hub.take(MAX_PROBLEMS).map(ToString::to_string));
     }
+    picture.knowledge.view(&picture.members, &troubles)
 }
 
 pub async fn members(State(sources): State<Sources>) -> Json<Vec<MemberView>> {

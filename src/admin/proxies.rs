@@ -21,6 +21,7 @@ use crate::proxy::view::{LoadState, ProxyDetail, ProxyView, ResourceState, state
 static DUMPING: Semaphore = Semaphore::const_new(1);
 
 pub async fn list(State(sources): State<Sources>) -> Json<Vec<ProxyView>> {
+    let members = sources.world.picture.borrow().members.clone();
     let Some(Proxies { streams, .. }) = sources.proxies else { return Json(Vec::new()) };
     let mut nodes: BTreeMap<String, Vec<StreamInfo>> = BTreeMap::new();
     for stream in streams.list() {
@@ -28,11 +29,15 @@ pub async fn list(State(sources): State<Sources>) -> Json<Vec<ProxyView>> {
             nodes.entry(client.node_id.clone()).or_default().push(stream);
         }
     }
-    Json(nodes.iter().map(|(node, open)| ProxyView::new(node, open, &streams.complaints(node))).collect())
+    let view = |(node, open): (&String, &Vec<StreamInfo>)| {
+        ProxyView::new(node, open, &streams.complaints(node)).placed(&members)
+    };
+    Json(nodes.iter().map(view).collect())
 }
 
 /// A node that is gone is shown as long as its rejections are remembered.
 pub async fn detail(State(sources): State<Sources>, Path(node): Path<String>) -> Response {
+    let members = sources.world.picture.borrow().members.clone();
     let Some(Proxies { streams, loads, .. }) = sources.proxies else { return unknown(&node) };
     let (open, complaints) = (of(&streams, &node), streams.complaints(&node));
     if open.is_empty() && complaints.iter().all(Option::is_none) {
@@ -40,7 +45,7 @@ pub async fn detail(State(sources): State<Sources>, Path(node): Path<String>) ->
     }
     let (held, unanswered) = held(&streams, &open).await;
     Json(ProxyDetail {
-        proxy: ProxyView::new(&node, &open, &complaints),
+        proxy: ProxyView::new(&node, &open, &complaints).placed(&members),
         resources: held.iter().map(|(t, held)| ResourceState::new(*t, held)).collect(),
         unanswered,
         loads: LoadState::all(&loads.of(&node)),

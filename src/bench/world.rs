@@ -299,6 +299,7 @@ impl World {
             ports: vec![ServicePort { name: Arc::from(name), port, protocol: Protocol::Tcp, app_protocol: None }],
             affinity: Affinity::None,
             owner,
+            node_local: false,
             derived_by: None,
             hint: None,
             helm: None,

@@ -12,6 +12,7 @@ use super::source::SourceArgs;
 use super::{BadUsage, exit};
 use crate::lease::Candidate;
 use crate::plane::{self, Origin, Plane, Writers};
+use crate::runtime::Deadlines;
 use crate::shutdown::Shutdown;
 
 /// Between two questions to a hub that did not say who it is.
@@ -44,7 +45,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         own_namespace: source.own_namespace()?,
         authority: Authority::Own,
         admin: plane.admin,
-        sync_deadline: plane.sync_deadline(),
+        // It serves nobody. What depends on a member that is not known is held back member by member, so that waiting
+        // longer would protect nothing.
+        deadlines: Deadlines { sync: plane.sync_deadline(), member: plane.sync_deadline() },
         serve: None,
         writers: None,
     };

@@ -13,6 +13,7 @@ use super::source::SourceArgs;
 use super::tls::TlsArgs;
 use super::{BadUsage, exit};
 use crate::plane::{self, Plane, Serve};
+use crate::runtime::Deadlines;
 use crate::shutdown::Shutdown;
 
 /// Serves merged xDS to the Envoys and gRPC clients of one region. Stateless: run as many replicas as you like.
@@ -39,6 +40,10 @@ pub struct Args {
     connections: ConnectionArgs,
     #[command(flatten)]
     plane: PlaneArgs,
+    /// How long this process counts as not ready while a member on record was never listed since it started. A rolling
+    /// restart waits so long, because what is served lacks that member. Counted as --sync-deadline is.
+    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
+    member_deadline: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -75,7 +80,8 @@ pub struct PlaneArgs {
     /// Where to serve liveness, readiness, metrics and debug pages.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:15014")]
     pub admin: SocketAddr,
-    /// How long to wait at start for members that neither answer nor fail, before what is known counts as all there is.
+    /// How long to wait at start for members on record that were not listed yet, before what is known is served. Counted
+    /// from when the hub's own lists are complete; those are waited for as long as it takes.
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub sync_deadline: u64,
 }
@@ -87,7 +93,7 @@ impl PlaneArgs {
 }
 
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Args { region, source, xds, allow_plaintext, clusters, tls, connections, plane } = args;
+    let Args { region, source, xds, allow_plaintext, clusters, tls, connections, plane, member_deadline } = args;
     let region = RegionId::new(&region).map_err(|error| BadUsage(format!("--region: {error}")))?;
     if !xds.ip().is_loopback() && !allow_plaintext {
         let text = format!(
@@ -104,7 +110,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         own_namespace: source.own_namespace()?,
         authority,
         admin: plane.admin,
-        sync_deadline: plane.sync_deadline(),
+        deadlines: Deadlines { sync: plane.sync_deadline(), member: Duration::from_secs(member_deadline) },
         serve: Some(Serve {
             region,
             xds,

@@ -11,6 +11,7 @@ use super::source::SourceArgs;
 use super::{BadUsage, exit};
 use crate::hub::HubObjects;
 use crate::problem::Problems;
+use crate::runtime::KnowledgeView;
 use crate::view::{MemberView, ServiceView};
 
 /// Exit 0: every member is ready; 1: some member is not; 2: bad usage or input.
@@ -30,6 +31,9 @@ pub struct Args {
 struct Document {
     members: Vec<MemberView>,
     services: Vec<ServiceView>,
+    /// Of a running process: whether it knows all that it should.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    knowledge: Option<KnowledgeView>,
 }
 
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -51,10 +55,12 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
                     .map(|report| MemberView::new(report, &Problems::default(), None, None))
                     .collect(),
                 services,
+                knowledge: None,
             }
         }
         (None, None) => {
-            Document { members: HubObjects::read(&args.source.hub().await?).await?.views(), services: Vec::new() }
+            let members = HubObjects::read(&args.source.hub().await?).await?.views();
+            Document { members, ..Document::default() }
         }
     };
     if !output::print_document(args.output.format, &document)? {
@@ -80,10 +86,15 @@ async fn from_admin(url: &str) -> anyhow::Result<Document> {
         serde_json::from_slice(&get("debug/members").await?).context("the answer is not a list of members")?;
     let services =
         serde_json::from_slice(&get("debug/services").await?).context("the answer is not a list of services")?;
-    Ok(Document { members, services })
+    let knowledge =
+        serde_json::from_slice(&get("debug/knowledge").await?).context("the answer does not say what is known")?;
+    Ok(Document { members, services, knowledge: Some(knowledge) })
 }
 
 fn print(document: &Document, wide: bool) {
+    if let Some(known) = document.knowledge.as_ref().filter(|known| known.message != "ok") {
+        anstream::println!("not all is known: {}\n", known.message);
+    }
     if document.members.is_empty() {
         anstream::println!("no members; see the README for how a cluster joins");
         return;

@@ -23,7 +23,7 @@ use super::kubeconfig::Access;
 use super::secret::Credential;
 use super::tables::{MemberClient, scrub};
 
-pub use failure::describe;
+pub use failure::{describe, root_cause};
 
 /// Deadline of one request that is not a watch or a list: name lookup, connection, TLS and answer.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(4);
@@ -63,6 +63,17 @@ pub struct Link {
     /// The API server's URL, for messages.
     pub server: http::Uri,
     pub version: Arc<str>,
+    /// The first kind that may not be listed, if there is one: the others are followed without it.
+    pub denied: Option<ConnectError>,
+}
+
+/// The same for a credential that is to replace one that works: it must have all rights.
+pub async fn open_fully(credential: &Credential) -> Result<Link, ConnectError> {
+    let link = open(credential).await?;
+    match link.denied.clone() {
+        Some(denied) => Err(denied),
+        None => Ok(link),
+    }
 }
 
 /// Opens and tries a member's credential: reads the kubeconfig, asks who is there, and whether we may read there.
@@ -120,13 +131,21 @@ async fn identify(client: &kube::Client, access: &Access) -> Result<Link, Connec
             format!("{server} answers, but its kube-system namespace has no UID"),
         )
     })?;
-    may_list::<Namespace>(client, "namespaces", &explain).await?;
-    may_list::<Service>(client, "services", &explain).await?;
-    may_list::<EndpointSlice>(client, "endpointslices", &explain).await?;
-    may_list::<Node>(client, "nodes", &explain).await?;
+    let denied = [
+        may_list::<Namespace>(client, "namespaces", &explain).await?,
+        may_list::<Service>(client, "services", &explain).await?,
+        may_list::<EndpointSlice>(client, "endpointslices", &explain).await?,
+        may_list::<Node>(client, "nodes", &explain).await?,
+    ];
+    // What cannot be read at all is no use; what can be read in part is followed in part.
+    let [namespaces, services, slices, _] = &denied;
+    if let (Some(_), Some(denied), Some(_)) = (namespaces, services, slices) {
+        return Err(denied.clone());
+    }
+    let denied = denied.into_iter().flatten().next();
     let version = plain(&version).unwrap_or("unknown");
     let client = MemberClient::new(client.clone(), ClusterUid(Arc::from(uid)), access.token().cloned());
-    Ok(Link { client, server: server.clone(), version: Arc::from(version) })
+    Ok(Link { client, server: server.clone(), version: Arc::from(version), denied })
 }
 
 /// A short text of harmless characters, or nothing.
@@ -135,22 +154,28 @@ fn plain(text: &str) -> Option<&str> {
     (!text.is_empty() && text.len() <= MAX_IDENTITY_LEN && text.bytes().all(legal)).then_some(text)
 }
 
-/// Asks before the link is called up: a credential that may not read would otherwise connect and fail for ever.
+/// Asks before the link is called up: a credential that may not read anything would otherwise connect and fail for ever.
+/// `Some`: this kind may not be listed.
 async fn may_list<K>(
     client: &kube::Client,
     kind: &str,
     explain: &impl Fn(&str, &kube::Error) -> ConnectError,
-) -> Result<(), ConnectError>
+) -> Result<Option<ConnectError>, ConnectError>
 where
     K: kube::Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
 {
     let api: Api<K> = Api::all(client.clone());
     let what = format!("list {kind}");
     match tokio::time::timeout(CALL_TIMEOUT, api.list_metadata(&ListParams::default().limit(1))).await {
-        Ok(Ok(_)) => Ok(()),
+        Ok(Ok(_)) => Ok(None),
+        Ok(Err(error)) if is_forbidden(&error) => Ok(Some(explain(&what, &error))),
         Ok(Err(error)) => Err(explain(&what, &error)),
         Err(_) => Err(failure::late("", &what, CALL_TIMEOUT)),
     }
+}
+
+fn is_forbidden(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 403)
 }
 
 async fn call<T>(

@@ -24,7 +24,7 @@ use super::secret::Credential;
 use super::tables::{Clients, Note, NoteReason, Notes, SeenMark};
 use crate::feed::{Feed, FeedClosed};
 use crate::problem::ProblemBook;
-use kinds::Optional;
+use kinds::Seen;
 
 /// Wait after the first failure to connect, and the longest wait between tries.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
@@ -72,7 +72,7 @@ impl Member {
     /// Runs until the feed closes or nobody owns the credential any more; dropping the future ends everything at once.
     pub async fn run(mut self) -> FeedClosed {
         let _cleared = Cleared { id: self.id.clone(), clients: self.clients.clone(), notes: self.notes.clone() };
-        let optional = Optional::default();
+        let were_there = Seen::default();
         let mut retry = Retry::new(FIRST_RETRY, LAST_RETRY);
         let mut good: Option<Good> = None;
         let mut said: Option<ConnectError> = None;
@@ -96,7 +96,7 @@ impl Member {
                 Ok(made) => {
                     good = Some(Good { credential: made.credential.clone(), uid: made.link.client.uid.clone() });
                     let since = Instant::now();
-                    let lost = match held::hold(&mut self, made, &wanted, epoch, &optional, &mut good).await {
+                    let lost = match held::hold(&mut self, made, &wanted, epoch, &were_there, &mut good).await {
                         Ok(lost) => lost,
                         Err(closed) => return closed,
                     };
@@ -135,8 +135,12 @@ impl Member {
 
 /// Connects with the credential that is wanted, or, if that one does not work, with the one that did.
 async fn make(wanted: &Credential, good: Option<&Good>) -> Result<Made, ConnectError> {
-    let first = connect::open(wanted).await;
     let other = good.filter(|good| good.credential != *wanted);
+    // One that works in part must not replace one that works; where there is no other, it is better than none.
+    let first = match other {
+        Some(_) => connect::open_fully(wanted).await,
+        None => connect::open(wanted).await,
+    };
     match (first, other) {
         (Ok(link), None) => Ok(Made { link, credential: wanted.clone(), note: None }),
         (Ok(link), Some(good)) if link.client.uid == good.uid => {

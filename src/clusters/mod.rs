@@ -14,4 +14,4 @@ pub mod watch;
 
 pub use registry::{HubOptions, Tables, run_hub};
 pub use retry::Retry;
-pub use tables::{Clients, MemberClient, Note, NoteReason, Notes, SeenMark, SeenTable, TakeOvers, now};
+pub use tables::{Clients, HubTroubles, MemberClient, Note, NoteReason, Notes, SeenMark, SeenTable, TakeOvers, now};

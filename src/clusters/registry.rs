@@ -16,9 +16,10 @@ use kube::Api;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
+use super::connect::root_cause;
 use super::member::{Epochs, Member};
 use super::secret::Credential;
-use super::tables::{Clients, Notes, SeenMark, SeenTable, TakeOvers};
+use super::tables::{Clients, HubTroubles, Notes, SeenMark, SeenTable, TakeOvers};
 use super::watch::{Follow, Guarded, Listener, Sink, ToFeed, Trouble, follow};
 use crate::api::{FederationPolicy, Region};
 use crate::feed::{Feed, FeedClosed};
@@ -42,6 +43,7 @@ pub struct Tables {
     pub clients: Clients,
     pub seen: SeenTable,
     pub notes: Notes,
+    pub hub: HubTroubles,
     pub take_overs: TakeOvers,
 }
 
@@ -55,7 +57,7 @@ pub async fn run_hub(options: HubOptions, tables: Tables, feed: Feed, problems: 
         origin: ProblemOrigin::Hub,
         problems: problems.clone(),
         seen: SeenMark::default(),
-        listener: Complaints::default(),
+        listener: Complaints { said: String::new(), troubles: tables.hub.clone() },
         // Our own status writes come back as events that change nothing.
         remember: true,
         relist: None,
@@ -189,9 +191,9 @@ impl Sessions {
 }
 
 /// Says once what is wrong with a watch of the hub, and when it is something else.
-#[derive(Default)]
 struct Complaints {
     said: String,
+    troubles: HubTroubles,
 }
 
 impl Listener for Complaints {
@@ -205,11 +207,17 @@ impl Listener for Complaints {
                 format!("Isthmus may not watch {plural} in the hub: install what `isthmus manifests` prints")
             }
             kube::Error::Api(status) => format!("the hub answered {} when asked to watch {plural}", status.code),
-            _ => format!("the hub cannot be reached to watch {plural}; what is known stays"),
+            other => format!("the hub cannot be reached to watch {plural}: {}", root_cause(other)),
         };
+        self.troubles.set(plural, Some(text.clone()));
         if text != self.said {
             tracing::warn!("{text}");
             self.said = text;
         }
+    }
+
+    fn listed(&mut self, plural: &str) {
+        self.said.clear();
+        self.troubles.set(plural, None);
     }
 }

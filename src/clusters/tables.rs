@@ -136,6 +136,32 @@ impl SeenTable {
     }
 }
 
+/// What went wrong last with each list of the hub, until it is listed.
+#[derive(Clone, Debug, Default)]
+pub struct HubTroubles {
+    texts: Arc<Mutex<BTreeMap<String, String>>>,
+}
+
+impl HubTroubles {
+    /// `None`: all is well with it.
+    pub fn set(&self, what: &str, text: Option<String>) {
+        let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        match text {
+            Some(text) => texts.insert(what.to_owned(), text),
+            None => texts.remove(what),
+        };
+    }
+
+    /// All of them, without repetitions.
+    pub fn texts(&self) -> Vec<String> {
+        let mut texts: Vec<String> =
+            self.texts.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        texts.sort();
+        texts.dedup();
+        texts
+    }
+}
+
 /// Something to say about a member although its connection works: a new credential that does not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {

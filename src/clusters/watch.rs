@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use federation::change::{Batch, Delta, Object};
+use futures::future::BoxFuture;
 use futures::{Stream, StreamExt as _};
 use kube::Api;
 use kube::runtime::watcher;
@@ -50,6 +51,11 @@ const LAST_RETRY: Duration = Duration::from_secs(5);
 /// Where deltas go.
 pub trait Sink<T: Object>: Send {
     fn take(&mut self, delta: Delta<T>) -> impl Future<Output = Result<(), FeedClosed>> + Send;
+
+    /// The kind cannot be read now; the next complete list ends this.
+    fn unreadable(&mut self, _message: Arc<str>) -> impl Future<Output = Result<(), FeedClosed>> + Send {
+        std::future::ready(Ok(()))
+    }
 }
 
 /// Straight to the engine, as the batch that `wrap` makes of it.
@@ -83,6 +89,14 @@ pub enum Trouble {
 /// Hears what is wrong with a watch of a kind (its plural name).
 pub trait Listener: Send {
     fn trouble(&mut self, plural: &str, trouble: Trouble);
+
+    /// What to say of the kind itself when its watch is refused or stuck. `None`: nothing.
+    fn unreadable(&self, _plural: &str, _error: &kube::Error) -> Option<Arc<str>> {
+        None
+    }
+
+    /// It was completely listed.
+    fn listed(&mut self, _plural: &str) {}
 }
 
 /// How to watch one kind.
@@ -96,10 +110,21 @@ pub struct Follow<L> {
     /// List again after this time, although the watch is fine. For kinds that are written to as well: what a watch once
     /// missed (an API server that was restored from a backup goes back in time) would be believed for ever.
     pub relist: Option<Duration>,
-    /// Set for kinds that need not exist. It remembers, across connections, whether it was ever there: a kind that was
-    /// never seen and may not be listed counts as empty; one that was seen does not.
-    pub optional: Option<Arc<AtomicBool>>,
+    /// Set for kinds that need not exist.
+    pub optional: Option<Optional>,
 }
+
+/// A kind that need not exist: where it does not, there is none of it.
+#[derive(Clone)]
+pub struct Optional {
+    /// Whether it was ever there, over all connections: then one "no such thing" is not believed.
+    pub was_there: Arc<AtomicBool>,
+    /// Asks whether the cluster serves the kind, for when a list is refused: API servers refuse also what they do not
+    /// serve, and a right that is missing must not look like a kind that is not there. `None`: it cannot be told.
+    pub is_served: IsServed,
+}
+
+pub type IsServed = Arc<dyn Fn() -> BoxFuture<'static, Option<bool>> + Send + Sync>;
 
 /// Watches until the feed closes; dropping the future stops it.
 pub async fn follow<R: Reading, L: Listener>(
@@ -170,9 +195,10 @@ async fn run<R: Reading>(
                         how.seen.heard(now());
                     }
                     if let Some(full) = intake.event(event) {
-                        if let Some(was_there) = &how.optional {
-                            was_there.store(true, Ordering::Relaxed);
+                        if let Some(optional) = &how.optional {
+                            optional.was_there.store(true, Ordering::Relaxed);
                         }
+                        how.listener.listed(R::plural());
                         sink.take(full).await?;
                     }
                 }
@@ -192,12 +218,12 @@ async fn run<R: Reading>(
                     return Ok(());
                 }
                 After::Absent(error) | After::Resume(error) => {
-                    if health.bad(error, how, R::plural()).await || listing {
+                    if bad::<R>(error, health, how, sink).await? || listing {
                         return Ok(());
                     }
                 }
                 After::Rebuild(error) => {
-                    health.bad(error, how, R::plural()).await;
+                    bad::<R>(error, health, how, sink).await?;
                     return Ok(());
                 }
             }
@@ -218,24 +244,47 @@ async fn absent<R: Reading>(
     how: &mut Follow<impl Listener>,
     sink: &mut impl Sink<R::Model>,
 ) -> Result<(), FeedClosed> {
-    let was_there = how.optional.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed));
+    let Some(optional) = how.optional.clone() else { return Ok(()) };
+    let was_there = optional.was_there.load(Ordering::Relaxed);
     let forbidden = matches!(&error, kube::Error::Api(status) if status.code == 403);
-    health.absent += 1;
-    if was_there && (forbidden || health.absent < ABSENT_STRIKES) {
-        // It had objects once: not being allowed to look is no reason to believe they are gone, and an API server that
-        // starts may not know its custom resources yet.
-        health.bad(error, how, R::plural()).await;
+    // Not being allowed to look is no reason to believe that there is nothing.
+    let hidden = forbidden && (was_there || (optional.is_served)().await != Some(false));
+    health.absent += u32::from(!hidden);
+    // An API server that starts may not know its custom resources yet.
+    if hidden || (was_there && health.absent < ABSENT_STRIKES) {
+        bad::<R>(error, health, how, sink).await?;
         return Ok(());
     }
     if health.absent == 1 || was_there {
-        tracing::debug!(kind = R::plural(), "the cluster does not have this kind, or hides it: taken as empty");
+        tracing::debug!(kind = R::plural(), "the cluster does not have this kind: there is none of it");
+        how.listener.listed(R::plural());
         sink.take(intake.nothing()).await?;
     }
-    if let Some(flag) = &how.optional {
-        flag.store(false, Ordering::Relaxed);
-    }
+    optional.was_there.store(false, Ordering::Relaxed);
     tokio::time::sleep(ABSENT_RECHECK).await;
     Ok(())
+}
+
+/// Takes in a failure: says it, waits, and tells whether the watcher should be built anew.
+async fn bad<R: Reading>(
+    error: kube::Error,
+    health: &mut Health,
+    how: &mut Follow<impl Listener>,
+    sink: &mut impl Sink<R::Model>,
+) -> Result<bool, FeedClosed> {
+    let trouble = health.trouble(error);
+    let message = match &trouble {
+        Trouble::Refused(error) | Trouble::Stuck(error) => how.listener.unreadable(R::plural(), error),
+        Trouble::Broken(_) => None,
+    };
+    // What was said to be unreadable is readable again with a complete list, so that one has to come.
+    let must_list = message.is_some();
+    if let Some(message) = message {
+        sink.unreadable(message).await?;
+    }
+    how.listener.trouble(R::plural(), trouble);
+    tokio::time::sleep(health.retry.delay()).await;
+    Ok(must_list || health.failures >= REBUILD_AFTER_FAILURES)
 }
 
 /// How long a watch has been failing.
@@ -259,8 +308,8 @@ impl Health {
         }
     }
 
-    /// Tells the listener, waits, and says whether the watcher should be built anew.
-    async fn bad(&mut self, error: kube::Error, how: &mut Follow<impl Listener>, plural: &str) -> bool {
+    /// One more failure.
+    fn trouble(&mut self, error: kube::Error) -> Trouble {
         let at = Instant::now();
         // A watch that runs again but has nothing to say does not call `good`.
         if self.last.is_some_and(|last| at.duration_since(last) > FORGIVEN_AFTER) {
@@ -269,14 +318,11 @@ impl Health {
         self.failures += 1;
         self.last = Some(at);
         let first = *self.first.get_or_insert(at);
-        let trouble = match &error {
+        match &error {
             kube::Error::Api(status) if matches!(status.code, 401 | 403) => Trouble::Refused(error),
             _ if at.duration_since(first) >= STUCK_AFTER => Trouble::Stuck(error),
             _ => Trouble::Broken(error),
-        };
-        how.listener.trouble(plural, trouble);
-        tokio::time::sleep(self.retry.delay()).await;
-        self.failures >= REBUILD_AFTER_FAILURES
+        }
     }
 }
 

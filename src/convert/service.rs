@@ -38,6 +38,7 @@ pub fn service(object: &k8s::Service) -> Converted<Service> {
     let owner = owner::owner(&object.metadata, used(spec));
     // What a mirror says of Helm is in its mark: that it belongs to a release is the source's affair.
     let helm = (owner == Owner::User || owner == Owner::Adopted).then(|| owner::helm(&object.metadata)).flatten();
+    let node_local = node_local(&mut check, spec);
     let (derived_by, hint) = (derived::by(&object.metadata), marks::hint(&object.metadata, &labels));
     let created = meta::created(&object.metadata);
     let service = key.zip(kind).map(|(key, kind)| Service {
@@ -52,6 +53,7 @@ pub fn service(object: &k8s::Service) -> Converted<Service> {
         ports,
         affinity,
         owner,
+        node_local,
         derived_by,
         hint,
         helm,
@@ -182,6 +184,20 @@ pub(super) fn protocol(check: &mut Check, field: String, text: Option<&str>) -> 
         other => {
             check.report(field, format!("{other:?}"), "TCP, UDP or SCTP");
             None
+        }
+    }
+}
+
+/// Whether clients are to reach endpoints of their own Node only.
+fn node_local(check: &mut Check, spec: &k8s::ServiceSpec) -> bool {
+    match spec.internal_traffic_policy.as_deref().unwrap_or("Cluster") {
+        "Cluster" | "" => false,
+        "Local" => true,
+        other => {
+            check.losing("it is used as if it were Cluster", |check| {
+                check.report("spec.internalTrafficPolicy", format!("{other:?}"), "Cluster or Local");
+            });
+            false
         }
     }
 }

@@ -91,6 +91,7 @@ impl Follower {
     /// Looks where the hints point, and returns what the engine should hear. The first step believes all it sees.
     /// After an error (the folder itself cannot be listed) the ways to all members are lost, and nothing else is.
     pub(super) fn step(&mut self, hints: &Hints, now: Instant) -> (Vec<Batch>, io::Result<()>) {
+        self.world.follow();
         for file in &hints.writing {
             self.writing.insert(file.clone(), Writing { since: now, stamp: None });
         }

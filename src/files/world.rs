@@ -33,6 +33,8 @@ pub(super) struct World {
     /// Identities that were found. One stays until another one is found: a file less makes no other cluster.
     uids: BTreeMap<ClusterId, ClusterUid>,
     told_hub: bool,
+    /// Nothing is told before the hub's files say something, and all of them can be read: see [`World::follow`].
+    waits: bool,
 }
 
 #[derive(Debug)]
@@ -63,6 +65,25 @@ impl World {
             epochs: BTreeMap::new(),
             uids: BTreeMap::new(),
             told_hub: false,
+            waits: false,
+        }
+    }
+
+    /// From now on it is followed: a folder that is about to be filled, or a file of the hub that was never understood, must
+    /// not look like a federation without members.
+    pub(super) fn follow(&mut self) {
+        self.waits = !self.told_hub;
+    }
+
+    /// Why nothing is told yet. `None`: it is.
+    fn waiting(&self) -> Option<&'static str> {
+        let hub = || self.files.values().filter(|file| file.origin == Origin::Hub);
+        let lacks = hub().any(|file| file.broken.is_some() && file.entries.is_empty());
+        match self.waits && !self.told_hub {
+            false => None,
+            true if lacks => Some("a file that cannot be understood, and could not be before"),
+            true if hub().all(|file| file.entries.is_empty()) => Some("no Region, MemberCluster or FederationPolicy"),
+            true => None,
         }
     }
 
@@ -158,6 +179,9 @@ impl World {
         for (origin, table) in &mut self.tables {
             changes.insert(origin.clone(), table.settle(&self.fading));
         }
+        if self.waiting().is_some() {
+            return batches; // what is told later is told whole
+        }
         let mut hub = changes.remove(&Origin::Hub).unwrap_or_default();
         for kind in Kind::of(true) {
             let told = if self.told_hub { hub.remove(&kind) } else { Some(self.all(&Origin::Hub, kind)) };
@@ -249,6 +273,12 @@ impl World {
         for (origin, table) in self.tables.iter().filter(|(origin, _)| !gone(origin)) {
             let doubles = table.double_problems(|entry| self.root.join(&entry.file));
             problems.entry(origin.clone()).or_default().extend(doubles);
+        }
+        if let Some(found) = self.waiting() {
+            let object = ObjectName { kind: "Folder".into(), namespace: None, name: self.root.display().to_string() };
+            let expected = "files that say who the members are; until then nothing is served";
+            let problem = Problem::new(&object, "", found, expected).at(Place { file: self.root.clone(), line: 1 });
+            problems.entry(Origin::Hub).or_default().push(problem);
         }
         let members = self.members();
         for id in self.folders.keys().filter(|id| !members.contains(id)) {

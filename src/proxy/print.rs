@@ -35,7 +35,7 @@ pub fn print_list(proxies: &[ProxyView], format: Format) {
         let place = [&proxy.region, &proxy.zone].into_iter().flatten().map(|text| plain(text)).collect::<Vec<_>>();
         let text = |text: &Option<String>| text.as_deref().map_or_else(|| "-".to_owned(), plain);
         let mut row =
-            vec![plain(&proxy.node), text(&proxy.cluster), place.join("/"), text(&proxy.variant), text(&proxy.profile)];
+            vec![plain(&proxy.node), cluster(proxy), place.join("/"), text(&proxy.variant), text(&proxy.profile)];
         row.extend(kinds.iter().map(|kind| {
             let found = proxy.types.iter().find(|found| found.kind == *kind);
             found.map_or_else(|| "-".to_owned(), shown)
@@ -50,6 +50,13 @@ pub fn print_list(proxies: &[ProxyView], format: Format) {
         lines.add_row(row);
     }
     paint(&lines);
+    for (proxy, why) in proxies.iter().filter_map(|proxy| Some((proxy, proxy.no_member.as_ref()?))) {
+        anstream::println!(
+            "\n{} belongs to no admitted member, so nothing federated is sent to it: {}",
+            plain(&proxy.node),
+            plain(why)
+        );
+    }
     for proxy in proxies.iter().filter(|proxy| proxy.worst() == Some(Delivery::Rejected)) {
         for found in proxy.types.iter().filter(|found| found.state == Delivery::Rejected) {
             if let Some(error) = &found.last_error {
@@ -57,6 +64,12 @@ pub fn print_list(proxies: &[ProxyView], format: Format) {
             }
         }
     }
+}
+
+/// The cluster that a proxy says it is in.
+fn cluster(proxy: &ProxyView) -> String {
+    let named = proxy.cluster.as_deref().map_or_else(|| "-".to_owned(), plain);
+    if proxy.no_member.is_some() { format!("{named} (no member)") } else { named }
 }
 
 /// The usual types always, the others where somebody asked for them.
@@ -88,13 +101,14 @@ pub fn print_detail(detail: &ProxyDetail) {
     let mut facts = vec![("Node", plain(&proxy.node)), ("Connected", connected)];
     if proxy.connected {
         facts.extend([
-            ("Cluster", text(&proxy.cluster)),
+            ("Cluster", cluster(proxy)),
             ("Region/zone", place.join("/")),
             ("Namespace", text(&proxy.namespace)),
             ("Protocol", text(&proxy.variant)),
             ("Profile", text(&proxy.profile)),
         ]);
     }
+    facts.extend(proxy.no_member.as_ref().map(|why| ("No member", plain(why))));
     facts.extend(proxy.admin.as_ref().map(|admin| ("Replica", admin.clone())));
     for (name, value) in facts {
         anstream::println!("{:<13}{value}", format!("{name}:"));

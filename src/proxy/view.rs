@@ -1,12 +1,21 @@
 //! The JSON of `/debug/proxies` and `isthmus proxy -o json`. Field names are stable.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::SystemTime;
 
+use federation::model::ClusterId;
+use federation::report::MemberReport;
 use regions::class::{EnvoyProfile, Interception, Profile};
 use regions::resource::{ResourceType, version_text};
 use regions::server::{ClusterLoad, Complaint, Complaints, LoadReport, StreamInfo};
 use regions::session::{Held, State, TypeStatus, Variant};
 use serde::{Deserialize, Serialize};
+
+use crate::runtime::why_unknown;
+
+/// What the profile of an intercepted Envoy begins with.
+const SIDECAR: &str = "sidecar";
 
 /// One proxy: whoever calls itself by one node id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +36,9 @@ pub struct ProxyView {
     pub peer: Option<String>,
     /// RFC 3339.
     pub since: Option<String>,
+    /// Why nothing federated is sent to it: the cluster it names is no admitted member. `None`: it is served.
+    #[serde(default)]
+    pub no_member: Option<String>,
     /// Open streams.
     pub streams: u64,
     /// Types it ever asked for, in the order in which they are sent.
@@ -148,10 +160,31 @@ impl ProxyView {
             profile: client.map(|client| profile(&client.class.profile)),
             peer: newest.and_then(|stream| stream.peer).map(|peer| peer.to_string()),
             since: streams.first().and_then(|stream| rfc3339(stream.since)),
+            no_member: None,
             streams: streams.len() as u64,
             types: types.filter_map(|t| TypeState::new(t, streams, t.pick(complaints).as_ref())).collect(),
             admin: None,
         }
+    }
+
+    /// Adds what the control plane knows of the member that the proxy says it is in.
+    pub fn placed(mut self, members: &BTreeMap<ClusterId, Arc<MemberReport>>) -> Self {
+        let sidecar = self.profile.as_deref().is_some_and(|profile| profile.starts_with(SIDECAR));
+        self.no_member = match self.cluster.as_deref() {
+            None if sidecar => {
+                Some("its node metadata has no CLUSTER_ID; expected the name of its MemberCluster".to_owned())
+            }
+            None => None,
+            Some(named) => match members.iter().find(|(id, _)| id.as_str() == named) {
+                Some((_, report)) if report.admitted.is_some() => None,
+                Some((_, report)) if report.missing => {
+                    Some(format!("member {named:?} is not known yet: {}", why_unknown(report)))
+                }
+                Some(_) => Some(format!("member {named:?} is not admitted: `isthmus status` says why")),
+                None => Some(format!("there is no MemberCluster {named:?}, which its CLUSTER_ID names")),
+            },
+        };
+        self
     }
 
     /// How the proxy stands as a whole.
@@ -273,8 +306,8 @@ fn profile(profile: &Profile) -> String {
         return "grpc".to_owned();
     };
     let kind = match interception {
-        Interception::Redirect => "sidecar",
-        Interception::None => "envoy",
+        Interception::Redirect => SIDECAR,
+        Interception::None | Interception::Unsaid => "envoy",
     };
     let special = [(*on_demand, ",on-demand"), (*leds, ",leds")];
     let special = special.into_iter().filter_map(|(is, text)| is.then_some(text));

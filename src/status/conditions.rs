@@ -4,7 +4,9 @@
 #[cfg(test)]
 mod tests;
 
-use federation::change::LinkFailure;
+use std::sync::Arc;
+
+use federation::change::{LinkFailure, MemberKind};
 use federation::model::Time;
 use federation::report::{AddressRefusal, LinkState, MemberReport, PendingReason, Refusal, RefusedAddress, Verdict};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time as KubeTime};
@@ -19,6 +21,8 @@ pub const ADMITTED: &str = "Admitted";
 pub const SYNCED: &str = "Synced";
 pub const READY: &str = "Ready";
 pub const ACCEPTED: &str = "Accepted";
+/// The reason for kinds that cannot be read.
+pub const UNREADABLE: &str = "KindUnreadable";
 
 /// Everything that the conditions of one member are made from.
 #[derive(Clone, Copy, Debug)]
@@ -132,7 +136,7 @@ fn wanted(kind: &'static str, status: Status, reason: &'static str, message: Str
     Wanted { kind, status, reason, message }
 }
 
-pub(super) fn failure_reason(failure: LinkFailure) -> &'static str {
+pub fn failure_reason(failure: LinkFailure) -> &'static str {
     match failure {
         LinkFailure::SecretMissing => "SecretMissing",
         LinkFailure::KubeconfigInvalid => "KubeconfigInvalid",
@@ -153,6 +157,9 @@ fn connected(facts: &Facts<'_>) -> Wanted {
         LinkState::Pending => wanted(CONNECTED, Status::Unknown, "Connecting", "no connection was tried yet".into()),
         LinkState::Up { .. } | LinkState::IdentityChanged { .. } => match facts.note {
             Some(note) => wanted(CONNECTED, Status::True, note_reason(note), note.message.to_string()),
+            None if !facts.report.unreadable.is_empty() => {
+                wanted(CONNECTED, Status::True, UNREADABLE, text::unreadable(&facts.report.unreadable))
+            }
             None => wanted(CONNECTED, Status::True, "Connected", "its API answers, and its objects are watched".into()),
         },
         LinkState::Down { reason, message, seen, .. } => {
@@ -266,6 +273,11 @@ fn synced(facts: &Facts<'_>, connected: &Wanted, admitted: &Wanted) -> Wanted {
         } else {
             wanted(SYNCED, Status::Unknown, connected.reason, "nothing is known of it yet".into())
         };
+    }
+    let decides = |(kind, _): &&(MemberKind, Arc<str>)| kind.is_deciding();
+    if let Some(unreadable) = report.unreadable.iter().find(decides) {
+        let message = text::unreadable(std::slice::from_ref(unreadable));
+        return wanted(SYNCED, Status::False, UNREADABLE, message);
     }
     if !report.listed {
         return wanted(SYNCED, Status::False, "Listing", "its objects are not fully listed yet".into());

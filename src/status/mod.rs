@@ -12,5 +12,6 @@ pub(crate) mod text;
 mod wanted;
 mod writer;
 
+pub(crate) use text::timestamp;
 pub use text::{notes, refused_addresses};
 pub use writer::{Sources, Writer};

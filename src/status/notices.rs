@@ -69,6 +69,11 @@ fn reason(member: &ClusterId, why: &NotExported) -> (String, String) {
             "an ExternalName Service has no endpoints of its own".to_owned(),
             "export the Service that it leads to instead".to_owned(),
         ),
+        NotExported::NodeLocal => (
+            "spec.internalTrafficPolicy Local means endpoints of the client's own Node, which has none in other clusters"
+                .to_owned(),
+            "set it to Cluster to export it".to_owned(),
+        ),
         NotExported::System => (
             "its Namespace belongs to Kubernetes or to Isthmus itself".to_owned(),
             "move it to another Namespace to export it".to_owned(),

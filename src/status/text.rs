@@ -1,8 +1,10 @@
 //! Facts in words. Every list is bounded: a thousand clashes are told by the first few and their number.
 
 use std::fmt::Display;
+use std::sync::Arc;
 use std::time::Duration;
 
+use federation::change::MemberKind;
 use federation::model::ClusterId;
 use federation::model::Time;
 use federation::report::{
@@ -157,6 +159,19 @@ pub(super) fn spec_problems(problems: &[String]) -> String {
     some(problems.iter())
 }
 
+/// Kinds that cannot be read, and what that means.
+pub(super) fn unreadable(kinds: &[(MemberKind, Arc<str>)]) -> String {
+    let one = |(kind, message): &(MemberKind, Arc<str>)| {
+        let stays = match kind {
+            MemberKind::Nodes => "pod ranges on record stay in force",
+            MemberKind::ServiceCidrs => "service ranges on record stay in force",
+            _ => "what is known of them stays in use",
+        };
+        format!("{} cannot be read, and {stays}: {message}", kind.plural())
+    };
+    some(kinds.iter().map(one))
+}
+
 /// An age as people say it: `40s`, `5m`, `3h`, `12d`.
 pub(super) fn age(age: Duration) -> String {
     let seconds = age.as_secs() / STEP.as_secs() * STEP.as_secs();
@@ -169,7 +184,7 @@ pub(super) fn age(age: Duration) -> String {
 }
 
 /// Whole seconds; times out of range become the epoch.
-pub(super) fn timestamp(time: Time) -> Timestamp {
+pub(crate) fn timestamp(time: Time) -> Timestamp {
     Timestamp::from_second(time.unix_ms.div_euclid(1_000)).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 

@@ -135,7 +135,7 @@ async fn what_kubectl_prints_means_the_same_as_the_cluster() {
                 (full(delta), from_cluster::<api::FederationPolicy>(&cluster).await)
             }
             Batch::Member { changes, .. } => match changes {
-                MemberChanges::Link(_) | MemberChanges::Exports(_) => continue,
+                MemberChanges::Link(_) | MemberChanges::Exports(_) | MemberChanges::Unreadable { .. } => continue,
                 MemberChanges::Namespaces(delta) => (full(delta), from_cluster::<core::Namespace>(&cluster).await),
                 MemberChanges::Services(delta) => (full(delta), from_cluster::<core::Service>(&cluster).await),
                 MemberChanges::Slices(delta) => (full(delta), from_cluster::<discovery::EndpointSlice>(&cluster).await),

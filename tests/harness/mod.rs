@@ -22,7 +22,7 @@ pub mod slots;
 mod witness;
 
 pub use federation::Federation;
-pub use isthmus::{Isthmus, ServicePage, Source, run};
+pub use isthmus::{Isthmus, ServicePage, Source, manifests, run};
 pub use member::Member;
 pub use scene::{Scene, still};
 pub use witness::Witness;

@@ -122,7 +122,9 @@ async fn an_api_server_lost_in_silence_is_noticed() {
     region.has_service("shop/web", &["eu-1", "us-1"], 4).await;
     still("while it is frozen", WINDOW, async || scene().await).await;
     // A region that starts now must not wait for it for ever.
-    let mut late = Isthmus::region("eu", crate::harness::Source::Hub(&federation.hub_kubeconfig("isthmus-region")));
+    let flags = ["--sync-deadline=1", "--member-deadline=2"].map(str::to_owned);
+    let hub = federation.hub_kubeconfig("isthmus-region");
+    let mut late = Isthmus::region_with("eu", crate::harness::Source::Hub(&hub), &flags);
     late.wait_ready().await;
     late.has_service("shop/web", &["us-1"], 2).await;
 

@@ -16,5 +16,6 @@ mod mirror_gaps;
 mod mirroring;
 mod onboarding;
 mod own_affair;
+mod restarts;
 mod tls_secret;
 mod two_hubs;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Engine, HubListed};
+use super::Engine;
 use crate::dirty::Dirty;
 use crate::effects::{Effects, MirrorAction, MirrorKey};
 use crate::mirror::{self, Backed};
@@ -76,7 +76,7 @@ impl Engine {
         let leave = (MirrorAction::Leave, false);
         let Some(state) = self.clusters.get(id) else { return leave };
         // Without a complete list nobody knows what stands there; and who is not admitted receives nothing.
-        if !state.all_listed() || !self.ledger.contains_key(id) {
+        if !state.is_mapped() || !self.ledger.contains_key(id) {
             return leave;
         }
         match key {
@@ -91,6 +91,9 @@ impl Engine {
                 }
                 let found = state.services.get(key).map(Box::as_ref);
                 let plan = mirror::plan_service(self.backed(key), found, self.config.hub);
+                if plan.is_apply() && found.is_some_and(|found| self.awaits_source(found)) {
+                    return leave; // made for a member that is not known now: what is missing in the plan may be its part
+                }
                 if !plan.is_orphan() {
                     return (plan.action(false), false);
                 }
@@ -117,9 +120,8 @@ impl Engine {
 
     /// Every member that may contribute is connected and fully listed.
     fn everyone_is_heard(&self) -> bool {
-        let HubListed { regions, members, policies } = self.hub_listed;
         let fresh = |id| self.clusters.get(id).is_some_and(ClusterState::fresh);
-        regions && members && policies && self.ledger.keys().all(fresh)
+        self.ledger.keys().all(fresh)
     }
 
     /// Every cluster that the object names as its source is heard, unless it is no member any more.

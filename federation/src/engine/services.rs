@@ -104,6 +104,9 @@ impl Engine {
         let mut parts = Parts { contributions: Vec::new(), left_out: Vec::new(), without_service: Vec::new() };
         for id in self.ledger.keys() {
             let (Some(member), Some(state)) = (self.members.get(id), self.clusters.get(id)) else { continue };
+            if !state.is_known() {
+                continue;
+            }
             let service = state.services.get(key);
             if service.is_none_or(|service| service.is_mirror()) {
                 if state.exports.contains_key(key) {

@@ -22,6 +22,8 @@ pub struct Service {
     pub ports: Vec<ServicePort>,
     pub affinity: Affinity,
     pub owner: Owner,
+    /// `internalTrafficPolicy: Local`: its clients are to reach endpoints of their own Node only.
+    pub node_local: bool,
     /// The multi-cluster product that made this Service out of another cluster's, as people call it.
     pub derived_by: Option<&'static str>,
     /// Something on it that looks like a mark and is none: what was found, and what would be right.

@@ -179,6 +179,7 @@ pub fn service(name: &str, port_text: &str, ip_text: &str) -> Service {
         ports: ports(port_text),
         affinity: Affinity::None,
         owner: Owner::User,
+        node_local: false,
         derived_by: None,
         hint: None,
         helm: None,

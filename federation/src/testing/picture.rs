@@ -1,6 +1,6 @@
 //! Everything the engine says, as plain sorted values that can be compared.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{Debug, Write as _};
 
 use crate::model::{ClusterId, Merged, ServiceKey};
@@ -17,6 +17,7 @@ pub struct Picture {
     /// Verdicts, counts, links: all that is said about a member.
     pub reports: BTreeMap<ClusterId, MemberReport>,
     pub synced: bool,
+    pub unknown: BTreeSet<ClusterId>,
 }
 
 impl Picture {
@@ -37,12 +38,13 @@ impl Picture {
             mirror_work: work.collect(),
             reports: engine.reports().iter().map(|(id, report)| (id.clone(), (**report).clone())).collect(),
             synced: engine.synced(),
+            unknown: (**engine.unknown()).clone(),
         }
     }
 
     /// Where another picture differs from this one, in words; `None` if nowhere.
     pub fn difference(&self, found: &Self) -> Option<String> {
-        let Self { merged, topology, vips, mirror_work, reports, synced } = self;
+        let Self { merged, topology, vips, mirror_work, reports, synced, unknown } = self;
         let mut text = String::new();
         differing("merged", merged, &found.merged, &mut text);
         differing("topology region", &topology.regions, &found.topology.regions, &mut text);
@@ -52,6 +54,9 @@ impl Picture {
         differing("report", reports, &found.reports, &mut text);
         if *synced != found.synced {
             let _ = writeln!(text, "synced: expected {synced}, found {}", found.synced);
+        }
+        if *unknown != found.unknown {
+            let _ = writeln!(text, "unknown: expected {unknown:?}, found {:?}", found.unknown);
         }
         (!text.is_empty()).then_some(text)
     }

@@ -16,7 +16,7 @@ pub struct Replica {
 impl Replica {
     /// Takes one round's effects. `Err`: an effect repeats what was known, or names one thing twice.
     pub fn follow(&mut self, effects: &Effects) -> Result<(), String> {
-        let Effects { services, vips, topology, mirrors, members } = effects;
+        let Effects { services, vips, topology, mirrors, members, unknown } = effects;
         let picture = &mut self.picture;
         feed("service", &mut picture.merged, services.iter().map(|(k, v)| (k.clone(), v.as_deref().cloned())))?;
         let flat = vips.iter().map(|(id, key, value)| ((id.clone(), key.clone()), value.as_deref().cloned()));
@@ -27,6 +27,12 @@ impl Replica {
         });
         feed("mirror", &mut picture.mirror_work, flat)?;
         feed("member", &mut picture.reports, members.iter().map(|(k, v)| (k.clone(), v.as_deref().cloned())))?;
+        if let Some(unknown) = unknown {
+            if **unknown == picture.unknown {
+                return Err(format!("the unknown members were told again: {unknown:?}"));
+            }
+            picture.unknown.clone_from(unknown);
+        }
         if let Some(topology) = topology {
             if **topology == picture.topology {
                 return Err(format!("topology was told again: {topology:?}"));

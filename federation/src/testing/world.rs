@@ -8,7 +8,7 @@ use crate::model::{
     ClusterId, Export, Federate, Member, NamespaceObject, Node, Policy, Region, Service, ServiceCidr, ServiceKey,
     Slice, Time,
 };
-use crate::{Authority, Config, Engine};
+use crate::{Authority, Awaits, Config, Engine};
 
 /// Backends listen this much above the Service's port unless a slice says otherwise, so that a test notices if the two
 /// numbers are ever mixed up.
@@ -168,7 +168,7 @@ impl World {
 
     pub fn config(authority: Authority) -> Config {
         let hub = Some(crate::model::Digest::of(make::HUB));
-        Config { authority, own_namespace: make::ns("isthmus-system"), hub }
+        Config { authority, own_namespace: make::ns("isthmus-system"), awaits: Awaits::Admitted, hub }
     }
 }
 

@@ -1,7 +1,6 @@
 //! Losing an API server says nothing about workloads: nothing is withdrawn, nothing is deleted.
 
 use super::{down, hosts, only_reports, said, up, work};
-use crate::Engine;
 use crate::change::{Delta, MemberChanges};
 use crate::report::LinkState;
 use crate::testing::{Picture, World, make};
@@ -49,7 +48,8 @@ fn a_list_that_was_never_completed_is_not_an_empty_cluster() {
     let effects = engine.apply([down("a", 1), up("a", 2, "uid-a")], make::at(2));
     assert!(effects.services.is_empty() && effects.vips.is_empty());
     assert_eq!(hosts(&engine, "shop/web"), "p80:80/TCP a/- 10.0.0.1:8080 10.0.0.2:8080");
-    assert!(!engine.synced(), "what is there now is not known yet");
+    assert!(engine.synced(), "what was listed once is known");
+    assert!(!engine.reports()[&make::cluster("a")].listed);
 }
 
 #[test]
@@ -95,17 +95,4 @@ fn removing_a_member_takes_all_that_was_its_own() {
     assert!(engine.vips().keys().all(|id| id.as_str() == "b"));
     assert_eq!(work(&engine, "a"), [""; 0]);
     assert!(!engine.reports().contains_key(&make::cluster("a")));
-}
-
-#[test]
-fn nothing_counts_as_known_before_all_was_listed_or_found_unreachable() {
-    let world = world();
-    let mut engine = Engine::new(World::config(crate::Authority::Own));
-    assert!(!engine.synced());
-    engine.apply(world.hub(), make::at(1));
-    assert!(!engine.synced());
-    engine.apply(world.listing("a", 1), make::at(2));
-    assert!(!engine.synced());
-    engine.apply([down("b", 1)], make::at(3));
-    assert!(engine.synced());
 }

@@ -8,6 +8,7 @@ mod failover;
 mod families;
 mod federate;
 mod identity;
+mod knowledge;
 mod last_resort;
 mod limits;
 mod loss;
@@ -133,6 +134,6 @@ fn release_text(helm: Option<&crate::model::HelmRelease>) -> String {
 
 /// Nothing but members' reports changed.
 fn only_reports(effects: &Effects) -> bool {
-    let Effects { services, vips, topology, mirrors, members: _ } = effects;
+    let Effects { services, vips, topology, mirrors, members: _, unknown: _ } = effects;
     services.is_empty() && vips.is_empty() && topology.is_none() && mirrors.is_empty()
 }

@@ -67,13 +67,14 @@ fn a_service_that_is_not_exported_keeps_its_clients_whatever_the_reason() {
     let external = Service { kind: ServiceKind::ExternalName, cluster_ips: Vec::new(), ..no(MARK) };
     let silenced = world().namespace("us", make::namespace("shop", "isthmus.dev/federate=false"));
     let policy = NotExported::PolicyExcludes { policy: "lab".into() };
-    let cases: [(World, Service, NotExported); 9] = [
+    let cases: [(World, Service, NotExported); 10] = [
         (world(), own(), NotExported::NotMarked),
         (world(), no("isthmus.dev/federate=false"), NotExported::MarkedFalse { on_namespace: false }),
         (silenced, own(), NotExported::MarkedFalse { on_namespace: true }),
         (elsewhere, no(MARK), NotExported::NotInExports),
         (world().policy(excluded), no(&format!("tier=lab {MARK}")), policy),
         (world(), external, NotExported::ExternalName),
+        (world(), Service { node_local: true, ..no(MARK) }, NotExported::NodeLocal),
         (world(), Service { derived_by: Some("Linkerd"), ..no(MARK) }, NotExported::Derived { by: "Linkerd" }),
         (world(), Service { kind: ServiceKind::Headless, cluster_ips: Vec::new(), ..own() }, NotExported::NotMarked),
         (world(), Service { owner: Owner::Adopted, ..own() }, NotExported::NotMarked),

@@ -14,14 +14,14 @@ use crate::change::Batch;
 use crate::model::{Families, Family, Health};
 use crate::report::{AddressRefusal, LinkState, NotExported, Notable, Refusal, Verdict};
 use crate::testing::{Oracle, Picture, Replica, World, make};
-use crate::{Authority, Engine, MirrorAction};
+use crate::{Authority, Awaits, Config, Engine, MirrorAction};
 
 /// Enough to find most mistakes within seconds in a debug build.
 const ORDINARY_CASES: u32 = 500;
 /// Each of these is told twice, in some sixty rounds.
 const ORDINARY_ORDERS: u32 = 150;
 /// Histories in which everything that matters should have happened at least once.
-const COVERING_CASES: usize = 400;
+const COVERING_CASES: usize = 2400;
 
 /// As many cases as `PROPTEST_CASES` says, else `ordinary`.
 fn config(ordinary: u32) -> ProptestConfig {
@@ -34,9 +34,9 @@ fn config(ordinary: u32) -> ProptestConfig {
 
 /// Tells a history to the engine and to the oracle; after each round both must show the same picture, and the effects
 /// must lead to it. `look` sees every picture.
-fn retell(authority: Authority, rounds: &[Round], mut look: impl FnMut(&Picture)) -> Result<(), TestCaseError> {
-    let mut engine = Engine::new(World::config(authority));
-    let mut oracle = Oracle::new(World::config(authority));
+fn retell(config: Config, rounds: &[Round], mut look: impl FnMut(&Picture)) -> Result<(), TestCaseError> {
+    let mut engine = Engine::new(config.clone());
+    let mut oracle = Oracle::new(config);
     let (mut replica, mut teller) = (Replica::default(), Teller::default());
     for (number, round) in rounds.iter().enumerate() {
         let now = make::at(100 + i64::try_from(number).unwrap_or(0));
@@ -95,9 +95,10 @@ proptest! {
     #[test]
     fn incremental_equals_from_scratch(
         authority in prop_oneof![Just(Authority::Own), Just(Authority::Recorded)],
+        awaits in prop_oneof![Just(Awaits::Admitted), Just(Awaits::NotRefused)],
         rounds in rounds(),
     ) {
-        retell(authority, &rounds, |_| {})?;
+        retell(Config { awaits, ..World::config(authority) }, &rounds, |_| {})?;
     }
 }
 
@@ -130,13 +131,14 @@ fn random_histories_cover_what_matters() {
         let authority = if case % 2 == 0 { Authority::Own } else { Authority::Recorded };
         let look =
             |picture: &Picture| what_happens(picture).into_iter().for_each(|what| *seen.entry(what).or_default() += 1);
-        retell(authority, &rounds, look).expect("engine and oracle agree");
+        let awaits = if case % 4 < 2 { Awaits::Admitted } else { Awaits::NotRefused };
+        retell(Config { awaits, ..World::config(authority) }, &rounds, look).expect("engine and oracle agree");
     }
     let never: Vec<_> = ALL_THAT_MATTERS.iter().filter(|what| seen.get(*what).is_none_or(|times| *times < 3)).collect();
     assert!(never.is_empty(), "hardly ever: {never:?} of {seen:?}");
 }
 
-const ALL_THAT_MATTERS: [&str; 41] = [
+const ALL_THAT_MATTERS: [&str; 45] = [
     "admitted",
     "apply",
     "apply headless",
@@ -173,11 +175,15 @@ const ALL_THAT_MATTERS: [&str; 41] = [
     "trespass",
     "two families",
     "two zones",
+    "unknown member, others serve",
     "unknown region",
+    "unreadable",
     "up, not listed",
     "v6 first",
     "v6 vips",
     "virtual ip",
+    "vips of a mirror for the unknown",
+    "vips of a mirror for the unknown, federated",
 ];
 
 fn what_happens(picture: &Picture) -> Vec<&'static str> {
@@ -188,6 +194,7 @@ fn what_happens(picture: &Picture) -> Vec<&'static str> {
         }
     };
     note("synced", picture.synced);
+    note("unknown member, others serve", !picture.unknown.is_empty() && !picture.merged.is_empty());
     for action in picture.mirror_work.values() {
         match action {
             MirrorAction::Leave => {}
@@ -201,6 +208,7 @@ fn what_happens(picture: &Picture) -> Vec<&'static str> {
         }
     }
     for report in picture.reports.values() {
+        note("unreadable", !report.unreadable.is_empty());
         note("outside", !report.outside.is_empty());
         for refused in &report.refused.first {
             match &refused.why {
@@ -252,6 +260,8 @@ fn what_happens(picture: &Picture) -> Vec<&'static str> {
     for vips in picture.vips.values() {
         note("federated vips", vips.federated);
         note("kept local, headless", vips.ips.is_empty());
+        note("vips of a mirror for the unknown", vips.awaits_source && !vips.federated);
+        note("vips of a mirror for the unknown, federated", vips.awaits_source && vips.federated);
         note("v6 vips", vips.ips.first().is_some_and(std::net::IpAddr::is_ipv6));
     }
     seen

@@ -69,6 +69,7 @@ pub fn rename(resource_type: ResourceType, origin: &Resource, name: &str, refere
         }
         ResourceType::Endpoint | ResourceType::Scope | ResourceType::VirtualHost => return None,
     };
+    let renamed = renamed.usable(origin.is_usable());
     Some(match load {
         Some(load) => renamed.followed_by(&load),
         None => renamed,

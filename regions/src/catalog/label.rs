@@ -37,6 +37,13 @@ pub(super) enum Label {
         listen: IpAddr,
         on_demand: bool,
         vhds: bool,
+        /// With what it takes not to break a pod that is intercepted after all.
+        passthrough: bool,
+    },
+    /// Everything passes through: for sidecars whose cluster is no admitted member.
+    Passthrough {
+        listen: IpAddr,
+        on_demand: bool,
     },
     VipListeners {
         member: ClusterId,
@@ -91,7 +98,10 @@ impl Label {
             Self::BuiltIn | Self::Clusters | Self::VipClusters(_) | Self::GrpcClusters => ResourceType::Cluster,
             Self::Loads { .. } | Self::KeptLoads { .. } => ResourceType::Assignment,
             Self::Endpoints { .. } => ResourceType::Endpoint,
-            Self::EgressListener { .. } | Self::VipListeners { .. } | Self::GrpcListeners => ResourceType::Listener,
+            Self::EgressListener { .. }
+            | Self::Passthrough { .. }
+            | Self::VipListeners { .. }
+            | Self::GrpcListeners => ResourceType::Listener,
             Self::EgressScopes => ResourceType::Scope,
             Self::Routes | Self::EgressTable => ResourceType::Route,
             Self::NoHosts | Self::EgressHosts => ResourceType::VirtualHost,
@@ -109,8 +119,74 @@ impl Label {
     }
 }
 
+/// Where the clients of a class stand in the federation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// In an admitted member, or served by locality alone.
+    Inside,
+    /// In a member that has to be known and is not, so that it was not admitted yet.
+    Undecided,
+    /// In a cluster that is no admitted member: its virtual IPs are nobody's here, and addresses of the federation's pods
+    /// may be somebody else's where these clients are.
+    Outside,
+}
+
+impl Standing {
+    pub(super) fn of(class: &Class, world: &World) -> Self {
+        let redirected =
+            matches!(class.profile, Profile::Envoy(EnvoyProfile { interception: Interception::Redirect, .. }));
+        match &class.client.cluster {
+            Some(member) if world.topology.members.contains_key(member) => Self::Inside,
+            Some(member) if world.unknown.contains(member) => Self::Undecided,
+            Some(_) => Self::Outside,
+            None if redirected => Self::Outside,
+            None => Self::Inside,
+        }
+    }
+}
+
 /// The shelves of a class, by [`ResourceType::index`].
 pub(super) fn sources(class: &Class, world: &World) -> [Sources; TYPES] {
+    match Standing::of(class, world) {
+        Standing::Inside => federated(class, world),
+        Standing::Outside => unfederated(class),
+        Standing::Undecided => {
+            // What such a client has from before the restart goes on following the members that are known.
+            let [clusters, _, _, listeners, scopes, routes, hosts] = unfederated(class);
+            let [_, loads, endpoints, ..] = federated(class, world);
+            let named = |sources: Sources| Sources {
+                star: None,
+                named: sources.star.into_iter().collect(),
+                over: sources.over,
+            };
+            [clusters, named(loads), named(endpoints), listeners, scopes, routes, hosts]
+        }
+    }
+}
+
+/// What clients get whose cluster is no admitted member: their traffic goes where it would go without a proxy.
+fn unfederated(class: &Class) -> [Sources; TYPES] {
+    let nothing = || Default::default();
+    let Profile::Envoy(EnvoyProfile { listen, interception, on_demand, vhds, .. }) = &class.profile else {
+        return nothing();
+    };
+    let (listen, on_demand, vhds) = (*listen, *on_demand, *vhds);
+    let listeners = match interception {
+        Interception::Redirect => Label::Passthrough { listen, on_demand },
+        Interception::None | Interception::Unsaid => {
+            let passthrough = *interception == Interception::Unsaid;
+            Label::EgressListener { listen, on_demand, vhds, passthrough }
+        }
+    };
+    let [_, loads, endpoints, _, scopes, mut routes, mut hosts]: [Sources; TYPES] = nothing();
+    if vhds {
+        routes.named.push(Label::EgressTable);
+        hosts.star = Some(Label::NoHosts);
+    }
+    [Sources::star(Label::BuiltIn), loads, endpoints, Sources::star(listeners), scopes, routes, hosts]
+}
+
+fn federated(class: &Class, world: &World) -> [Sources; TYPES] {
     let loads = |dialect| Sources {
         over: class.client.cluster.clone().map(|member| Label::KeptLoads { member, dialect }),
         ..Sources::star(Label::Loads { client: client(class, world), dialect })
@@ -137,7 +213,11 @@ pub(super) fn sources(class: &Class, world: &World) -> [Sources; TYPES] {
             };
             let (listeners, scopes) = match member {
                 Some(member) => (Label::VipListeners { member, listen, on_demand }, None),
-                None => (Label::EgressListener { listen, on_demand, vhds }, (!vhds).then_some(Label::EgressScopes)),
+                None => {
+                    let passthrough = *interception == Interception::Unsaid;
+                    let listeners = Label::EgressListener { listen, on_demand, vhds, passthrough };
+                    (listeners, (!vhds).then_some(Label::EgressScopes))
+                }
             };
             let scopes = scopes.map_or_else(Sources::default, Sources::star);
             let (loads, endpoints) = if *leds {

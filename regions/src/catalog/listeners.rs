@@ -66,6 +66,11 @@ impl Listeners {
         Self { listen, ranges: Vec::new(), on_demand: on_demand.then(Destinations::default), dirty: true }
     }
 
+    /// Those behind which everything passes through: for clients of no admitted member.
+    pub(super) fn passthrough(listen: IpAddr, on_demand: bool) -> impl Iterator<Item = Resource> {
+        Self::new(listen, on_demand).settle().into_iter().filter_map(|(_, listener)| listener)
+    }
+
     /// Whether VIPs have no listeners of their own, and their services must be reported by [`Listeners::set`].
     pub(super) fn is_on_demand(&self) -> bool {
         self.on_demand.is_some()

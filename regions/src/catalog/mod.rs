@@ -12,7 +12,7 @@ mod listeners;
 mod shelf;
 mod world;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use federation::Effects;
@@ -20,10 +20,10 @@ use federation::Effects;
 use crate::class::Class;
 use crate::interest::Interest;
 use crate::resource::{ResourceType, TYPES};
-use crate::snapshot::{Snapshot, View};
+use crate::snapshot::{About, Snapshot, View};
 use crate::stats::Stats;
 use feed::{Concerns, Feed};
-use label::{Label, Sources};
+use label::{Label, Sources, Standing};
 use shelf::{Committed, Shelf};
 use world::World;
 
@@ -44,6 +44,8 @@ pub struct Catalog {
     ready: bool,
     /// Classes changed shelves since it was last seen to which ones are used.
     moved: bool,
+    /// See [`World::awaited_loads`].
+    awaited: Arc<HashSet<String>>,
     stats: Arc<Stats>,
 }
 
@@ -71,6 +73,7 @@ impl Catalog {
             classes: BTreeMap::new(),
             ready: false,
             moved: false,
+            awaited: Arc::default(),
             stats,
         }
     }
@@ -88,17 +91,21 @@ impl Catalog {
                 committed.insert(label.clone(), changes);
             }
         }
-        let moved = if dirty.topology || ranked_by_cluster != self.world.ranks_by_cluster() {
+        let moved = if dirty.topology || dirty.unknown || ranked_by_cluster != self.world.ranks_by_cluster() {
             self.move_classes(seq)
         } else {
             BTreeSet::new()
         };
-        if committed.is_empty() && moved.is_empty() {
+        if dirty.awaited || (!self.awaited.is_empty() && !dirty.faces.is_empty()) {
+            self.awaited = Arc::new(self.world.awaited_loads());
+        }
+        let all = dirty.unknown || dirty.awaited;
+        if committed.is_empty() && moved.is_empty() && !all {
             return;
         }
         self.seq = seq;
         if self.ready {
-            self.publish(&committed, &moved);
+            self.publish(&committed, &moved, all);
         }
     }
 
@@ -148,10 +155,11 @@ impl Catalog {
         }
     }
 
-    fn publish(&self, committed: &BTreeMap<Label, Committed>, moved: &BTreeSet<Class>) {
+    /// `all`: what is known changed, and with it what may be said of what is not there.
+    fn publish(&self, committed: &BTreeMap<Label, Committed>, moved: &BTreeSet<Class>, all: bool) {
         for (class, state) in &self.classes {
-            let mut concerns = if moved.contains(class) { Concerns::Everybody } else { Concerns::nobody() };
-            let mut changed = moved.contains(class);
+            let mut changed = all || moved.contains(class);
+            let mut concerns = if changed { Concerns::Everybody } else { Concerns::nobody() };
             for sources in &state.sources {
                 for label in sources.all() {
                     let Some(changes) = committed.get(label) else { continue };
@@ -176,7 +184,13 @@ impl Catalog {
             let named = sources.named.iter().map(part).collect();
             View::new(one(&sources.over), one(&sources.star), named, *t.pick(&state.since))
         };
-        let snapshot = Snapshot::new(self.seq, label::computed(class), ResourceType::ALL.map(view));
+        let about = About {
+            computed: label::computed(class),
+            incomplete: !self.world.unknown.is_empty(),
+            awaited: self.awaited.clone(),
+            outside: Standing::of(class, &self.world) == Standing::Outside,
+        };
+        let snapshot = Snapshot::new(self.seq, about, ResourceType::ALL.map(view));
         state.feed.publish(Arc::new(snapshot), concerns);
         self.stats.catalog.published.inc();
     }

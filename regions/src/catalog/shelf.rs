@@ -210,6 +210,7 @@ fn resources(label: &Label, key: &ServiceKey, world: &World) -> Vec<Resource> {
     match label {
         Label::BuiltIn
         | Label::EgressListener { .. }
+        | Label::Passthrough { .. }
         | Label::EgressTable
         | Label::NoHosts
         | Label::Endpoints { .. } => Vec::new(),
@@ -316,7 +317,8 @@ fn uses_of(member: &ClusterId, key: &ServiceKey, world: &World) -> Uses {
     let Some((known, ips)) = world.vips(member, key) else { return uses };
     let federated = known.federated && world.services.contains_key(key);
     for ip in &ips {
-        let local = known.ports.iter().filter(|(_, protocol)| *protocol == Protocol::Tcp);
+        // Whose source is not known yet may well be federated: then it is nothing that is to be left alone.
+        let local = known.ports.iter().filter(|(_, protocol)| *protocol == Protocol::Tcp && !known.awaits_source);
         uses.extend(local.map(|(port, _)| ((*port, *ip), Use::Untouched)));
         if federated {
             uses.extend(world.faces(key).into_iter().map(|face| match face.port.app {
@@ -333,7 +335,11 @@ impl Label {
     fn constants(&self) -> Vec<Resource> {
         match self {
             Self::BuiltIn | Self::Clusters => cluster::built_in().into(),
-            Self::EgressListener { listen, on_demand, vhds } => vec![listener::egress(*listen, *on_demand, *vhds)],
+            Self::EgressListener { listen, on_demand, vhds, passthrough } => {
+                let intercepted = passthrough.then(|| Listeners::passthrough(*listen, false)).into_iter().flatten();
+                std::iter::once(listener::egress(*listen, *on_demand, *vhds)).chain(intercepted).collect()
+            }
+            Self::Passthrough { listen, on_demand } => Listeners::passthrough(*listen, *on_demand).collect(),
             Self::EgressTable => vec![vhds::table()],
             Self::NoHosts => vec![vhds::no_hosts()],
             _ => Vec::new(),

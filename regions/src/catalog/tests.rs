@@ -175,10 +175,111 @@ fn a_topology_change_derives_all_and_publishes_what_differs() {
     // us-1 leaves: only the service that it backed changes.
     let published = bench.apply(&topology(&[("eu-1", "eu", &["10.12.0.0/20"])]));
     assert_eq!(published, ["+eds outbound|80||both.shop.svc.cluster.local"]);
-    // The client's own member leaves: what interception needs stays, and so do the services.
-    bench.apply(&topology(&[("us-1", "us", &["10.13.0.0/20"])]));
+    // The client's own member leaves: everything passes through.
+    bench.catalog.apply(&topology(&[("us-1", "us", &["10.13.0.0/20"])]));
     assert_eq!(bench.names(Listener), ["virtualOutbound"]);
-    assert_eq!(bench.names(Cluster).len(), 4);
+    assert_eq!(bench.names(Cluster), ["BlackHoleCluster", "PassthroughCluster"]);
+}
+
+/// All profiles of a client in this cluster that say how their traffic arrives.
+fn profiles(cluster: Option<&str>, interception: Interception) -> Vec<Class> {
+    let mut all = vec![Class { client: class(cluster).client, ..grpc() }];
+    for (on_demand, leds, vhds) in
+        [(false, false, false), (true, false, false), (false, true, false), (true, true, true), (false, false, true)]
+    {
+        let mut class = class(cluster);
+        if let Profile::Envoy(envoy) = &mut class.profile {
+            let vhds = vhds && interception != Interception::Redirect;
+            *envoy = EnvoyProfile { interception, on_demand, leds, vhds, ..envoy.clone() };
+        }
+        all.push(class);
+    }
+    all
+}
+
+/// Whatever a client of the class may be sent, by whatever name it asks.
+fn served(catalog: &mut Catalog, class: &Class) -> Vec<String> {
+    let view = catalog.open(class, Arc::default()).expect("a class");
+    let snapshot = view.snapshot().expect("a snapshot");
+    let all = ResourceType::ALL.into_iter().flat_map(|t| snapshot.of(t).all().map(move |r| (t, r.name().to_string())));
+    all.map(|(t, name)| format!("{} {name}", t.label())).collect()
+}
+
+const BUILT_IN: [&str; 2] = ["cds BlackHoleCluster", "cds PassthroughCluster"];
+
+#[test]
+fn proxies_of_a_cluster_that_is_no_admitted_member_are_sent_nothing_federated() {
+    let mut bench = Bench::new(Some("eu-1"));
+    bench.apply(&services(vec![web("shop/web", &["10.8.0.1:8080"])]));
+    bench.apply(&vips("eu-1", "shop/web", &["10.12.0.7"], &[80], true));
+    // Misspelt, deleted, refused or not known yet: they are all in no topology.
+    for interception in [Interception::Redirect, Interception::None] {
+        for mut class in profiles(Some("eu-9"), interception) {
+            for network_named in [false, true] {
+                class.network_named = network_named;
+                let found = served(&mut bench.catalog, &class);
+                let plain = ["lds egress", "rds egress", "vhds egress/"];
+                let rest: Vec<&String> = found
+                    .iter()
+                    .filter(|name| !BUILT_IN.contains(&name.as_str()) && !plain.contains(&name.as_str()))
+                    .collect();
+                let passes = class.profile != Profile::Grpc && interception == Interception::Redirect;
+                let expected: &[&str] = if passes { &["lds virtualOutbound"] } else { &[] };
+                assert_eq!(rest, expected, "{class:?}");
+                let snapshot = bench.catalog.open(&class, Arc::default()).expect("a class").snapshot().expect("one");
+                assert!(snapshot.is_outside());
+                // By name neither, in whatever spelling: at most what stands in for what is not there.
+                assert!(snapshot.find_certain(Cluster, WEB).is_none() && snapshot.find(Assignment, WEB).is_none());
+                let xdstp = format!("xdstp://eu/envoy.config.endpoint.v3.ClusterLoadAssignment/{WEB}");
+                assert!(snapshot.find(Assignment, &xdstp).is_none());
+                assert!(snapshot.find_certain(Cluster, "vip|10.12.0.7:80").is_none());
+                let host = snapshot.find(ResourceType::VirtualHost, "egress/web.shop");
+                assert!(host.is_none_or(|host| host.is_nothing()));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_client_that_names_no_cluster_is_served_as_it_says_that_its_traffic_arrives() {
+    let mut bench = Bench::new(None);
+    bench.apply(&services(vec![web("shop/web", &["10.8.0.1:8080"])]));
+    let mut serve = |interception| {
+        let mut class = class(None);
+        if let Profile::Envoy(envoy) = &mut class.profile {
+            envoy.interception = interception;
+        }
+        served(&mut bench.catalog, &class)
+    };
+    let redirected = serve(Interception::Redirect);
+    assert_eq!(redirected, [BUILT_IN[0], BUILT_IN[1], "lds virtualOutbound"], "its virtual IPs are not known");
+    let plain = serve(Interception::None);
+    assert!(plain.contains(&format!("cds {WEB}")) && plain.contains(&"lds egress".to_owned()), "{plain:?}");
+    assert!(!plain.contains(&"lds virtualOutbound".to_owned()));
+    let unsaid = serve(Interception::Unsaid);
+    let expected: BTreeSet<String> = plain.into_iter().chain(["lds virtualOutbound".to_owned()]).collect();
+    assert_eq!(unsaid.into_iter().collect::<BTreeSet<_>>(), expected, "its pod may be intercepted after all");
+}
+
+#[test]
+fn clients_of_an_undecided_member_are_sent_nothing_new_and_keep_following_what_they_name() {
+    let mut bench = Bench::new(Some("eu-1"));
+    let mut effects = services(vec![web("shop/web", &["10.8.0.1:8080"])]);
+    effects.unknown = Some(Arc::new(BTreeSet::from([cluster_id("eu-9")])));
+    bench.apply(&effects);
+    let class = class(Some("eu-9"));
+    let view = bench.catalog.open(&class, Arc::default()).expect("a class");
+    let snapshot = view.snapshot().expect("a snapshot");
+    assert!(snapshot.of(Cluster).get(WEB).is_none() && snapshot.of(Assignment).is_empty());
+    assert!(snapshot.find(Assignment, WEB).is_some(), "for those that have the cluster from before");
+    assert!(snapshot.of(Listener).get("virtualOutbound").is_some());
+    assert!(snapshot.is_incomplete() && !snapshot.is_outside());
+    // Once it is admitted it is a member like any other, in whatever class was open.
+    let mut admitted = topology(&[("eu-9", "eu", &["10.12.0.0/20"])]);
+    admitted.unknown = Some(Arc::default());
+    bench.catalog.apply(&admitted);
+    let snapshot = view.snapshot().expect("a snapshot");
+    assert!(snapshot.of(Cluster).get(WEB).is_some() && !snapshot.is_incomplete());
 }
 
 #[test]

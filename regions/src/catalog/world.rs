@@ -1,6 +1,6 @@
 //! The latest word on every service, its VIPs and the topology.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -11,13 +11,18 @@ use federation::{Effects, Topology, Vips};
 
 use crate::stats::CatalogStats;
 use crate::translate::cluster::Balancing;
+use crate::translate::names;
 use crate::translate::route::RoutedPort;
 
 #[derive(Default)]
 pub(super) struct World {
     pub(super) services: BTreeMap<ServiceKey, Arc<Merged>>,
     pub(super) topology: Arc<Topology>,
+    /// Members that have to be known and are not.
+    pub(super) unknown: Arc<BTreeSet<ClusterId>>,
     members: BTreeMap<ClusterId, MemberVips>,
+    /// In how many members there is a mirror that was made for a member that is not known.
+    awaited: BTreeMap<ServiceKey, usize>,
     /// Services whose ranking looks at the client's own cluster.
     pinned: usize,
 }
@@ -48,6 +53,10 @@ pub(super) struct Dirty {
     pub(super) local: BTreeMap<ClusterId, BTreeSet<ServiceKey>>,
     /// The ranking of everything.
     pub(super) topology: bool,
+    /// Which members are not known.
+    pub(super) unknown: bool,
+    /// What is known to lack something.
+    pub(super) awaited: bool,
 }
 
 impl World {
@@ -70,10 +79,22 @@ impl World {
         for (cluster, key, vips) in &effects.vips {
             stats.vips_seen.inc();
             let member = self.members.entry(cluster.clone()).or_default();
+            let awaits = |vips: Option<&Arc<Vips>>| usize::from(vips.is_some_and(|vips| vips.awaits_source));
+            let (was, is) = (awaits(member.by_service.get(key)), awaits(vips.as_ref()));
+            if was != is {
+                dirty.awaited = true;
+                let count = self.awaited.entry(key.clone()).or_default();
+                *count = (*count + is).saturating_sub(was);
+            }
             member.set(key, vips.clone(), dirty.local.entry(cluster.clone()).or_default());
             if member.by_service.is_empty() {
                 self.members.remove(cluster);
             }
+        }
+        self.awaited.retain(|_, count| *count > 0);
+        if let Some(unknown) = &effects.unknown {
+            dirty.unknown = true;
+            self.unknown = unknown.clone();
         }
         if let Some(topology) = &effects.topology {
             stats.topologies_seen.inc();
@@ -91,6 +112,12 @@ impl World {
     /// The service's ports, as clusters and routes know them.
     pub(super) fn faces(&self, key: &ServiceKey) -> Vec<Face> {
         self.services.get(key).map(|merged| faces(merged, &self.topology)).unwrap_or_default()
+    }
+
+    /// Load assignments that surely lack endpoints of a member that is not known. Empty once all are known.
+    pub(super) fn awaited_loads(&self) -> HashSet<String> {
+        let keys = self.awaited.keys().flat_map(|key| self.faces(key).into_iter().map(move |face| (key, face)));
+        keys.map(|(key, face)| names::outbound(face.port.port, key)).collect()
     }
 
     /// Whether any service is ranked by the client's own cluster. If none is, clients of one zone share their load

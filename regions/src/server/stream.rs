@@ -73,6 +73,7 @@ pub(super) fn run<Req: Incoming>(
         began: Instant::now(),
         session,
         subscription: None,
+        outside: None,
         mailbox,
         shared,
     };
@@ -110,6 +111,8 @@ struct Stream {
     began: Instant,
     session: Session,
     subscription: Option<ClassSubscription>,
+    /// What the log says of where the client is; `None`: nothing yet.
+    outside: Option<bool>,
     mailbox: Mailbox,
     shared: Shared,
 }
@@ -225,9 +228,28 @@ impl Stream {
         Ok(())
     }
 
+    /// Says once, and again when it turns, that the client is in no admitted member.
+    fn note_standing(&mut self, outside: bool) {
+        if self.outside == Some(outside) {
+            return;
+        }
+        if outside {
+            warn!(
+                node = self.node,
+                cluster = self.entry.cluster().as_deref().unwrap_or_default(),
+                "the proxy belongs to no admitted member, so nothing federated is sent to it: check CLUSTER_ID in its node \
+                 metadata, and the MemberCluster of that name"
+            );
+        } else if self.outside.is_some() {
+            debug!(node = self.node, "the proxy's member is admitted now");
+        }
+        self.outside = Some(outside);
+    }
+
     /// Brings the session up to date and hands on what it has to say.
     fn speak(&mut self) -> Result<(), Status> {
         if let Some(snapshot) = self.subscription.as_ref().and_then(ClassSubscription::snapshot) {
+            self.note_standing(snapshot.is_outside());
             self.session.on_snapshot(snapshot);
         }
         self.session.set_time(self.began.elapsed());

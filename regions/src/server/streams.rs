@@ -139,6 +139,12 @@ impl Entry {
         lock(&self.row.standing).client = Some(client);
     }
 
+    /// The cluster that the client says it is in.
+    pub(super) fn cluster(&self) -> Option<String> {
+        let standing = lock(&self.row.standing);
+        standing.client.as_ref()?.class.client.cluster.as_ref().map(ToString::to_string)
+    }
+
     pub(super) fn update(&self, resource_type: ResourceType, session: &Session) {
         let mut standing = lock(&self.row.standing);
         let Some(slot) = standing.types.get_mut(resource_type.index()) else { return };

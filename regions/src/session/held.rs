@@ -34,6 +34,8 @@ pub(super) struct Facts {
     pub(super) outstanding: Vec<(Arc<str>, u64)>,
     pub(super) rejected: BTreeMap<Arc<str>, u64>,
     pub(super) retained: Vec<Resource>,
+    /// What it has from an earlier stream, and is left with.
+    pub(super) doubtful: Vec<(Arc<str>, Option<u64>)>,
     pub(super) version: u64,
 }
 
@@ -106,6 +108,7 @@ struct Reading<'a> {
     /// What changed since, and whether a wildcard covers it; `None`: too much to tell.
     changed: Option<HashMap<&'a Arc<str>, (bool, &'a Was)>>,
     retained: HashMap<&'a Arc<str>, &'a Resource>,
+    doubtful: HashMap<&'a Arc<str>, Option<u64>>,
 }
 
 impl<'a> Reading<'a> {
@@ -121,7 +124,8 @@ impl<'a> Reading<'a> {
             _ => Some(HashMap::new()),
         };
         let retained = facts.retained.iter().map(|resource| (resource.name(), resource)).collect();
-        Self { resource_type, facts, target, outstanding, changed, retained }
+        let doubtful = facts.doubtful.iter().map(|(name, version)| (name, *version)).collect();
+        Self { resource_type, facts, target, outstanding, changed, retained, doubtful }
     }
 
     fn all(&self) -> Vec<Held> {
@@ -142,7 +146,7 @@ impl<'a> Reading<'a> {
             matches!(was, Was::There(_)) && ((self.facts.wildcard && *star) || self.in_collection(name))
         });
         names.extend(gone.map(|(name, _)| (*name).clone()));
-        names.extend(self.retained.keys().map(|name| (*name).clone()));
+        names.extend(self.retained.keys().chain(self.doubtful.keys()).map(|name| (*name).clone()));
         names.into_iter().map(|name| self.one(name)).collect()
     }
 
@@ -156,6 +160,9 @@ impl<'a> Reading<'a> {
     fn one(&self, name: Arc<str>) -> Held {
         if self.facts.cursor.is_none() || self.facts.forced.contains(&name) {
             return Held::not_sent(name);
+        }
+        if let Some(version) = self.doubtful.get(&name) {
+            return Held { state: State::Synced, version: *version, resource: None, name };
         }
         let (version, resource) = match self.had(&name) {
             Had::Nothing => return Held::not_sent(name),

@@ -191,7 +191,10 @@ impl Session {
             Make { variant: self.variant, interest: &self.interest, ttl: self.ttl, node_id: self.node_id.as_deref() };
         let state = state.get_or_insert_with(|| make.of(resource_type));
         let heard = match request.ask {
-            Ask::Sotw { names } => sotw::hear(state, &request.nonce, request.error, names, self.now, target)?,
+            Ask::Sotw { names, returning } => {
+                let answers = sotw::Answers { nonce: &request.nonce, error: request.error, now: self.now };
+                sotw::hear(state, answers, names, returning, target)?
+            }
             Ask::Delta { subscribe, unsubscribe, known } => {
                 let heard = state.hear_nonce(&request.nonce, request.error, self.now);
                 delta::subscribe(state, subscribe, unsubscribe, known, target)?;
@@ -223,6 +226,12 @@ impl Session {
 
     /// From now on this is what the client should have.
     pub fn on_snapshot(&mut self, snapshot: Arc<Snapshot>) {
+        if let Some(old) = &self.target {
+            if old.is_incomplete() && !snapshot.is_incomplete() {
+                self.rested = None; // what was left open is settled, whatever changed
+            }
+            self.types.iter_mut().flatten().for_each(|state| state.move_over(old, &snapshot));
+        }
         self.target = Some(snapshot);
     }
 
@@ -280,7 +289,10 @@ impl Session {
         }
 
         // Nothing may refer to a cluster that was not sent, or that still lacks its load assignment.
-        let is_there = |state: &TypeState| !stirred.has(ResourceType::Cluster) || state.is_current(target);
+        // Who follows names and has to wait for some of them (gRPC) has the others from before.
+        let is_there = |state: &TypeState| {
+            !stirred.has(ResourceType::Cluster) || state.is_current(target) || state.is_waiting(target)
+        };
         let mut follows_listeners = false;
         let clusters_are_there = clusters.as_deref().is_none_or(is_there);
         if clusters_are_there && !assignments.as_ref().is_some_and(|assignments| assignments.owes()) {

@@ -16,7 +16,9 @@ use crate::class::cut;
 use crate::interest::Interest;
 use crate::resource::{Resource, ResourceType};
 use crate::snapshot::Snapshot;
+use doubt::Doubt;
 
+mod doubt;
 mod heartbeat;
 mod plan;
 mod retry;
@@ -31,6 +33,10 @@ pub(super) struct TypeState {
     resend: bool,
     /// What the client says it has from an earlier stream, until it is first answered.
     known: HashMap<String, String>,
+    /// What the client has, and nobody can tell whether it should.
+    doubt: Doubt,
+    /// What the client was brought to, if it takes its resources from elsewhere since.
+    moved_from: Option<Arc<Snapshot>>,
     /// The client asked for these: to be sent although nothing changed.
     forced: BTreeSet<Arc<str>>,
     /// The client needs these, asked for or not: load assignments of clusters that were sent. Remembered until it asks
@@ -91,6 +97,8 @@ impl TypeState {
             cursor: None,
             resend: false,
             known: HashMap::new(),
+            doubt: Doubt::default(),
+            moved_from: None,
             forced: BTreeSet::new(),
             owed: BTreeSet::new(),
             must_answer: false,
@@ -134,6 +142,7 @@ impl TypeState {
             outstanding: self.outstanding.as_ref().map(|outstanding| outstanding.held.clone()).unwrap_or_default(),
             rejected: self.rejected.versions().clone(),
             retained: self.retained.values().cloned().collect(),
+            doubtful: self.doubt.versions(),
             version: self.status.version,
         }
     }
@@ -212,6 +221,15 @@ impl TypeState {
         self.known = known;
     }
 
+    /// The next target comes. If its resources come from elsewhere, what the client was brought to is remembered until it
+    /// was brought over: the one snapshot that a client that does not answer may pin.
+    pub(super) fn move_over(&mut self, old: &Arc<Snapshot>, new: &Snapshot) {
+        let (old_since, new_since) = (old.of(self.resource_type).since(), new.of(self.resource_type).since());
+        if old_since != new_since && self.moved_from.is_none() && self.cursor.is_some_and(|at| at >= old_since) {
+            self.moved_from = Some(old.clone());
+        }
+    }
+
     /// Whether the client was brought to the target, ACKed or not.
     pub(super) fn is_current(&self, target: &Snapshot) -> bool {
         let changed_at = target.of(self.resource_type).changed_at();
@@ -231,12 +249,13 @@ impl TypeState {
 
     /// Whether something is gone that the client still has.
     pub(super) fn retains(&self) -> bool {
-        !self.retained.is_empty()
+        !self.retained.is_empty() || self.doubt.leaves()
     }
 
     /// Whether nothing is left to say: ACKs alone will not change that, only requests and the next snapshot.
     pub(super) fn rests(&self, target: &Snapshot) -> bool {
-        !self.subscription.is_open() || (self.has_nothing_to_do(target) && !self.retains() && !self.unconfirmed)
+        let idle = self.has_nothing_to_do(target) && !self.retains() && !self.unconfirmed;
+        !self.subscription.is_open() || idle || self.is_held(target) || self.is_waiting(target)
     }
 
     /// What has to follow the clusters, or the load assignments of such, that the last [`TypeState::advance`] gave the
@@ -257,10 +276,17 @@ impl TypeState {
         if !self.subscription.is_open() || self.outstanding.is_some() {
             return Ok(None);
         }
+        if self.is_held(target) {
+            return Ok(None);
+        }
         if self.has_nothing_to_do(target) {
             return Ok(self.retry(target, now, nonce));
         }
-        let plan = self.plan(target, eager)?;
+        let mut plan = self.plan(target, eager)?;
+        if !self.weigh(&mut plan, target) {
+            return Ok(None);
+        }
+        self.moved_from = None;
         self.cursor = Some(target.seq());
         self.resend = false;
         self.known = HashMap::new();
@@ -304,16 +330,21 @@ impl TypeState {
 
     /// The usual case for most types at most changes.
     fn has_nothing_to_do(&self, target: &Snapshot) -> bool {
-        self.is_current(target) && self.forced.is_empty() && self.owed.is_empty() && !self.must_answer
+        let current = self.is_current(target) && !self.is_to_settle(target);
+        current && self.forced.is_empty() && self.owed.is_empty() && !self.must_answer
     }
 
     /// Removes what was retained. To be called when nothing refers to it any more.
     pub(super) fn release(&mut self, target: &Snapshot, nonce: &mut u64) -> Option<Response> {
-        if self.retained.is_empty() || self.outstanding.is_some() {
+        if !self.retains() || self.outstanding.is_some() {
             return None;
         }
         let subscription = &self.subscription;
-        let gone: Vec<_> = std::mem::take(&mut self.retained).into_keys().collect();
+        let left = self.doubt.take_leaving().into_iter();
+        let left =
+            left.filter(|name| target.kept(self.resource_type, name).is_none() && !self.retained.contains_key(name));
+        let left: Vec<_> = left.collect();
+        let gone: Vec<_> = std::mem::take(&mut self.retained).into_keys().chain(left).collect();
         let gone: Vec<_> = gone.into_iter().filter(|name| subscription.wants(name, true)).collect();
         let response = match self.variant {
             _ if gone.is_empty() => None,

@@ -21,8 +21,8 @@ pub struct Request {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ask {
-    /// All names that are wanted.
-    Sotw { names: Vec<String> },
+    /// All names that are wanted; `returning`: the client has something of the type, with a version.
+    Sotw { names: Vec<String>, returning: bool },
     /// What changed about the names that are wanted; `known`: name and version of what the client has from before.
     Delta { subscribe: Vec<String>, unsubscribe: Vec<String>, known: HashMap<String, String> },
 }
@@ -30,8 +30,9 @@ pub enum Ask {
 impl Request {
     /// `Ok(None)`: a type that is not served here. The stream stays open for the others.
     pub fn sotw(request: DiscoveryRequest) -> Result<Option<Self>, Refusal> {
-        let DiscoveryRequest { type_url, response_nonce, error_detail, resource_names, .. } = request;
-        Self::new(&type_url, response_nonce, error_detail, Ask::Sotw { names: resource_names })
+        let DiscoveryRequest { type_url, response_nonce, error_detail, resource_names, version_info, .. } = request;
+        let ask = Ask::Sotw { names: resource_names, returning: !version_info.is_empty() };
+        Self::new(&type_url, response_nonce, error_detail, ask)
     }
 
     /// See [`Request::sotw`].

@@ -7,6 +7,13 @@ use super::pending::{Answer, TypeState};
 use super::subscription::SubscriptionError;
 use crate::snapshot::Snapshot;
 
+/// What a request says of the response before it, and when.
+pub(super) struct Answers<'a> {
+    pub(super) nonce: &'a str,
+    pub(super) error: Option<String>,
+    pub(super) now: Duration,
+}
+
 /// Takes in a request, and returns whether it was an ACK or NACK.
 ///
 /// Per type, the first request with the current nonce is the ACK or NACK. Any later one with it is a wish: for the
@@ -15,10 +22,9 @@ use crate::snapshot::Snapshot;
 /// sent before the client saw our last response; it will answer that one too, with the same names.
 pub(super) fn hear(
     state: &mut TypeState,
-    nonce: &str,
-    error: Option<String>,
+    Answers { nonce, error, now }: Answers<'_>,
     names: Vec<String>,
-    now: Duration,
+    returning: bool,
     target: Option<&Snapshot>,
 ) -> Result<Option<Answer>, SubscriptionError> {
     let view = target.map(|snapshot| snapshot.of(state.resource_type()));
@@ -28,11 +34,15 @@ pub(super) fn hear(
         return Ok(None);
     }
     let heard = state.hear_nonce(nonce, error, now);
+    let had = if first && returning { names.clone() } else { Vec::new() };
     let changed = state.subscription.set(names, view)?;
     if changed.less {
         state.forget_unwanted_rejections();
     }
-    if first || changed.all {
+    if first {
+        state.start_over();
+        state.come_back(had, returning);
+    } else if changed.all {
         state.start_over();
     } else if let (Some(answer), false) = (&heard, changed.asked.is_empty()) {
         // What the client just got it need not be sent again because it now also asks for it.

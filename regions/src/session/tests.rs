@@ -10,6 +10,7 @@ mod on_demand;
 mod order;
 mod rejection;
 mod sotw;
+mod unknown;
 mod vhds;
 mod xdstp;
 
@@ -152,6 +153,16 @@ impl Talk {
 
     // State of the world.
 
+    /// The first request of a client that has something from an earlier stream.
+    pub(super) fn sotw_back(&mut self, t: ResourceType, names: &[&str]) -> Vec<String> {
+        self.ask(Request::sotw(DiscoveryRequest {
+            type_url: t.url().to_owned(),
+            version_info: "an earlier one".to_owned(),
+            resource_names: names.iter().map(|name| long(name)).collect(),
+            ..DiscoveryRequest::default()
+        }))
+    }
+
     /// Names everything that is wanted, with the newest nonce.
     pub(super) fn sotw(&mut self, t: ResourceType, names: &[&str]) -> Vec<String> {
         self.sotw_full(t, names, &self.nonce(t), None)
@@ -193,7 +204,7 @@ pub(super) fn short(name: &str) -> String {
 
 fn long(name: &str) -> String {
     match name {
-        "*" | "egress" => name.to_owned(),
+        "*" | "egress" | "virtualOutbound" => name.to_owned(),
         name if name.contains(['|', ':', '/']) => name.to_owned(),
         name => format!("outbound|80||{name}.shop.svc.cluster.local"),
     }
@@ -237,7 +248,7 @@ fn subscriptions_are_bounded() {
     for variant in [Variant::Sotw, Variant::Delta] {
         let request = |names: Vec<String>| {
             let ask = match variant {
-                Variant::Sotw => Ask::Sotw { names },
+                Variant::Sotw => Ask::Sotw { names, returning: false },
                 Variant::Delta => Ask::Delta { subscribe: names, unsubscribe: Vec::new(), known: HashMap::new() },
             };
             Request { resource_type: ResourceType::Assignment, nonce: String::new(), error: None, ask }

@@ -22,7 +22,12 @@ pub fn load_assignment(name: &str, assignment: &Assignment<'_>) -> Resource {
         .flat_map(|(priority, tier)| tier.iter().map(move |locality| (priority, locality)))
         .map(|(priority, locality)| localities(priority, locality, assignment))
         .collect();
-    Resource::encode(ResourceType::Assignment, name, &message(name, endpoints))
+    Resource::encode(ResourceType::Assignment, name, &message(name, endpoints)).usable(has_ready(assignment))
+}
+
+/// Whether anybody can answer.
+pub(super) fn has_ready(assignment: &Assignment<'_>) -> bool {
+    assignment.tiers.iter().flatten().any(|locality| assignment.reach.is_served(locality.backend))
 }
 
 pub(super) fn message(name: &str, endpoints: Vec<pb::LocalityLbEndpoints>) -> pb::ClusterLoadAssignment {

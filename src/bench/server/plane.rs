@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use federation::change::Batch;
 use federation::model::{NameError, Namespace, RegionId};
-use federation::{Authority, Config};
+use federation::{Authority, Awaits, Config};
 use regions::catalog::{self, Catalog};
 use regions::class::Defaults;
 use regions::resource::ResourceType;
@@ -19,7 +19,7 @@ use super::super::protocol::{Answer, Command, Counters, now_ns};
 use super::super::world::{NotReady, World};
 use super::{answer_all, say};
 use crate::feed::Feed;
-use crate::runtime::{self, SyncState, Wiring};
+use crate::runtime::{self, Deadlines, Wiring};
 use crate::shutdown::Shutdown;
 
 /// Nothing of the world has to be waited for.
@@ -32,13 +32,14 @@ pub async fn run(world: &World) -> anyhow::Result<()> {
     let (feed, batches) = Feed::new();
     let stats = Arc::new(Stats::default());
     let (handle, commands) = catalog::channel();
-    let config = Config { authority: Authority::Own, own_namespace: Namespace::new("isthmus-system")?, hub: None };
+    let own_namespace = Namespace::new("isthmus-system")?;
+    let config = Config { authority: Authority::Own, own_namespace, awaits: Awaits::NotRefused, hub: None };
     let wiring = Wiring {
         config,
         feed: batches,
         catalog: Some((Catalog::new(Arc::clone(&stats)), commands)),
         followers: Vec::new(),
-        sync_deadline: SYNC_DEADLINE,
+        deadlines: Deadlines { sync: SYNC_DEADLINE, member: SYNC_DEADLINE },
     };
     let (_trigger, shutdown) = Shutdown::new();
     let running = runtime::start(wiring, shutdown)?;
@@ -67,7 +68,7 @@ pub async fn run(world: &World) -> anyhow::Result<()> {
             if began && told.is_ok() {
                 let mut picture = running.picture.clone();
                 // The sender lives as long as the engine's thread, which lasts as long as this.
-                let _ = picture.wait_for(|picture| picture.sync != SyncState::Waiting).await;
+                let _ = picture.wait_for(|picture| picture.knowledge.serves()).await;
             }
             match told {
                 Ok(at_ns) => Answer::Done { at_ns },

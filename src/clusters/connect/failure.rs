@@ -18,7 +18,7 @@ pub fn describe(server: &http::Uri, what: &str, error: &kube::Error) -> ConnectE
     match error {
         kube::Error::Api(status) => refused(server, what, status.code),
         other => {
-            let cause = cause(other);
+            let cause = root_cause(other);
             ConnectError::new(LinkFailure::Unreachable, format!("{server}: {cause} (could not {what})"))
         }
     }
@@ -50,7 +50,7 @@ pub(super) fn late(server: &str, what: &str, limit: Duration) -> ConnectError {
 }
 
 /// The root of a chain of causes, where it is of a kind we know; the type of failure otherwise.
-fn cause(error: &(dyn StdError + 'static)) -> String {
+pub fn root_cause(error: &(dyn StdError + 'static)) -> String {
     let mut at: Option<&(dyn StdError + 'static)> = Some(error);
     let mut best = String::from("the connection failed");
     for _ in 0..MAX_CAUSES {

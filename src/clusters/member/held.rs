@@ -1,12 +1,13 @@
 //! A connection while it lasts: watches run, probes ask, credentials are exchanged underneath.
 
+use std::collections::BTreeSet;
 use std::pin::Pin;
 
-use federation::change::{Epoch, LinkChange, LinkFailure};
+use federation::change::{Epoch, LinkChange, LinkFailure, MemberKind};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use super::kinds::{Optional, Report, Watches};
+use super::kinds::{Report, Seen, Watches};
 use super::probe::{Failure, Schedule, probe};
 use super::{FIRST_RETRY, Good, LAST_RETRY, Made, Member, failure_note, identity_note};
 use crate::clusters::connect::{self, ConnectError, Link};
@@ -23,7 +24,7 @@ pub(super) async fn hold(
     made: Made,
     wanted: &Credential,
     epoch: Epoch,
-    optional: &Optional,
+    were_there: &Seen,
     good: &mut Option<Good>,
 ) -> Result<ConnectError, FeedClosed> {
     let Made { mut link, credential, note } = made;
@@ -33,7 +34,7 @@ pub(super) async fn hold(
         feed: member.feed.clone(),
         problems: member.problems.clone(),
         seen: member.seen.clone(),
-        optional: optional.clone(),
+        were_there: were_there.clone(),
     };
     tracing::info!(cluster = %member.id, version = %link.version, "connected");
     member.seen.heard(now());
@@ -44,6 +45,7 @@ pub(super) async fn hold(
     member.notes.set(&member.id, note.clone());
 
     let mut running = watches.start(&link);
+    let mut unreadable = Unreadable::default();
     let mut schedule = Schedule::new(Instant::now());
     let mut probing: Pending<Result<(), Failure>> = None;
     // A credential that did not work when this connection was made is tried again, too.
@@ -72,6 +74,7 @@ pub(super) async fn hold(
                     running.tasks.shutdown().await;
                     link = new;
                     running = watches.start(&link);
+                    unreadable = Unreadable::default();
                     probing = None;
                     schedule = Schedule::new(Instant::now());
                     member.clients.publish(&member.id, Some(link.client.clone()));
@@ -107,6 +110,12 @@ pub(super) async fn hold(
             }
             report = next_report(&mut running.reports) => match report {
                 Report::Broken => schedule.watch_broke(Instant::now()),
+                Report::Listed(kind) => unreadable.end(kind),
+                Report::Unreadable(kind, error) => {
+                    if unreadable.begin(&member.id, kind, &error) {
+                        return Ok(error);
+                    }
+                }
                 Report::Lost(error) => return Ok(error),
             },
             ended = running.tasks.join_next() => {
@@ -136,6 +145,24 @@ async fn ready<T>(pending: &mut Pending<T>) -> T {
             result
         }
         None => std::future::pending().await,
+    }
+}
+
+/// Kinds that cannot be read on this connection. The others are followed all the same.
+#[derive(Default)]
+struct Unreadable(BTreeSet<MemberKind>);
+
+impl Unreadable {
+    /// True if nothing is left that is worth a connection.
+    fn begin(&mut self, id: &federation::model::ClusterId, kind: MemberKind, error: &ConnectError) -> bool {
+        if self.0.insert(kind) {
+            tracing::warn!(cluster = %id, kind = kind.plural(), "cannot be read; what is known of it stays: {error}");
+        }
+        MemberKind::DECIDING.iter().all(|kind| self.0.contains(kind) || *kind == MemberKind::Exports)
+    }
+
+    fn end(&mut self, kind: MemberKind) {
+        self.0.remove(&kind);
     }
 }
 
@@ -181,7 +208,7 @@ impl Exchange {
         if self.opening.is_none() {
             sleep_until(self.due).await;
             let credential = wanted.clone();
-            self.opening = Some(Box::pin(async move { connect::open(&credential).await }));
+            self.opening = Some(Box::pin(async move { connect::open_fully(&credential).await }));
         }
         (ready(&mut self.opening).await, wanted)
     }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use federation::change::{Batch, Delta, Epoch, MemberChanges, Object};
+use federation::change::{Batch, Delta, Epoch, MemberChanges, MemberKind, Object};
 use federation::model::ClusterId;
 use k8s_openapi::api::core::v1::{Namespace, Node, Service};
 use k8s_openapi::api::networking::v1::ServiceCIDR;
-use kube::Api;
+use kube::{Api, Resource};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -16,7 +16,9 @@ use super::exports::OldServiceExport;
 use crate::api::{MCS_GROUP, MCS_VERSIONS, ServiceExport};
 use crate::clusters::connect::{CALL_TIMEOUT, ConnectError, Link, describe};
 use crate::clusters::tables::SeenMark;
-use crate::clusters::watch::{Follow, Guarded, Listener, Plain, Reading, RemoteSlices, ToFeed, Trouble, follow};
+use crate::clusters::watch::{
+    Follow, Guarded, IsServed, Listener, Optional, Plain, Reading, RemoteSlices, Sink, Trouble, follow,
+};
 use crate::feed::{Feed, FeedClosed};
 use crate::problem::{ProblemBook, ProblemOrigin};
 
@@ -27,7 +29,7 @@ const TROUBLES: usize = 16;
 
 /// Which of the kinds that need not exist were there, over all connections of a member.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Optional {
+pub(super) struct Seen {
     service_cidrs: Arc<AtomicBool>,
     exports: Arc<AtomicBool>,
 }
@@ -37,6 +39,10 @@ pub(super) struct Optional {
 pub(super) enum Report {
     /// Find out whether the API server is there.
     Broken,
+    /// This kind cannot be read, and why.
+    Unreadable(MemberKind, ConnectError),
+    /// It can.
+    Listed(MemberKind),
     /// This connection is no good.
     Lost(ConnectError),
 }
@@ -48,7 +54,7 @@ pub(super) struct Watches {
     pub(super) feed: Feed,
     pub(super) problems: ProblemBook,
     pub(super) seen: SeenMark,
-    pub(super) optional: Optional,
+    pub(super) were_there: Seen,
 }
 
 /// Running watches; dropping this ends them.
@@ -61,18 +67,21 @@ impl Watches {
     pub(super) fn start(&self, link: &Link) -> Running {
         let (sender, reports) = mpsc::channel(TROUBLES);
         let mut tasks = JoinSet::new();
-        let listener = || ToSession { server: link.server.clone(), sender: sender.clone() };
+        let listener = |kind| ToSession { kind, server: link.server.clone(), sender: sender.clone() };
         let client = &link.client.client;
         let set = &mut tasks;
-        let written = || Follow { relist: Some(RELIST_AFTER), ..self.how(listener(), None, false) };
-        self.add::<Plain<Namespace>>(set, client, MemberChanges::Namespaces, written());
-        self.add::<Plain<Service>>(set, client, MemberChanges::Services, written());
-        self.add::<RemoteSlices>(set, client, MemberChanges::Slices, self.how(listener(), None, false));
+        let written = |kind| Follow { relist: Some(RELIST_AFTER), ..self.how(listener(kind), None, false) };
+        self.add::<Plain<Namespace>>(set, client, MemberChanges::Namespaces, written(MemberKind::Namespaces));
+        self.add::<Plain<Service>>(set, client, MemberChanges::Services, written(MemberKind::Services));
+        let slices = self.how(listener(MemberKind::Slices), None, false);
+        self.add::<RemoteSlices>(set, client, MemberChanges::Slices, slices);
         // Nodes change all the time, their ranges never.
-        self.add::<Plain<Node>>(set, client, MemberChanges::Nodes, self.how(listener(), None, true));
-        let cidrs = Some(self.optional.service_cidrs.clone());
-        self.add::<Plain<ServiceCIDR>>(set, client, MemberChanges::ServiceCidrs, self.how(listener(), cidrs, true));
-        self.add_exports(set, client.clone(), listener());
+        let nodes = self.how(listener(MemberKind::Nodes), None, true);
+        self.add::<Plain<Node>>(set, client, MemberChanges::Nodes, nodes);
+        let (was_there, is_served) = (self.were_there.service_cidrs.clone(), is_served::<ServiceCIDR>(client));
+        let cidrs = self.how(listener(MemberKind::ServiceCidrs), Some(Optional { was_there, is_served }), true);
+        self.add::<Plain<ServiceCIDR>>(set, client, MemberChanges::ServiceCidrs, cidrs);
+        self.add_exports(set, client.clone(), listener(MemberKind::Exports));
         Running { tasks, reports }
     }
 
@@ -83,14 +92,16 @@ impl Watches {
         changes: fn(Delta<R::Model>) -> MemberChanges,
         how: Follow<ToSession>,
     ) {
-        tasks.spawn(follow::<R, _>(Api::all(client.clone()), how, self.sink(changes)));
+        let sink = self.sink(how.listener.kind, changes);
+        tasks.spawn(follow::<R, _>(Api::all(client.clone()), how, sink));
     }
 
     /// In the version that the cluster serves. A definition that is installed later, and in the old version only, is
     /// seen by the next connection.
     fn add_exports(&self, tasks: &mut JoinSet<FeedClosed>, client: kube::Client, listener: ToSession) {
-        let how = self.how(listener, Some(self.optional.exports.clone()), true);
-        let sink = self.sink(MemberChanges::Exports);
+        let (was_there, is_served) = (self.were_there.exports.clone(), is_served::<ServiceExport>(&client));
+        let how = self.how(listener, Some(Optional { was_there, is_served }), true);
+        let sink = self.sink(MemberKind::Exports, MemberChanges::Exports);
         tasks.spawn(async move {
             if only_old(&client).await {
                 follow::<Guarded<OldServiceExport>, _>(Api::all(client), how, sink).await
@@ -100,7 +111,7 @@ impl Watches {
         });
     }
 
-    fn how(&self, listener: ToSession, optional: Option<Arc<AtomicBool>>, remember: bool) -> Follow<ToSession> {
+    fn how(&self, listener: ToSession, optional: Option<Optional>, remember: bool) -> Follow<ToSession> {
         Follow {
             origin: ProblemOrigin::from(&self.id),
             problems: self.problems.clone(),
@@ -112,14 +123,65 @@ impl Watches {
         }
     }
 
-    fn sink<T: Object + 'static>(
-        &self,
-        changes: fn(Delta<T>) -> MemberChanges,
-    ) -> ToFeed<impl Fn(Delta<T>) -> Batch + Send + 'static> {
-        let (cluster, epoch) = (self.id.clone(), self.epoch);
-        let wrap = move |delta| Batch::Member { cluster: cluster.clone(), epoch, changes: changes(delta) };
-        ToFeed { feed: self.feed.clone(), wrap }
+    fn sink<T>(&self, kind: MemberKind, changes: fn(Delta<T>) -> MemberChanges) -> ToEngine<T>
+    where
+        T: Object,
+    {
+        ToEngine { feed: self.feed.clone(), cluster: self.id.clone(), epoch: self.epoch, kind, changes }
     }
+}
+
+/// One kind's way to the engine, on one connection.
+struct ToEngine<T: Object> {
+    feed: Feed,
+    cluster: ClusterId,
+    epoch: Epoch,
+    kind: MemberKind,
+    changes: fn(Delta<T>) -> MemberChanges,
+}
+
+impl<T: Object> ToEngine<T> {
+    fn batch(&self, changes: MemberChanges) -> Batch {
+        Batch::Member { cluster: self.cluster.clone(), epoch: self.epoch, changes }
+    }
+}
+
+impl<T> Sink<T> for ToEngine<T>
+where
+    T: Object + Send,
+    T::Key: Send,
+{
+    async fn take(&mut self, delta: Delta<T>) -> Result<(), FeedClosed> {
+        self.feed.send(self.batch((self.changes)(delta))).await
+    }
+
+    async fn unreadable(&mut self, message: Arc<str>) -> Result<(), FeedClosed> {
+        self.feed.send(self.batch(MemberChanges::Unreadable { kind: self.kind, message })).await
+    }
+}
+
+/// Asks the API server's discovery for a kind. Every authenticated client may do that, unless somebody took the right away.
+fn is_served<K: Resource<DynamicType = ()> + 'static>(client: &kube::Client) -> IsServed {
+    let client = client.clone();
+    Arc::new(move || {
+        let client = client.clone();
+        Box::pin(async move {
+            let group = K::group(&());
+            let groups = answered(client.list_api_groups()).await?.ok()?;
+            let Some(group) = groups.groups.iter().find(|served| served.name == *group) else { return Some(false) };
+            for version in &group.versions {
+                let resources = answered(client.list_api_group_resources(&version.group_version)).await?.ok()?;
+                if resources.resources.iter().any(|resource| resource.name == K::plural(&())) {
+                    return Some(true);
+                }
+            }
+            Some(false)
+        })
+    })
+}
+
+async fn answered<T>(request: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(CALL_TIMEOUT, request).await.ok()
 }
 
 /// Whether ServiceExports are served in the old version and not in the current one. In doubt: no.
@@ -132,6 +194,7 @@ async fn only_old(client: &kube::Client) -> bool {
 }
 
 struct ToSession {
+    kind: MemberKind,
     server: http::Uri,
     sender: mpsc::Sender<Report>,
 }
@@ -140,11 +203,31 @@ impl Listener for ToSession {
     fn trouble(&mut self, plural: &str, trouble: Trouble) {
         let report = match trouble {
             Trouble::Broken(_) => Report::Broken,
+            Trouble::Refused(error) if is_unauthorized(&error) => Report::Lost(self.describe(plural, &error)),
             Trouble::Refused(error) | Trouble::Stuck(error) => {
-                Report::Lost(describe(&self.server, &format!("watch {plural}"), &error))
+                Report::Unreadable(self.kind, self.describe(plural, &error))
             }
         };
         // A full channel holds reports enough.
         let _ = self.sender.try_send(report);
     }
+
+    /// A credential that is refused as such concerns the connection and not this kind.
+    fn unreadable(&self, plural: &str, error: &kube::Error) -> Option<Arc<str>> {
+        (!is_unauthorized(error)).then(|| self.describe(plural, error).message)
+    }
+
+    fn listed(&mut self, _: &str) {
+        let _ = self.sender.try_send(Report::Listed(self.kind));
+    }
+}
+
+impl ToSession {
+    fn describe(&self, plural: &str, error: &kube::Error) -> ConnectError {
+        describe(&self.server, &format!("list and watch {plural}"), error)
+    }
+}
+
+fn is_unauthorized(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 401)
 }

@@ -147,6 +147,15 @@ impl Sink<Node> for Told {
     async fn take(&mut self, delta: Delta<Node>) -> Result<(), FeedClosed> {
         self.0.send(show(Some(delta))).map_err(|_| FeedClosed)
     }
+
+    async fn unreadable(&mut self, message: Arc<str>) -> Result<(), FeedClosed> {
+        self.0.send(format!("unreadable: {message}")).map_err(|_| FeedClosed)
+    }
+}
+
+fn optional(was_there: &Arc<AtomicBool>, is_served: Option<bool>) -> Option<Optional> {
+    let is_served: IsServed = Arc::new(move || Box::pin(std::future::ready(is_served)));
+    Some(Optional { was_there: was_there.clone(), is_served })
 }
 
 #[derive(Clone, Default)]
@@ -161,6 +170,15 @@ impl Listener for Heard {
         };
         self.0.lock().unwrap().push(name);
     }
+
+    fn unreadable(&self, plural: &str, error: &kube::Error) -> Option<Arc<str>> {
+        let kube::Error::Api(status) = error else { return None };
+        (status.code != 401).then(|| format!("{plural} {}", status.code).into())
+    }
+
+    fn listed(&mut self, _: &str) {
+        self.0.lock().unwrap().push("listed");
+    }
 }
 
 struct Scene {
@@ -172,7 +190,7 @@ struct Scene {
     heard: Heard,
 }
 
-fn scene(optional: Option<Arc<AtomicBool>>) -> Scene {
+fn scene(optional: Option<Optional>) -> Scene {
     let heard = Heard::default();
     let (sender, told) = mpsc::unbounded_channel();
     let how = Follow {
@@ -219,7 +237,7 @@ async fn gone_at_the_start_of_a_watch_asks_for_a_new_list() {
     events.push(Err(Error::WatchStartFailed(api_error(410))));
     assert!(scene.play(events).await, "the library's watcher would ask for the same version for ever");
     assert_eq!(scene.told(), ["full a"]);
-    assert!(scene.heard().is_empty(), "it is nobody's trouble");
+    assert_eq!(scene.heard(), ["listed"], "it is nobody's trouble");
 }
 
 #[tokio::test(start_paused = true)]
@@ -230,7 +248,7 @@ async fn a_broken_watch_goes_on_from_where_it_was() {
     events.push(Ok(Event::Apply(wire("b", "10.0.0.0/24"))));
     assert!(!scene.play(events).await, "no new list");
     assert_eq!(scene.told(), ["full a", "+b"]);
-    assert_eq!(scene.heard(), ["broken"]);
+    assert_eq!(scene.heard(), ["listed", "broken"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -246,6 +264,7 @@ async fn refusal_and_long_trouble_are_told_apart() {
     let mut scene = scene(None);
     assert!(scene.play(vec![Ok(Event::Init), Err(Error::InitialListFailed(api_error(401)))]).await);
     assert_eq!(scene.heard(), ["refused"]);
+    assert!(scene.told().is_empty(), "a credential that is refused says nothing about one kind");
     let mut scene = self::scene(None);
     // Enough for the shortest waits that the spread allows to add up to the limit.
     for _ in 0..40 {
@@ -254,33 +273,60 @@ async fn refusal_and_long_trouble_are_told_apart() {
     let heard = scene.heard();
     assert_eq!(heard.first(), Some(&"broken"));
     assert_eq!(heard.last(), Some(&"stuck"), "{heard:?}");
+    assert_eq!(scene.told().last().map(String::as_str), Some("unreadable: nodes 500"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_right_that_is_lost_is_told_of_its_kind_and_ends_with_a_complete_list() {
+    let mut scene = scene(None);
+    let mut events = listed("a");
+    events.push(Err(Error::WatchStartFailed(api_error(403))));
+    assert!(scene.play(events).await, "what was missed meanwhile is found by a new list only");
+    assert_eq!(scene.told(), ["full a", "unreadable: nodes 403"]);
+    scene.play(listed("b")).await;
+    assert_eq!(scene.told(), ["full b"]);
+    assert_eq!(scene.heard(), ["listed", "refused", "listed"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_kind_that_is_not_there_is_empty() {
-    for code in [403, 404] {
-        let mut scene = scene(Some(Arc::default()));
+    for (code, is_served) in [(403, Some(false)), (404, None), (404, Some(true))] {
+        let mut scene = scene(optional(&Arc::default(), is_served));
         for _ in 0..3 {
             assert!(scene.play(vec![Ok(Event::Init), Err(Error::InitialListFailed(api_error(code)))]).await);
         }
         assert_eq!(scene.told(), ["full"], "{code}: told once");
-        assert!(scene.heard().is_empty(), "{code}: it is no trouble");
+        assert_eq!(scene.heard(), ["listed"], "{code}: it is no trouble");
+    }
+}
+
+/// The right to list a kind is missing from the start: nobody can tell whether there is any of it.
+#[tokio::test(start_paused = true)]
+async fn a_kind_that_may_not_be_listed_is_not_empty() {
+    for is_served in [Some(true), None] {
+        let mut scene = scene(optional(&Arc::default(), is_served));
+        for _ in 0..3 {
+            assert!(scene.play(vec![Ok(Event::Init), Err(Error::InitialListFailed(api_error(403)))]).await);
+        }
+        assert_eq!(scene.told(), ["unreadable: nodes 403"; 3], "{is_served:?}");
+        scene.play(listed("a")).await;
+        assert_eq!(scene.told(), ["full a"]);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_kind_that_was_there_is_not_believed_to_be_gone_on_doubt() {
     let flag = Arc::new(AtomicBool::new(false));
-    let mut scene = scene(Some(flag.clone()));
+    let mut scene = scene(optional(&flag, Some(false)));
     scene.play(listed("a")).await;
     assert_eq!(scene.told(), ["full a"]);
     for _ in 0..10 {
         scene.play(vec![Ok(Event::Init), Err(Error::InitialListFailed(api_error(403)))]).await;
     }
-    assert!(scene.told().is_empty(), "not being allowed to look proves nothing");
+    assert_eq!(scene.told(), ["unreadable: nodes 403"; 10], "not being allowed to look proves nothing");
     assert!(scene.heard().contains(&"refused"));
     // A new connection remembers.
-    let mut scene = self::scene(Some(flag));
+    let mut scene = self::scene(optional(&flag, Some(false)));
     for _ in 0..2 {
         scene.play(vec![Ok(Event::Init), Err(Error::InitialListFailed(api_error(404)))]).await;
     }
@@ -323,5 +369,5 @@ async fn a_kind_that_is_written_is_listed_again_although_its_watch_is_fine() {
     assert!(scene.play(listed("a")).await);
     assert!((900..=1800).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
     assert_eq!(scene.told(), ["full a", "full a"]);
-    assert!(scene.heard().is_empty(), "it is no trouble");
+    assert_eq!(scene.heard(), ["listed", "listed"], "it is no trouble");
 }

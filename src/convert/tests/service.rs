@@ -394,3 +394,14 @@ fn a_rejected_object_still_has_its_key() {
     let object: Service = read(&GOOD.replace("name: web", "name: WEB"));
     assert_eq!(Service::key_of(&object.metadata), None);
 }
+
+#[test]
+fn internal_traffic_policy_is_read_and_a_new_value_loses_nothing_else() {
+    let read = |policy: &str| {
+        let with = format!("  type: ClusterIP\n  internalTrafficPolicy: {policy}\n");
+        taken::<Service>(&GOOD.replace("  type: ClusterIP\n", &with)).node_local
+    };
+    assert!(!taken::<Service>(GOOD).node_local && !read("Cluster") && read("Local") && !read("Zone"));
+    let problem = "Service shop/web: spec.internalTrafficPolicy: found \"Zone\"; expected Cluster or Local; it is used as if it were Cluster";
+    reject::<Service>(GOOD, &[("type: ClusterIP", "type: ClusterIP\n  internalTrafficPolicy: Zone", problem)]);
+}

@@ -335,3 +335,30 @@ fn an_object_that_turns_out_to_be_none_of_ours_is_gone() {
     scene.folder.write(file, ours);
     assert_eq!(scene.ready(&[file]), ["eu-1.1 slices delete shop/web-1"]);
 }
+
+/// An empty folder, one whose hub file is cut off, one that holds a cluster and no hub: none says who belongs.
+#[test]
+fn a_folder_that_is_about_to_be_filled_is_no_federation_without_members() {
+    let web = service("web");
+    let starts: [&[(&str, &str)]; 4] = [
+        &[("notes.txt", "")],
+        &[("hub.yaml", "kind: [")],
+        &[(WEB, &web)],
+        &[("a.yaml", REGION), ("hub.yaml", "kind: [")],
+    ];
+    for files in starts {
+        let folder = Folder::new(files);
+        let follower = Follower::new(&folder.path());
+        let mut scene = Scene { folder, follower, now: Instant::now() };
+        assert_eq!(scene.scan(), [""; 0], "{files:?}");
+        let problems: Vec<String> = scene.follower.problems().into_values().flatten().map(|p| p.to_string()).collect();
+        assert!(problems.iter().any(|problem| problem.contains("until then nothing is served")), "{problems:?}");
+        scene.folder.replace("hub.yaml", MEMBER);
+        let told = scene.ready(&["hub.yaml"]);
+        assert!(told.contains(&"hub members full [eu-1]".to_owned()), "{files:?}: {told:?}");
+        // From then on what is gone is gone.
+        scene.folder.remove("hub.yaml");
+        let gone = [scene.scan(), scene.after(2 * GRACE)].concat();
+        assert!(gone.contains(&"hub members delete eu-1".to_owned()), "{files:?}: {gone:?}");
+    }
+}

@@ -95,6 +95,7 @@ fn told(batch: &Batch) -> String {
                 MemberChanges::Nodes(delta) => format!("nodes {}", delta_text(delta)),
                 MemberChanges::ServiceCidrs(delta) => format!("servicecidrs {}", delta_text(delta)),
                 MemberChanges::Exports(delta) => format!("exports {}", delta_text(delta)),
+                MemberChanges::Unreadable { kind, message } => format!("{} unreadable: {message}", kind.plural()),
             };
             format!("{cluster}.{} {text}", epoch.0)
         }

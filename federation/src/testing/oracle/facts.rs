@@ -1,11 +1,15 @@
 //! What one member said, as last told. Lists and linear searches, nothing else.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::change::{Change, Delta, Epoch, LinkChange, MemberChanges, Object};
+use crate::change::{Change, Delta, Epoch, LinkChange, MemberChanges, MemberKind, Object};
 use crate::model::{ClusterUid, Export, Labels, Namespace, NamespaceObject, Node, Service, ServiceCidr, Slice, Time};
 use crate::report::LinkState;
+
+/// A member that has listed these has said all that it contributes.
+const WITH_ALL_OF: [MemberKind; 4] =
+    [MemberKind::Exports, MemberKind::Namespaces, MemberKind::Services, MemberKind::Slices];
 
 #[derive(Clone, Debug)]
 pub(super) struct Told {
@@ -13,7 +17,11 @@ pub(super) struct Told {
     pub link: LinkState,
     pub uid: Option<ClusterUid>,
     pub version: Option<Arc<str>>,
-    pub listed: BTreeSet<&'static str>,
+    /// Kinds that were listed on this connection, and can be read.
+    pub listed: BTreeSet<MemberKind>,
+    /// Kinds that were ever listed by this cluster.
+    pub ever_listed: BTreeSet<MemberKind>,
+    pub unreadable: BTreeMap<MemberKind, Arc<str>>,
     pub objects: Objects,
 }
 
@@ -35,6 +43,8 @@ impl Default for Told {
             uid: None,
             version: None,
             listed: BTreeSet::new(),
+            ever_listed: BTreeSet::new(),
+            unreadable: BTreeMap::new(),
             objects: Objects::default(),
         }
     }
@@ -52,7 +62,11 @@ impl Told {
     }
 
     pub fn is_listed(&self) -> bool {
-        self.listed.len() == 6
+        WITH_ALL_OF.iter().filter(|kind| self.listed.contains(kind)).count() == 4
+    }
+
+    pub fn is_known(&self) -> bool {
+        WITH_ALL_OF.iter().filter(|kind| self.ever_listed.contains(kind)).count() == 4
     }
 
     pub fn hear(&mut self, epoch: Epoch, changes: &MemberChanges, admitted: Option<&ClusterUid>, now: Time) {
@@ -71,6 +85,7 @@ impl Told {
         match link {
             LinkChange::Up { uid, version } => {
                 self.listed.clear();
+                self.unreadable.clear();
                 if let Some(admitted) = admitted
                     && admitted != uid
                 {
@@ -80,6 +95,7 @@ impl Told {
                 }
                 if self.uid.as_ref().is_some_and(|known| known != uid) {
                     self.objects = Objects::default(); // they were another cluster's
+                    self.ever_listed.clear();
                 }
                 self.uid = Some(uid.clone());
                 self.version = Some(version.clone());
@@ -100,15 +116,22 @@ impl Told {
         let Objects { namespaces, services, slices, nodes, service_cidrs, exports } = &mut self.objects;
         let (kind, is_full) = match changes {
             MemberChanges::Link(_) => return,
-            MemberChanges::Namespaces(delta) => ("namespaces", tell(namespaces, delta)),
-            MemberChanges::Services(delta) => ("services", tell(services, delta)),
-            MemberChanges::Slices(delta) => ("slices", tell(slices, delta)),
-            MemberChanges::Nodes(delta) => ("nodes", tell(nodes, delta)),
-            MemberChanges::ServiceCidrs(delta) => ("service cidrs", tell(service_cidrs, delta)),
-            MemberChanges::Exports(delta) => ("exports", tell(exports, delta)),
+            MemberChanges::Unreadable { kind, message } => {
+                self.listed.retain(|listed| listed != kind);
+                self.unreadable.insert(*kind, message.clone());
+                return;
+            }
+            MemberChanges::Namespaces(delta) => (MemberKind::Namespaces, tell(namespaces, delta)),
+            MemberChanges::Services(delta) => (MemberKind::Services, tell(services, delta)),
+            MemberChanges::Slices(delta) => (MemberKind::Slices, tell(slices, delta)),
+            MemberChanges::Nodes(delta) => (MemberKind::Nodes, tell(nodes, delta)),
+            MemberChanges::ServiceCidrs(delta) => (MemberKind::ServiceCidrs, tell(service_cidrs, delta)),
+            MemberChanges::Exports(delta) => (MemberKind::Exports, tell(exports, delta)),
         };
         if is_full {
             self.listed.insert(kind);
+            self.ever_listed.insert(kind);
+            self.unreadable.remove(&kind);
         }
     }
 
@@ -117,6 +140,7 @@ impl Told {
         let Some(found) = self.uid.take() else { return };
         self.objects = Objects::default();
         self.listed.clear();
+        self.ever_listed.clear();
         self.version = None;
         if self.is_up() {
             self.link = LinkState::IdentityChanged { found, admitted: admitted.clone(), since: now };

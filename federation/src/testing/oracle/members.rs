@@ -6,18 +6,21 @@ use ipnet::IpNet;
 
 use super::Oracle;
 use super::services::Found;
+use crate::change::MemberKind;
 use crate::model::{ClusterId, Families, Family, Member, Merged, Owner, ServiceKey, ServiceKind};
-use crate::report::{CidrSource, Cidrs, Counts, LinkState, Listed, MemberReport, PendingReason, Verdict};
-use crate::{MirrorAction, MirrorKey, Place, Topology};
+use crate::report::{CidrSource, Cidrs, Counts, Listed, MemberReport, PendingReason, Refusal, Verdict};
+use crate::{Awaits, MirrorAction, MirrorKey, Place, Topology};
 
 /// As documented: a report names at most this many.
 const NAMED: usize = 16;
 
 impl Oracle {
     pub(super) fn wants(&self, member: &Member) -> Cidrs {
-        let objects = self.told.get(&member.id).filter(|told| told.is_listed()).map(|told| &told.objects);
-        let nodes = objects.into_iter().flat_map(|objects| &objects.nodes).flat_map(|node| node.pod_cidrs.clone());
-        let cidrs = objects.into_iter().flat_map(|objects| &objects.service_cidrs).flat_map(|c| c.cidrs.clone());
+        let with =
+            |kind: MemberKind| self.told.get(&member.id).filter(|told| told.ever_listed.contains(&kind)).into_iter();
+        let nodes = with(MemberKind::Nodes).flat_map(|told| &told.objects.nodes).flat_map(|n| n.pod_cidrs.clone());
+        let cidrs = with(MemberKind::ServiceCidrs).flat_map(|told| &told.objects.service_cidrs);
+        let cidrs = cidrs.flat_map(|object| object.cidrs.clone());
         let (pods, pods_source) = ranges(member.pods.as_deref(), nodes.collect());
         let (services, services_source) = ranges(member.services.as_deref(), cidrs.collect());
         Cidrs { pods, pods_source, services, services_source }
@@ -63,13 +66,24 @@ impl Oracle {
         }
     }
 
-    pub(super) fn synced(&self) -> bool {
-        let is_known = |id: &ClusterId| match self.told.get(id).map(|told| &told.link) {
-            None | Some(LinkState::Pending) => false,
-            Some(LinkState::Up { .. }) => self.is_fresh(id),
-            Some(LinkState::Down { .. } | LinkState::IdentityChanged { .. }) => true,
-        };
-        self.hub_is_listed() && self.members.iter().all(|member| is_known(&member.id))
+    /// Who has to have said all that it contributes, and has not.
+    pub(super) fn unknown(&self) -> BTreeSet<ClusterId> {
+        let mut unknown = BTreeSet::new();
+        for Member { id, .. } in &self.members {
+            let expected = match self.awaits {
+                Awaits::Admitted => self.ledger.contains_key(id),
+                Awaits::NotRefused => !matches!(
+                    self.verdicts.get(id),
+                    Some(Verdict::Refused(
+                        Refusal::CidrOverlap(_) | Refusal::DuplicateCluster { .. } | Refusal::UnknownRegion
+                    ))
+                ),
+            };
+            if expected && !self.told.get(id).is_some_and(super::facts::Told::is_known) {
+                unknown.insert(id.clone());
+            }
+        }
+        unknown
     }
 
     pub(super) fn reports(
@@ -78,7 +92,7 @@ impl Oracle {
         work: &BTreeMap<(ClusterId, MirrorKey), MirrorAction>,
         found: &[Found],
     ) -> BTreeMap<ClusterId, MemberReport> {
-        let mut reports = BTreeMap::new();
+        let (mut reports, missing) = (BTreeMap::new(), self.unknown());
         let notices = self.notices(merged);
         for member in &self.members {
             let Some(told) = self.told.get(&member.id) else { continue };
@@ -94,6 +108,9 @@ impl Oracle {
                 admitted: self.ledger.get(id).map(|(admission, _)| admission.clone()),
                 cidrs: self.wants(member),
                 listed: told.is_listed(),
+                known: told.is_known(),
+                missing: missing.contains(id),
+                unreadable: told.unreadable.clone().into_iter().collect(),
                 counts: self.counts(id, merged),
                 mirrors_pending: work.keys().filter(|(in_cluster, _)| in_cluster == id).count(),
                 refused: listed(id, found.iter().flat_map(|found| &found.refused)),

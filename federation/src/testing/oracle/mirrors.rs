@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Oracle;
 use super::facts::Told;
+use crate::change::MemberKind;
 use crate::model::{
     Affinity, ClusterId, HelmRelease, Merged, Namespace, Owner, Service, ServiceKey, ServiceKind, ServicePort,
 };
@@ -14,7 +15,7 @@ impl Oracle {
     pub(super) fn vips(&self, merged: &BTreeMap<ServiceKey, Merged>) -> BTreeMap<(ClusterId, ServiceKey), Vips> {
         let mut all = BTreeMap::new();
         for id in self.ledger.keys() {
-            let Some(told) = self.told.get(id) else { continue };
+            let Some(told) = self.told.get(id).filter(|told| told.is_known()) else { continue };
             for service in &told.objects.services {
                 let merged = merged.get(&service.key);
                 let ours = matches!(service.owner, Owner::Mirror(_) | Owner::Restored(_) | Owner::Lookalike);
@@ -25,7 +26,8 @@ impl Oracle {
                 }
                 let mut ports: Vec<_> = service.ports.iter().map(|port| (port.port, port.protocol)).collect();
                 ports.sort_unstable();
-                let vips = Vips { ips: service.cluster_ips.clone(), ports, federated: takes_part };
+                let awaits_source = self.is_made_for_the_unknown(service);
+                let vips = Vips { ips: service.cluster_ips.clone(), ports, federated: takes_part, awaits_source };
                 all.insert((id.clone(), service.key.clone()), vips);
             }
         }
@@ -38,7 +40,8 @@ impl Oracle {
     ) -> BTreeMap<(ClusterId, MirrorKey), MirrorAction> {
         let mut work = BTreeMap::new();
         for (id, told) in &self.told {
-            if !self.ledger.contains_key(id) || !told.is_listed() {
+            let is_mapped = [MemberKind::Services, MemberKind::Namespaces].iter().all(|k| told.listed.contains(k));
+            if !self.ledger.contains_key(id) || !is_mapped {
                 continue;
             }
             for namespace in merged.keys().map(|key| &key.namespace) {
@@ -93,7 +96,8 @@ impl Oracle {
                 && (mark.helm == helm || mark.helm_claimed)
                 && ports == wanted.ports
                 && found.affinity == wanted.affinity;
-            return if is_right { None } else { apply() };
+            let is_doubtful = self.is_made_for_the_unknown(found);
+            return if is_right || is_doubtful { None } else { apply() };
         }
         self.is_certain(id, &mark.sources).then(|| delete(found))
     }
@@ -113,6 +117,12 @@ impl Oracle {
         let first = merged.values().find(|service| service.key.namespace == *namespace)?;
         let namespaces = &self.told.get(first.sources.first()?)?.objects.namespaces;
         namespaces.iter().find(|object| object.name == *namespace)?.helm.clone()
+    }
+
+    /// A mirror one of whose sources should be known and is not.
+    fn is_made_for_the_unknown(&self, service: &Service) -> bool {
+        let unknown = self.unknown();
+        matches!(&service.owner, Owner::Mirror(mark) | Owner::Restored(mark) if mark.sources.iter().any(|id| unknown.contains(id)))
     }
 
     /// Nobody who could still back the object is unheard.

@@ -19,13 +19,14 @@ use super::Picture;
 use crate::change::{Batch, Change, Delta, HubChanges};
 use crate::model::{Admission, ClusterId, Digest, Member, Namespace, Network, Policy, Region, Time};
 use crate::report::Verdict;
-use crate::{Authority, Config};
+use crate::{Authority, Awaits, Config};
 use facts::{Told, tell};
 
 /// What was told, and who was admitted.
 #[derive(Clone, Debug)]
 pub struct Oracle {
     authority: Authority,
+    awaits: Awaits,
     own_namespace: Namespace,
     hub: Option<Digest>,
     regions: Vec<Region>,
@@ -42,6 +43,7 @@ impl Oracle {
     pub fn new(config: Config) -> Self {
         Self {
             authority: config.authority,
+            awaits: config.awaits,
             own_namespace: config.own_namespace,
             hub: config.hub,
             regions: Vec::new(),
@@ -59,11 +61,16 @@ impl Oracle {
         for batch in batches {
             self.apply(batch, now);
         }
-        self.judge(now);
+        if self.hub_is_listed() {
+            self.judge(now);
+        }
     }
 
     /// Everything that should be visible now.
     pub fn expected(&self) -> Picture {
+        if !self.hub_is_listed() {
+            return Picture::default(); // nothing is decided by half of the rules
+        }
         let services = self.merged();
         let merged = services.iter().map(|(key, (merged, ..))| (key.clone(), merged.clone())).collect();
         let mirror_work = self.mirror_work(&merged);
@@ -72,7 +79,8 @@ impl Oracle {
         Picture {
             vips: self.vips(&merged),
             topology: self.topology(),
-            synced: self.synced(),
+            synced: self.unknown().is_empty(),
+            unknown: self.unknown(),
             merged,
             mirror_work,
             reports,

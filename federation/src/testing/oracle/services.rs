@@ -113,7 +113,7 @@ impl Oracle {
     /// A member's part in a service, if it has one.
     fn part<'a>(&'a self, member: &'a Member, key: &ServiceKey) -> Option<Part<'a>> {
         self.ledger.get(&member.id)?;
-        let told = self.told.get(&member.id)?;
+        let told = self.told.get(&member.id).filter(|told| told.is_known())?;
         let service = told.objects.services.iter().find(|service| service.key == *key)?;
         let is_mirror = matches!(service.owner, Owner::Mirror(_) | Owner::Restored(_) | Owner::Lookalike);
         if is_mirror || self.why_not(member, told, service).is_some() {

@@ -31,6 +31,9 @@ impl Oracle {
         if service.kind == ServiceKind::ExternalName {
             return Some(NotExported::ExternalName);
         }
+        if service.node_local {
+            return Some(NotExported::NodeLocal);
+        }
         if let Some(list) = &member.exports
             && list.iter().all(|entry| !entry.matches(namespace))
         {
@@ -83,7 +86,7 @@ impl Oracle {
                 let subject = Subject::Service(service.key.clone());
                 notices.extend(service.hint.iter().map(|hint| misspelt(subject.clone(), hint)));
             }
-            if self.ledger.contains_key(&member.id) {
+            if self.ledger.contains_key(&member.id) && told.is_known() {
                 notices.extend(self.notices_of_services(member, told, merged));
             }
         }

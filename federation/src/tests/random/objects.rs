@@ -34,6 +34,7 @@ pub(in crate::tests) struct ServiceSpec {
     created: i64,
     version: u8,
     owner: OwnerSpec,
+    node_local: bool,
     derived_by: Option<&'static str>,
     hint: Option<&'static str>,
     /// The Helm release that it, or the mirror, names.
@@ -216,6 +217,7 @@ impl Spec for ServiceSpec {
         service.labels = make::labels(self.labels);
         service.created = make::at(self.created);
         service.resource_version = Arc::from(self.version.to_string());
+        service.node_local = self.node_local;
         service.derived_by = self.derived_by;
         service.hint = self.hint.map(Arc::from);
         service.families = self.families.or(service.families);
@@ -251,11 +253,25 @@ impl Spec for ServiceSpec {
 
 impl fmt::Debug for ServiceSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { key, ports, ips, labels, sticky, families, created, version, owner, helm, derived_by, hint } = self;
+        let Self {
+            key,
+            ports,
+            ips,
+            labels,
+            sticky,
+            families,
+            created,
+            version,
+            owner,
+            helm,
+            node_local,
+            derived_by,
+            hint,
+        } = self;
         write!(
             f,
             "service {key} [{ports}] ips={ips:?} {labels:?} {owner:?} created={created} v{version} helm={helm:?} \
-             derived_by={derived_by:?} hint={hint:?}"
+             node_local={node_local} derived_by={derived_by:?} hint={hint:?}"
         )?;
         if let Some(families) = families {
             write!(f, " families={families}")?;
@@ -362,11 +378,33 @@ pub(super) fn service() -> impl Strategy<Value = ServiceSpec> + Clone {
     let (v4, v6) = (Family::V4, Family::V6);
     let families =
         [None, Some(Families::Only(v4)), Some(Families::Only(v6)), Some(Families::Both(v4)), Some(Families::Both(v6))];
-    let families = prop_oneof![4 => Just(None), 1 => proptest::sample::select(families.to_vec())];
-    let said = (of(&HELM), of(&[None, None, None, None, None, None, None, Some("Linkerd")]), hint());
+    let families = prop_oneof![2 => Just(None), 1 => proptest::sample::select(families.to_vec())];
+    let said = (of(&HELM), of(&[None, None, None, None, None, None, None, Some("Linkerd")]), hint(), sometimes(5));
     (what, sometimes(10), families, TIMES, 1..3_u8, owner, said).prop_map(
-        |((key, ports, ips, labels), sticky, families, created, version, owner, (helm, derived_by, hint))| {
-            ServiceSpec { key, ports, ips, labels, sticky, families, created, version, owner, derived_by, hint, helm }
+        |(
+            (key, ports, ips, labels),
+            sticky,
+            families,
+            created,
+            version,
+            owner,
+            (helm, derived_by, hint, node_local),
+        )| {
+            ServiceSpec {
+                key,
+                ports,
+                ips,
+                labels,
+                sticky,
+                families,
+                created,
+                version,
+                owner,
+                node_local,
+                derived_by,
+                hint,
+                helm,
+            }
         },
     )
 }

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::hub::{self, MemberSpec, PolicySpec, RegionSpec, uid_text};
 use super::objects::{self, CidrSpec, ExportSpec, NamespaceSpec, NodeSpec, ServiceSpec, SliceSpec};
 use super::{CLUSTERS, NAMESPACES, REGIONS, SERVICES, Say, of, say, sometimes};
-use crate::change::{Batch, Delta, Epoch, HubChanges, LinkChange, LinkFailure, MemberChanges};
+use crate::change::{Batch, Delta, Epoch, HubChanges, LinkChange, LinkFailure, MemberChanges, MemberKind};
 use crate::testing::{Oracle, make};
 
 /// What is told together and judged once.
@@ -52,6 +52,7 @@ pub(in crate::tests) enum What {
     Nodes(Say<NodeSpec>),
     ServiceCidrs(Say<CidrSpec>),
     Exports(Say<ExportSpec>),
+    Unreadable(MemberKind),
 }
 
 /// One list of each kind.
@@ -120,6 +121,7 @@ impl What {
             Self::Nodes(say) => MemberChanges::Nodes(say.delta(cluster)),
             Self::ServiceCidrs(say) => MemberChanges::ServiceCidrs(say.delta(cluster)),
             Self::Exports(say) => MemberChanges::Exports(say.delta(cluster)),
+            Self::Unreadable(kind) => MemberChanges::Unreadable { kind: *kind, message: "forbidden".into() },
         }
     }
 }
@@ -133,6 +135,7 @@ impl What {
             Self::Nodes(say) => say.is_none_at_all(),
             Self::ServiceCidrs(say) => say.is_none_at_all(),
             Self::Exports(say) => say.is_none_at_all(),
+            Self::Unreadable(_) => false,
         }
     }
 }
@@ -145,6 +148,14 @@ fn what() -> impl Strategy<Value = What> + Clone {
         1 => say(objects::node(), objects::NODE_KEYS).prop_map(What::Nodes),
         1 => say(objects::service_cidr(), objects::NODE_KEYS).prop_map(What::ServiceCidrs),
         2 => say(objects::export(), &SERVICES).prop_map(What::Exports),
+        1 => of(&[
+            MemberKind::Namespaces,
+            MemberKind::Services,
+            MemberKind::Slices,
+            MemberKind::Exports,
+            MemberKind::Nodes,
+            MemberKind::ServiceCidrs,
+        ]).prop_map(What::Unreadable),
     ]
 }
 
@@ -263,6 +274,7 @@ impl fmt::Debug for What {
             Self::Nodes(say) => write!(f, "nodes {say:?}"),
             Self::ServiceCidrs(say) => write!(f, "service cidrs {say:?}"),
             Self::Exports(say) => write!(f, "exports {say:?}"),
+            Self::Unreadable(kind) => write!(f, "{} cannot be read", kind.plural()),
         }
     }
 }

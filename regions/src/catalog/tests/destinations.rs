@@ -95,7 +95,7 @@ impl World {
         let told = service.as_ref().map(|service| {
             let ips = service.ips.iter().map(|index| ADDRESSES[*index].parse().expect("an address")).collect();
             let ports = service.local.iter().map(|port| (*port, Protocol::Tcp)).collect();
-            Arc::new(Vips { ips, ports, federated: service.federated.is_some() })
+            Arc::new(Vips { ips, ports, federated: service.federated.is_some(), awaits_source: false })
         });
         let merged = service.as_ref().and_then(|service| service.federated.as_ref()).map(|ports| {
             let ports = ports.iter().map(|(number, app)| port(*number, *app, vec![])).collect();

@@ -38,7 +38,8 @@ impl TypeState {
             Variant::Sotw | Variant::Delta => {
                 let held = self.plan_all(None, target).ok()?.send;
                 let refused = |resource: &Resource| self.rejected.holds(resource.name(), resource.version());
-                let beats = held.iter().filter(|resource| !refused(resource)).map(Resource::heartbeat).collect();
+                let left = |resource: &&Resource| !refused(resource) && !self.doubt.contains(resource.name());
+                let beats = held.iter().filter(left).map(Resource::heartbeat).chain(self.doubt.heartbeats()).collect();
                 self.response(target, beats, Vec::new())
             }
         };

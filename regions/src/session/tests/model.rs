@@ -22,6 +22,12 @@ enum Step {
     /// It asks again for what it has.
     AskAgain,
     Reconnect,
+    /// The control plane is replaced by one that has not reached the member that backs the last service, if `true`.
+    Restart(bool),
+    /// That member is reached.
+    Back,
+    /// The client's own member is taken out, or let in again.
+    Member(bool),
 }
 
 const SERVICES: usize = 4;
@@ -38,6 +44,9 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (1..4u8).prop_map(Step::Read),
         1 => Just(Step::AskAgain),
         1 => Just(Step::Reconnect),
+        1 => any::<bool>().prop_map(Step::Restart),
+        1 => Just(Step::Back),
+        1 => any::<bool>().prop_map(Step::Member),
     ]
 }
 
@@ -58,6 +67,72 @@ struct Envoy {
     warm: BTreeSet<Arc<str>>,
     /// Names subscribed to on this stream (delta).
     subscribed: BTreeSet<Arc<str>>,
+    truth: Truth,
+    /// The control plane was incomplete once: what it left alone may refer to what known members gave up.
+    excused: bool,
+    /// What it had of the last service when the control plane was replaced by one that does not know it.
+    kept: Vec<(ResourceType, Arc<str>)>,
+}
+
+/// What there is, known or not.
+#[derive(Default)]
+struct Truth {
+    services: BTreeMap<u8, (AppProtocol, u16, u8)>,
+    vips: [Option<u8>; SERVICES],
+    away: bool,
+    left: bool,
+}
+
+/// The service that `us-1` alone backs.
+const REMOTE: u8 = 3;
+
+fn name(service: u8) -> String {
+    format!("shop/{}", char::from(b'a' + service))
+}
+
+impl Truth {
+    fn topology(&self) -> Effects {
+        let us = ("us-1", "us", &["10.13.0.0/20"][..]);
+        if self.left { topology(&[us]) } else { topology(&[("eu-1", "eu", &["10.12.0.0/20"]), us]) }
+    }
+
+    fn unknown(&self) -> Effects {
+        let unknown = if self.away { BTreeSet::from([cluster_id("us-1")]) } else { BTreeSet::new() };
+        Effects { unknown: Some(Arc::new(unknown)), ..Effects::default() }
+    }
+
+    /// The service as the control plane knows it.
+    fn service(&self, service: u8) -> Effects {
+        let known = self.services.get(&service).filter(|_| !(self.away && service == REMOTE));
+        let Some((app, number, octet)) = known else { return service_gone(&name(service)) };
+        let hosts = vec![backend("eu-1", "eu-a", &[&*format!("10.8.0.{octet}:80")])];
+        services(vec![merged(&name(service), vec![port(*number, *app, hosts)])])
+    }
+
+    fn all_vips(&self) -> Effects {
+        let mut effects = Effects::default();
+        for (service, number) in (0..).zip(self.vips) {
+            let in_doubt = self.away && service == REMOTE;
+            let mut one = match number {
+                Some(number) => {
+                    vips("eu-1", &name(service), &[&*format!("10.12.0.{number}")], &[80, 81], !in_doubt).vips
+                }
+                None => vips_gone("eu-1", &name(service)).vips,
+            };
+            for (_, _, vips) in &mut one {
+                vips.as_mut().into_iter().for_each(|vips| Arc::make_mut(vips).awaits_source = in_doubt);
+            }
+            effects.vips.extend(one);
+        }
+        effects
+    }
+
+    fn tell(&self, catalog: &mut Catalog) {
+        catalog.apply(&self.topology());
+        catalog.apply(&self.unknown());
+        (0..=REMOTE).for_each(|service| catalog.apply(&self.service(service)));
+        catalog.apply(&self.all_vips());
+    }
 }
 
 impl Envoy {
@@ -78,6 +153,9 @@ impl Envoy {
             read: HashMap::new(),
             warm: BTreeSet::new(),
             subscribed: BTreeSet::new(),
+            truth: Truth::default(),
+            excused: false,
+            kept: Vec::new(),
         };
         envoy.connect();
         envoy
@@ -101,23 +179,25 @@ impl Envoy {
     }
 
     fn step(&mut self, step: Step) {
-        let name = |service| format!("shop/{}", char::from(b'a' + service));
         match step {
             Step::Put(service, app, number, octet) => {
-                let hosts = vec![backend("eu-1", "eu-a", &[&*format!("10.8.0.{octet}:80")])];
-                self.catalog.apply(&services(vec![merged(&name(service), vec![port(number, app, hosts)])]));
+                self.truth.services.insert(service, (app, number, octet));
+                self.catalog.apply(&self.truth.service(service));
             }
-            Step::Remove(service) => self.catalog.apply(&service_gone(&name(service))),
+            Step::Remove(service) => {
+                self.truth.services.remove(&service);
+                self.catalog.apply(&self.truth.service(service));
+            }
             Step::Vips(numbers) => {
-                let mut effects = Effects::default();
-                for (service, number) in (0..).zip(numbers) {
-                    let name = name(service);
-                    effects.vips.extend(match number {
-                        Some(number) => vips("eu-1", &name, &[&*format!("10.12.0.{number}")], &[80, 81], true).vips,
-                        None => vips_gone("eu-1", &name).vips,
-                    });
-                }
-                self.catalog.apply(&effects);
+                self.truth.vips = numbers;
+                self.catalog.apply(&self.truth.all_vips());
+            }
+            Step::Restart(away) => self.restart(away),
+            Step::Back => self.back(),
+            Step::Member(there) => {
+                self.truth.left = !there;
+                self.kept.clear(); // that the client's own member left is knowledge
+                self.catalog.apply(&self.truth.topology());
             }
             Step::Read(responses) => {
                 for _ in 0..responses {
@@ -128,6 +208,27 @@ impl Envoy {
             Step::Reconnect => self.connect(),
         }
         self.listen();
+    }
+
+    fn restart(&mut self, away: bool) {
+        self.truth.away = away;
+        self.excused |= away;
+        self.catalog = Catalog::new(Arc::new(Stats::default()));
+        self.truth.tell(&mut self.catalog);
+        self.catalog.set_ready();
+        let held = [Cluster, Assignment].into_iter().flat_map(|t| {
+            let of = self.held.get(&t).into_iter().flatten();
+            of.map(move |(name, _)| (t, name.clone()))
+        });
+        let remote = |(_, name): &(ResourceType, Arc<str>)| away && name.contains("||d.");
+        self.kept = held.filter(|_| !self.truth.left).filter(remote).collect();
+        self.connect();
+    }
+
+    fn back(&mut self) {
+        self.truth.away = false;
+        self.kept.clear();
+        self.truth.tell(&mut self.catalog);
     }
 
     fn listen(&mut self) {
@@ -146,7 +247,7 @@ impl Envoy {
         };
         let text = |names: Vec<&Arc<str>>| names.into_iter().map(ToString::to_string).collect::<Vec<_>>();
         let ask = match self.session.variant() {
-            Variant::Sotw => Ask::Sotw { names: text(wanted.iter().collect()) },
+            Variant::Sotw => Ask::Sotw { names: text(wanted.iter().collect()), returning: !known.is_empty() },
             Variant::Delta if t == Assignment => {
                 let subscribe = text(wanted.difference(&self.subscribed).collect());
                 let unsubscribe = text(self.subscribed.difference(&wanted).collect());
@@ -175,6 +276,9 @@ impl Envoy {
         for name in &response.removed {
             held.remove(name);
         }
+        for (_, name) in self.kept.iter().filter(|(kept, _)| *kept == t) {
+            assert!(held.contains_key(name), "{name} was taken away although nobody knows whether it is gone");
+        }
         match t {
             Cluster => {
                 let now = held.clone();
@@ -196,6 +300,9 @@ impl Envoy {
     }
 
     fn check_references(&self, types: &[ResourceType], why: &str) {
+        if self.excused {
+            return;
+        }
         let clusters = self.held.get(&Cluster).cloned().unwrap_or_default();
         for cluster in types.iter().flat_map(|t| self.fits.clusters(*t)) {
             assert!(clusters.contains_key(&*cluster), "{why}: {cluster}");
@@ -246,5 +353,6 @@ fn run(variant: Variant, sidecar: bool, steps: &[Step]) {
     for step in steps {
         envoy.step(*step);
     }
+    envoy.step(Step::Back);
     envoy.check_the_end();
 }

@@ -258,3 +258,31 @@ fn removals_wait_for_nobody_who_is_not_there() {
     talk.ack(Cluster);
     assert_eq!(talk.world(&service_gone("shop/b")), ["cds -b"]);
 }
+
+/// The class takes its resources from elsewhere, which leaves only the log of before to tell what the client has.
+#[test]
+fn what_changed_before_the_client_lost_its_member_goes_before_what_it_refers_to() {
+    for changes in [&["a", "b"][..], &["b"], &["a", "b", "a"], &[]] {
+        let web = |name: &str| web(&format!("shop/{name}"), &["10.8.0.1:80"]);
+        let mut talk = Talk::with(Variant::Delta, Some("eu-1"), services(vec![web("a"), web("b")]));
+        talk.world(&vips("eu-1", "shop/a", &["10.12.0.1"], &[80], true));
+        talk.delta(Cluster, &[], &[]);
+        talk.ack(Cluster);
+        talk.delta(Assignment, &["a", "b"], &[]);
+        talk.ack(Assignment);
+        assert_eq!(talk.delta(Listener, &[], &[]), ["lds +10.12.0.1_80 +virtualOutbound"]);
+        // Before it answers, the address is handed on to these, and on to nobody, and the member leaves.
+        for owner in changes {
+            for other in ["a", "b"] {
+                talk.catalog.apply(&vips_gone("eu-1", &format!("shop/{other}")));
+            }
+            talk.world(&vips("eu-1", &format!("shop/{owner}"), &["10.12.0.1"], &[80], true));
+        }
+        for name in ["a", "b"] {
+            talk.world(&vips_gone("eu-1", &format!("shop/{name}")));
+        }
+        assert_eq!(talk.world(&topology(&[("us-1", "us", &["10.13.0.0/20"])])), NOTHING, "{changes:?}");
+        assert_eq!(talk.ack(Listener), ["lds -10.12.0.1_80"], "{changes:?}");
+        assert_eq!(talk.ack(Listener), ["eds -a -b", "cds -a -b"], "{changes:?}");
+    }
+}

@@ -11,7 +11,7 @@ use federation::model::{ClusterId, RegionId, Zone};
 use federation::view::{Assignment, Locality, Standing};
 
 use crate::resource::{Resource, ResourceType};
-use crate::translate::endpoint::OVERPROVISIONING_PERCENT;
+use crate::translate::endpoint::{OVERPROVISIONING_PERCENT, has_ready};
 use crate::translate::proto::{address, u32_value};
 
 /// The load assignment called `name`: serving hosts only, in tiers that have some. gRPC knows no spill-over: it stays with
@@ -28,7 +28,7 @@ pub fn load_assignment(name: &str, assignment: &Assignment<'_>) -> Resource {
         .collect();
     let message =
         pb::ClusterLoadAssignment { cluster_name: name.to_owned(), endpoints, ..pb::ClusterLoadAssignment::default() };
-    Resource::encode(ResourceType::Assignment, name, &message)
+    Resource::encode(ResourceType::Assignment, name, &message).usable(has_ready(assignment))
 }
 
 /// Region, zone and, as sub-zone, member cluster: what gRPC tells localities apart by.

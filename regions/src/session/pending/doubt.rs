@@ -1,0 +1,158 @@
+//! What a client has from an earlier stream while members that have to be known are not: it may be of those members, so it
+//! is neither removed nor replaced by something that stands in for what is not there.
+//!
+//! * **Incremental**: what `initial_resource_versions` names and the snapshot lacks is left alone, as is a load assignment
+//!   where all that is known of it is hosts that cannot answer, or where mirrors tell that a member that is not known
+//!   backs the service: that one until the part of the known members changes. Once all members are known, the rest is
+//!   removed, replaced or sent.
+//! * **State of the world**: a response to a wildcard removes what it lacks, so a client that says that it has something
+//!   is sent none of those types before all members are known. Of clients that follow names (gRPC), only those are held
+//!   back that have something that is not in the snapshot.
+//!
+//! What happens to known members after the stream began reaches all clients as always, removals included.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+use super::TypeState;
+use super::plan::Plan;
+use crate::resource::{Resource, ResourceType, is_version, parse_version};
+use crate::session::Variant;
+use crate::snapshot::Snapshot;
+
+/// What is open with one type of one client.
+#[derive(Debug, Default)]
+pub(super) struct Doubt {
+    /// With the version that the client has; `None`: it did not say, or it is none of ours.
+    names: BTreeMap<Arc<str>, Option<u64>>,
+    /// State of the world: it follows everything, and has something that it cannot name.
+    everything: bool,
+    /// State of the world: what it named has to be waited for.
+    waiting: bool,
+    /// To be removed, once nothing refers to it any more.
+    leaving: BTreeSet<Arc<str>>,
+}
+
+impl Doubt {
+    pub(super) fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    pub(super) fn contains(&self, name: &str) -> bool {
+        self.names.contains_key(name)
+    }
+
+    /// The version that the client is left with.
+    pub(super) fn version(&self, name: &str) -> Option<u64> {
+        *self.names.get(name)?
+    }
+
+    pub(super) fn versions(&self) -> Vec<(Arc<str>, Option<u64>)> {
+        self.names.iter().map(|(name, version)| (name.clone(), *version)).collect()
+    }
+
+    /// Whether something is to be removed as soon as nothing refers to it any more.
+    pub(super) fn leaves(&self) -> bool {
+        !self.leaving.is_empty()
+    }
+
+    pub(super) fn take_leaving(&mut self) -> BTreeSet<Arc<str>> {
+        std::mem::take(&mut self.leaving)
+    }
+
+    /// What can be confirmed to a client with a time to live: it is to keep it.
+    pub(super) fn heartbeats(&self) -> impl Iterator<Item = Resource> {
+        self.names.iter().filter_map(|(name, version)| Some(Resource::heartbeat_of(name, (*version)?)))
+    }
+}
+
+impl TypeState {
+    /// State of the world: the client said in its first request that it has something, by these names if it has any.
+    pub(in crate::session) fn come_back(&mut self, names: Vec<String>, returning: bool) {
+        self.known = names.into_iter().map(|name| (name, String::new())).collect();
+        self.doubt.everything = returning && self.is_full_state() && self.subscription.is_wildcard();
+    }
+
+    /// Whether nothing of the type may be sent before all members are known.
+    pub(in crate::session) fn is_held(&self, target: &Snapshot) -> bool {
+        target.is_incomplete() && self.doubt.everything && self.nonce.is_none()
+    }
+
+    /// Whether nothing of the type can be sent as long as something of what the client has is not there.
+    pub(in crate::session) fn is_waiting(&self, target: &Snapshot) -> bool {
+        target.is_incomplete() && self.doubt.waiting
+    }
+
+    /// Whether all is known now, and something was left open.
+    pub(super) fn is_to_settle(&self, target: &Snapshot) -> bool {
+        !target.is_incomplete() && !self.doubt.is_empty()
+    }
+
+    /// Whether the client came with something of this name that it may have to keep.
+    pub(super) fn may_have_to_keep(&self, name: &str, target: &Snapshot) -> bool {
+        let left = || self.doubt.contains(name) && !self.forced.contains(name);
+        target.is_incomplete() && (self.known.contains_key(name) || left())
+    }
+
+    /// Whether what is known of a resource is no reason to replace what the client came with.
+    pub(super) fn is_no_better(&self, resource: &Resource, target: &Snapshot) -> bool {
+        let awaited = || self.resource_type == ResourceType::Assignment && target.is_awaited(resource.name());
+        let worse = || !resource.is_usable() || self.is_a_plan(target) || awaited();
+        let same = || self.known.get(&**resource.name()).is_some_and(|has| is_version(has, resource.version()));
+        self.may_have_to_keep(resource.name(), target) && worse() && !same()
+    }
+
+    /// Whether what is known of a resource now, however it came about, is no reason to replace what was left alone.
+    pub(super) fn is_still_no_better(&self, resource: &Resource, target: &Snapshot) -> bool {
+        let worse = || !resource.is_usable() || self.is_a_plan(target);
+        target.is_incomplete() && self.doubt.contains(resource.name()) && worse()
+    }
+
+    /// A listener for all port numbers in use lacks those that only the members that are not known use.
+    fn is_a_plan(&self, target: &Snapshot) -> bool {
+        self.resource_type == ResourceType::Listener && target.is_on_demand()
+    }
+
+    /// Notes what a plan leaves open, and drops from it what the client has already. `false`: nothing may be sent yet.
+    pub(super) fn weigh(&mut self, plan: &mut Plan, target: &Snapshot) -> bool {
+        let open = std::mem::take(&mut plan.doubtful);
+        if !open.is_empty() && self.variant == Variant::Sotw && self.is_full_state() {
+            self.doubt.waiting = true;
+            return false;
+        }
+        self.doubt.waiting = false;
+        for name in open {
+            if self.owed.contains(&name) {
+                // The client drops what it has when it makes the cluster anew, so in the end it is sent in any case.
+                self.doubt.names.insert(name, None);
+            } else if let Some(text) = self.known.get(&*name) {
+                self.doubt.names.insert(name, parse_version(text));
+            }
+        }
+        if self.is_to_settle(target) {
+            self.settle(plan, target);
+        }
+        for name in plan.send.iter().map(Resource::name).chain(&plan.missing) {
+            self.doubt.names.remove(name);
+            self.doubt.leaving.remove(name);
+        }
+        true
+    }
+
+    /// All members are known: what the client has is as it should be, or is replaced or removed.
+    fn settle(&mut self, plan: &mut Plan, target: &Snapshot) {
+        let planned: HashSet<Arc<str>> = plan.send.iter().map(|resource| resource.name().clone()).collect();
+        for (name, version) in std::mem::take(&mut self.doubt.names) {
+            let kept = target.kept(self.resource_type, &name).is_some();
+            if planned.contains(&name) || !self.subscription.wants(&name, true) {
+                continue;
+            }
+            match target.find(self.resource_type, &name) {
+                Some(is) if Some(is.version()) == version => {}
+                Some(is) if kept || self.subscription.names().contains(&name) => plan.send.push(is),
+                _ if self.is_referred_to() => _ = self.doubt.leaving.insert(name),
+                _ => plan.missing.push(name),
+            }
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! A control plane that starts while a member cannot be heard: what proxies have of it goes on working, readiness says
+//! what is missing, and what is really gone goes once that is known.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::harness::files::replace;
+use crate::harness::{Isthmus, SOON, Source, objects};
+use crate::testbed::{Backend, Envoy, EnvoySpec, Traffic, eventually, http};
+
+const LIVE_LIMIT: Duration = Duration::from_secs(60);
+const PAGE_LIMIT: Duration = Duration::from_secs(5);
+const PER_SECOND: u32 = 40;
+const NEAR: &str = "127.8.41.1";
+const FAR: &str = "127.9.41.1";
+/// How long it is watched that nothing is lost.
+const WATCHED: Duration = Duration::from_secs(4);
+
+/// `near` is backed by both members, `far` by `us-1` alone.
+fn world() -> TempDir {
+    let world = tempfile::tempdir().unwrap();
+    let members = [
+        objects::region("eu", &["us"]),
+        objects::region("us", &[]),
+        objects::member_cluster("eu-1", "eu", &["127.8.0.0/16"], &["10.100.0.0/16"]),
+        objects::member_cluster("us-1", "us", &["127.9.0.0/16"], &["10.101.0.0/16"]),
+    ];
+    replace(world.path(), "hub.yaml", &members.concat());
+    let near = |pod: &str, zone: &str| {
+        [
+            objects::namespace("shop"),
+            objects::federated("shop", "near"),
+            objects::slice("shop", "near", &[pod.to_owned()], zone),
+        ]
+        .concat()
+    };
+    replace(&world.path().join("clusters/eu-1"), "near.yaml", &near(NEAR, "eu-a"));
+    replace(&world.path().join("clusters/us-1"), "near.yaml", &near(FAR, "us-a"));
+    replace(&world.path().join("clusters/us-1"), "far.yaml", &far());
+    world
+}
+
+fn far() -> String {
+    objects::federated("shop", "far") + &objects::slice("shop", "far", &[FAR.to_owned()], "us-a")
+}
+
+fn away(world: &Path, from: &str, to: &str) {
+    std::fs::rename(world.join(from), world.join(to)).unwrap();
+}
+
+async fn readyz(plane: &Isthmus) -> (u16, String) {
+    let answer = http::get(plane.admin(), "localhost", "/readyz", PAGE_LIMIT).await;
+    answer.map_or_else(|error| (0, error), |answer| (answer.status, answer.body))
+}
+
+async fn until_says(plane: &Isthmus, status: u16, texts: &[&str]) {
+    eventually(&format!("readyz says {status} and {texts:?}"), SOON, async || {
+        let (found, body) = readyz(plane).await;
+        if found == status && texts.iter().all(|text| body.contains(text)) {
+            Ok(())
+        } else {
+            Err(format!("{found} {body}"))
+        }
+    })
+    .await;
+}
+
+async fn until_connected(envoy: &Envoy) {
+    eventually("the proxy is connected", SOON, async || {
+        let connected = envoy.stats("control_plane.connected_state").await;
+        if connected.values().all(|state| *state == 1) && !connected.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("{connected:?}"))
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_proxies_have_of_a_member_that_is_away_at_a_restart_goes_on_working() {
+    let world = world();
+    let flags = ["--sync-deadline=1", "--member-deadline=600"].map(str::to_owned);
+    let mut plane = Isthmus::region_with("eu", Source::World(world.path()), &flags);
+    plane.wait_ready().await;
+    let _pods = [
+        Backend::start(format!("{NEAR}:8080").parse().unwrap(), "near").await,
+        Backend::start(format!("{FAR}:8080").parse().unwrap(), "far").await,
+    ];
+    let kinds = [("eager", true, "eager"), ("on-demand", true, "on-demand"), ("sotw", false, "eager")];
+    let mut proxies = Vec::new();
+    for (number, (name, delta, clusters)) in (1..).zip(kinds) {
+        let listen = format!("127.0.41.{number}");
+        let spec = EnvoySpec::new(name, "eu", "eu-a", plane.xds());
+        let spec = spec.metadata("CLUSTER_ID", "eu-1").metadata("INTERCEPTION_MODE", "NONE");
+        let spec = spec.metadata("LISTEN", listen.clone()).metadata("CLUSTERS", clusters);
+        let envoy = Envoy::start(if delta { spec } else { spec.state_of_the_world() }).await;
+        envoy.wait_live(LIVE_LIMIT).await;
+        let traffic = Traffic::start(format!("{listen}:15080").parse().unwrap(), "far.shop", PER_SECOND);
+        proxies.push((name, envoy, traffic));
+    }
+    for (name, _, traffic) in &proxies {
+        eventually(&format!("{name}: traffic flows"), SOON, async || {
+            let answered = traffic.so_far().by_identity();
+            if answered.get("far").is_some_and(|count| *count > 20) { Ok(()) } else { Err(format!("{answered:?}")) }
+        })
+        .await;
+    }
+
+    // us-1 is away when a new process starts.
+    let began = Instant::now();
+    plane.kill();
+    away(world.path(), "clusters/us-1", "us-1.away");
+    plane.restart();
+    until_says(&plane, 503, &["serving, but not ready before", "us-1: Unreachable: there is no folder"]).await;
+    for (_, envoy, _) in &proxies {
+        until_connected(envoy).await;
+    }
+    tokio::time::sleep(WATCHED).await;
+    for (name, _, traffic) in &proxies {
+        assert_eq!(traffic.so_far().since(began).errors(), [], "{name}: while us-1 is away");
+    }
+    let status = crate::harness::run(&["status", "--admin", &format!("http://{}", plane.admin())]).await;
+    let text = String::from_utf8_lossy(&status.stdout).into_owned();
+    assert!(text.contains("not all is known: serving, but not ready") && text.contains("us-1"), "{text}");
+    assert_eq!(plane.metrics().await["isthmus_unknown_members"], 1.0);
+
+    // It is back: nothing moves, and the process is ready.
+    away(world.path(), "us-1.away", "clusters/us-1");
+    until_says(&plane, 200, &["ok\n"]).await;
+    for (name, _, traffic) in &proxies {
+        assert_eq!(traffic.so_far().since(began).errors(), [], "{name}: when us-1 is back");
+    }
+
+    // Away again at a restart, and when it is back the service is really gone.
+    plane.kill();
+    away(world.path(), "clusters/us-1", "us-1.away");
+    plane.restart();
+    until_says(&plane, 503, &["us-1"]).await;
+    for (_, envoy, _) in &proxies {
+        until_connected(envoy).await;
+    }
+    std::fs::remove_file(world.path().join("us-1.away/far.yaml")).unwrap();
+    away(world.path(), "us-1.away", "clusters/us-1");
+    until_says(&plane, 200, &["ok\n"]).await;
+    for (name, _, traffic) in proxies {
+        eventually(&format!("{name}: what is gone is gone"), SOON, async || {
+            let newest = traffic.so_far().samples.into_iter().rev().take(5).collect::<Vec<_>>();
+            if newest.iter().all(|sample| sample.outcome.is_err()) { Ok(()) } else { Err(format!("{newest:?}")) }
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_that_stays_away_does_not_block_for_ever_and_its_deletion_is_knowledge() {
+    let world = world();
+    away(world.path(), "clusters/us-1", "us-1.away");
+    let flags = ["--sync-deadline=1", "--member-deadline=3"].map(str::to_owned);
+    let plane = Isthmus::region_with("eu", Source::World(world.path()), &flags);
+    until_says(&plane, 503, &["waiting for members, nothing is served before", "us-1"]).await;
+    until_says(&plane, 503, &["serving, but not ready before", "us-1"]).await;
+    until_says(&plane, 200, &["ok, but these members are not known", "us-1: Unreachable"]).await;
+    let members = [
+        objects::region("eu", &["us"]),
+        objects::region("us", &[]),
+        objects::member_cluster("eu-1", "eu", &["127.8.0.0/16"], &["10.100.0.0/16"]),
+    ];
+    replace(world.path(), "hub.yaml", &members.concat());
+    until_says(&plane, 200, &["ok\n"]).await;
+}
