@@ -12,6 +12,7 @@ pub mod files;
 pub mod http;
 pub mod hub;
 pub mod lease;
+pub mod limits;
 pub mod manifests;
 pub mod mirror;
 mod nearly;
