@@ -151,7 +151,8 @@ pub async fn run(plane: Plane, shutdown: Shutdown) -> anyhow::Result<()> {
         let identifier = Arc::from(format!("isthmus/{}", serve.region));
         let Serve { region, on_demand, limits, .. } = serve;
         let defaults = Arc::new(Defaults { region, on_demand });
-        let shared = Shared { catalog, defaults, identifier, stats, streams, loads, admission: Admission::default() };
+        let admission = Admission::counted(&stats);
+        let shared = Shared { catalog, defaults, identifier, stats, streams, loads, admission };
         let mut ending = shutdown.clone();
         tasks.spawn(async move {
             server::serve(ports.listeners, shared, limits, async move { ending.wait().await }).await;

@@ -1,5 +1,7 @@
 //! Who is asking: a client's node, checked and reduced to what its answer depends on.
 
+mod node;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -8,6 +10,8 @@ use envoy_types::pb::envoy::config::core::v3::Node;
 use envoy_types::pb::google::protobuf::value::Kind;
 use federation::model::{ClusterId, NameError, Namespace, Network, RegionId, Zone};
 use federation::view::ClientClass;
+
+pub(crate) use node::read_node;
 
 /// Longest node id that is kept, in bytes; it is shown to people and used as a key.
 pub const MAX_NODE_ID_LEN: usize = 253;

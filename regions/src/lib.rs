@@ -19,3 +19,4 @@ pub mod stats;
 #[cfg(test)]
 mod testing;
 pub mod translate;
+mod wire;

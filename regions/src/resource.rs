@@ -285,11 +285,6 @@ fn offset(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
 
-/// Whether a client's spelling of a version means this one. It costs no allocation: a resumed stream brings thousands.
-pub fn is_version(text: &str, version: u64) -> bool {
-    text.len() == VERSION_LEN && u64::from_str_radix(text, 16) == Ok(version)
-}
-
 /// The version that a client spells so. `None`: it is none of ours.
 pub fn parse_version(text: &str) -> Option<u64> {
     (text.len() == VERSION_LEN).then(|| u64::from_str_radix(text, 16).ok()).flatten()

@@ -1,5 +1,6 @@
 //! Numbers about the work done and the clients served: plain atomics that whoever renders metrics may read at any time.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
 use crate::resource::{ResourceType, TYPES};
@@ -68,6 +69,11 @@ pub struct ConnectionStats {
     pub aged: Counter,
     /// Told to end, but cut off because they did not in time.
     pub cut_off: Counter,
+    /// Ended to make room for an address that has fewer.
+    pub displaced: Counter,
+    /// Places for handshakes, new streams and long requests that were given on while their holders still worked: more clients
+    /// come than are served in time, or some hold places without using them.
+    pub places_passed_on: Arc<Counter>,
     /// Given up because the client did not answer or did not read.
     pub silent: Counter,
 }

@@ -1,6 +1,7 @@
 //! Small worlds for this crate's tests.
 
 pub(crate) mod envoy;
+pub(crate) mod memory;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;

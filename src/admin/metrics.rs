@@ -191,12 +191,34 @@ impl Scrape {
 }
 
 fn connections(out: &mut DescriptorEncoder<'_>, stats: &ConnectionStats) -> std::fmt::Result {
-    let ConnectionStats { open, accepted, refused, handshakes_failed, aged, cut_off, silent } = stats;
+    let ConnectionStats {
+        open,
+        accepted,
+        refused,
+        handshakes_failed,
+        aged,
+        cut_off,
+        displaced,
+        places_passed_on,
+        silent,
+    } = stats;
     gauge(out, "xds_connections", "Open connections", count(open))?;
     counter(out, "xds_connections_accepted", "Connections accepted", accepted.get())?;
     counter(out, "xds_connections_refused", "Connections closed because too many were open", refused.get())?;
     counter(out, "xds_handshakes_failed", "TLS handshakes that failed", handshakes_failed.get())?;
     counter(out, "xds_connections_aged", "Connections ended in good order because of their age", aged.get())?;
+    counter(
+        out,
+        "xds_connections_displaced",
+        "Connections ended to make room for an address that has fewer",
+        displaced.get(),
+    )?;
+    counter(
+        out,
+        "xds_places_passed_on",
+        "Places for handshakes, new streams and long requests that were given on while their holders still worked",
+        places_passed_on.get(),
+    )?;
     counter(out, "xds_connections_cut_off", "Connections told to end that did not in time", cut_off.get())?;
     counter(out, "xds_connections_silent", "Connections given up because the client did not answer", silent.get())
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// One row of the table.
 pub struct Bound {
-    pub what: &'static str,
+    pub what: String,
     pub value: String,
     /// The flag that sets it, if there is one.
     pub flag: Option<&'static str>,
@@ -21,8 +21,8 @@ pub struct Bound {
 }
 
 impl Bound {
-    fn of(what: &'static str, value: impl ToString, beyond: &'static str, seen: &'static str) -> Self {
-        Self { what, value: value.to_string(), flag: None, beyond, seen }
+    fn of(what: impl Into<String>, value: impl ToString, beyond: &'static str, seen: &'static str) -> Self {
+        Self { what: what.into(), value: value.to_string(), flag: None, beyond, seen }
     }
 
     fn flag(self, flag: &'static str) -> Self {

@@ -20,7 +20,7 @@ fn every_bound_says_what_happens_and_where_it_shows() {
     for (title, bounds) in tables() {
         assert!(!bounds.is_empty(), "{title}");
         for bound in bounds {
-            let texts = [bound.what, &bound.value, bound.beyond, bound.seen];
+            let texts = [&*bound.what, &bound.value, bound.beyond, bound.seen];
             assert!(texts.iter().all(|text| !text.is_empty() && !text.contains('|')), "{title}: {}", bound.what);
             assert!(bound.flag.is_none_or(|flag| flag.starts_with("--")), "{title}: {}", bound.what);
         }

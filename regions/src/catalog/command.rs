@@ -1,5 +1,6 @@
 //! How streams, which are asynchronous, talk to the catalog, which is not.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
@@ -14,7 +15,13 @@ pub const COMMAND_CAPACITY: usize = 1_024;
 /// What a stream asks of the catalog.
 #[derive(Debug)]
 pub enum CatalogCommand {
-    Open { class: Class, interest: Arc<Interest>, reply: oneshot::Sender<Result<ClassSubscription, OpenError>> },
+    Open {
+        class: Class,
+        /// The client's address.
+        opener: IpAddr,
+        interest: Arc<Interest>,
+        reply: oneshot::Sender<Result<ClassSubscription, OpenError>>,
+    },
 }
 
 /// The streams' end. The owner of the catalog reads the other end and calls [`super::Catalog::handle_command`].
@@ -35,14 +42,15 @@ pub fn channel() -> (CatalogHandle, mpsc::Receiver<CatalogCommand>) {
 }
 
 impl CatalogHandle {
-    /// Opens a class for a stream that wants what `interest` says. Dropping the subscription releases it.
+    /// Opens a class for a stream from this address that wants what `interest` says. Dropping the subscription releases it.
     pub async fn open(
         &self,
         class: Class,
+        opener: IpAddr,
         interest: Arc<Interest>,
     ) -> Result<Result<ClassSubscription, OpenError>, CatalogClosed> {
         let (reply, answer) = oneshot::channel();
-        self.sender.send(CatalogCommand::Open { class, interest, reply }).await.map_err(|_| CatalogClosed)?;
+        self.sender.send(CatalogCommand::Open { class, opener, interest, reply }).await.map_err(|_| CatalogClosed)?;
         answer.await.map_err(|_| CatalogClosed)
     }
 }

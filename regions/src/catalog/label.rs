@@ -255,6 +255,7 @@ fn client(class: &Class, world: &World) -> ClientClass {
         client.network = place.network.clone();
     }
     client.families = place.and_then(|place| place.families);
+    world.merge_unknown_places(&mut client);
     if !world.ranks_by_cluster() {
         client.cluster = None;
     }

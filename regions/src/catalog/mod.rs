@@ -9,10 +9,12 @@ mod command;
 mod feed;
 mod label;
 mod listeners;
+mod places;
 mod shelf;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use federation::Effects;
@@ -30,9 +32,11 @@ use world::World;
 pub use command::{COMMAND_CAPACITY, CatalogClosed, CatalogCommand, CatalogHandle, channel};
 pub use feed::ClassSubscription;
 
-/// Classes that are kept current at a time. Each may cost memory for load assignments and time for every change, and
-/// anyone who can connect can name one.
-pub const MAX_CLASSES: usize = 512;
+/// Classes that are kept current at a time. Each may cost memory for listeners and time for every change, and anyone who can
+/// connect can name one. Load assignments are shared by all that differ only in places where there is nothing.
+pub const MAX_CLASSES: usize = 2_048;
+/// Of these, those that were opened by streams from one address: a proxy is of one class, and few proxies share an address.
+pub const MAX_CLASSES_PER_ADDRESS: usize = 16;
 
 /// Keeps what the federation decided, and serves it to classes of clients.
 pub struct Catalog {
@@ -54,6 +58,8 @@ struct ClassState {
     /// Since when each type comes from these.
     since: [u64; TYPES],
     feed: Arc<Feed>,
+    /// The address whose stream opened it.
+    opener: Option<IpAddr>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -62,6 +68,11 @@ pub enum OpenError {
         "{MAX_CLASSES} classes of clients are open already; expected proxies to share region, zone, network and cluster"
     )]
     TooManyClasses,
+    #[error(
+        "streams from {0} have opened {MAX_CLASSES_PER_ADDRESS} classes of clients already; expected the proxies of one address \
+         to share region, zone, network, cluster and settings"
+    )]
+    TooManyOfAddress(IpAddr),
 }
 
 impl Catalog {
@@ -91,11 +102,9 @@ impl Catalog {
                 committed.insert(label.clone(), changes);
             }
         }
-        let moved = if dirty.topology || dirty.unknown || ranked_by_cluster != self.world.ranks_by_cluster() {
-            self.move_classes(seq)
-        } else {
-            BTreeSet::new()
-        };
+        let ranked_otherwise = dirty.zones || ranked_by_cluster != self.world.ranks_by_cluster();
+        let moved =
+            if dirty.topology || dirty.unknown || ranked_otherwise { self.move_classes(seq) } else { BTreeSet::new() };
         if dirty.awaited || (!self.awaited.is_empty() && !dirty.faces.is_empty()) {
             self.awaited = Arc::new(self.world.awaited_loads());
         }
@@ -112,26 +121,45 @@ impl Catalog {
     /// The class's snapshots; it is built if this is its first client. A class without clients is dropped at the next
     /// [`Catalog::apply`].
     pub fn open(&mut self, class: &Class, interest: Arc<Interest>) -> Result<ClassSubscription, OpenError> {
+        self.open_from(None, class, interest)
+    }
+
+    /// The same for a stream from an address.
+    pub fn open_from(
+        &mut self,
+        opener: Option<IpAddr>,
+        class: &Class,
+        interest: Arc<Interest>,
+    ) -> Result<ClassSubscription, OpenError> {
         if let Some(state) = self.classes.get(class) {
             return Ok(state.feed.subscribe(interest));
         }
-        if self.classes.len() >= MAX_CLASSES {
+        if let Err(full) = self.has_room(opener) {
             self.reap();
-            if self.classes.len() >= MAX_CLASSES {
-                self.stats.catalog.classes_refused.inc();
-                return Err(OpenError::TooManyClasses);
-            }
+            self.has_room(opener).inspect_err(|_| self.stats.catalog.classes_refused.inc()).map_err(|_| full)?;
         }
         self.stats.catalog.classes.add(1);
+        self.world.tolerate(&class.client);
         let sources = label::sources(class, &self.world);
         self.stock(&sources);
-        let state = ClassState { sources, since: [self.seq; TYPES], feed: Arc::default() };
+        let state = ClassState { sources, since: [self.seq; TYPES], feed: Arc::default(), opener };
         if self.ready {
             self.publish_to(class, &state, &Concerns::nobody());
         }
         let subscription = state.feed.subscribe(interest);
         self.classes.insert(class.clone(), state);
         Ok(subscription)
+    }
+
+    fn has_room(&self, opener: Option<IpAddr>) -> Result<(), OpenError> {
+        if self.classes.len() >= MAX_CLASSES {
+            return Err(OpenError::TooManyClasses);
+        }
+        let Some(address) = opener else { return Ok(()) };
+        match self.classes.values().filter(|state| state.opener == opener).count() {
+            count if count >= MAX_CLASSES_PER_ADDRESS => Err(OpenError::TooManyOfAddress(address)),
+            _ => Ok(()),
+        }
     }
 
     /// From now on snapshots are served: every source was fully heard, or the time to wait for them is over. Until
@@ -151,7 +179,9 @@ impl Catalog {
     pub fn handle_command(&mut self, command: CatalogCommand) {
         match command {
             // The stream may have ended meanwhile; then nobody is there to be told.
-            CatalogCommand::Open { class, interest, reply } => drop(reply.send(self.open(&class, interest))),
+            CatalogCommand::Open { class, opener, interest, reply } => {
+                drop(reply.send(self.open_from(Some(opener), &class, interest)));
+            }
         }
     }
 
@@ -205,8 +235,8 @@ impl Catalog {
         }
     }
 
-    /// Lets classes take their resources from elsewhere, if that changed: a member joined another network, or services
-    /// began to be ranked by the client's own cluster. Returns those that did.
+    /// Lets classes take their resources from elsewhere, if that changed: a member joined another network, services began
+    /// to be ranked by the client's own cluster, or a zone got its first endpoints. Returns those that did.
     fn move_classes(&mut self, seq: u64) -> BTreeSet<Class> {
         let new = self.classes.iter().map(|(class, state)| (class, label::sources(class, &self.world), state));
         let moved: Vec<_> = new
@@ -237,6 +267,7 @@ impl Catalog {
         if before == self.classes.len() && !std::mem::take(&mut self.moved) {
             return;
         }
+        self.world.tolerated.retain(self.classes.keys().map(|class| &class.client));
         let sources = self.classes.values().flat_map(|state| &state.sources);
         let used: BTreeSet<&Label> = sources.flat_map(Sources::all).collect();
         self.shelves.retain(|label, shelf| {

@@ -2,7 +2,7 @@
 
 mod destinations;
 
-use federation::model::AppProtocol;
+use federation::model::{AppProtocol, Network, RegionId};
 
 use super::*;
 use crate::class::{EnvoyProfile, Interception, Profile};
@@ -362,6 +362,87 @@ fn classes_are_bounded() {
     drop(held);
     assert!(open(MAX_CLASSES).is_ok(), "room again");
     assert_eq!(stats.catalog.classes_refused.get(), 1);
+}
+
+#[test]
+fn one_address_opens_a_few_classes_and_leaves_the_others_their_room() {
+    let stats = Arc::new(Stats::default());
+    let mut catalog = Catalog::new(stats.clone());
+    let [hostile, innocent] = [IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2])];
+    let listening_on = |i: usize| {
+        let mut class = class(None);
+        class.client.zone = Some(zone(&format!("z{i}")));
+        class
+    };
+    let mut open = |from, i: usize| catalog.open_from(Some(from), &listening_on(i), Arc::default());
+    let held: Vec<_> = (0..MAX_CLASSES_PER_ADDRESS).map(|i| open(hostile, i).expect("a class")).collect();
+    assert_eq!(open(hostile, 900).err(), Some(OpenError::TooManyOfAddress(hostile)));
+    assert!(open(hostile, 0).is_ok(), "one that is open already");
+    assert!(open(innocent, 901).is_ok());
+    drop(held);
+    assert!(open(hostile, 900).is_ok(), "room again");
+    assert_eq!(stats.catalog.classes_refused.get(), 1);
+}
+
+/// Zones, regions and networks by name.
+#[test]
+fn places_where_there_is_nothing_cost_next_to_nothing() {
+    const COUNT: usize = 200;
+    for kind in 0..3 {
+        let stats = Arc::new(Stats::default());
+        let mut catalog = Catalog::new(stats.clone());
+        catalog.apply(&two_members());
+        catalog.set_ready();
+        let naming = |i: usize| {
+            let mut class = class(None);
+            match kind {
+                0 => class.client.zone = Some(zone(&format!("made-up-{i}"))),
+                1 => class.client.region = RegionId::new(&format!("made-up-{i}")).expect("a region"),
+                _ => {
+                    class.client.network = Network::new(&format!("made-up-{i}")).expect("a network");
+                    class.network_named = true;
+                }
+            }
+            class
+        };
+        let views: Vec<_> = (0..COUNT).map(|i| catalog.open(&naming(i), Arc::default()).expect("a class")).collect();
+        let before = stats.catalog.encoded.get();
+        catalog.apply(&services(vec![web("shop/web", &["10.8.0.1:80"])]));
+        let encoded = usize::try_from(stats.catalog.encoded.get() - before).expect("few");
+        assert!(encoded <= places::MAX_TOLERATED + 8, "kind {kind}: {encoded} encodings for {COUNT} classes");
+        // All of them are served alike, tolerated or not.
+        let of = |i: usize| views[i].snapshot().expect("a snapshot").of(Assignment).get(WEB).cloned();
+        assert!((1..COUNT).all(|i| of(i) == of(0)), "kind {kind}");
+    }
+}
+
+#[test]
+fn a_zone_that_gets_its_first_endpoint_is_a_place_for_those_that_named_it_before() {
+    let mut catalog = Catalog::new(Arc::new(Stats::default()));
+    catalog.apply(&two_members());
+    catalog.set_ready();
+    let naming = |i: usize| {
+        let mut class = class(None);
+        class.client.zone = Some(zone(&format!("z{i}")));
+        class
+    };
+    let views: Vec<_> = (0..100).map(|i| catalog.open(&naming(i), Arc::default()).expect("a class")).collect();
+    let backends = vec![backend("eu-1", "z99", &["10.8.0.1:80"]), backend("eu-1", "z98", &["10.8.0.2:80"])];
+    catalog.apply(&services(vec![merged("shop/web", vec![port(80, AppProtocol::Http, backends)])]));
+    let of = |view: &ClassSubscription| view.snapshot().expect("a snapshot").of(Assignment).get(WEB).cloned();
+    let fresh = |catalog: &mut Catalog, i: usize| {
+        // The same clients, in a catalog that knew the zones before they came.
+        of(&catalog.open(&naming(i), Arc::default()).expect("a class"))
+    };
+    let mut knows = Catalog::new(Arc::new(Stats::default()));
+    knows.apply(&two_members());
+    let backends = vec![backend("eu-1", "z99", &["10.8.0.1:80"]), backend("eu-1", "z98", &["10.8.0.2:80"])];
+    knows.apply(&services(vec![merged("shop/web", vec![port(80, AppProtocol::Http, backends)])]));
+    knows.set_ready();
+    for i in [0, 50, 98, 99] {
+        assert_eq!(of(&views[i]), fresh(&mut knows, i), "z{i}");
+    }
+    assert_ne!(of(&views[98]), of(&views[99]), "each its own zone first");
 }
 
 #[test]

@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use federation::few::Few;
 use federation::model::{Affinity, ClusterId, Merged, Protocol, ServiceKey, Tier};
+use federation::view::ClientClass;
 use federation::view::is_weighted;
 use federation::{Effects, Topology, Vips};
 
+use super::places::{Nowhere, Place, Tolerated, Zones, places_of};
 use crate::stats::CatalogStats;
 use crate::translate::cluster::Balancing;
 use crate::translate::names;
@@ -25,6 +27,11 @@ pub(super) struct World {
     awaited: BTreeMap<ServiceKey, usize>,
     /// Services whose ranking looks at the client's own cluster.
     pinned: usize,
+    zones: Zones,
+    /// See [`Tolerated`].
+    pub(super) tolerated: Tolerated,
+    /// A name that no region and no network has: what clients say that are in none of them.
+    nowhere: Nowhere,
 }
 
 /// A port that runs over TCP. Envoy's clusters speak TCP; UDP and SCTP ports stay with Kubernetes.
@@ -57,6 +64,8 @@ pub(super) struct Dirty {
     pub(super) unknown: bool,
     /// What is known to lack something.
     pub(super) awaited: bool,
+    /// Which zones have endpoints.
+    pub(super) zones: bool,
 }
 
 impl World {
@@ -70,6 +79,7 @@ impl World {
             };
             self.pinned += usize::from(merged.as_deref().is_some_and(is_pinned));
             self.pinned -= usize::from(old.as_deref().is_some_and(is_pinned));
+            dirty.zones |= self.zones.replace(old.as_deref(), merged.as_deref());
             let face = |merged: &Arc<Merged>| faces(merged, &self.topology);
             if old.as_ref().map(face) != merged.as_ref().map(face) {
                 dirty.faces.insert(key.clone());
@@ -105,6 +115,7 @@ impl World {
                 dirty.faces.extend(changed.map(|(key, _)| key.clone()));
             }
             self.topology = topology.clone();
+            self.nowhere = Nowhere::beside(topology);
         }
         dirty
     }
@@ -118,6 +129,39 @@ impl World {
     pub(super) fn awaited_loads(&self) -> HashSet<String> {
         let keys = self.awaited.keys().flat_map(|key| self.faces(key).into_iter().map(move |face| (key, face)));
         keys.map(|(key, face)| names::outbound(face.port.port, key)).collect()
+    }
+
+    /// Replaces places where there is nothing by the same nothing: they are ranked alike, so they share load assignments,
+    /// however many of them clients name.
+    pub(super) fn merge_unknown_places(&self, client: &mut ClientClass) {
+        for place in places_of(client) {
+            if self.is_place(&place) || self.tolerated.contains(&place) {
+                continue;
+            }
+            match (place, &self.nowhere) {
+                (Place::Region(_), Nowhere { region: Some(nowhere), .. }) => client.region.clone_from(nowhere),
+                (Place::Network(_), Nowhere { network: Some(nowhere), .. }) => client.network.clone_from(nowhere),
+                (Place::Zone(_), _) => client.zone = None,
+                (Place::Region(_) | Place::Network(_), _) => {}
+            }
+        }
+    }
+
+    /// A class of clients is opened, see [`Tolerated`].
+    pub(super) fn tolerate(&mut self, client: &ClientClass) {
+        for place in places_of(client).filter(|place| !self.is_place(place)).collect::<Vec<_>>() {
+            self.tolerated.add(place);
+        }
+    }
+
+    fn is_place(&self, place: &Place) -> bool {
+        let Topology { members, regions, .. } = &*self.topology;
+        let mut members = members.values();
+        match place {
+            Place::Region(id) => regions.contains_key(id) || members.any(|member| member.region == *id),
+            Place::Zone(zone) => self.zones.contains(zone),
+            Place::Network(network) => members.any(|member| member.network == *network),
+        }
     }
 
     /// Whether any service is ranked by the client's own cluster. If none is, clients of one zone share their load

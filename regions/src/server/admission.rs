@@ -2,49 +2,72 @@
 //! with a first request of a hundred kilobytes and a wish for everything: they are read and answered a few at a time, and
 //! the others wait unread.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use super::budget::{Budget, Charge};
+use super::places::{Entering, Place, Places};
+use super::transport::Peer;
+use crate::stats::{Counter, Stats};
 
 /// Streams that are brought up at a time.
 pub const CONCURRENT: usize = 64;
-/// Who has not taken its first answers by then is no reason for others to wait any longer.
+/// A stream that has not taken its first answers by then is no reason for others to wait any longer, if any wait.
+pub const HOLD: Duration = Duration::from_millis(250);
+/// The same where nobody waits: its place is free then.
 pub const PATIENCE: Duration = Duration::from_secs(2);
+/// A client that opens a stream and says nothing for so long is sent away.
+pub const FIRST_REQUEST: Duration = Duration::from_secs(10);
+/// So long the rest of its first request may take, its turn among others included.
+pub const FIRST_REQUEST_WHOLE: Duration = Duration::from_secs(60);
 
 /// Long requests that are read at a time, over all streams: a proxy that comes back says all it has in each type's first
 /// request, in hundreds of kilobytes, and read side by side those of a thousand would all be in memory at once.
 pub const LONG_REQUESTS: usize = 32;
-/// Who waits for longer than this is read all the same: those before it are slow, or no friends.
-const LONG_PATIENCE: Duration = Duration::from_secs(10);
+/// A long request that has not arrived by then is no reason for others to wait any longer.
+pub const LONG_HOLD: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Debug)]
 pub struct Admission {
-    streams: Arc<Semaphore>,
-    long: Arc<Semaphore>,
+    streams: Places,
+    long: Places,
+    partial: Budget,
 }
 
 impl Default for Admission {
     fn default() -> Self {
-        Self::of(CONCURRENT)
+        Self::of(CONCURRENT, Arc::default())
     }
 }
 
 impl Admission {
-    /// With so many places for streams.
-    pub fn of(places: usize) -> Self {
-        Self { streams: Arc::new(Semaphore::new(places)), long: Arc::new(Semaphore::new(LONG_REQUESTS)) }
+    /// The usual places, counted in these numbers.
+    pub fn counted(stats: &Stats) -> Self {
+        Self::of(CONCURRENT, stats.connections.places_passed_on.clone())
     }
 
-    /// Waits for a place; the first to come is the first to get one. Dropping it makes room for the next.
-    pub(super) async fn enter(&self) -> Option<OwnedSemaphorePermit> {
-        self.streams.clone().acquire_owned().await.ok()
+    /// With so many places for streams. `passed_on` counts places that were given on while their holders still worked.
+    pub fn of(places: usize, passed_on: Arc<Counter>) -> Self {
+        Self {
+            streams: Places::new(places, HOLD, passed_on.clone()),
+            long: Places::new(LONG_REQUESTS, LONG_HOLD, passed_on),
+            partial: Budget::default(),
+        }
     }
 
-    /// The same for a long request; `None` if that takes too long.
-    pub(super) fn enter_long(&self) -> impl Future<Output = Option<OwnedSemaphorePermit>> + Send + use<> {
-        let place = self.long.clone().acquire_owned();
-        async move { tokio::time::timeout(LONG_PATIENCE, place).await.ok()?.ok() }
+    /// Waits for a place to bring up a stream. Dropping it makes room for the next.
+    pub(super) async fn enter(&self, peer: &Peer) -> Place {
+        self.streams.enter(peer.claim()).await
+    }
+
+    /// The same for reading a long request.
+    pub(super) fn enter_long(&self, peer: &Peer) -> Entering {
+        let (places, claim) = (self.long.clone(), peer.claim());
+        Box::pin(async move { places.enter(claim).await })
+    }
+
+    /// To be told of the bytes of a request that has not arrived whole.
+    pub(super) fn charge(&self, peer: &Peer) -> Charge {
+        self.partial.charge(peer.clone())
     }
 }

@@ -9,8 +9,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DiscoveryRequest};
-use envoy_types::pb::envoy::service::load_stats::v3::load_reporting_service_server::LoadReportingServiceServer;
 use envoy_types::pb::envoy::service::status::v3::client_status_discovery_service_server::ClientStatusDiscoveryServiceServer;
 use futures::future::Either;
 use http_body::Body;
@@ -21,12 +19,14 @@ use tower::Service;
 use super::Shared;
 use super::body::{Mailbox, StreamBody};
 use super::csds::Csds;
-use super::lrs::{Lrs, MAX_REPORT_LEN};
+use super::lrs::Lrs;
 use super::method::{Called, Method, called};
 use super::requests::Requests;
-use super::stream::{self, Incoming};
+use super::stream;
 use super::transport::Peer;
-use crate::session::Variant;
+
+/// Largest request for client status, in bytes: decoded, it may take fifty times as much.
+const MAX_STATUS_REQUEST_LEN: usize = 256 << 10;
 
 type Answer = Result<http::Response<GrpcBody>, Infallible>;
 
@@ -38,14 +38,14 @@ pub struct AdsService(Arc<Services>);
 struct Services {
     shared: Shared,
     status: ClientStatusDiscoveryServiceServer<Csds>,
-    loads: LoadReportingServiceServer<Lrs>,
+    loads: Lrs,
 }
 
 impl AdsService {
     pub fn new(shared: Shared) -> Self {
         let status = ClientStatusDiscoveryServiceServer::new(Csds::new(shared.streams.clone()));
-        let loads = LoadReportingServiceServer::new(Lrs::new(shared.loads.clone(), shared.stats.clone()));
-        Self(Arc::new(Services { shared, status, loads: loads.max_decoding_message_size(MAX_REPORT_LEN) }))
+        let loads = Lrs::new(shared.loads.clone(), shared.stats.clone(), shared.admission.clone());
+        Self(Arc::new(Services { shared, status: status.max_decoding_message_size(MAX_STATUS_REQUEST_LEN), loads }))
     }
 }
 
@@ -62,21 +62,17 @@ impl Services {
         let Some(peer) = request.extensions().get::<Peer>().cloned() else {
             return Err(Status::internal("the transport does not say whose request this is"));
         };
-        Ok(match method.variant {
-            Variant::Sotw => self.stream::<DiscoveryRequest, B>(method, peer, request),
-            Variant::Delta => self.stream::<DeltaDiscoveryRequest, B>(method, peer, request),
-        })
+        Ok(self.stream(method, peer, request))
     }
 
-    fn stream<Req, B>(&self, method: Method, peer: Peer, request: http::Request<B>) -> http::Response<GrpcBody>
+    fn stream<B>(&self, method: Method, peer: Peer, request: http::Request<B>) -> http::Response<GrpcBody>
     where
-        Req: Incoming,
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let requests = Requests::new(request.into_body(), self.shared.admission.clone());
+        let requests = Requests::new(request.into_body(), method.variant, peer.clone(), self.shared.admission.clone());
         let mailbox = Mailbox::default();
-        let driver = Box::pin(stream::run::<Req>(method, peer, requests, mailbox.clone(), self.shared.clone()));
+        let driver = Box::pin(stream::run(method, peer, requests, mailbox.clone(), self.shared.clone()));
         let mut response = http::Response::new(GrpcBody::new(StreamBody::new(mailbox, driver)));
         let content_type = http::HeaderValue::from_static("application/grpc");
         response.headers_mut().insert(http::header::CONTENT_TYPE, content_type);
@@ -101,7 +97,10 @@ where
         let path = request.uri().path();
         let answer = match called(path) {
             Some(Called::Status) => return Either::Right(self.0.status.clone().call(request)),
-            Some(Called::Loads) => return Either::Right(self.0.loads.clone().call(request)),
+            Some(Called::Loads) => {
+                let answer = self.0.loads.clone().answer(request);
+                return Either::Right(Box::pin(async move { Ok(answer.await) }));
+            }
             Some(Called::Discovery(method)) => self.0.answer(method, request),
             None => Err(Status::unimplemented(format!(
                 "{path} is not served here; expected a stream of the aggregated discovery service or of one of its parts"

@@ -102,11 +102,10 @@ mod tests {
 
     async fn ask_from(ip: &str) -> Result<Response<ClientStatusResponse>, Status> {
         let mut request = Request::new(ClientStatusRequest::default());
-        let (_drain, draining) = tokio::sync::watch::channel(false);
         let address = (ip.parse::<IpAddr>().expect("an address"), 40_000).into();
         // As if it had proved to be a workload of the mesh.
         let certificates = Some(Arc::from([]));
-        request.extensions_mut().insert(Peer { address, certificates, draining });
+        request.extensions_mut().insert(Peer { certificates, ..Peer::alone(address) });
         Csds::new(Streams::default()).fetch_client_status(request).await
     }
 

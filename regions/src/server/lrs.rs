@@ -1,44 +1,68 @@
 //! LRS: what proxies say of the load they see. Kept for people to look at, for as long as the proxy is connected; it
 //! decides nothing.
 
+mod metered;
+mod report;
 mod table;
 
+use std::future::{Ready, ready};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use envoy_types::pb::envoy::service::load_stats::v3::load_reporting_service_server::LoadReportingService;
-use envoy_types::pb::envoy::service::load_stats::v3::{LoadStatsRequest, LoadStatsResponse};
+use bytes::Bytes;
+use envoy_types::pb::envoy::service::load_stats::v3::LoadStatsResponse;
 use envoy_types::pb::google::protobuf::Duration;
 use futures::stream::{self, Stream};
 use tokio::sync::watch;
+use tonic::server::{Grpc, StreamingService};
 use tonic::{Request, Response, Status, Streaming};
 
+use super::admission::Admission;
 use super::transport::Peer;
 use crate::class::{MAX_NODE_ID_LEN, NodeError};
 use crate::stats::Stats;
+use metered::Metered;
+pub use report::{MAX_CLUSTERS_READ, MAX_LOCALITIES_READ, MAX_REPORT_LEN};
+use report::{Report, ReportCodec};
 use table::Row;
 pub use table::{ClusterLoad, LoadReport, Loads, LocalityLoad};
+pub use table::{MAX_CLUSTERS as MAX_LOADS, MAX_LOCALITIES};
 
-/// Largest report, in bytes.
-pub(super) const MAX_REPORT_LEN: usize = 16 << 20;
 /// Reports come this often.
 const INTERVAL_S: i64 = 10;
 
+#[derive(Clone)]
 pub(super) struct Lrs {
     loads: Loads,
     stats: Arc<Stats>,
+    admission: Admission,
 }
 
 impl Lrs {
-    pub(super) fn new(loads: Loads, stats: Arc<Stats>) -> Self {
-        Self { loads, stats }
+    pub(super) fn new(loads: Loads, stats: Arc<Stats>, admission: Admission) -> Self {
+        Self { loads, stats, admission }
+    }
+
+    /// Answers a call of `StreamLoadStats`, which is all that this service has.
+    pub(super) async fn answer<B>(self, request: http::Request<B>) -> http::Response<tonic::body::Body>
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
+    {
+        let Some(peer) = request.extensions().get::<Peer>().cloned() else {
+            return Status::internal("the transport does not say whose request this is").into_http();
+        };
+        let charge = self.admission.charge(&peer);
+        let request = request.map(|body| Metered::new(body, charge));
+        let mut grpc = Grpc::new(ReportCodec).max_decoding_message_size(MAX_REPORT_LEN);
+        grpc.streaming(StreamLoads { lrs: self, peer }, request).await
     }
 }
 
 /// A stream of reports.
 struct Reports {
-    requests: Streaming<LoadStatsRequest>,
+    requests: Streaming<Report>,
     draining: watch::Receiver<bool>,
     loads: Loads,
     stats: Arc<Stats>,
@@ -62,15 +86,15 @@ impl Reports {
             Some(row) => row,
             None => self.loads.enter(identify(&request)?, self.stats.clone()),
         };
-        row.report(request, SystemTime::now());
+        row.report(request.clusters, SystemTime::now());
         self.row = Some(row);
         Ok(Some((wish(), self)))
     }
 }
 
-fn identify(request: &LoadStatsRequest) -> Result<&str, Status> {
+fn identify(request: &Report) -> Result<&str, Status> {
     let refuse = |error: NodeError| Status::invalid_argument(error.to_string());
-    match request.node.as_ref().map(|node| &*node.id) {
+    match request.node.as_deref() {
         None => Err(refuse(NodeError::NoNode)),
         Some("") => Err(refuse(NodeError::NoId)),
         Some(id) if id.len() > MAX_NODE_ID_LEN => Err(refuse(NodeError::IdTooLong { found: id.len() })),
@@ -87,19 +111,21 @@ fn wish() -> LoadStatsResponse {
     }
 }
 
-#[tonic::async_trait]
-impl LoadReportingService for Lrs {
-    type StreamLoadStatsStream = Pin<Box<dyn Stream<Item = Result<LoadStatsResponse, Status>> + Send>>;
+/// One call.
+struct StreamLoads {
+    lrs: Lrs,
+    peer: Peer,
+}
 
-    async fn stream_load_stats(
-        &self,
-        request: Request<Streaming<LoadStatsRequest>>,
-    ) -> Result<Response<Self::StreamLoadStatsStream>, Status> {
-        let Some(Peer { draining, .. }) = request.extensions().get::<Peer>().cloned() else {
-            return Err(Status::internal("the transport does not say whose request this is"));
-        };
-        let (loads, stats) = (self.loads.clone(), self.stats.clone());
+impl StreamingService<Report> for StreamLoads {
+    type Response = LoadStatsResponse;
+    type ResponseStream = Pin<Box<dyn Stream<Item = Result<LoadStatsResponse, Status>> + Send>>;
+    type Future = Ready<Result<Response<Self::ResponseStream>, Status>>;
+
+    fn call(&mut self, request: Request<Streaming<Report>>) -> Self::Future {
+        let (loads, stats) = (self.lrs.loads.clone(), self.lrs.stats.clone());
+        let draining = self.peer.draining.clone();
         let reports = Reports { requests: request.into_inner(), draining, loads, stats, row: None };
-        Ok(Response::new(Box::pin(stream::try_unfold(reports, Reports::next))))
+        ready(Ok(Response::new(Box::pin(stream::try_unfold(reports, Reports::next)) as Self::ResponseStream)))
     }
 }

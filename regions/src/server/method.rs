@@ -42,7 +42,7 @@ pub fn called(path: &str) -> Option<Called> {
         // There is no other way to speak it.
         ("route.v3.VirtualHostDiscoveryService", "DeltaVirtualHosts") => (Delta, Some(VirtualHost)),
         ("status.v3.ClientStatusDiscoveryService", _) => return Some(Called::Status),
-        ("load_stats.v3.LoadReportingService", _) => return Some(Called::Loads),
+        ("load_stats.v3.LoadReportingService", "StreamLoadStats") => return Some(Called::Loads),
         _ => return None,
     };
     Some(Called::Discovery(Method { variant, only }))

@@ -3,11 +3,13 @@
 mod admission;
 mod ads;
 mod body;
+mod budget;
 mod codec;
 mod csds;
 mod lrs;
 mod method;
 mod open;
+mod places;
 mod requests;
 mod stream;
 mod streams;
@@ -23,10 +25,16 @@ use crate::catalog::CatalogHandle;
 use crate::class::Defaults;
 use crate::stats::Stats;
 
-pub use admission::Admission;
+pub use admission::{
+    Admission, CONCURRENT, FIRST_REQUEST, FIRST_REQUEST_WHOLE, HOLD, LONG_HOLD, LONG_REQUESTS, PATIENCE,
+};
 pub use ads::AdsService;
-pub use lrs::{ClusterLoad, LoadReport, Loads, LocalityLoad};
-pub use requests::MAX_REQUEST_LEN;
+pub use budget::{MAX_PARTIAL_BYTES, MAX_PARTIAL_BYTES_PER_CONNECTION};
+pub use lrs::{
+    ClusterLoad, LoadReport, Loads, LocalityLoad, MAX_CLUSTERS_READ, MAX_LOADS, MAX_LOCALITIES, MAX_LOCALITIES_READ,
+    MAX_REPORT_LEN,
+};
+pub use requests::{LONG_REQUEST_LEN, MAX_REQUEST_LEN};
 pub use streams::{Complaint, Complaints, StreamInfo, Streams, Unanswered};
 pub use transport::{Limits, Listening, Peer, TlsSource};
 

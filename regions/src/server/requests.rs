@@ -1,19 +1,21 @@
 //! Requests off a stream: gRPC's framing, and nothing that outlives a message. A proxy that comes back says everything it
 //! knows in a few hundred kilobytes, once; a buffer that stayed that large would be most of what a stream costs.
 
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
 use http_body::Body;
-use prost::Message;
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::Sleep;
 use tonic::Status;
 
-use super::admission::{Admission, PATIENCE};
+use super::admission::Admission;
+use super::budget::{Charge, OverShare};
 use super::codec::GRPC_HEAD_LEN;
+use super::places::{Entering, Place};
+use super::transport::Peer;
+use crate::session::{RawRequest, Variant};
+use crate::wire::Malformed;
 
 /// Largest request, in bytes. Envoy names everything it knows when it reconnects: tens of bytes for each resource.
 pub const MAX_REQUEST_LEN: usize = 64 << 20;
@@ -26,7 +28,10 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 /// What a client sends, one after another.
 pub(super) struct Requests {
     body: Pin<Box<dyn Body<Data = Bytes, Error = Error> + Send>>,
+    variant: Variant,
     partial: Partial,
+    charge: Charge,
+    peer: Peer,
     admission: Admission,
     turn: Turn,
 }
@@ -35,12 +40,9 @@ pub(super) struct Requests {
 enum Turn {
     /// It is not long.
     Free,
-    Awaited(Pin<Box<dyn Future<Output = Option<OwnedSemaphorePermit>> + Send>>),
-    /// It is read now. Whoever takes too long to send it loses its place, but is read on.
-    Taken {
-        place: Option<OwnedSemaphorePermit>,
-        until: Pin<Box<Sleep>>,
-    },
+    Awaited(Entering),
+    /// It is read now. A client that takes too long to send it loses its place, but is read on.
+    Taken(#[expect(dead_code, reason = "held until the request is whole")] Place),
 }
 
 /// A message of which some bytes are there.
@@ -62,7 +64,9 @@ pub(super) enum ReadError {
     #[error("a request has {0} bytes; expected at most {MAX_REQUEST_LEN}")]
     TooLong(usize),
     #[error("a request of {len} bytes is not a discovery request: {error}")]
-    Malformed { len: usize, error: prost::DecodeError },
+    Malformed { len: usize, error: Malformed },
+    #[error(transparent)]
+    OverShare(#[from] OverShare),
 }
 
 impl From<ReadError> for Status {
@@ -72,31 +76,48 @@ impl From<ReadError> for Status {
             ReadError::Compressed(_) => Self::unimplemented(text),
             ReadError::TooLong(_) => Self::out_of_range(text),
             ReadError::Malformed { .. } => Self::invalid_argument(text),
+            ReadError::OverShare(_) => Self::resource_exhausted(text),
         }
     }
 }
 
 impl Requests {
-    pub(super) fn new<B>(body: B, admission: Admission) -> Self
+    pub(super) fn new<B>(body: B, variant: Variant, peer: Peer, admission: Admission) -> Self
     where
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Error>,
     {
-        Self { body: Box::pin(Boxed(Box::pin(body))), partial: Partial::default(), admission, turn: Turn::Free }
+        let (body, charge) = (Box::pin(Boxed(Box::pin(body))), admission.charge(&peer));
+        Self { body, variant, partial: Partial::default(), charge, peer, admission, turn: Turn::Free }
+    }
+
+    /// Waits until something of the first request is there. `false`: the client is gone. What arrived is in HTTP/2's own
+    /// buffers already, and no more than its flow-control window.
+    pub(super) async fn begun(&mut self) -> bool {
+        while self.partial.rest.is_empty() {
+            match poll_fn(|cx| self.body.as_mut().poll_frame(cx)).await {
+                Some(Ok(frame)) => self.partial.rest = frame.into_data().unwrap_or_default(),
+                Some(Err(_)) | None => return false,
+            }
+        }
+        true
     }
 
     /// The next request; `None` when the client has said all, or is gone.
-    pub(super) async fn next<Req: Message + Default>(&mut self) -> Result<Option<Req>, ReadError> {
+    pub(super) async fn next(&mut self) -> Result<Option<RawRequest>, ReadError> {
         poll_fn(|cx| self.poll_next(cx)).await
     }
 
-    fn poll_next<Req: Message + Default>(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Req>, ReadError>> {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<RawRequest>, ReadError>> {
         loop {
+            let pieces = self.partial.pieces.len();
             if let Some(message) = self.partial.message()? {
+                self.charge.clear();
                 let len = message.len();
-                let decoded = Req::decode(message).map_err(|error| ReadError::Malformed { len, error })?;
-                return Poll::Ready(Ok(Some(decoded)));
+                let read = RawRequest::read(self.variant, &message);
+                return Poll::Ready(read.map(Some).map_err(|error| ReadError::Malformed { len, error }));
             }
+            self.charge.add(self.partial.pieces.len().saturating_sub(pieces))?;
             // What was read last has been dealt with.
             if self.partial.expected.is_none_or(|len| len <= LONG_REQUEST_LEN) {
                 self.turn = Turn::Free;
@@ -119,17 +140,9 @@ impl Requests {
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             match &mut self.turn {
-                Turn::Free => self.turn = Turn::Awaited(Box::pin(self.admission.enter_long())),
-                Turn::Awaited(place) => {
-                    let place = ready!(place.as_mut().poll(cx));
-                    self.turn = Turn::Taken { place, until: Box::pin(tokio::time::sleep(PATIENCE)) };
-                }
-                Turn::Taken { place, until } => {
-                    if place.is_some() && until.as_mut().poll(cx).is_ready() {
-                        *place = None;
-                    }
-                    return Poll::Ready(());
-                }
+                Turn::Free => self.turn = Turn::Awaited(self.admission.enter_long(&self.peer)),
+                Turn::Awaited(place) => self.turn = Turn::Taken(ready!(place.as_mut().poll(cx))),
+                Turn::Taken(_) => return Poll::Ready(()),
             }
         }
     }

@@ -4,60 +4,27 @@ use std::future::{pending, poll_fn};
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
-use envoy_types::pb::envoy::config::core::v3::Node;
-use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DiscoveryRequest};
-use prost::Message;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tonic::Status;
 use tracing::{debug, warn};
 
 use super::Shared;
-use super::admission::PATIENCE;
+use super::admission::{FIRST_REQUEST, FIRST_REQUEST_WHOLE, PATIENCE};
 use super::body::Mailbox;
 use super::codec::Writer;
 use super::method::Method;
 use super::open::Open;
+use super::places::Place;
 use super::requests::Requests;
 use super::streams::Entry;
 use super::transport::Peer;
 use crate::catalog::{ClassSubscription, OpenError};
 use crate::class::Client;
 use crate::resource::{ResourceType, TYPES};
-use crate::session::{Heard, Refusal, Request, Session};
-
-/// A request off the wire.
-pub(super) trait Incoming: Message + Default + 'static {
-    fn node(&self) -> Option<&Node>;
-    fn type_url(&mut self) -> &mut String;
-    fn read(self) -> Result<Option<Request>, Refusal>;
-}
-
-impl Incoming for DiscoveryRequest {
-    fn node(&self) -> Option<&Node> {
-        self.node.as_ref()
-    }
-    fn type_url(&mut self) -> &mut String {
-        &mut self.type_url
-    }
-    fn read(self) -> Result<Option<Request>, Refusal> {
-        Request::sotw(self)
-    }
-}
-
-impl Incoming for DeltaDiscoveryRequest {
-    fn node(&self) -> Option<&Node> {
-        self.node.as_ref()
-    }
-    fn type_url(&mut self) -> &mut String {
-        &mut self.type_url
-    }
-    fn read(self) -> Result<Option<Request>, Refusal> {
-        Request::delta(self)
-    }
-}
+use crate::session::{Heard, RawRequest, Refusal, Session};
 
 /// Runs a stream to its end, and returns the last thing the client hears.
-pub(super) fn run<Req: Incoming>(
+pub(super) fn run(
     method: Method,
     peer: Peer,
     requests: Requests,
@@ -69,6 +36,7 @@ pub(super) fn run<Req: Incoming>(
     let stream = Stream {
         only: method.only,
         entry: shared.streams.enter(method.variant, Some(peer.address), session.interest().clone()),
+        peer: peer.clone(),
         node: String::new(),
         began: Instant::now(),
         session,
@@ -78,10 +46,10 @@ pub(super) fn run<Req: Incoming>(
         shared,
     };
     // Not one function with what is above: a future keeps room for its arguments, moved away or not.
-    until_drained::<Req>(stream, requests, peer, open)
+    until_drained(stream, requests, peer, open)
 }
 
-async fn until_drained<Req: Incoming>(
+async fn until_drained(
     mut stream: Stream,
     mut requests: Requests,
     Peer { address, mut draining, .. }: Peer,
@@ -91,7 +59,7 @@ async fn until_drained<Req: Incoming>(
     let end = tokio::select! {
         biased;
         () = drained => None,
-        end = stream.serve::<Req>(&mut requests) => Some(end),
+        end = stream.serve(&mut requests) => Some(end),
     };
     let end = match end {
         Some(end) => end,
@@ -106,6 +74,7 @@ async fn until_drained<Req: Incoming>(
 struct Stream {
     only: Option<ResourceType>,
     entry: Entry,
+    peer: Peer,
     /// `node.id`, once it is known.
     node: String,
     began: Instant,
@@ -118,14 +87,10 @@ struct Stream {
 }
 
 impl Stream {
-    async fn serve<Req: Incoming>(&mut self, requests: &mut Requests) -> Result<(), Status> {
-        // Before anything is read: what waits for its turn costs no more than its flow-control window.
-        let mut place = self.shared.admission.enter().await;
+    async fn serve(&mut self, requests: &mut Requests) -> Result<(), Status> {
         // Boxed: what a beginning needs is not to be kept room for until the end.
-        let begun = Box::pin(self.begin::<Req>(requests)).await?;
-        if !begun {
-            return Ok(());
-        }
+        let Some(place) = Box::pin(self.begin(requests)).await? else { return Ok(()) };
+        let mut place = Some(place);
         let mut patience = pin!(tokio::time::sleep(PATIENCE));
         let heartbeat = self.session.heartbeat();
         let mut woken = false;
@@ -141,9 +106,9 @@ impl Stream {
             tokio::select! {
                 // In this order: nothing can starve, since each turn says what is new.
                 biased;
-                request = requests.next::<Req>() => match request? {
+                request = requests.next() => match request? {
                     Some(request) => {
-                        self.session.identify(request.node(), &self.shared.defaults).map_err(refuse)?;
+                        self.session.identify(request.node.as_ref(), &self.shared.defaults).map_err(refuse)?;
                         self.hear(request)?;
                         // It answers, so it has read: somebody else may come up.
                         place = None;
@@ -162,17 +127,34 @@ impl Stream {
         }
     }
 
-    /// Takes in the first request, before which nothing is known of the client. `false`: there is none.
-    async fn begin<Req: Incoming>(&mut self, requests: &mut Requests) -> Result<bool, Status> {
-        let Some(first) = requests.next::<Req>().await? else { return Ok(false) };
-        let client = self.session.identify(first.node(), &self.shared.defaults).map_err(refuse)?;
-        let Some(client) = client else { return Ok(false) };
+    /// Takes in the first request, before which nothing is known of the client. `None`: there is none.
+    async fn begin(&mut self, requests: &mut Requests) -> Result<Option<Place>, Status> {
+        match timeout(FIRST_REQUEST, requests.begun()).await {
+            Ok(true) => {}
+            Ok(false) => return Ok(None),
+            Err(_) => {
+                let text = format!(
+                    "no request came within {FIRST_REQUEST:?} of the stream's beginning; expected the first one at once"
+                );
+                return Err(Status::deadline_exceeded(text));
+            }
+        }
+        // Before any more is read: what waits for its turn costs no more than its flow-control window.
+        let place = self.shared.admission.enter(&self.peer).await;
+        let first = timeout(FIRST_REQUEST_WHOLE, requests.next()).await;
+        let first = first.map_err(|_| {
+            Status::deadline_exceeded(format!("the first request did not arrive whole within {FIRST_REQUEST_WHOLE:?}"))
+        })?;
+        let Some(first) = first? else { return Ok(None) };
+        let client = self.session.identify(first.node.as_ref(), &self.shared.defaults).map_err(refuse)?;
+        let Some(client) = client else { return Ok(None) };
         self.subscription = Some(self.open(&client).await?);
         self.node.clone_from(&client.node_id);
         debug!(node = self.node, variant = ?self.session.variant(), class = ?client.class, "stream opened");
+        self.peer.connection.note_identified();
         self.entry.identified(client);
         self.hear(first)?;
-        Ok(true)
+        Ok(Some(place))
     }
 
     /// The connection is to end. A client that was told nothing yet would count that as a failure of all its targets, so
@@ -183,7 +165,10 @@ impl Stream {
     }
 
     async fn open(&self, client: &Client) -> Result<ClassSubscription, Status> {
-        let opened = self.shared.catalog.open(client.class.clone(), self.session.interest().clone()).await;
+        let opened = {
+            let address = self.peer.address.ip().to_canonical();
+            self.shared.catalog.open(client.class.clone(), address, self.session.interest().clone()).await
+        };
         let opened = opened.map_err(|closed| Status::unavailable(closed.to_string()))?;
         opened.map_err(|error: OpenError| {
             warn!(node = client.node_id, %error, "client refused");
@@ -192,19 +177,19 @@ impl Stream {
     }
 
     /// Takes in one request. The node, its extensions included, ends here.
-    fn hear<Req: Incoming>(&mut self, mut request: Req) -> Result<(), Status> {
+    fn hear(&mut self, mut request: RawRequest) -> Result<(), Status> {
         if let Some(only) = self.only {
-            let url = request.type_url();
+            let url = &mut request.type_url;
             if url.is_empty() {
                 only.url().clone_into(url);
-            } else if url != only.url() {
+            } else if *url != only.url() {
                 return Err(Status::invalid_argument(format!(
                     "`type_url` is {url:?} on a stream of another type; expected {:?}",
                     only.url()
                 )));
             }
         }
-        let Some(request) = request.read().map_err(refuse)? else { return Ok(()) };
+        let Some(request) = request.into_request().map_err(refuse)? else { return Ok(()) };
         let resource_type = request.resource_type;
         let stats = self.shared.stats.streams.of(resource_type);
         stats.requests.inc();

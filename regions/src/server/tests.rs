@@ -2,6 +2,7 @@
 
 mod bad_clients;
 mod csds;
+mod hogs;
 mod hostile_bytes;
 mod lrs;
 
@@ -403,7 +404,7 @@ async fn c06_of_a_node_only_its_name_and_place_are_kept() {
 #[tokio::test]
 async fn c40_a_storm_is_admitted_a_few_at_a_time() {
     let world = services(vec![web("shop/web", &["10.8.0.1:80"])]);
-    let server = Server::start_admitting(world, Admission::of(2)).await;
+    let server = Server::start_admitting(world, Admission::of(2, Arc::default())).await;
     let ask = |id: &str| xds::DeltaDiscoveryRequest {
         node: node(id),
         type_url: url(ResourceType::Cluster),

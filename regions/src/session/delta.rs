@@ -1,7 +1,6 @@
 //! Incremental xDS: what a request's subscriptions mean.
 
-use std::collections::HashMap;
-
+use super::known::Known;
 use super::pending::TypeState;
 use super::subscription::{MAX_NAMES, SubscriptionError};
 use crate::resource::ResourceType;
@@ -13,7 +12,7 @@ pub(super) fn subscribe(
     state: &mut TypeState,
     subscribe: Vec<String>,
     unsubscribe: Vec<String>,
-    mut known: HashMap<String, String>,
+    mut known: Known,
     target: Option<&Snapshot>,
 ) -> Result<(), SubscriptionError> {
     let view = target.map(|snapshot| snapshot.of(state.resource_type()));
@@ -21,7 +20,7 @@ pub(super) fn subscribe(
     if first && known.len() > MAX_NAMES {
         // Hosts that are there are few, so they may as well be sent again.
         match state.resource_type() {
-            ResourceType::VirtualHost => known.clear(),
+            ResourceType::VirtualHost => known = Known::default(),
             other => return Err(SubscriptionError::TooManyNames(other)),
         }
     }

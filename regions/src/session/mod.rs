@@ -14,6 +14,7 @@
 mod aliases;
 mod delta;
 mod held;
+mod known;
 mod names;
 mod pending;
 mod rejected;
@@ -35,9 +36,10 @@ use crate::snapshot::{MIN_LOG_CHANGES, Snapshot};
 use pending::TypeState;
 
 pub use held::{Held, Inspection, State};
-pub use request::{Ask, Request};
+pub use known::Known;
+pub use request::{Ask, RawRequest, Request};
 pub use status::{MAX_ERROR_LEN, TypeStatus};
-pub use subscription::{MAX_HOSTS, MAX_NAME_LEN, MAX_NAMES, SubscriptionError};
+pub use subscription::{MAX_HOSTS, MAX_NAME_BYTES, MAX_NAME_LEN, MAX_NAMES, SubscriptionError};
 
 /// The two ways to speak xDS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -201,6 +203,7 @@ impl Session {
                 heard
             }
         };
+        self.check_name_bytes()?;
         let heard = match heard {
             None => Heard::Nothing,
             Some(answer) if answer.ack => {
@@ -216,6 +219,22 @@ impl Session {
             self.rested = None;
         }
         Ok(heard)
+    }
+
+    /// Before anything is known all names count, and a stream that comes back names no more than it can hold.
+    fn check_name_bytes(&self) -> Result<(), SubscriptionError> {
+        let types = || self.types.iter().flatten();
+        if types().map(|state| state.subscription.names().bytes()).sum::<usize>() <= MAX_NAME_BYTES {
+            return Ok(());
+        }
+        let foreign = |state: &TypeState| match &self.target {
+            Some(target) => state.subscription.foreign_bytes(target.of(state.resource_type())),
+            None => state.subscription.names().bytes(),
+        };
+        match types().map(|state| foreign(state)).sum::<usize>() {
+            foreign if foreign > MAX_NAME_BYTES => Err(SubscriptionError::TooManyBytes),
+            _ => Ok(()),
+        }
     }
 
     /// What was rejected of other types may be acceptable now.

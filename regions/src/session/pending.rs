@@ -3,11 +3,12 @@
 //! What a client has is not kept: a stream remembers the commit its client was brought to, and the log tells what
 //! changed since. So a client that does not answer pins no resource, however long it stays.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::held::Facts;
+use super::known::Known;
 use super::rejected::Rejected;
 use super::status::{MAX_ERROR_LEN, TypeStatus};
 use super::subscription::Subscription;
@@ -32,7 +33,7 @@ pub(super) struct TypeState {
     /// Everything that is wanted is to be sent, whatever the cursor.
     resend: bool,
     /// What the client says it has from an earlier stream, until it is first answered.
-    known: HashMap<String, String>,
+    known: Known,
     /// What the client has, and nobody can tell whether it should.
     doubt: Doubt,
     /// What the client was brought to, if it takes its resources from elsewhere since.
@@ -96,7 +97,7 @@ impl TypeState {
             subscription: Subscription::new(resource_type, interest),
             cursor: None,
             resend: false,
-            known: HashMap::new(),
+            known: Known::default(),
             doubt: Doubt::default(),
             moved_from: None,
             forced: BTreeSet::new(),
@@ -209,12 +210,12 @@ impl TypeState {
     /// Everything that is wanted is to be sent.
     pub(super) fn start_over(&mut self) {
         self.resend = true;
-        self.known.clear();
+        self.known = Known::default();
         self.must_answer = self.subscription.is_wildcard();
     }
 
     /// Everything that is wanted is to be sent, except what the client has already.
-    pub(super) fn resume(&mut self, known: HashMap<String, String>) {
+    pub(super) fn resume(&mut self, known: Known) {
         self.start_over();
         // What it is not sent now, it was last told of on another stream, some time ago.
         self.unconfirmed = self.ttl.is_some() && !known.is_empty();
@@ -289,7 +290,7 @@ impl TypeState {
         self.moved_from = None;
         self.cursor = Some(target.seq());
         self.resend = false;
-        self.known = HashMap::new();
+        self.known = Known::default();
         self.forced.clear();
         let owed = std::mem::take(&mut self.owed);
         self.retained.retain(|name, _| target.kept(self.resource_type, name).is_none());

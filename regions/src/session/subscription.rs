@@ -16,6 +16,8 @@ pub const MAX_NAMES: usize = 200_000;
 pub const MAX_HOSTS: usize = 10_000;
 /// Longest name, in bytes. Ours are at most 160.
 pub const MAX_NAME_LEN: usize = 1_024;
+/// Bytes of all names of a stream together that are not those of resources: the others are shared with the catalog.
+pub const MAX_NAME_BYTES: usize = 16 << 20;
 /// "All there is."
 const WILDCARD: &str = "*";
 
@@ -25,6 +27,10 @@ pub enum SubscriptionError {
     TooManyNames(ResourceType),
     #[error("a resource name has {found} bytes; expected at most {MAX_NAME_LEN}")]
     NameTooLong { found: usize },
+    #[error(
+        "the names on a stream of which nothing is known here have more than {MAX_NAME_BYTES} bytes; expected at most that many"
+    )]
+    TooManyBytes,
 }
 
 #[derive(Debug)]
@@ -87,6 +93,11 @@ impl Subscription {
         self.resource_type == ResourceType::Endpoint && self.names.contains(&leds::collection_of(name))
     }
 
+    /// Bytes of names that are not those of resources. Costs a look at each name.
+    pub(super) fn foreign_bytes(&self, view: &View) -> usize {
+        self.names.iter().filter(|name| view.get(name).is_none()).map(|name| name.len()).sum()
+    }
+
     /// Names given one by one, in order.
     pub(super) fn names(&self) -> &Names {
         &self.names
@@ -135,17 +146,17 @@ impl Subscription {
         self.opened = true;
         let was_wildcard = self.wildcard;
         let mut changed = Changed::default();
-        for name in unsubscribe {
-            if name == WILDCARD {
-                changed.less |= self.wildcard;
-                self.wildcard = false;
-            } else if let Some(name) = self.names.take(&name) {
-                changed.less = true;
-                self.aliases.remove(self.resource_type, &name);
-                // Under the wildcard the client still has a claim to it, and must be told where it stands.
-                if self.wildcard {
-                    changed.asked.push(name);
-                }
+        if unsubscribe.iter().any(|name| name == WILDCARD) {
+            changed.less |= self.wildcard;
+            self.wildcard = false;
+        }
+        let taken = self.names.take(unsubscribe.iter().map(|name| &**name));
+        changed.less |= !taken.is_empty();
+        for name in taken {
+            self.aliases.remove(self.resource_type, &name);
+            // Under the wildcard the client still has a claim to it, and must be told where it stands.
+            if self.wildcard {
+                changed.asked.push(name);
             }
         }
         let left = changed.asked.len();

@@ -249,7 +249,7 @@ fn subscriptions_are_bounded() {
         let request = |names: Vec<String>| {
             let ask = match variant {
                 Variant::Sotw => Ask::Sotw { names, returning: false },
-                Variant::Delta => Ask::Delta { subscribe: names, unsubscribe: Vec::new(), known: HashMap::new() },
+                Variant::Delta => Ask::Delta { subscribe: names, unsubscribe: Vec::new(), known: Known::default() },
             };
             Request { resource_type: ResourceType::Assignment, nonce: String::new(), error: None, ask }
         };

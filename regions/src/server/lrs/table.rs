@@ -6,18 +6,13 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use envoy_types::pb::envoy::config::endpoint::v3::{ClusterStats, UpstreamLocalityStats};
-use envoy_types::pb::envoy::service::load_stats::v3::LoadStatsRequest;
-
-use crate::class::cut;
+use super::report::ClusterReport;
 use crate::stats::Stats;
 
 /// Clusters of which one stream's reports are kept. Others are counted in the totals only.
 pub const MAX_CLUSTERS: usize = 1_000;
 /// Localities kept of one cluster.
 pub const MAX_LOCALITIES: usize = 16;
-/// Longest name that is kept, in bytes.
-const MAX_NAME_LEN: usize = 253;
 
 /// What connected nodes reported last. Cheap to clone.
 #[derive(Clone, Default)]
@@ -88,20 +83,20 @@ impl Loads {
 }
 
 impl Row {
-    pub(super) fn report(&self, request: LoadStatsRequest, at: SystemTime) {
+    pub(super) fn report(&self, clusters: Vec<ClusterReport>, at: SystemTime) {
         let totals = &self.stats.loads;
         totals.reports.inc();
         let mut rows = self.loads.lock();
         let Some(Reported { report, .. }) = rows.get_mut(&self.id) else { return };
         // Clusters that were not mentioned for long make room for those that are.
-        if report.len() + request.cluster_stats.len() > MAX_CLUSTERS {
+        if report.len() + clusters.len() > MAX_CLUSTERS {
             report.retain(|_, load| at.duration_since(load.at).is_ok_and(|age| age < FORGOTTEN_AFTER));
         }
         // Several VIPs of one service are several clusters of one name.
         let mut loads = LoadReport::new();
-        for cluster in request.cluster_stats {
-            let (name, load) = (Arc::from(cut(name_of(&cluster), MAX_NAME_LEN)), load(cluster, at));
-            match loads.entry(name) {
+        for ClusterReport { name, dropped, interval, localities } in clusters {
+            let load = ClusterLoad { at, interval, dropped, localities };
+            match loads.entry(Arc::from(name)) {
                 Entry::Occupied(mut entry) => entry.get_mut().add(load),
                 Entry::Vacant(entry) => _ = entry.insert(load),
             }
@@ -131,10 +126,6 @@ fn sum(localities: &[LocalityLoad], of: fn(&LocalityLoad) -> u64) -> u64 {
     localities.iter().fold(0, |sum, locality| sum.saturating_add(of(locality)))
 }
 
-fn name_of(stats: &ClusterStats) -> &str {
-    if stats.cluster_service_name.is_empty() { &stats.cluster_name } else { &stats.cluster_service_name }
-}
-
 impl ClusterLoad {
     fn add(&mut self, other: Self) {
         self.interval = self.interval.max(other.interval);
@@ -160,28 +151,5 @@ impl LocalityLoad {
         self.succeeded = self.succeeded.saturating_add(other.succeeded);
         self.failed = self.failed.saturating_add(other.failed);
         self.in_progress = self.in_progress.saturating_add(other.in_progress);
-    }
-}
-
-fn load(stats: ClusterStats, at: SystemTime) -> ClusterLoad {
-    let interval = stats.load_report_interval.and_then(|interval| {
-        let (seconds, nanos) = (u64::try_from(interval.seconds).ok()?, u32::try_from(interval.nanos).ok()?);
-        Duration::from_secs(seconds).checked_add(Duration::from_nanos(nanos.into()))
-    });
-    let localities = stats.upstream_locality_stats.into_iter().take(MAX_LOCALITIES).map(locality).collect();
-    ClusterLoad { at, interval: interval.unwrap_or_default(), dropped: stats.total_dropped_requests, localities }
-}
-
-fn locality(stats: UpstreamLocalityStats) -> LocalityLoad {
-    let place = stats.locality.unwrap_or_default();
-    LocalityLoad {
-        region: cut(&place.region, MAX_NAME_LEN),
-        zone: cut(&place.zone, MAX_NAME_LEN),
-        sub_zone: cut(&place.sub_zone, MAX_NAME_LEN),
-        priority: stats.priority,
-        issued: stats.total_issued_requests,
-        succeeded: stats.total_successful_requests,
-        failed: stats.total_error_requests,
-        in_progress: stats.total_requests_in_progress,
     }
 }

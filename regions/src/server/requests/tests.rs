@@ -4,8 +4,10 @@ use std::convert::Infallible;
 use envoy_types::pb::envoy::service::discovery::v3::DeltaDiscoveryRequest;
 use http_body::Frame;
 use proptest::prelude::*;
+use prost::Message;
 
 use super::*;
+use crate::server::admission::{LONG_HOLD, LONG_REQUESTS};
 
 /// A body that comes in these pieces.
 struct Pieces(VecDeque<Bytes>);
@@ -20,7 +22,7 @@ impl Body for Pieces {
 }
 
 /// Reads all there is.
-fn read(bytes: &[u8], cuts: &[usize]) -> Result<Vec<DeltaDiscoveryRequest>, ReadError> {
+fn read(bytes: &[u8], cuts: &[usize]) -> Result<Vec<RawRequest>, ReadError> {
     let mut rest = Bytes::copy_from_slice(bytes);
     let mut pieces = VecDeque::new();
     for cut in cuts {
@@ -29,7 +31,8 @@ fn read(bytes: &[u8], cuts: &[usize]) -> Result<Vec<DeltaDiscoveryRequest>, Read
     pieces.push_back(rest);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a clock");
     let _clock = runtime.enter();
-    let mut requests = Requests::new(Pieces(pieces), Admission::default());
+    let mut requests =
+        Requests::new(Pieces(pieces), Variant::Delta, Peer::alone(([127, 0, 0, 1], 1).into()), Admission::default());
     let mut all = Vec::new();
     let mut cx = Context::from_waker(std::task::Waker::noop());
     loop {
@@ -81,7 +84,8 @@ proptest! {
         cuts in prop::collection::vec(0..300usize, 0..20),
     ) {
         let requests: Vec<_> = names.iter().map(|names| request(*names)).collect();
-        prop_assert_eq!(read(&framed(&requests), &cuts), Ok(requests));
+        let raw = |request: &DeltaDiscoveryRequest| RawRequest::read(Variant::Delta, &request.encode_to_vec()).expect("a request");
+        prop_assert_eq!(read(&framed(&requests), &cuts), Ok(requests.iter().map(raw).collect()));
     }
 
     #[test]
@@ -109,7 +113,7 @@ async fn c40_long_requests_are_read_a_few_at_a_time() {
     let admission = Admission::default();
     let open = || {
         let (pieces, body) = tokio::sync::mpsc::unbounded_channel();
-        (pieces, Requests::new(Slow(body), admission.clone()))
+        (pieces, Requests::new(Slow(body), Variant::Delta, Peer::alone(([127, 0, 0, 1], 1).into()), admission.clone()))
     };
     let long = framed(&[request(20_000)]);
     assert!(long.len() > LONG_REQUEST_LEN);
@@ -118,27 +122,27 @@ async fn c40_long_requests_are_read_a_few_at_a_time() {
 
     // As many as there are places begin, and say no more.
     let mut stuck = Vec::new();
-    for _ in 0..crate::server::admission::LONG_REQUESTS {
+    for _ in 0..LONG_REQUESTS {
         let (pieces, mut requests) = open();
         pieces.send(begin.clone()).expect("open");
-        assert!(timeout(SOON, requests.next::<DeltaDiscoveryRequest>()).await.is_err());
+        assert!(timeout(SOON, requests.next()).await.is_err());
         stuck.push((pieces, requests));
     }
     // Short ones do not wait, a long one does: it is not even taken in.
     let (pieces, mut short) = open();
     pieces.send(Bytes::from(framed(&[request(3)]))).expect("open");
-    assert!(matches!(short.next::<DeltaDiscoveryRequest>().await, Ok(Some(_))));
+    assert!(matches!(short.next().await, Ok(Some(_))));
     let (pieces, mut next) = open();
     pieces.send(begin.clone()).expect("open");
     pieces.send(end.clone()).expect("open");
-    assert!(timeout(SOON, next.next::<DeltaDiscoveryRequest>()).await.is_err());
+    assert!(timeout(SOON, next.next()).await.is_err());
     // One that is done with makes room, once its stream asks for the next.
     let (done, mut first) = stuck.remove(0);
     done.send(end.clone()).expect("open");
-    assert!(matches!(first.next::<DeltaDiscoveryRequest>().await, Ok(Some(_))));
-    assert!(timeout(SOON, next.next::<DeltaDiscoveryRequest>()).await.is_err());
-    assert!(timeout(SOON, first.next::<DeltaDiscoveryRequest>()).await.is_err());
-    assert!(matches!(next.next::<DeltaDiscoveryRequest>().await, Ok(Some(_))));
+    assert!(matches!(first.next().await, Ok(Some(_))));
+    assert!(timeout(SOON, next.next()).await.is_err());
+    assert!(timeout(SOON, first.next()).await.is_err());
+    assert!(matches!(next.next().await, Ok(Some(_))));
 
     // Whoever is too slow is overtaken, and read all the same.
     let (pieces, mut last) = open();
@@ -147,12 +151,12 @@ async fn c40_long_requests_are_read_a_few_at_a_time() {
     drop((first, next));
     let (mut others, began) = (Vec::new(), Instant::now());
     for (_, requests) in &mut stuck {
-        others.push(timeout(PATIENCE * 2, requests.next::<DeltaDiscoveryRequest>()));
+        others.push(timeout(LONG_HOLD * 2, requests.next()));
     }
-    let (read, _) = tokio::join!(last.next::<DeltaDiscoveryRequest>(), futures::future::join_all(others));
+    let (read, _) = tokio::join!(last.next(), futures::future::join_all(others));
     assert!(matches!(read, Ok(Some(_))));
-    assert!(began.elapsed() <= PATIENCE * 3);
+    assert!(began.elapsed() <= LONG_HOLD * 3);
     let (pieces, mut slow) = stuck.remove(0);
     pieces.send(end).expect("open");
-    assert!(matches!(slow.next::<DeltaDiscoveryRequest>().await, Ok(Some(_))));
+    assert!(matches!(slow.next().await, Ok(Some(_))));
 }

@@ -8,17 +8,19 @@ use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use tower::ServiceExt;
 use tower::util::Oneshot;
 
 use super::accept::Accepted;
 use super::guard::Guard;
+use super::handle::Handle;
 use super::limits::Limits;
 use super::one_task::{OneTask, Spawner};
 use super::rarely::Rarely;
 use super::{Peer, Served, tls};
+use crate::server::places::{Claim, Places};
 use crate::stats::Stats;
 
 /// What all connections share.
@@ -26,20 +28,27 @@ pub(super) struct Common<S> {
     service: S,
     pub(super) limits: Limits,
     pub(super) stats: Arc<Stats>,
-    handshakes: Semaphore,
+    handshakes: Places,
     failed_handshakes: Rarely,
 }
 
 impl<S> Common<S> {
     pub(super) fn new(service: S, limits: Limits, stats: Arc<Stats>) -> Self {
-        let handshakes = Semaphore::new(limits.max_handshakes.max(1));
+        let handshakes =
+            Places::new(limits.max_handshakes, limits.handshake_hold, stats.connections.places_passed_on.clone());
         Self { service, limits, stats, handshakes, failed_handshakes: Rarely::default() }
     }
 }
 
 /// Runs until the client leaves, the connection is too old, or `end` is told and the streams have ended.
-pub(super) async fn run<S: Served>(accepted: Accepted, common: Arc<Common<S>>, mut end: oneshot::Receiver<()>) {
+pub(super) async fn run<S: Served>(
+    accepted: Accepted,
+    handle: Arc<Handle>,
+    common: Arc<Common<S>>,
+    mut end: oneshot::Receiver<()>,
+) {
     let Accepted { tcp, peer: address, tls } = accepted;
+    let claim = Claim { address: address.ip().to_canonical(), connection: handle.id() };
     let _open = Open::new(Arc::clone(&common.stats));
     let old_at = Instant::now() + common.limits.age();
     // Small responses must not wait for the acknowledgement of the one before.
@@ -49,7 +58,7 @@ pub(super) async fn run<S: Served>(accepted: Accepted, common: Arc<Common<S>>, m
     }
     let (drain, draining) = watch::channel(false);
     let connection = |certificates| Connection {
-        peer: Peer { address, certificates, draining },
+        peer: Peer { address, certificates, draining, connection: handle },
         drain,
         old_at,
         common: Arc::clone(&common),
@@ -58,7 +67,7 @@ pub(super) async fn run<S: Served>(accepted: Accepted, common: Arc<Common<S>>, m
         return connection(None).serve(tcp, end).await;
     };
     // Boxed, as what comes after it: a connection that waits should cost what waiting needs, and no more.
-    let handshake = Box::pin(tls::accept(tcp, &source, &common.handshakes, &common.limits));
+    let handshake = Box::pin(tls::accept(tcp, &source, &common.handshakes, claim, &common.limits));
     let stream = tokio::select! {
         biased;
         _ = &mut end => return,
@@ -91,7 +100,7 @@ impl<S: Served> Connection<S> {
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let Self { peer, drain, old_at, common } = self;
-        let (address, limits) = (peer.address, &common.limits);
+        let (address, handle, limits) = (peer.address, peer.connection.clone(), &common.limits);
         let io = TokioIo::new(Guard::new(io, limits.handshake_timeout, limits.silence()));
         let service = WithPeer { service: common.service.clone(), peer };
         let spawner = Spawner::default();
@@ -105,6 +114,10 @@ impl<S: Served> Connection<S> {
                 () = sleep_until(old_at) => {
                     stats.aged.inc();
                     tracing::debug!(%address, "connection is old enough: ending it");
+                }
+                () = handle.when_cut() => {
+                    stats.cut_off.inc();
+                    return;
                 }
                 _ = end => {}
             }

@@ -1,12 +1,19 @@
 //! The open connections of a process, and how they are ended when it ends.
 
+mod shares;
+
 use std::collections::HashMap;
 use std::future::Future;
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::task::{Id, JoinError, JoinSet};
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::handle::Handle;
+use shares::Shares;
 
 /// What a returning proxy costs the replica that it goes to, generously: connections are told to end no faster than one
 /// in this time, unless there are too many of them for that.
@@ -17,13 +24,22 @@ const TELLING: f64 = 0.8;
 #[derive(Debug, Default)]
 pub(super) struct Connections {
     tasks: JoinSet<()>,
-    /// To tell each of them to end.
-    ends: HashMap<Id, oneshot::Sender<()>>,
+    open: HashMap<Id, Connection>,
+    shares: Shares,
+}
+
+#[derive(Debug)]
+struct Connection {
+    address: IpAddr,
+    handle: Arc<Handle>,
+    /// Tells it to end.
+    end: oneshot::Sender<()>,
+    task: AbortHandle,
 }
 
 impl Connections {
     pub(super) fn len(&self) -> usize {
-        self.tasks.len()
+        self.open.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -31,19 +47,45 @@ impl Connections {
     }
 
     /// Starts a connection's task. It is given what tells it to end.
-    pub(super) fn spawn<F>(&mut self, connection: impl FnOnce(oneshot::Receiver<()>) -> F)
-    where
+    pub(super) fn spawn<F>(
+        &mut self,
+        address: IpAddr,
+        handle: Arc<Handle>,
+        connection: impl FnOnce(oneshot::Receiver<()>) -> F,
+    ) where
         F: Future<Output = ()> + Send + 'static,
     {
         let (end, ending) = oneshot::channel();
         let task = self.tasks.spawn(connection(ending));
-        self.ends.insert(task.id(), end);
+        self.shares.add(address, handle.id(), task.id());
+        self.open.insert(task.id(), Connection { address, handle, end, task });
+    }
+
+    /// Makes room for a newcomer by ending a connection of the address that has the most, if that has more than the
+    /// newcomer's would have: the oldest on which no client was identified, else the newest. Returns that address and how
+    /// many it had.
+    pub(super) fn displace(&mut self, newcomer: IpAddr) -> Option<(IpAddr, usize)> {
+        let (address, count) = self.shares.heaviest()?;
+        if count <= self.shares.count(newcomer) + 1 {
+            return None;
+        }
+        let open = &self.open;
+        let identified = |task: &Id| open.get(task).is_some_and(|connection| connection.handle.is_identified());
+        let task = self.shares.least_useful(address, identified)?;
+        self.forget(task)?.task.abort();
+        Some((address, count))
+    }
+
+    fn forget(&mut self, task: Id) -> Option<Connection> {
+        let connection = self.open.remove(&task)?;
+        self.shares.remove(connection.address, connection.handle.id());
+        Some(connection)
     }
 
     /// Forgets the next connection that has ended. May be dropped and called again.
     pub(super) async fn reap(&mut self) {
         if let Some(ended) = self.tasks.join_next_with_id().await {
-            self.ends.remove(&id(ended));
+            self.forget(id(ended));
         }
     }
 
@@ -51,11 +93,11 @@ impl Connections {
     /// one instant. Whoever is still there after `limit` is cut off.
     pub(super) async fn drain(mut self, limit: Duration) {
         let start = Instant::now();
-        let pace = pace(self.ends.len(), limit);
+        let pace = pace(self.open.len(), limit);
         let gently = async {
-            for (nth, (_, end)) in (0u32..).zip(self.ends.drain()) {
+            for (nth, (_, connection)) in (0u32..).zip(self.open.drain()) {
                 sleep_until(start + pace.mul_f64(f64::from(nth))).await;
-                let _ = end.send(()); // it may have ended by itself
+                let _ = connection.end.send(()); // it may have ended by itself
             }
             while let Some(ended) = self.tasks.join_next_with_id().await {
                 id(ended);
@@ -77,7 +119,9 @@ fn id(ended: Result<(Id, ()), JoinError>) -> Id {
     match ended {
         Ok((id, ())) => id,
         Err(error) => {
-            tracing::error!(%error, "the task of a connection failed");
+            if !error.is_cancelled() {
+                tracing::error!(%error, "the task of a connection failed");
+            }
             error.id()
         }
     }

@@ -6,13 +6,16 @@ use std::time::Duration;
 /// Bounds of the transport. Every one of them ends something that would otherwise not end.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Beyond it, new connections are closed at once.
+    /// Beyond it, the address with the most connections loses one, those first on which no client was identified; if no
+    /// address has more than the newcomer's, the newcomer is closed at once.
     pub max_connections: usize,
     /// A proxy needs one stream, or one per type.
     pub max_streams_per_connection: u32,
     /// TLS handshakes that are worked on at a time; others wait. When all proxies come back at once, those that were let
     /// in first should be served, rather than all be late.
     pub max_handshakes: usize,
+    /// A handshake that has not ended by then is no reason for others to wait any longer.
+    pub handshake_hold: Duration,
     /// How long a client may take for its TLS handshake, and then again for the first bytes of HTTP/2.
     pub handshake_timeout: Duration,
     /// A client that vanished without a word is noticed after this and `keepalive_timeout`; so is one that does not read.
@@ -39,6 +42,7 @@ impl Default for Limits {
             max_connections: 20_000,
             max_streams_per_connection: 128,
             max_handshakes: 256,
+            handshake_hold: Duration::from_millis(250),
             handshake_timeout: Duration::from_secs(10),
             keepalive_interval: Duration::from_secs(30),
             keepalive_timeout: Duration::from_secs(20),

@@ -5,6 +5,7 @@ mod accept;
 mod connection;
 mod connections;
 mod guard;
+mod handle;
 mod limits;
 mod one_task;
 mod rarely;
@@ -29,8 +30,10 @@ use self::accept::Acceptor;
 use self::connection::Common;
 use self::connections::Connections;
 use self::rarely::Rarely;
+use super::places::Claim;
 use crate::stats::Stats;
 
+pub use handle::Handle;
 pub use limits::Limits;
 pub use tls::TlsSource;
 
@@ -42,6 +45,22 @@ pub struct Peer {
     pub certificates: Option<Arc<[CertificateDer<'static>]>>,
     /// Becomes true when streams should end in good order: the connection is old enough, or the process ends.
     pub draining: watch::Receiver<bool>,
+    /// The connection it is.
+    pub connection: Arc<Handle>,
+}
+
+impl Peer {
+    /// As whom it competes for places.
+    pub(super) fn claim(&self) -> Claim {
+        Claim { address: self.address.ip().to_canonical(), connection: self.connection.id() }
+    }
+
+    /// One that never drains.
+    #[cfg(test)]
+    pub(super) fn alone(address: SocketAddr) -> Self {
+        let (_, draining) = watch::channel(false);
+        Self { address, certificates: None, draining, connection: Arc::default() }
+    }
 }
 
 /// One address to serve on.
@@ -96,16 +115,28 @@ pub async fn serve<S: Served>(
             accepted = acceptor.accept() => accepted,
         };
         let stats = &common.stats.connections;
-        if connections.len() >= common.limits.max_connections {
-            stats.refused.inc();
+        let (peer, limit) = (accepted.peer, common.limits.max_connections);
+        if connections.len() >= limit {
+            let Some(displaced) = connections.displace(peer.ip().to_canonical()) else {
+                stats.refused.inc();
+                if let Some(unsaid) = refusals.due() {
+                    tracing::warn!(%peer, limit, unsaid, "connection refused: too many are open");
+                }
+                continue;
+            };
+            stats.displaced.inc();
             if let Some(unsaid) = refusals.due() {
-                let (peer, limit) = (accepted.peer, common.limits.max_connections);
-                tracing::warn!(%peer, limit, unsaid, "connection refused: too many are open");
+                let (address, connections) = displaced;
+                tracing::warn!(
+                    %address, connections, limit, unsaid,
+                    "connection ended: too many are open, and this address has the most of them"
+                );
             }
-            continue;
         }
         stats.accepted.inc();
-        connections.spawn(|end| connection::run(accepted, Arc::clone(&common), end));
+        let handle = Arc::new(Handle::default());
+        let run = |end| connection::run(accepted, handle.clone(), Arc::clone(&common), end);
+        connections.spawn(peer.ip().to_canonical(), handle.clone(), run);
     }
     // New connections go to whoever still listens.
     drop(acceptor);

@@ -7,12 +7,13 @@ use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
 use rustls::server::Acceptor;
 use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::limits::Limits;
+use crate::server::places::{Claim, Places};
 
 /// What new connections are offered: always the newest configuration.
 #[derive(Clone, Debug)]
@@ -41,16 +42,18 @@ pub(super) enum HandshakeError {
     Failed(#[from] io::Error),
 }
 
-/// Accepts a client. Only so many are worked on at a time; whoever has said nothing yet takes nobody's place.
+/// Accepts a client. Only so many are worked on at a time; one that has said nothing yet takes nobody's place, and one that
+/// stops in the middle keeps none for longer than [`Limits::handshake_hold`] while others wait.
 pub(super) async fn accept(
     tcp: TcpStream,
     source: &TlsSource,
-    places: &Semaphore,
+    places: &Places,
+    claim: Claim,
     limits: &Limits,
 ) -> Result<Box<TlsStream<TcpStream>>, HandshakeError> {
     let hello = LazyConfigAcceptor::new(Acceptor::default(), tcp);
     let started = timeout(limits.handshake_timeout, hello).await.map_err(|_| HandshakeError::TooSlow)??;
-    let _place = places.acquire().await; // fails only when closed, and nobody closes it
+    let _place = places.enter(claim).await;
     let config = source.newest().ok_or(HandshakeError::NoCertificate)?;
     let stream = timeout(limits.handshake_timeout, started.into_stream(config)).await;
     Ok(Box::new(stream.map_err(|_| HandshakeError::TooSlow)??))

@@ -16,8 +16,9 @@ use std::sync::Arc;
 
 use super::TypeState;
 use super::plan::Plan;
-use crate::resource::{Resource, ResourceType, is_version, parse_version};
+use crate::resource::{Resource, ResourceType};
 use crate::session::Variant;
+use crate::session::known::Known;
 use crate::snapshot::Snapshot;
 
 /// What is open with one type of one client.
@@ -69,7 +70,7 @@ impl Doubt {
 impl TypeState {
     /// State of the world: the client said in its first request that it has something, by these names if it has any.
     pub(in crate::session) fn come_back(&mut self, names: Vec<String>, returning: bool) {
-        self.known = names.into_iter().map(|name| (name, String::new())).collect();
+        self.known = Known::new(names.iter().map(|name| (&**name, None)));
         self.doubt.everything = returning && self.is_full_state() && self.subscription.is_wildcard();
     }
 
@@ -91,14 +92,14 @@ impl TypeState {
     /// Whether the client came with something of this name that it may have to keep.
     pub(super) fn may_have_to_keep(&self, name: &str, target: &Snapshot) -> bool {
         let left = || self.doubt.contains(name) && !self.forced.contains(name);
-        target.is_incomplete() && (self.known.contains_key(name) || left())
+        target.is_incomplete() && (self.known.contains(name) || left())
     }
 
     /// Whether what is known of a resource is no reason to replace what the client came with.
     pub(super) fn is_no_better(&self, resource: &Resource, target: &Snapshot) -> bool {
         let awaited = || self.resource_type == ResourceType::Assignment && target.is_awaited(resource.name());
         let worse = || !resource.is_usable() || self.is_a_plan(target) || awaited();
-        let same = || self.known.get(&**resource.name()).is_some_and(|has| is_version(has, resource.version()));
+        let same = || self.known.version(resource.name()) == Some(resource.version());
         self.may_have_to_keep(resource.name(), target) && worse() && !same()
     }
 
@@ -125,8 +126,9 @@ impl TypeState {
             if self.owed.contains(&name) {
                 // The client drops what it has when it makes the cluster anew, so in the end it is sent in any case.
                 self.doubt.names.insert(name, None);
-            } else if let Some(text) = self.known.get(&*name) {
-                self.doubt.names.insert(name, parse_version(text));
+            } else if self.known.contains(&name) {
+                let version = self.known.version(&name);
+                self.doubt.names.insert(name, version);
             }
         }
         if self.is_to_settle(target) {

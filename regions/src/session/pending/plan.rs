@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::TypeState;
 use crate::alias;
-use crate::resource::{Resource, is_version};
+use crate::resource::Resource;
 use crate::session::{Refusal, Variant};
 use crate::snapshot::{Change, Snapshot, Was};
 use crate::translate::leds;
@@ -54,7 +54,7 @@ impl TypeState {
             !self.known.is_empty()
                 && !self.forced.contains(name)
                 && !self.owed.contains(name)
-                && self.known.get(&**name).is_some_and(|version| is_version(version, resource.version()))
+                && self.known.version(name) == Some(resource.version())
         };
         let (wildcard, named) = (self.subscription.is_wildcard(), self.subscription.names());
         let mut plan = Plan::default();
@@ -62,7 +62,7 @@ impl TypeState {
         let mut met = 0;
         if wildcard {
             for resource in view.iter() {
-                met += usize::from(!self.known.is_empty() && self.known.contains_key(&**resource.name()));
+                met += usize::from(!self.known.is_empty() && self.known.contains(resource.name()));
                 if has(resource) {
                     continue;
                 }
@@ -90,13 +90,13 @@ impl TypeState {
             }
         }
         // What it knows from an earlier stream and did not name is what it got under a wildcard, or in a collection.
-        let rest = self.known.keys().filter(|_| met < self.known.len());
+        let rest = self.known.names().filter(|_| met < self.known.len());
         let unnamed = rest.filter(|name| !named.contains(name) && self.subscription.wants(name, true));
-        let gone = |name: &&String| match wildcard {
+        let gone = |name: &&str| match wildcard {
             true => view.star().get(name).is_none(),
             false => view.get(name).is_none(),
         };
-        let unnamed = unnamed.filter(gone).map(|name| Arc::from(&**name));
+        let unnamed = unnamed.filter(gone).map(Arc::from);
         if target.is_incomplete() {
             plan.doubtful.extend(unnamed);
         } else {

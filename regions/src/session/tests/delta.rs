@@ -179,7 +179,7 @@ fn c11_subscriptions_count_even_with_a_stale_nonce() {
         resource_type: Assignment,
         nonce: "1".to_owned(),
         error: Some("about an earlier one".to_owned()),
-        ask: Ask::Delta { subscribe: vec![], unsubscribe: vec![], known: HashMap::new() },
+        ask: Ask::Delta { subscribe: vec![], unsubscribe: vec![], known: Known::default() },
     });
     assert_eq!(heard, Ok(Heard::Nothing), "and it is neither ACK nor NACK");
 }
@@ -256,7 +256,7 @@ fn who_wants_everything_and_falls_too_far_behind_has_to_say_what_it_has() {
         resource_type: Cluster,
         nonce,
         error: None,
-        ask: Ask::Delta { subscribe: vec![], unsubscribe: vec![], known: HashMap::new() },
+        ask: Ask::Delta { subscribe: vec![], unsubscribe: vec![], known: Known::default() },
     };
     talk.session.on_request(ack).expect("accepted");
     talk.session.on_snapshot(talk.view.snapshot().expect("a snapshot"));

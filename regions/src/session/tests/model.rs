@@ -239,6 +239,8 @@ impl Envoy {
 
     /// Says what is wanted of a type, with a nonce if it is an answer.
     fn request(&mut self, t: ResourceType, known: HashMap<String, String>, nonce: Option<String>) {
+        let versions = known.iter().map(|(name, version)| (&**name, crate::resource::parse_version(version)));
+        let known = Known::new(versions);
         let clusters = self.held.get(&Cluster).into_iter().flatten().map(|(name, _)| name);
         let wanted: BTreeSet<Arc<str>> = if t == Assignment {
             clusters.filter(|name| name.starts_with("outbound")).cloned().collect()

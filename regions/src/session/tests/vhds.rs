@@ -179,7 +179,7 @@ fn c45_a_client_with_too_many_hosts_may_come_back() {
     talk.reconnect();
     let mut names: Vec<String> = (0..=MAX_NAMES).map(|i| format!("egress/made-up-{i}.shop")).collect();
     names.push(SHORT.to_owned());
-    let known = names.iter().map(|name| (name.clone(), "0123456789abcdef".to_owned())).collect();
+    let known = Known::new(names.iter().map(|name| (&**name, Some(1))));
     let ask = Ask::Delta { subscribe: names, unsubscribe: Vec::new(), known };
     // As on a stream that has its class already.
     talk.session.on_snapshot(talk.view.snapshot().expect("a snapshot"));

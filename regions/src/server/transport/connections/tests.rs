@@ -3,6 +3,7 @@ use std::sync::{Arc, Mutex};
 use super::*;
 
 const LIMIT: Duration = Duration::from_secs(5);
+const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
 #[test]
 fn few_connections_end_at_once_and_many_within_the_limit() {
@@ -18,7 +19,7 @@ async fn told(connections: usize) -> (Vec<Duration>, Duration) {
     let mut open = Connections::default();
     for _ in 0..connections {
         let moments = Arc::clone(&moments);
-        open.spawn(|end| async move {
+        open.spawn(HERE, Arc::default(), |end| async move {
             drop(end.await);
             moments.lock().unwrap().push(start.elapsed());
         });
@@ -46,7 +47,7 @@ async fn the_limit_holds_whatever_connections_do() {
     let start = Instant::now();
     let mut open = Connections::default();
     for _ in 0..10 {
-        open.spawn(|end| async {
+        open.spawn(HERE, Arc::default(), |end| async {
             drop(end.await);
             std::future::pending::<()>().await;
         });
@@ -59,10 +60,55 @@ async fn the_limit_holds_whatever_connections_do() {
 #[tokio::test]
 async fn those_that_have_ended_are_forgotten() {
     let mut open = Connections::default();
-    open.spawn(|_| async {});
-    open.spawn(|_| async { panic!("a defect of ours") });
-    open.spawn(|end| async { drop(end.await) });
+    open.spawn(HERE, Arc::default(), |_| async {});
+    open.spawn(HERE, Arc::default(), |_| async { panic!("a defect of ours") });
+    open.spawn(HERE, Arc::default(), |end| async { drop(end.await) });
     open.reap().await;
     open.reap().await;
-    assert_eq!((open.len(), open.ends.len()), (1, 1));
+    assert_eq!((open.len(), open.tasks.len()), (1, 1));
+}
+
+/// Connections that stay, of addresses by their last octets; `true`: a client was identified on it.
+fn opened(of: &[(u8, bool)]) -> (Connections, Vec<Arc<Handle>>) {
+    let mut open = Connections::default();
+    let handles = of.iter().map(|(octet, identified)| {
+        let handle = Arc::new(Handle::default());
+        if *identified {
+            handle.note_identified();
+        }
+        open.spawn(address(*octet), handle.clone(), |_| std::future::pending::<()>());
+        handle
+    });
+    let handles = handles.collect();
+    (open, handles)
+}
+
+fn address(octet: u8) -> IpAddr {
+    IpAddr::from([10, 0, 0, octet])
+}
+
+#[tokio::test]
+async fn an_address_that_has_the_most_makes_room_for_one_that_has_less() {
+    let (mut open, handles) = opened(&[(1, true), (1, false), (2, true), (1, false), (3, false)]);
+    let is_open = |open: &Connections, nth: usize| {
+        open.open.values().any(|connection| connection.handle.id() == handles[nth].id())
+    };
+    // The oldest on which nobody was identified.
+    assert_eq!(open.displace(address(4)), Some((address(1), 3)));
+    assert!(!is_open(&open, 1) && is_open(&open, 3));
+    // One that was identified meanwhile is spared as well.
+    handles[3].note_identified();
+    open.spawn(address(1), Arc::default(), |_| std::future::pending::<()>());
+    assert_eq!(open.displace(address(4)), Some((address(1), 3)));
+    assert!(is_open(&open, 0) && is_open(&open, 3));
+    // Then the newest.
+    assert_eq!(open.displace(address(4)), Some((address(1), 2)));
+    assert!(is_open(&open, 0) && !is_open(&open, 3));
+    // Nobody has more than the newcomer would have.
+    assert_eq!(open.displace(address(4)), None);
+    assert_eq!(open.displace(address(1)), None);
+    // What was ended is reaped like any other.
+    let before = open.tasks.len();
+    open.reap().await;
+    assert_eq!((open.tasks.len(), open.len()), (before - 1, 3));
 }

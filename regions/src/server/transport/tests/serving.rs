@@ -78,7 +78,7 @@ async fn a_connection_that_waits_is_small() {
     let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (tcp, peer) = listener.accept().await.unwrap();
     let common = Arc::new(Common::new(tower::service_fn(answer), Limits::default(), Arc::default()));
-    let run = connection::run(Accepted { tcp, peer, tls: None }, common, oneshot::channel().1);
+    let run = connection::run(Accepted { tcp, peer, tls: None }, Arc::default(), common, oneshot::channel().1);
     let bytes = size_of_val(&run);
     assert!(bytes < 1_024, "{bytes} bytes");
 }

@@ -1,0 +1,184 @@
+//! A bounded number of places for work that clients cause, shared fairly by address and then by connection.
+//!
+//! * **In turn**: of those that wait, an address that got nothing yet comes first, then one address after another; within an
+//!   address the same by connection, within a connection the first to come. So what one client asks for, in however many
+//!   streams, delays others by one place.
+//! * **For a while**: a place that others wait for is free again after [`Places::hold`], whatever its holder does. Nothing of
+//!   that depends on the holder: a client that reads nothing keeps its own stream from being polled, timers in it included.
+//!   The holder goes on without its place.
+
+mod turns;
+
+use std::collections::BTreeMap;
+use std::future::{Future, poll_fn};
+use std::net::IpAddr;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use crate::stats::Counter;
+use turns::Turns;
+
+/// Who wants a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Claim {
+    pub(super) address: IpAddr,
+    /// A number of the connection, unique in the process.
+    pub(super) connection: u64,
+}
+
+/// Cheap to clone: all clones share the places.
+#[derive(Clone, Debug)]
+pub(super) struct Places(Arc<Mutex<Book>>);
+
+#[derive(Debug)]
+struct Book {
+    capacity: usize,
+    hold: Duration,
+    /// By number, and so by age.
+    held: BTreeMap<u64, (Claim, Instant)>,
+    waiting: Turns<Arc<Ticket>>,
+    next: u64,
+    /// Places that were given on while their holders still worked.
+    passed_on: Arc<Counter>,
+}
+
+/// A place, until it is dropped. It may have been given on before.
+#[derive(Debug)]
+pub(super) struct Place {
+    number: u64,
+    places: Places,
+}
+
+/// One that waits.
+#[derive(Debug, Default)]
+struct Ticket(Mutex<TicketState>);
+
+#[derive(Debug, Default)]
+struct TicketState {
+    granted: Option<u64>,
+    waker: Option<Waker>,
+}
+
+impl Places {
+    /// `hold`: how long a holder may keep others waiting. `passed_on` counts the places that were given on then.
+    pub(super) fn new(capacity: usize, hold: Duration, passed_on: Arc<Counter>) -> Self {
+        let (held, waiting) = (BTreeMap::new(), Turns::default());
+        Self(Arc::new(Mutex::new(Book { capacity: capacity.max(1), hold, held, waiting, next: 0, passed_on })))
+    }
+
+    /// Waits for a place.
+    pub(super) async fn enter(&self, claim: Claim) -> Place {
+        let waiting = {
+            let mut book = lock(&self.0);
+            if book.waiting.is_empty() && book.held.len() < book.capacity {
+                let number = book.grant(claim, Instant::now());
+                return Place { number, places: self.clone() };
+            }
+            let ticket = Arc::new(Ticket::default());
+            book.waiting.push(claim, ticket.clone());
+            Waiting { claim, ticket, places: self.clone() }
+        };
+        loop {
+            // Whoever is polled looks after all: a holder or waiter that is not polled holds nobody up.
+            let next_free = lock(&self.0).deal(Instant::now());
+            let mut free = pin!(sleep_until(next_free));
+            let granted = poll_fn(|cx| match waiting.poll(cx) {
+                Poll::Ready(number) => Poll::Ready(Some(number)),
+                Poll::Pending => free.as_mut().poll(cx).map(|()| None),
+            })
+            .await;
+            if let Some(number) = granted {
+                return Place { number, places: self.clone() };
+            }
+        }
+    }
+}
+
+impl Book {
+    fn grant(&mut self, claim: Claim, now: Instant) -> u64 {
+        self.next += 1;
+        self.held.insert(self.next, (claim, now));
+        self.next
+    }
+
+    /// Gives what is free to those whose turn it is. Returns when the next place is free at the latest, if any are waited for.
+    fn deal(&mut self, now: Instant) -> Instant {
+        while !self.waiting.is_empty() {
+            if self.held.len() >= self.capacity {
+                let Some((oldest, until)) =
+                    self.held.iter().next().map(|(number, (_, since))| (*number, *since + self.hold))
+                else {
+                    break;
+                };
+                if until > now {
+                    return until;
+                }
+                self.held.remove(&oldest);
+                self.passed_on.inc();
+            }
+            let Some((claim, ticket)) = self.waiting.pop() else { break };
+            let number = self.grant(claim, now);
+            let mut state = lock(&ticket.0);
+            state.granted = Some(number);
+            if let Some(waker) = state.waker.take() {
+                waker.wake();
+            }
+        }
+        now + self.hold
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut book = lock(&self.places.0);
+        if book.held.remove(&self.number).is_some() {
+            book.deal(Instant::now());
+        }
+    }
+}
+
+/// Gives up its turn, or its place, when it is dropped before it got one.
+struct Waiting {
+    claim: Claim,
+    ticket: Arc<Ticket>,
+    places: Places,
+}
+
+impl Waiting {
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<u64> {
+        let mut state = lock(&self.ticket.0);
+        match state.granted.take() {
+            Some(number) => Poll::Ready(number),
+            None => {
+                state.waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let mut book = lock(&self.places.0);
+        book.waiting.remove(self.claim, |ticket| Arc::ptr_eq(ticket, &self.ticket));
+        let granted = lock(&self.ticket.0).granted.take();
+        if granted.is_some_and(|number| book.held.remove(&number).is_some()) {
+            book.deal(Instant::now());
+        }
+    }
+}
+
+/// Values that are changed as a whole: one left by a panicking task is as good as any.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A place that is waited for, as a value.
+pub(super) type Entering = Pin<Box<dyn Future<Output = Place> + Send>>;
+
+#[cfg(test)]
+mod tests;
