@@ -33,4 +33,5 @@ pub use admission::Authority;
 pub use effects::{Effects, MirrorAction, MirrorKey, MirrorService, Place, Topology, Vips};
 pub use engine::{Awaits, Config, Engine, HubKind};
 pub use federate::{FEDERATE_LABEL, FederateMark};
+pub use merge::MAX_HOSTS;
 pub use stats::Stats;

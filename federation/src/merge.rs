@@ -1,7 +1,7 @@
 //! One service over all clusters (KEP-1645): the oldest export decides, ports are a union, and endpoints for a port come
 //! only from clusters that really expose it. Deterministic: the order of arrival plays no part.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -15,7 +15,12 @@ use crate::report::{FamilyConflict, Notice, OutsideAddress, RefusedAddress};
 
 mod backends;
 
-use backends::{Sighting, backends};
+use backends::{Gathered, PortIndex, Sighting, backends};
+
+/// Hosts of one service over all its ports and clusters: ports times endpoints. One tenant's Service of 1,000 ports with 10,000
+/// endpoints would be 10,000,000, and each change of one of them work for everybody. Of what is beyond, the oldest export's
+/// first ports come first.
+pub const MAX_HOSTS: usize = 100_000;
 
 /// One cluster's part in a service.
 pub(crate) struct Contribution<'a> {
@@ -42,11 +47,13 @@ pub(crate) struct Outcome {
     pub family_conflicts: BTreeSet<(ClusterId, FamilyConflict)>,
     /// What the owners of the members' Services should know.
     pub notices: BTreeSet<(ClusterId, Notice)>,
+    /// Hosts beyond [`MAX_HOSTS`] that are not served, by contributor.
+    pub left_out: BTreeMap<ClusterId, usize>,
     /// All addresses in nobody's range. They do not depend on what others offer, but all else here does, if there are any.
     pub offers: BTreeSet<OutsideOffer>,
 }
 
-/// Merges the contributions; nothing comes of none. O(endpoints of this service).
+/// Merges the contributions; nothing comes of none. O(ports and endpoints of this service, and hosts up to [`MAX_HOSTS`]).
 pub(crate) fn merge(key: &ServiceKey, mut parts: Vec<Contribution<'_>>) -> Outcome {
     parts.sort_by(|a, b| (a.exported, a.cluster).cmp(&(b.exported, b.cluster)));
     let Some(oldest) = parts.first() else { return Outcome::default() };
@@ -56,15 +63,22 @@ pub(crate) fn merge(key: &ServiceKey, mut parts: Vec<Contribution<'_>>) -> Outco
 
     let mut outcome = Outcome::default();
     let mut ports = union_of_ports(&parts);
+    let index: HashMap<_, _> = ports.iter().enumerate().map(|(at, port)| ((port.port, port.protocol), at)).collect();
+    let mut room = MAX_HOSTS;
     for part in &parts {
         let endpoints = usable_endpoints(key, part, &mut outcome);
+        let slice_ports = PortIndex::of(&endpoints);
         for own in &part.service.ports {
-            let Some(merged) =
-                ports.iter_mut().find(|merged| merged.port == own.port && merged.protocol == own.protocol)
-            else {
+            let found = index.get(&(own.port, own.protocol)).and_then(|at| ports.get_mut(*at));
+            let Some(merged) = found else {
                 continue; // it lost a conflict over the port's name, so its backends may not answer for the winner's port
             };
-            merged.backends.extend(backends(part.cluster, &endpoints, &own.name, own.protocol));
+            let Gathered { backends, left_out } =
+                backends(part.cluster, &endpoints, slice_ports.of_port(&own.name, own.protocol), &mut room);
+            merged.backends.extend(backends);
+            if left_out > 0 {
+                *outcome.left_out.entry(part.cluster.clone()).or_default() += left_out;
+            }
         }
     }
     for port in &mut ports {
@@ -98,10 +112,11 @@ fn family_conflicts(key: &ServiceKey, parts: &[Contribution<'_>]) -> BTreeSet<(C
 /// a conflict, and the younger port is left out.
 fn union_of_ports(parts: &[Contribution<'_>]) -> Vec<MergedPort> {
     let mut ports: Vec<MergedPort> = Vec::new();
+    let (mut numbers, mut names) = (HashSet::new(), HashSet::new());
     for own in parts.iter().flat_map(|part| &part.service.ports) {
-        let known = ports.iter().any(|port| port.port == own.port && port.protocol == own.protocol);
-        let name_taken = ports.iter().any(|port| port.name == own.name);
-        if !known && !name_taken {
+        if !numbers.contains(&(own.port, own.protocol)) && !names.contains(&own.name) {
+            numbers.insert((own.port, own.protocol));
+            names.insert(&own.name);
             ports.push(MergedPort {
                 name: Arc::clone(&own.name),
                 port: own.port,

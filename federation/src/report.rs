@@ -238,6 +238,9 @@ pub enum Notable {
     NoService,
     /// Something on it looks like a mark and is none.
     Misspelt(Arc<str>),
+    /// The service has more hosts (ports times endpoints, over all clusters) than are served; so many of this member's are
+    /// left out. See [`crate::MAX_HOSTS`].
+    TooManyHosts { left_out: usize },
 }
 
 /// Why a Service is not exported.

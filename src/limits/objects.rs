@@ -7,6 +7,12 @@ use crate::files::MAX_FILE_BYTES;
 pub(super) fn bounds() -> Vec<Bound> {
     vec![
         Bound::of(
+            "hosts of a service: ports times endpoints, over all clusters",
+            federation::MAX_HOSTS,
+            "left out; the oldest export's first ports come first",
+            "the member's notices (`isthmus status`, `status.notes`)",
+        ),
+        Bound::of(
             "ports of a Service",
             MAX_PORTS_PER_SERVICE,
             "object rejected",

@@ -1,5 +1,6 @@
 //! What the owners of a member's Services should know, in words: what was found, and what to do about it.
 
+use federation::MAX_HOSTS;
 use federation::model::ClusterId;
 use federation::report::{Listed, MemberReport, NotExported, Notable, Notice, Subject};
 
@@ -41,6 +42,10 @@ fn line(member: &ClusterId, notice: &Notice) -> String {
             )
         }
         Notable::Misspelt(hint) => format!("{subject}: {hint}"),
+        Notable::TooManyHosts { left_out } => format!(
+            "{subject} has more hosts (ports times endpoints, over all clusters) than the {MAX_HOSTS} that are served of a \
+             service: {left_out} of {member} are left out; give it fewer ports, or split it"
+        ),
     }
 }
 

@@ -61,13 +61,13 @@ impl Engine {
         self.stats.merged += 1;
         let Parts { contributions, left_out, without_service } = self.parts(key);
         let mut outcome = merge::merge(key, contributions);
-        outcome.notices = notices(key, outcome.merged.as_ref(), left_out, without_service);
+        outcome.notices = notices(key, &outcome, left_out, without_service);
         outcome
     }
 
     /// Takes in what came of a merge.
     fn settle(&mut self, key: ServiceKey, outcome: Outcome, dirty: &mut Dirty, effects: &mut Effects) {
-        let Outcome { merged: fresh, refused, outside, family_conflicts, notices, offers: _ } = outcome;
+        let Outcome { merged: fresh, refused, outside, family_conflicts, notices, offers: _, left_out: _ } = outcome;
         dirty.members.extend(self.tally.refused.set(&key, refused));
         dirty.members.extend(self.tally.outside.set(&key, outside));
         dirty.members.extend(self.tally.family_conflicts.set(&key, family_conflicts));
@@ -143,17 +143,19 @@ impl Engine {
 /// mostly this is nothing.
 fn notices(
     key: &ServiceKey,
-    merged: Option<&Merged>,
+    outcome: &Outcome,
     left_out: Vec<(&ClusterId, LeftOut)>,
     without_service: Vec<&ClusterId>,
 ) -> BTreeSet<(ClusterId, Notice)> {
     let notice = |id: &ClusterId, what| (id.clone(), Notice { subject: Subject::Service(key.clone()), what });
-    let exporter = merged.and_then(|merged| merged.sources.first());
+    let exporter = outcome.merged.as_ref().and_then(|merged| merged.sources.first());
+    let too_many =
+        outcome.left_out.iter().map(|(id, left_out)| notice(id, Notable::TooManyHosts { left_out: *left_out }));
     let left_out = left_out.into_iter().filter_map(|(id, LeftOut { why, unexpected })| match exporter {
         Some(exporter) => Some(notice(id, Notable::KeptLocal { why, exporter: exporter.clone() })),
         None => unexpected.then(|| notice(id, Notable::NotExported(why))),
     });
-    left_out.chain(without_service.into_iter().map(|id| notice(id, Notable::NoService))).collect()
+    left_out.chain(without_service.into_iter().map(|id| notice(id, Notable::NoService))).chain(too_many).collect()
 }
 
 /// What mirrors and VIPs depend on: everything about a merged service but its endpoints.

@@ -66,18 +66,50 @@ impl<'a> Found<'a> {
     }
 }
 
-/// Hosts of one port by zone.
+/// Slices with their endpoints that may be served.
+type Usable<'a> = [(&'a Slice, Vec<Sighting<'a>>)];
+
+/// Where the ports of a contributor's slices are: each service port is looked up in it, instead of in every slice's list.
+pub(super) struct PortIndex<'a>(HashMap<(&'a str, Protocol), Vec<(usize, u16)>>);
+
+impl<'a> PortIndex<'a> {
+    pub(super) fn of(endpoints: &Usable<'a>) -> Self {
+        let mut index: HashMap<_, Vec<(usize, u16)>> = HashMap::new();
+        for (at, (slice, _)) in endpoints.iter().enumerate() {
+            for port in &slice.ports {
+                index.entry((&*port.name, port.protocol)).or_default().push((at, port.port));
+            }
+        }
+        Self(index)
+    }
+
+    /// Slices by index, with the number of the port there.
+    pub(super) fn of_port<'s>(&'s self, name: &'s str, protocol: Protocol) -> &'s [(usize, u16)] {
+        self.0.get(&(name, protocol)).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// The hosts of one port of one contributor.
+pub(super) struct Gathered {
+    pub(super) backends: Vec<Backend>,
+    /// How many there was no room for, those that would have turned out to be the same host included.
+    pub(super) left_out: usize,
+}
+
+/// Hosts of one port by zone. `room`: how many more the service may have; what is taken is deducted.
 pub(super) fn backends<'a>(
     cluster: &ClusterId,
-    endpoints: &[(&Slice, Vec<Sighting<'a>>)],
-    name: &str,
-    protocol: Protocol,
-) -> Vec<Backend> {
+    endpoints: &Usable<'a>,
+    at: &[(usize, u16)],
+    room: &mut usize,
+) -> Gathered {
     let mut found: Vec<Found<'a>> = Vec::new();
-    for (slice, sightings) in endpoints {
-        for port in slice.ports.iter().filter(|port| *port.name == *name && port.protocol == protocol) {
-            found.extend(sightings.iter().map(|sighting| Found::of(*sighting, port.port)));
-        }
+    let mut left_out = 0;
+    for (slice, port) in at {
+        let Some((_, sightings)) = endpoints.get(*slice) else { continue };
+        let taken = sightings.len().min(*room - found.len());
+        left_out += sightings.len() - taken;
+        found.extend(sightings.iter().take(taken).map(|sighting| Found::of(*sighting, *port)));
     }
     found.sort_unstable_by(Found::order);
     found.dedup_by(|later, kept| {
@@ -88,7 +120,8 @@ pub(super) fn backends<'a>(
         same
     });
     join_families(&mut found);
-    by_zone(cluster, &found)
+    *room -= found.len();
+    Gathered { backends: by_zone(cluster, &found), left_out }
 }
 
 /// Joins the two addresses of each pod, where it is clear which these are: one of each family, on one port. Costs nothing

@@ -15,6 +15,7 @@ mod loss;
 mod merge;
 mod mirror;
 mod own_affair;
+mod product;
 mod property;
 mod random;
 mod zones;

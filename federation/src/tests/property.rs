@@ -228,6 +228,7 @@ fn what_happens(picture: &Picture) -> Vec<&'static str> {
                 Notable::NotExported(_) => note("asked for in vain", true),
                 Notable::NoService => note("export without service", true),
                 Notable::Misspelt(_) => note("misspelt", true),
+                Notable::TooManyHosts { .. } => note("too many hosts", true),
             }
         }
         note("families apart", !report.family_conflicts.is_empty());
