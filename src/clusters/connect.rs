@@ -21,7 +21,7 @@ use tower::ServiceBuilder;
 
 use super::kubeconfig::Access;
 use super::secret::Credential;
-use super::tables::{MemberClient, scrub};
+use super::tables::MemberClient;
 
 pub use failure::{describe, root_cause};
 
@@ -124,7 +124,8 @@ async fn identify(client: &kube::Client, access: &Access) -> Result<Link, Connec
     let namespaces: Api<Namespace> = Api::all(client.clone());
     let system = call("get the namespace kube-system", server, namespaces.get("kube-system")).await?;
     // Both are shown in the status: a server must not have the token shown there.
-    let plain = |text| plain(text).filter(|_| scrub(text, access.token()) == text);
+    let secrets = access.secrets();
+    let plain = |text| plain(text).filter(|text| !secrets.are_in(text));
     let uid = system.metadata.uid.as_deref().and_then(plain).ok_or_else(|| {
         ConnectError::new(
             LinkFailure::Unreachable,
@@ -144,7 +145,7 @@ async fn identify(client: &kube::Client, access: &Access) -> Result<Link, Connec
     }
     let denied = denied.into_iter().flatten().next();
     let version = plain(&version).unwrap_or("unknown");
-    let client = MemberClient::new(client.clone(), ClusterUid(Arc::from(uid)), access.token().cloned());
+    let client = MemberClient::new(client.clone(), ClusterUid(Arc::from(uid)), secrets.clone());
     Ok(Link { client, server: server.clone(), version: Arc::from(version), denied })
 }
 

@@ -9,10 +9,11 @@ use federation::change::{Batch, Epoch, LinkChange, LinkFailure, MemberChanges};
 use federation::model::{ClusterId, ClusterUid};
 
 use super::decode::Outcome;
-use super::objects::{self, Kind, Model, Told};
+use super::objects::{self, Kind, Model};
 use super::read::{Contents, Entry, Origin};
 use super::table::Table;
-use crate::problem::{ObjectName, Place, Problem};
+use super::told::{self, Room};
+use crate::problem::{MAX_BYTES, MAX_BYTES_PER_ORIGIN, ObjectName, Place, Problem};
 
 /// What a folder says of the version of Kubernetes.
 const FOLDER_VERSION: &str = "folder";
@@ -24,6 +25,8 @@ pub(super) struct World {
     root: PathBuf,
     files: BTreeMap<PathBuf, File>,
     tables: BTreeMap<Origin, Table>,
+    /// Bytes of the problems of the files, by whose they are.
+    weights: BTreeMap<Origin, usize>,
     /// Files that are gone, but may be on their way under another name or being written anew.
     fading: BTreeSet<PathBuf>,
     /// Folders of clusters that can be listed, and what is wrong with those that cannot.
@@ -41,7 +44,7 @@ pub(super) struct World {
 struct File {
     origin: Origin,
     entries: Vec<Arc<Entry>>,
-    problems: Vec<Problem>,
+    told: told::Told,
     /// What is wrong with the file as a whole; its entries are those of before.
     broken: Option<Problem>,
 }
@@ -59,6 +62,7 @@ impl World {
             root: root.to_owned(),
             files: BTreeMap::new(),
             tables: BTreeMap::new(),
+            weights: BTreeMap::new(),
             fading: BTreeSet::new(),
             folders: BTreeMap::new(),
             links: BTreeMap::new(),
@@ -102,7 +106,7 @@ impl World {
 
     /// A file says something new.
     pub(super) fn put(&mut self, file: &Path, origin: &Origin, contents: Contents) {
-        let old = self.files.remove(file).map(|file| file.entries).unwrap_or_default();
+        let old = self.take_out(file).map(|file| file.entries).unwrap_or_default();
         let mut entries = contents.entries;
         if contents.unclear {
             // What cannot be told apart from an object that was here before keeps that object.
@@ -114,7 +118,10 @@ impl World {
         old.iter().for_each(|entry| table.remove(entry));
         entries.iter().for_each(|entry| table.add(entry));
         self.fading.remove(file);
-        let state = File { origin: origin.clone(), entries, problems: contents.problems, broken: None };
+        let mut told = told::Told { listed: Vec::new(), unlisted: contents.told.unlisted };
+        told.add(contents.told.listed, &mut self.room(origin));
+        *self.weights.entry(origin.clone()).or_default() += told.weight();
+        let state = File { origin: origin.clone(), entries, told, broken: None };
         self.files.insert(file.to_owned(), state);
     }
 
@@ -131,7 +138,7 @@ impl World {
         let state = self.files.entry(file.to_owned()).or_insert_with(|| File {
             origin: origin.clone(),
             entries: Vec::new(),
-            problems: Vec::new(),
+            told: told::Told::default(),
             broken: None,
         });
         state.broken = Some(problem);
@@ -154,7 +161,7 @@ impl World {
     /// A file is gone for good.
     pub(super) fn remove(&mut self, file: &Path) {
         self.fading.remove(file);
-        let Some(state) = self.files.remove(file) else { return };
+        let Some(state) = self.take_out(file) else { return };
         if let Some(table) = self.tables.get_mut(&state.origin) {
             state.entries.iter().for_each(|entry| table.remove(entry));
         }
@@ -175,7 +182,7 @@ impl World {
     /// What the engine has not heard yet, in the order in which it should.
     pub(super) fn tell(&mut self) -> Vec<Batch> {
         let mut batches = Vec::new();
-        let mut changes: BTreeMap<Origin, BTreeMap<Kind, Told>> = BTreeMap::new();
+        let mut changes: BTreeMap<Origin, BTreeMap<Kind, objects::Told>> = BTreeMap::new();
         for (origin, table) in &mut self.tables {
             changes.insert(origin.clone(), table.settle(&self.fading));
         }
@@ -197,7 +204,7 @@ impl World {
         batches
     }
 
-    fn tell_member(&mut self, id: &ClusterId, mut changed: BTreeMap<Kind, Told>, batches: &mut Vec<Batch>) {
+    fn tell_member(&mut self, id: &ClusterId, mut changed: BTreeMap<Kind, objects::Told>, batches: &mut Vec<Batch>) {
         let origin = Origin::Member(id.clone());
         let wanted = self.link(id);
         let fresh = self.links.get(id) != Some(&wanted);
@@ -226,8 +233,8 @@ impl World {
         self.links.insert(id.clone(), wanted);
     }
 
-    fn all(&self, origin: &Origin, kind: Kind) -> Told {
-        let nothing = Told::All { objects: Vec::new(), rejected: BTreeSet::new() };
+    fn all(&self, origin: &Origin, kind: Kind) -> objects::Told {
+        let nothing = objects::Told::All { objects: Vec::new(), rejected: BTreeSet::new() };
         self.tables.get(origin).map_or(nothing, |table| table.all(kind, &self.fading))
     }
 
@@ -260,39 +267,65 @@ impl World {
         self.uids.get(id).cloned().unwrap_or_else(|| ClusterUid(format!("folder:{id}").into()))
     }
 
-    /// All that is wrong now, by whose objects it concerns, in the order of the files.
-    pub(super) fn problems(&self) -> BTreeMap<Origin, Vec<Problem>> {
-        let mut problems: BTreeMap<Origin, Vec<Problem>> = BTreeMap::new();
+    /// What the problems of one more file may take: of the bytes of its origin, and of those of the folder.
+    fn room(&self, origin: &Origin) -> Room {
+        let own = self.weights.get(origin).copied().unwrap_or_default();
+        let all = self.weights.values().sum();
+        Room::bytes(MAX_BYTES_PER_ORIGIN.saturating_sub(own).min(MAX_BYTES.saturating_sub(all)))
+    }
+
+    /// Takes a file out of the books, with what its problems weigh.
+    fn take_out(&mut self, file: &Path) -> Option<File> {
+        let state = self.files.remove(file)?;
+        if let Some(weight) = self.weights.get_mut(&state.origin) {
+            *weight = weight.saturating_sub(state.told.weight());
+        }
+        Some(state)
+    }
+
+    /// All that is wrong now, by whose objects it concerns, in the order of the files; `folder` is what is wrong with the
+    /// folder itself. The first ones, where there are many.
+    pub(super) fn problems(&self, folder: &told::Told) -> BTreeMap<Origin, told::Told> {
+        let mut problems: BTreeMap<Origin, told::Told> = BTreeMap::new();
         // The files of a folder that is gone are remembered, but nobody can put them right.
         let gone = |origin: &Origin| matches!(origin, Origin::Member(id) if !self.folders.contains_key(id));
         for file in self.files.values().filter(|file| !gone(&file.origin)) {
-            let list = problems.entry(file.origin.clone()).or_default();
-            list.extend(file.broken.iter().cloned());
-            list.extend(file.problems.iter().cloned());
+            let told = problems.entry(file.origin.clone()).or_default();
+            told.listed.extend(file.broken.iter().cloned());
+            told.listed.extend(file.told.listed.iter().cloned());
+            told.unlisted += file.told.unlisted;
         }
         for (origin, table) in self.tables.iter().filter(|(origin, _)| !gone(origin)) {
             let doubles = table.double_problems(|entry| self.root.join(&entry.file));
-            problems.entry(origin.clone()).or_default().extend(doubles);
+            problems.entry(origin.clone()).or_default().listed.extend(doubles);
         }
+        let hub = problems.entry(Origin::Hub).or_default();
         if let Some(found) = self.waiting() {
-            let object = ObjectName { kind: "Folder".into(), namespace: None, name: self.root.display().to_string() };
+            let object = ObjectName::new("Folder", None, &self.root.display().to_string());
             let expected = "files that say who the members are; until then nothing is served";
             let problem = Problem::new(&object, "", found, expected).at(Place { file: self.root.clone(), line: 1 });
-            problems.entry(Origin::Hub).or_default().push(problem);
+            hub.listed.push(problem);
         }
         let members = self.members();
         for id in self.folders.keys().filter(|id| !members.contains(id)) {
             let folder = Path::new(super::scan::CLUSTERS).join(id.as_str());
-            let object = ObjectName { kind: "Folder".into(), namespace: None, name: folder.display().to_string() };
+            let object = ObjectName::new("Folder", None, &folder.display().to_string());
             let found = format!("no MemberCluster named \"{id}\"");
             let problem = Problem::new(&object, "", found, "one at the top of the folder; until then this is not used");
             let place = Place { file: self.root.join(folder), line: 1 };
-            problems.entry(Origin::Hub).or_default().push(problem.at(place));
+            hub.listed.push(problem.at(place));
         }
-        for list in problems.values_mut() {
-            list.sort_by(|a, b| (&a.place, a).cmp(&(&b.place, b)));
+        for told in problems.values_mut() {
+            told.listed.sort_by(|a, b| (&a.place, a).cmp(&(&b.place, b)));
         }
-        problems.retain(|_, list| !list.is_empty());
+        let hub = problems.entry(Origin::Hub).or_default();
+        hub.listed.extend(folder.listed.iter().cloned());
+        hub.unlisted += folder.unlisted;
+        for told in problems.values_mut() {
+            let all = std::mem::take(&mut told.listed);
+            told.add(all, &mut Room::of_one_origin());
+        }
+        problems.retain(|_, told| !told.is_empty());
         problems
     }
 }

@@ -172,8 +172,8 @@ pub(super) struct HubProblems<'a>(pub(super) &'a Problems);
 impl HubProblems<'_> {
     /// Without the object's name: the text stands on the object itself.
     pub(super) fn of(&self, kind: &str, name: &str) -> Vec<String> {
-        let object = ObjectName { kind: kind.to_owned(), namespace: None, name: name.to_owned() };
-        let list = self.0.get(&ProblemOrigin::Hub).and_then(|objects| objects.get(&object));
+        let object = ObjectName::new(kind, None, name);
+        let list = self.0.get(&ProblemOrigin::Hub).and_then(|page| page.listed().get(&object));
         list.into_iter().flatten().map(on_object).collect()
     }
 }
@@ -193,8 +193,8 @@ impl Told {
     fn tell(&mut self, problems: &Problems, members: &Members, events: &Events) {
         let mut current = BTreeSet::new();
         let mut budget = MAX_PROBLEM_EVENTS;
-        for (origin, objects) in problems {
-            for (object, list) in objects {
+        for (origin, page) in problems {
+            for (object, list) in page.listed() {
                 let (Some((kind, about)), Some(problem)) = (about(origin, object, members), list.first()) else {
                     continue;
                 };

@@ -48,6 +48,7 @@ pub(super) enum Report {
 }
 
 /// What the watches of one connection share.
+#[derive(Clone)]
 pub(super) struct Watches {
     pub(super) id: ClusterId,
     pub(super) epoch: Epoch,
@@ -65,6 +66,12 @@ pub(super) struct Running {
 
 impl Watches {
     pub(super) fn start(&self, link: &Link) -> Running {
+        // The server knows the credential of this connection, and may send it back in any text.
+        let problems = self.problems.scrubbing(link.client.secrets());
+        Self { problems, ..self.clone() }.follow_all(link)
+    }
+
+    fn follow_all(&self, link: &Link) -> Running {
         let (sender, reports) = mpsc::channel(TROUBLES);
         let mut tasks = JoinSet::new();
         let listener = |kind| ToSession { kind, server: link.server.clone(), sender: sender.clone() };

@@ -54,7 +54,7 @@ fn list(intake: &mut Intake<Nodes>, nodes: &[core::Node]) -> String {
 
 fn rejected(problems: &ProblemBook) -> Vec<String> {
     let snapshot: Problems = problems.snapshot();
-    snapshot.values().flat_map(|objects| objects.keys()).map(|object| object.name.clone()).collect()
+    snapshot.values().flat_map(|page| page.listed().keys()).map(|object| object.name.clone()).collect()
 }
 
 #[test]

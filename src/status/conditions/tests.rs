@@ -49,6 +49,7 @@ fn facts(report: &MemberReport) -> Facts<'_> {
         seen: Some(Time::from_unix_ms(NOW.unix_ms - 42_000)),
         spec_problems: &[],
         rejected: 0,
+        unlisted: 0,
         was_synced: true,
         late: false,
         now: NOW,
