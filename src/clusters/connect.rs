@@ -22,6 +22,7 @@ use tower::ServiceBuilder;
 use super::kubeconfig::Access;
 use super::secret::Credential;
 use super::tables::MemberClient;
+use crate::foreign::cut;
 
 pub use failure::{describe, root_cause};
 
@@ -42,6 +43,9 @@ const IDLE_CONNECTIONS: usize = 8;
 /// Longest version text or UID taken over from an API server, in bytes.
 const MAX_IDENTITY_LEN: usize = 64;
 
+/// Longest message about a failure, in bytes.
+pub const MAX_MESSAGE_LEN: usize = 2 << 10;
+
 /// Why a member cannot be used. The message is for people, bounded, and holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -52,7 +56,11 @@ pub struct ConnectError {
 
 impl ConnectError {
     pub fn new(reason: LinkFailure, message: impl Into<Arc<str>>) -> Self {
-        Self { reason, message: message.into() }
+        let message: Arc<str> = message.into();
+        // It names the server's URL, and a Secret may hold a long one.
+        let message =
+            if message.len() <= MAX_MESSAGE_LEN { message } else { Arc::from(cut(&message, MAX_MESSAGE_LEN)) };
+        Self { reason, message }
     }
 }
 

@@ -4,7 +4,7 @@
 use std::fs::{File, FileType, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Mutex, PoisonError};
@@ -21,12 +21,17 @@ pub const MAX_STUCK: usize = 4;
 /// Read at a time, in bytes.
 const CHUNK: usize = 1 << 20;
 
-/// The thread that reads, when it is not busy.
-static IDLE: Mutex<Option<Sender<Job>>> = Mutex::new(None);
-static STUCK: AtomicUsize = AtomicUsize::new(0);
+/// What a reading thread is given to do.
+type Job = Box<dyn FnOnce() + Send>;
 
-/// A file, and where its bytes go.
-type Job = (PathBuf, Sender<io::Result<Vec<u8>>>);
+/// Reads on a thread that can be given up.
+static READER: Reader = Reader { idle: Mutex::new(None), stuck: AtomicUsize::new(0) };
+
+struct Reader {
+    /// The thread that reads, when it is not busy.
+    idle: Mutex<Option<Sender<Job>>>,
+    stuck: AtomicUsize,
+}
 
 /// What stands where a regular file should be; `None` for a regular file or a folder.
 pub(super) fn oddity(kind: FileType) -> Option<&'static str> {
@@ -44,44 +49,50 @@ pub(super) fn oddity(kind: FileType) -> Option<&'static str> {
 /// Reads a regular file, or one that a link leads to. Fails if it is another kind of file, has more than
 /// [`MAX_FILE_BYTES`], or does not end within [`READ_TIMEOUT`].
 pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
-    read_within(path, READ_TIMEOUT)
+    let path = path.to_owned();
+    READER.within(READ_TIMEOUT, move || all(&path))
 }
 
-fn read_within(path: &Path, limit: Duration) -> io::Result<Vec<u8>> {
-    if STUCK.load(Ordering::Relaxed) >= MAX_STUCK {
-        return Err(io::Error::other(format!("{MAX_STUCK} other files that cannot be read to their end")));
-    }
-    let idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let reader = idle.map_or_else(start, Ok)?;
-    let (sender, answer) = channel();
-    reader.send((path.to_owned(), sender)).map_err(|_| io::Error::other("a reader that has ended"))?;
-    match answer.recv_timeout(limit) {
-        Ok(result) => {
-            *IDLE.lock().unwrap_or_else(PoisonError::into_inner) = Some(reader);
-            result
+impl Reader {
+    fn within(
+        &'static self,
+        limit: Duration,
+        read: impl FnOnce() -> io::Result<Vec<u8>> + Send + 'static,
+    ) -> io::Result<Vec<u8>> {
+        if self.stuck.load(Ordering::Relaxed) >= MAX_STUCK {
+            return Err(io::Error::other(format!("{MAX_STUCK} other files that cannot be read to their end")));
         }
-        Err(RecvTimeoutError::Disconnected) => Err(io::Error::other("a reader that has ended")),
-        // The thread cannot be ended from outside. It ends by itself should the read ever return.
-        Err(RecvTimeoutError::Timeout) => {
-            STUCK.fetch_add(1, Ordering::Relaxed);
-            let waiting = move || {
-                let _ = answer.recv();
-                STUCK.fetch_sub(1, Ordering::Relaxed);
-            };
-            std::thread::Builder::new().name("stuck file".into()).spawn(waiting)?;
-            Err(late(limit))
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let thread = idle.map_or_else(start, Ok)?;
+        let (sender, answer) = channel();
+        let job = move || {
+            let _ = sender.send(read()); // who asked may have given up
+        };
+        let ended = || io::Error::other("a reader that has ended");
+        thread.send(Box::new(job)).map_err(|_| ended())?;
+        match answer.recv_timeout(limit) {
+            Ok(result) => {
+                *self.idle.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+                result
+            }
+            Err(RecvTimeoutError::Disconnected) => Err(ended()),
+            // The thread cannot be ended from outside. It ends by itself should the read ever return.
+            Err(RecvTimeoutError::Timeout) => {
+                self.stuck.fetch_add(1, Ordering::Relaxed);
+                let waiting = move || {
+                    let _ = answer.recv();
+                    self.stuck.fetch_sub(1, Ordering::Relaxed);
+                };
+                std::thread::Builder::new().name("stuck file".into()).spawn(waiting)?;
+                Err(late(limit))
+            }
         }
     }
 }
 
 fn start() -> io::Result<Sender<Job>> {
     let (sender, jobs): (Sender<Job>, Receiver<Job>) = channel();
-    let serve = move || {
-        for (path, answer) in jobs {
-            let _ = answer.send(all(&path)); // who asked may have given up
-        }
-    };
-    std::thread::Builder::new().name("file reader".into()).spawn(serve)?;
+    std::thread::Builder::new().name("file reader".into()).spawn(move || jobs.into_iter().for_each(|job| job()))?;
     Ok(sender)
 }
 
@@ -132,6 +143,7 @@ fn open(path: &Path) -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     use std::os::unix::net::UnixListener;
+    use std::path::PathBuf;
 
     use super::*;
 
@@ -174,6 +186,31 @@ mod tests {
         let sparse = dir.path().join("sparse");
         File::create(&sparse).unwrap().set_len(MAX_FILE_BYTES + 1).unwrap();
         assert_eq!(refused(&sparse), format!("more than {MAX_FILE_BYTES} bytes"));
+    }
+
+    #[test]
+    fn a_read_that_never_ends_is_given_up_and_many_of_them_stop_reading() {
+        static OWN: Reader = Reader { idle: Mutex::new(None), stuck: AtomicUsize::new(0) };
+        let limit = Duration::from_millis(20);
+        let good = || OWN.within(READ_TIMEOUT, || Ok(b"text".to_vec()));
+        let mut ends = Vec::new();
+        for _ in 0..MAX_STUCK {
+            assert_eq!(good().unwrap(), b"text", "others are read beside it");
+            let (end, ended) = channel::<()>();
+            let error = OWN.within(limit, move || {
+                let _ = ended.recv();
+                Ok(Vec::new())
+            });
+            assert_eq!(error.unwrap_err().kind(), io::ErrorKind::TimedOut);
+            ends.push(end);
+        }
+        assert!(good().unwrap_err().to_string().starts_with("4 other files"));
+        ends.pop();
+        let begun = Instant::now();
+        while good().is_err() {
+            assert!(begun.elapsed() < READ_TIMEOUT, "one has ended");
+            std::thread::sleep(limit);
+        }
     }
 
     /// `/proc/kmsg` blocks where the process may open it, and is refused to it elsewhere.

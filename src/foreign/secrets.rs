@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -14,19 +14,23 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 /// Pieces of a credential that are this long are taken out, in bytes. Less gives nothing away and could be any word.
 const PIECE: usize = 12;
 const REDACTED: &str = "[redacted]";
+/// Credentials of one member that are recognised, the newest first: one that was exchanged may still be sent back.
+const MAX_REMEMBERED: usize = 4;
+
+/// One key for the process, so that hashes can be compared and tell nothing outside of it.
+static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 /// Recognises the credentials of one member in texts. It holds hashes of their pieces, not the credentials; `Default` knows
 /// none.
 #[derive(Clone, Default)]
 pub struct Secrets {
-    known: Arc<Known>,
+    known: Vec<Arc<Known>>,
 }
 
 /// Hashes of pieces by the length of a piece: shorter than [`PIECE`] only for a credential that is shorter itself.
-#[derive(Default)]
+#[derive(Default, PartialEq, Eq)]
 struct Known {
     pieces: BTreeMap<usize, HashSet<u64>>,
-    keys: RandomState,
 }
 
 impl Secrets {
@@ -42,12 +46,23 @@ impl Secrets {
             let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
             known.learn(hex.as_bytes());
         }
-        Self { known: Arc::new(known) }
+        Self { known: vec![Arc::new(known)] }
+    }
+
+    /// Knows the last ones of `before` as well.
+    #[must_use]
+    pub fn after(mut self, before: &Self) -> Self {
+        for known in &before.known {
+            if self.known.len() < MAX_REMEMBERED && !self.known.contains(known) {
+                self.known.push(Arc::clone(known));
+            }
+        }
+        self
     }
 
     /// The text without any credential, or any piece of one.
     pub fn scrub<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let found = self.known.find(text);
+        let found = self.find(text);
         if found.is_empty() {
             return Cow::Borrowed(text);
         }
@@ -64,28 +79,16 @@ impl Secrets {
     }
 
     pub fn are_in(&self, text: &str) -> bool {
-        !self.known.find(text).is_empty()
-    }
-}
-
-impl Known {
-    fn learn(&mut self, secret: &[u8]) {
-        let folded = fold(secret);
-        let length = PIECE.min(folded.len());
-        if length == 0 {
-            return;
-        }
-        let hashes: Vec<u64> = folded.windows(length).map(|piece| self.keys.hash_one(piece)).collect();
-        self.pieces.entry(length).or_default().extend(hashes);
+        !self.find(text).is_empty()
     }
 
-    /// Where pieces are: sorted, apart from each other.
+    /// Where pieces of credentials are: sorted, apart from each other.
     fn find(&self, text: &str) -> Vec<Range<usize>> {
         let folded = fold(text.as_bytes());
         let mut found: Vec<Range<usize>> = Vec::new();
-        for (length, hashes) in &self.pieces {
+        for (length, hashes) in self.known.iter().flat_map(|known| &known.pieces) {
             for (start, piece) in folded.windows(*length).enumerate() {
-                if hashes.contains(&self.keys.hash_one(piece)) {
+                if hashes.contains(&KEYS.hash_one(piece)) {
                     found.push(start..start + length);
                 }
             }
@@ -99,6 +102,18 @@ impl Known {
             }
         }
         joined
+    }
+}
+
+impl Known {
+    fn learn(&mut self, secret: &[u8]) {
+        let folded = fold(secret);
+        let length = PIECE.min(folded.len());
+        if length == 0 {
+            return;
+        }
+        let hashes: Vec<u64> = folded.windows(length).map(|piece| KEYS.hash_one(piece)).collect();
+        self.pieces.entry(length).or_default().extend(hashes);
     }
 }
 
@@ -176,6 +191,14 @@ mod tests {
         assert_eq!(Secrets::default().scrub(TOKEN), TOKEN, "nothing is known");
         assert_eq!(Secrets::new([&b""[..]]).scrub("text"), "text");
         assert_eq!(Secrets::new([&b"s3cr3t"[..]]).scrub("my s3cr3t!"), "my [redacted]!");
+        let both = Secrets::new([&b"the-new-token-2"[..]]).after(&Secrets::new([&b"the-old-token-1"[..]]));
+        assert_eq!(both.scrub("the-new-token-2, the-old-token-1"), "[redacted], [redacted]");
+        let mut many = Secrets::default();
+        for i in 0..9 {
+            let token = format!("rotated-token-{i}");
+            many = Secrets::new([token.as_bytes()]).after(&many.clone().after(&many));
+        }
+        assert_eq!(many.known.len(), MAX_REMEMBERED);
         assert!(!format!("{:?}", Secrets::new([TOKEN.as_bytes()])).contains("ey"));
     }
 }

@@ -3,6 +3,7 @@
 use super::{Bound, bytes, time};
 use crate::admin::{ANSWER_TIMEOUT, HEADER_TIMEOUT, IDLE_TIMEOUT, MAX_CONNECTIONS, MAX_PAGES};
 use crate::api::MAX_STATUS_PROBLEMS;
+use crate::clusters::connect::MAX_MESSAGE_LEN;
 use crate::convert::MAX_NAME_LEN;
 use crate::problem::{
     MAX_BYTES, MAX_BYTES_PER_ORIGIN, MAX_COUNTED, MAX_EXPECTED_LEN, MAX_FIELD_LEN, MAX_FOUND_LEN,
@@ -34,6 +35,12 @@ fn problems() -> Vec<Bound> {
         ),
         Bound::of("problems of one object", MAX_PROBLEMS_PER_OBJECT, "counted, not listed", LISTED),
         Bound::of("problems in one status", MAX_STATUS_PROBLEMS, COUNTED, "`status.problems`"),
+        Bound::of(
+            "why a member is not connected",
+            bytes(MAX_MESSAGE_LEN),
+            "cut, with its length",
+            "condition `Connected`",
+        ),
         Bound::of("a name in a problem", bytes(MAX_NAME_LEN), "cut, with its length and hash", LISTED),
         Bound::of("the path of a field in a problem", bytes(MAX_FIELD_LEN), "cut, with its length", LISTED),
         Bound::of("a value that was found, in a problem", bytes(MAX_FOUND_LEN), "cut, with its length", LISTED),

@@ -113,10 +113,16 @@ impl Default for ProblemBook {
 }
 
 impl ProblemBook {
-    /// The same book for a source that was sent these credentials: they are taken out of all that is written.
+    /// The same book for a source that was sent these credentials, and perhaps others before: they are taken out of all that
+    /// is written.
     #[must_use]
     pub fn scrubbing(&self, secrets: Secrets) -> Self {
-        Self { secrets, ..self.clone() }
+        Self { secrets: secrets.after(&self.secrets), ..self.clone() }
+    }
+
+    /// Recognises the credentials that are taken out.
+    pub fn secrets(&self) -> &Secrets {
+        &self.secrets
     }
 
     /// Replaces what is known of one object; no problems means it is fine (or gone).
