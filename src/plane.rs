@@ -318,7 +318,7 @@ pub async fn standby(pages: admin::Addresses) -> anyhow::Result<Standby> {
 }
 
 impl Standby {
-    /// Frees the ports for whoever takes over.
+    /// Frees the ports for the controller that takes over.
     pub async fn end(self) {
         self.stop.fire();
         let _ = self.pages.await; // it served until now, and nothing more is asked of it

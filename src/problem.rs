@@ -32,8 +32,8 @@ pub const MAX_OBJECTS_PER_ORIGIN: usize = 256;
 pub const MAX_BYTES_PER_ORIGIN: usize = 512 << 10;
 /// Problems listed for all origins together, in bytes. What is beyond is counted.
 pub const MAX_BYTES: usize = 16 << 20;
-/// Objects with problems that are told apart for one origin, so that they can be counted.
-pub const MAX_COUNTED: usize = 1_000_000;
+/// Objects with problems that are counted for one origin.
+pub const MAX_COUNTED: usize = 250_000;
 
 /// One thing wrong with one object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -115,7 +115,7 @@ impl Problem {
         texts + place + size_of::<Self>()
     }
 
-    /// Without the credentials of whoever sent the object.
+    /// Without the credentials of the member that sent the object.
     pub(crate) fn scrubbed(mut self, secrets: &Secrets) -> Self {
         self.object = self.object.scrubbed(secrets);
         for text in [&mut self.field, &mut self.found, &mut self.expected, &mut self.lost] {

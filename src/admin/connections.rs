@@ -1,5 +1,5 @@
-//! Connections to one port of pages: so many at most, and none for longer than it is used. Whoever opens many and says
-//! nothing makes room for whoever comes next.
+//! Connections to one port of pages: a bounded number, each closed when it is not used. A client that opens many and sends
+//! no request cannot keep others out: its oldest connection is closed for the next client.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn whoever_has_waited_for_longest_makes_room_and_nobody_with_a_request_does() {
+    async fn the_longest_idle_connection_makes_room_and_none_with_a_request_does() {
         let (stats, step) = (ConnectionCounts::default(), Duration::from_millis(1));
         let connections = Connections::new(stats.clone());
         let mut places = Vec::new();
@@ -167,7 +167,7 @@ mod tests {
         places[0].connection.begin();
         let newcomer = connections.admit().expect("the second one makes room");
         let closed = tokio::time::timeout(step, places[1].connection.must_close()).await;
-        assert!(closed.is_ok(), "it is told");
+        assert!(closed.is_ok(), "it is closed");
         let stays = tokio::time::timeout(step, places[0].connection.must_close()).await;
         assert!(stays.is_err(), "a request is answered");
         assert_eq!((stats.made_room(), stats.refused()), (1, 0));

@@ -33,7 +33,7 @@ struct Document {
     members: Vec<MemberView>,
     problems: Vec<crate::problem::Problem>,
     /// Objects with problems that are not among these, because there are too many to list.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(rename = "problemsNotListed", skip_serializing_if = "is_zero")]
     problems_not_listed: usize,
 }
 

@@ -25,9 +25,10 @@ use crate::problem::Problem;
 pub fn load_with(dir: &Path, add: &[PathBuf]) -> io::Result<LoadedWorld> {
     let mut follower = Follower::new(dir);
     let batches = follower.first_step_with(add, Instant::now())?;
-    let told = follower.problems();
-    let unlisted = told.values().map(|told| told.unlisted).sum();
-    Ok(LoadedWorld { batches, problems: told.into_values().flat_map(|told| told.listed).collect(), unlisted })
+    let all = follower.problems();
+    let unlisted = all.values().map(|excerpt| excerpt.unlisted).sum();
+    let problems = all.into_values().flat_map(|excerpt| excerpt.problems).collect();
+    Ok(LoadedWorld { batches, problems, unlisted })
 }
 
 /// Adds the objects of some files to those of a hub; one that is there already is replaced. What is wrong with the
@@ -44,8 +45,8 @@ pub fn add_to(objects: &mut HubObjects, add: &[PathBuf]) -> anyhow::Result<(Vec<
                 continue;
             }
         };
-        problems.extend(contents.told.listed);
-        unlisted += contents.told.unlisted;
+        problems.extend(contents.excerpt.problems);
+        unlisted += contents.excerpt.unlisted;
         let mut documents: Vec<Option<Body>> =
             parse::parse(&bytes)?.into_iter().map(|document| Some(document.body)).collect();
         for entry in contents.entries.iter().filter(|entry| matches!(entry.outcome, Outcome::Taken(_))) {

@@ -33,7 +33,7 @@ struct Reader {
     stuck: AtomicUsize,
 }
 
-/// What stands where a regular file should be; `None` for a regular file or a folder.
+/// The kind of a file that must not be opened; `None` for a regular file or a folder.
 pub(super) fn oddity(kind: FileType) -> Option<&'static str> {
     if kind.is_fifo() {
         Some("a FIFO")
@@ -123,8 +123,8 @@ fn all(path: &Path) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Without waiting for whoever holds the other end, and looked at before anything is read: what the path leads to may have
-/// changed since it was listed.
+/// Opens without waiting for a writer at the other end of a FIFO, and checks the open file before anything is read: the path
+/// may lead elsewhere since it was listed.
 fn open(path: &Path) -> io::Result<File> {
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
     let flags = i32::try_from(flags.bits()).unwrap_or(0);

@@ -14,13 +14,13 @@ use federation::change::Batch;
 
 use super::bytes;
 use super::decode::Outcome;
+use super::excerpt::Excerpt;
 use super::hints::Hints;
 use super::objects::Key;
 use super::parse::MAX_FILE_BYTES;
 use super::read::{self, Origin};
 use super::scan::{self, Listing, Seen, Stamp};
 use super::settle::Folders;
-use super::told::Told;
 use super::world::World;
 use crate::problem::{Place, Problem};
 
@@ -42,7 +42,7 @@ pub(super) struct Follower {
     emptied: BTreeMap<PathBuf, Instant>,
     folders: Folders,
     watch: BTreeMap<PathBuf, (u64, u64)>,
-    folder_problems: Told,
+    folder_problems: Excerpt,
     started: bool,
     counters: Counters,
 }
@@ -84,7 +84,7 @@ impl Follower {
             emptied: BTreeMap::new(),
             folders: Folders::default(),
             watch: BTreeMap::new(),
-            folder_problems: Told::default(),
+            folder_problems: Excerpt::default(),
             started: false,
             counters: Counters::default(),
         }
@@ -156,7 +156,7 @@ impl Follower {
     }
 
     /// All that is wrong now, by whose objects it concerns.
-    pub(super) fn problems(&self) -> BTreeMap<Origin, Told> {
+    pub(super) fn problems(&self) -> BTreeMap<Origin, Excerpt> {
         self.world.problems(&self.folder_problems)
     }
 

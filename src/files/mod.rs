@@ -14,6 +14,7 @@
 mod add;
 mod bytes;
 mod decode;
+mod excerpt;
 mod fields;
 mod follow;
 mod hints;
@@ -26,7 +27,6 @@ mod read;
 mod scan;
 mod settle;
 mod table;
-mod told;
 mod watch;
 mod world;
 

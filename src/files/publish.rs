@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::excerpt::Excerpt;
 use super::follow::Follower;
 use super::read::Origin;
-use super::told::Told;
 use crate::problem::{Findings, ObjectName, Place, Problem, ProblemBook, ProblemOrigin};
 
 pub(super) struct Publisher {
     root: PathBuf,
     book: ProblemBook,
-    published: BTreeMap<ProblemOrigin, Told>,
+    published: BTreeMap<ProblemOrigin, Excerpt>,
 }
 
 impl Publisher {
@@ -22,13 +22,13 @@ impl Publisher {
 
     /// Writes what differs from what was written before.
     pub(super) fn publish(&mut self, follower: &Follower, result: &io::Result<()>) {
-        let mut fresh: BTreeMap<ProblemOrigin, Told> =
-            follower.problems().into_iter().map(|(origin, told)| (book_origin(&origin), told)).collect();
+        let mut fresh: BTreeMap<ProblemOrigin, Excerpt> =
+            follower.problems().into_iter().map(|(origin, excerpt)| (book_origin(&origin), excerpt)).collect();
         if let Err(error) = result {
             let object = ObjectName::new("Folder", None, &self.root.display().to_string());
             let problem = Problem::new(&object, "", error, "a folder that can be listed; what it said before stays");
             let problem = problem.at(Place { file: self.root.clone(), line: 1 });
-            fresh.entry(ProblemOrigin::Hub).or_default().listed.push(problem);
+            fresh.entry(ProblemOrigin::Hub).or_default().problems.push(problem);
         }
         let origins: BTreeSet<ProblemOrigin> = fresh.keys().chain(self.published.keys()).cloned().collect();
         for origin in origins {
@@ -37,8 +37,8 @@ impl Publisher {
             if before != now {
                 // Only kinds that we speak of: others may write about the same origin.
                 let kinds: BTreeSet<&str> =
-                    before.listed.iter().chain(&now.listed).map(|problem| problem.object.kind.as_str()).collect();
-                let mut findings: Findings = now.listed.iter().cloned().collect();
+                    before.problems.iter().chain(&now.problems).map(|problem| problem.object.kind.as_str()).collect();
+                let mut findings: Findings = now.problems.iter().cloned().collect();
                 findings.add_unlisted(now.unlisted);
                 self.book.replace(&origin, &Vec::from_iter(kinds), findings);
             }

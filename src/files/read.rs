@@ -7,11 +7,11 @@ use std::sync::Arc;
 use federation::model::ClusterId;
 
 use super::decode::{self, Decoded, Identity, Known, Outcome};
+use super::excerpt::Excerpt;
 use super::locate;
 use super::objects::Key;
 use super::parse::{self, Body, Document, ParseError, Position};
 use super::path;
-use super::told::Told;
 use crate::problem::{ObjectName, Place, Problem};
 
 /// Bytes that are read again in one file to find the lines of its problems. What is beyond gets its object's line.
@@ -44,7 +44,7 @@ pub(super) struct Entry {
 #[derive(Debug, Default)]
 pub(super) struct Contents {
     pub(super) entries: Vec<Arc<Entry>>,
-    pub(super) told: Told,
+    pub(super) excerpt: Excerpt,
     /// Something in it could not be told apart from an object that was there before, so nothing may be taken as gone.
     pub(super) unclear: bool,
 }
@@ -142,7 +142,7 @@ impl Reader<'_> {
     }
 
     fn report(&mut self, object: Position, problem: Problem) {
-        if self.contents.told.listed.len() >= MAX_PROBLEMS_PER_FILE {
+        if self.contents.excerpt.problems.len() >= MAX_PROBLEMS_PER_FILE {
             self.leave_out(problem);
             return;
         }
@@ -153,16 +153,16 @@ impl Reader<'_> {
             self.locate_bytes -= self.text.len();
             locate::line_of(self.text, object, &steps)
         };
-        self.contents.told.listed.push(problem.at(Place { file: self.shown.into(), line }));
+        self.contents.excerpt.problems.push(problem.at(Place { file: self.shown.into(), line }));
     }
 
     /// Problems of one object follow each other, so that objects can be counted by their names alone.
     fn leave_out(&mut self, problem: Problem) {
-        match self.contents.told.listed.last_mut() {
+        match self.contents.excerpt.problems.last_mut() {
             Some(last) if last.object == problem.object => last.more += 1 + problem.more,
             _ if self.left_out.as_ref() == Some(&problem.object) => {}
             _ => {
-                self.contents.told.unlisted += 1;
+                self.contents.excerpt.unlisted += 1;
                 self.left_out = Some(problem.object);
             }
         }

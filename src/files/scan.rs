@@ -10,8 +10,8 @@ use std::time::{Duration, SystemTime};
 use federation::model::ClusterId;
 
 use super::bytes;
+use super::excerpt::Excerpt;
 use super::read::{self, Origin};
-use super::told::Told;
 use crate::problem::{ObjectName, Place, Problem};
 
 /// Files that are read in one folder, all clusters together.
@@ -33,7 +33,7 @@ pub(super) struct Listing {
     pub(super) folders: BTreeMap<ClusterId, Result<(), String>>,
     /// Folders to watch, and which inode each of them is now.
     pub(super) watch: BTreeMap<PathBuf, (u64, u64)>,
-    pub(super) problems: Told,
+    pub(super) problems: Excerpt,
 }
 
 /// A file as the file system describes it.
@@ -188,7 +188,7 @@ impl Listing {
         }
     }
 
-    /// Says what stands where a file should be. A folder may be called as it likes.
+    /// Reports what is there in place of a file. A folder may have any name.
     fn odd(&mut self, root: &Path, file: &Path) {
         let oddity = root.join(file).metadata().ok().and_then(|meta| bytes::oddity(meta.file_type()));
         if let Some(oddity) = oddity {
@@ -203,8 +203,8 @@ impl Listing {
     }
 
     fn tell(&mut self, root: &Path, path: &Path, problem: Problem) {
-        if self.problems.listed.len() < MAX_FOLDER_PROBLEMS {
-            self.problems.listed.push(problem.at(Place { file: root.join(path), line: 1 }));
+        if self.problems.problems.len() < MAX_FOLDER_PROBLEMS {
+            self.problems.problems.push(problem.at(Place { file: root.join(path), line: 1 }));
         } else {
             self.problems.unlisted += 1;
         }

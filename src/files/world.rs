@@ -9,10 +9,10 @@ use federation::change::{Batch, Epoch, LinkChange, LinkFailure, MemberChanges};
 use federation::model::{ClusterId, ClusterUid};
 
 use super::decode::Outcome;
-use super::objects::{self, Kind, Model};
+use super::excerpt::{Excerpt, Room};
+use super::objects::{self, Kind, Model, Told};
 use super::read::{Contents, Entry, Origin};
 use super::table::Table;
-use super::told::{self, Room};
 use crate::problem::{MAX_BYTES, MAX_BYTES_PER_ORIGIN, ObjectName, Place, Problem};
 
 /// What a folder says of the version of Kubernetes.
@@ -44,7 +44,7 @@ pub(super) struct World {
 struct File {
     origin: Origin,
     entries: Vec<Arc<Entry>>,
-    told: told::Told,
+    excerpt: Excerpt,
     /// What is wrong with the file as a whole; its entries are those of before.
     broken: Option<Problem>,
 }
@@ -118,10 +118,10 @@ impl World {
         old.iter().for_each(|entry| table.remove(entry));
         entries.iter().for_each(|entry| table.add(entry));
         self.fading.remove(file);
-        let mut told = told::Told { listed: Vec::new(), unlisted: contents.told.unlisted };
-        told.add(contents.told.listed, &mut self.room(origin));
-        *self.weights.entry(origin.clone()).or_default() += told.weight();
-        let state = File { origin: origin.clone(), entries, told, broken: None };
+        let mut excerpt = Excerpt { problems: Vec::new(), unlisted: contents.excerpt.unlisted };
+        excerpt.add(contents.excerpt.problems, &mut self.room(origin));
+        *self.weights.entry(origin.clone()).or_default() += excerpt.weight();
+        let state = File { origin: origin.clone(), entries, excerpt, broken: None };
         self.files.insert(file.to_owned(), state);
     }
 
@@ -138,7 +138,7 @@ impl World {
         let state = self.files.entry(file.to_owned()).or_insert_with(|| File {
             origin: origin.clone(),
             entries: Vec::new(),
-            told: told::Told::default(),
+            excerpt: Excerpt::default(),
             broken: None,
         });
         state.broken = Some(problem);
@@ -182,7 +182,7 @@ impl World {
     /// What the engine has not heard yet, in the order in which it should.
     pub(super) fn tell(&mut self) -> Vec<Batch> {
         let mut batches = Vec::new();
-        let mut changes: BTreeMap<Origin, BTreeMap<Kind, objects::Told>> = BTreeMap::new();
+        let mut changes: BTreeMap<Origin, BTreeMap<Kind, Told>> = BTreeMap::new();
         for (origin, table) in &mut self.tables {
             changes.insert(origin.clone(), table.settle(&self.fading));
         }
@@ -204,7 +204,7 @@ impl World {
         batches
     }
 
-    fn tell_member(&mut self, id: &ClusterId, mut changed: BTreeMap<Kind, objects::Told>, batches: &mut Vec<Batch>) {
+    fn tell_member(&mut self, id: &ClusterId, mut changed: BTreeMap<Kind, Told>, batches: &mut Vec<Batch>) {
         let origin = Origin::Member(id.clone());
         let wanted = self.link(id);
         let fresh = self.links.get(id) != Some(&wanted);
@@ -233,8 +233,8 @@ impl World {
         self.links.insert(id.clone(), wanted);
     }
 
-    fn all(&self, origin: &Origin, kind: Kind) -> objects::Told {
-        let nothing = objects::Told::All { objects: Vec::new(), rejected: BTreeSet::new() };
+    fn all(&self, origin: &Origin, kind: Kind) -> Told {
+        let nothing = Told::All { objects: Vec::new(), rejected: BTreeSet::new() };
         self.tables.get(origin).map_or(nothing, |table| table.all(kind, &self.fading))
     }
 
@@ -278,33 +278,33 @@ impl World {
     fn take_out(&mut self, file: &Path) -> Option<File> {
         let state = self.files.remove(file)?;
         if let Some(weight) = self.weights.get_mut(&state.origin) {
-            *weight = weight.saturating_sub(state.told.weight());
+            *weight = weight.saturating_sub(state.excerpt.weight());
         }
         Some(state)
     }
 
     /// All that is wrong now, by whose objects it concerns, in the order of the files; `folder` is what is wrong with the
     /// folder itself. The first ones, where there are many.
-    pub(super) fn problems(&self, folder: &told::Told) -> BTreeMap<Origin, told::Told> {
-        let mut problems: BTreeMap<Origin, told::Told> = BTreeMap::new();
+    pub(super) fn problems(&self, folder: &Excerpt) -> BTreeMap<Origin, Excerpt> {
+        let mut problems: BTreeMap<Origin, Excerpt> = BTreeMap::new();
         // The files of a folder that is gone are remembered, but nobody can put them right.
         let gone = |origin: &Origin| matches!(origin, Origin::Member(id) if !self.folders.contains_key(id));
         for file in self.files.values().filter(|file| !gone(&file.origin)) {
-            let told = problems.entry(file.origin.clone()).or_default();
-            told.listed.extend(file.broken.iter().cloned());
-            told.listed.extend(file.told.listed.iter().cloned());
-            told.unlisted += file.told.unlisted;
+            let excerpt = problems.entry(file.origin.clone()).or_default();
+            excerpt.problems.extend(file.broken.iter().cloned());
+            excerpt.problems.extend(file.excerpt.problems.iter().cloned());
+            excerpt.unlisted += file.excerpt.unlisted;
         }
         for (origin, table) in self.tables.iter().filter(|(origin, _)| !gone(origin)) {
             let doubles = table.double_problems(|entry| self.root.join(&entry.file));
-            problems.entry(origin.clone()).or_default().listed.extend(doubles);
+            problems.entry(origin.clone()).or_default().problems.extend(doubles);
         }
         let hub = problems.entry(Origin::Hub).or_default();
         if let Some(found) = self.waiting() {
             let object = ObjectName::new("Folder", None, &self.root.display().to_string());
             let expected = "files that say who the members are; until then nothing is served";
             let problem = Problem::new(&object, "", found, expected).at(Place { file: self.root.clone(), line: 1 });
-            hub.listed.push(problem);
+            hub.problems.push(problem);
         }
         let members = self.members();
         for id in self.folders.keys().filter(|id| !members.contains(id)) {
@@ -313,19 +313,19 @@ impl World {
             let found = format!("no MemberCluster named \"{id}\"");
             let problem = Problem::new(&object, "", found, "one at the top of the folder; until then this is not used");
             let place = Place { file: self.root.join(folder), line: 1 };
-            hub.listed.push(problem.at(place));
+            hub.problems.push(problem.at(place));
         }
-        for told in problems.values_mut() {
-            told.listed.sort_by(|a, b| (&a.place, a).cmp(&(&b.place, b)));
+        for excerpt in problems.values_mut() {
+            excerpt.problems.sort_by(|a, b| (&a.place, a).cmp(&(&b.place, b)));
         }
         let hub = problems.entry(Origin::Hub).or_default();
-        hub.listed.extend(folder.listed.iter().cloned());
+        hub.problems.extend(folder.problems.iter().cloned());
         hub.unlisted += folder.unlisted;
-        for told in problems.values_mut() {
-            let all = std::mem::take(&mut told.listed);
-            told.add(all, &mut Room::of_one_origin());
+        for excerpt in problems.values_mut() {
+            let all = std::mem::take(&mut excerpt.problems);
+            excerpt.add(all, &mut Room::of_one_origin());
         }
-        problems.retain(|_, told| !told.is_empty());
+        problems.retain(|_, excerpt| !excerpt.is_empty());
         problems
     }
 }

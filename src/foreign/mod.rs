@@ -1,5 +1,5 @@
 //! Text that others wrote (objects, API servers, clients, files), made fit to be kept and shown: cut where it enters,
-//! without the credentials of whoever sent it, and with its invisible characters visible where people read it.
+//! without the credentials of its sender, and with its invisible characters visible where people read it.
 
 mod cut;
 mod secrets;

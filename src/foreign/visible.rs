@@ -51,7 +51,7 @@ pub fn is_hidden(c: char) -> bool {
     c.is_control() || HIDDEN.iter().any(|(first, last)| (*first..=*last).contains(&c))
 }
 
-/// One line in which every hidden character stands as an escape: `\n`, `\t`, `\u{202e}`.
+/// One line in which every hidden character is written as an escape: `\n`, `\t`, `\u{202e}`.
 pub fn visible(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_hidden) {
         return Cow::Borrowed(text);

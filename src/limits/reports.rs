@@ -69,7 +69,12 @@ fn log() -> Vec<Bound> {
             beyond,
             seen,
         ),
-        Bound::of("peers and kinds of lines that are told apart", telemetry::MAX_KEYS, "counted together", seen),
+        Bound::of(
+            "peers and kinds of lines that are counted separately",
+            telemetry::MAX_KEYS,
+            "counted together",
+            seen,
+        ),
         Bound::of("a value in a line for people", bytes(telemetry::MAX_VALUE_LEN), "cut, with its length", "log"),
     ]
 }

@@ -1,4 +1,4 @@
-//! The book of problems: what is wrong now, by whose objects it concerns. Sources write it; whoever reports reads a snapshot.
+//! The book of problems: what is wrong now, by origin. Sources write it; pages, metrics and statuses read snapshots.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -97,7 +97,7 @@ fn weight(problems: &[Problem]) -> usize {
     problems.iter().map(Problem::weight).sum()
 }
 
-/// All problems that stand now. Clones share the book.
+/// All current problems. Clones share the book.
 #[derive(Clone, Debug)]
 pub struct ProblemBook {
     sender: Arc<watch::Sender<Problems>>,

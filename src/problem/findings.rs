@@ -7,10 +7,10 @@ use std::sync::LazyLock;
 
 use super::{MAX_BYTES_PER_ORIGIN, MAX_COUNTED, MAX_OBJECTS_PER_ORIGIN, MAX_PROBLEMS_PER_OBJECT, ObjectName, Problem};
 
-/// One key for the process: nobody outside can make two objects count as one.
+/// One random key for the process, so that no member can choose names that collide.
 static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
-/// Objects with problems by kind, told apart by hash.
+/// Objects with problems, by kind and hash.
 #[derive(Debug, Default)]
 pub(super) struct Counted {
     kinds: BTreeMap<String, HashSet<u64>>,

@@ -1,4 +1,4 @@
-//! The book of problems against whoever fills it.
+//! The book of problems, filled by a hostile member.
 
 use super::*;
 
@@ -53,7 +53,7 @@ fn counts_are_exact_where_listings_are_cut() {
     assert_eq!(
         book.snapshot()[&eu].rest().unwrap(),
         "0 shown, 1 more objects with problems",
-        "as long as it is not told again"
+        "until it is reported again"
     );
     book.set(&eu, &node, vec![problem(&node)]);
     assert_eq!((counts(&book, &eu), book.snapshot()[&eu].rest()), ((1, 1), None));

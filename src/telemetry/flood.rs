@@ -1,5 +1,5 @@
-//! Lines that somebody outside can cause as often as they like are counted instead of written. A line is judged by where
-//! in the code it comes from and whom it is about; what was left out is said in the next one that is written.
+//! A client or a member can cause some lines as often as it likes. Beyond a rate they are counted instead of written. The
+//! rate is that of a callsite and a peer; the next line of that callsite has the number of those left out.
 //!
 //! Only `info` and above: who asks for `debug` wants all of it.
 
@@ -20,7 +20,7 @@ pub const EVERY: Duration = Duration::from_secs(10);
 /// The same for lines of one kind, whomever they are about: names cost a peer nothing.
 pub const TOTAL_BURST: u32 = 200;
 pub const TOTAL_EVERY: Duration = Duration::from_millis(100);
-/// Kinds and peers that are told apart. Beyond that, peers are counted together.
+/// Pairs of a callsite and a peer that are counted separately. Beyond that, peers are counted together.
 pub const MAX_KEYS: usize = 4_096;
 
 /// Fields that say whom a line is about, the hardest to choose first. A member's or a client's name counts only where its
@@ -179,10 +179,10 @@ mod tests {
     }
 
     #[test]
-    fn one_peer_is_heard_ten_times_and_then_every_ten_seconds_and_the_rest_is_counted() {
+    fn one_peer_has_ten_lines_and_then_one_in_ten_seconds_and_the_rest_is_counted() {
         let (mut state, now) = (State::default(), Instant::now());
         assert_eq!(written(&mut state, "kind", "loud", now, 1_000), BURST as usize);
-        assert_eq!(written(&mut state, "kind", "quiet", now, 3), 3, "others are heard beside it");
+        assert_eq!(written(&mut state, "kind", "quiet", now, 3), 3, "others are logged beside it");
         assert_eq!(written(&mut state, "other kind", "loud", now, 3), 3, "and so are its other kinds");
         assert_eq!(state.judge("kind", "loud", now + EVERY - Duration::from_millis(1)), Verdict::LeaveOut);
         assert_eq!(state.judge("kind", "loud", now + EVERY), Verdict::Write(1_000 - u64::from(BURST) + 1));
@@ -194,11 +194,11 @@ mod tests {
     fn one_that_changes_its_name_each_time_is_bounded_too() {
         let (mut state, now) = (State::default(), Instant::now());
         let names: Vec<String> = (0..3 * MAX_KEYS).map(|i| format!("name-{i}")).collect();
-        let heard: usize = names.iter().map(|name| written(&mut state, "kind", name, now, 1)).sum();
-        assert_eq!(heard, TOTAL_BURST as usize);
+        let logged: usize = names.iter().map(|name| written(&mut state, "kind", name, now, 1)).sum();
+        assert_eq!(logged, TOTAL_BURST as usize);
         assert!(state.peers.len() <= MAX_KEYS + 2, "{}", state.peers.len());
         assert_eq!(written(&mut state, "other kind", "quiet", now, 1), 1);
-        let left = (names.len() - heard) as u64;
+        let left = (names.len() - logged) as u64;
         // Those that are quiet are forgotten, and what was left out of theirs is not.
         let later = now + EVERY * BURST;
         assert_eq!(state.judge("kind", "name-new", later), Verdict::Write(left));

@@ -61,7 +61,7 @@ fn talk_of(text: &str) {
 }
 
 #[test]
-fn nobody_forges_a_line_or_hides_in_one() {
+fn no_text_forges_a_line_or_hides_in_one() {
     for format in [LogFormat::Human, LogFormat::Json] {
         let log = logged(format, || talk_of(FORGED));
         assert_eq!(log.lines().count(), 3, "{log}");
@@ -101,7 +101,7 @@ fn what_was_left_out_is_said_in_the_next_line() {
 }
 
 #[test]
-fn peers_are_told_apart_by_address_and_where_that_is_not_known_by_name() {
+fn peers_are_counted_by_address_and_without_one_by_name() {
     let count = |talk: &dyn Fn(u32)| {
         let log = logged(LogFormat::Human, || (0..4 * BURST).for_each(talk));
         log.lines().count()
@@ -111,5 +111,5 @@ fn peers_are_told_apart_by_address_and_where_that_is_not_known_by_name() {
     assert_eq!(count(&|i| tracing::warn!(address = %format_args!("10.0.0.{i}:80"), node = "a", "line")), all);
     assert_eq!(count(&|i| tracing::warn!(node = %i, "line")), all);
     assert_eq!(count(&|i| tracing::warn!(cluster = "eu-1", count = i, "line")), one);
-    assert_eq!(count(&|_| tracing::warn!("line")), one, "a line about nobody");
+    assert_eq!(count(&|_| tracing::warn!("line")), one, "a line about no peer");
 }

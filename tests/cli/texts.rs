@@ -18,7 +18,7 @@ use crate::testbed::{eventually, http, ports};
 /// space, a tag, DEL, a Hangul filler.
 const MISLEADING: &str =
     "x\n2026-11-30T21:00:02Z  WARN fine\u{1b}[2J\u{9b}2J\u{202e}\u{2067}\u{2028}\u{200b}\u{e0041}\u{7f}\u{3164}";
-/// What may stand while a process takes in what a test gives it, in KiB.
+/// By how much the memory of a region may exceed that of one without the objects, in KiB.
 const ROOM_KIB: u64 = 64 << 10;
 const PAGE_LIMIT: Duration = Duration::from_secs(20);
 
@@ -118,7 +118,7 @@ async fn a_client_forges_no_line_of_the_log_and_does_not_fill_it() {
     }
     let mut innocent = Client::open(xds).await;
     innocent.take("innocent", CLUSTER, &[], Some("I cannot use this")).await;
-    eventually("the innocent one is heard", SOON, async || {
+    eventually("the rejection of the other client is logged", SOON, async || {
         let log = process.log();
         if log.contains("I cannot use this") && log.contains("node=\"innocent\"") { Ok(()) } else { Err(log) }
     })
@@ -156,7 +156,7 @@ async fn long_names_are_cut_and_many_are_counted() {
     assert!(text.contains("300 objects with problems"), "{}", &text[text.len() - 800..]);
     let output = run(&["check", "-o", "json", "--world", folder]).await;
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((document["problems"].as_array().unwrap().len(), &document["problems_not_listed"]), (256, &44.into()));
+    assert_eq!((document["problems"].as_array().unwrap().len(), &document["problemsNotListed"]), (256, &44.into()));
 
     let mut innocent = Isthmus::region("eu", Source::World(plain.path()));
     let mut region = Isthmus::region("eu", Source::World(world.path()));

@@ -228,7 +228,7 @@ async fn nobody_tells(federation: &Federation, controller: &Isthmus, region: &Is
         assert_eq!(piece.map(|_| "[piece]"), None, "{name} shows a piece of a token");
     }
     let told = |name: &str| shown.iter().any(|(shown, text)| shown == name && text.contains("[redacted]"));
-    assert!(told("controller /debug/problems") && told("kubectl get mc"), "the server's objects are told");
+    assert!(told("controller /debug/problems") && told("kubectl get mc"), "the server's objects are listed");
     eventually("the refused are events as well", SOON, async || {
         let events = federation.hub.kubectl(&["get", "events", "-A", "-o", "yaml"]).await;
         if events.contains("KubeconfigInvalid") { Ok(()) } else { Err(events) }

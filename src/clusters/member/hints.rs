@@ -1,4 +1,4 @@
-//! Hints quote what their author wrote on an object, and stand in statuses: they must not quote the credential.
+//! Hints quote text of objects and are shown in statuses: they must not quote the credential.
 
 use std::borrow::Cow;
 use std::sync::Arc;

@@ -89,6 +89,31 @@ fn a_bad_object_is_rejected_alone_and_its_last_good_state_stays() {
 }
 
 /// What can be used of an object is used, however often it changes, and what cannot is told.
+/// What the attack sent: a list of objects whose names are a mebibyte long. The event holds one at a time.
+#[test]
+fn names_of_a_mebibyte_are_counted_and_take_no_memory() {
+    const MANY: usize = 400;
+    let (mut intake, problems) = intake(false);
+    let long = |i: usize| format!("{}{i}", "n".repeat(1 << 20));
+    intake.event(Event::Init);
+    intake.event(Event::InitApply(wire("good", "10.0.0.0/24")));
+    for i in 0..MANY {
+        intake.event(Event::InitApply(wire(&long(i), "10.0.0.0/24")));
+    }
+    assert_eq!(show(intake.event(Event::InitDone)), "full good");
+    let page = |problems: &ProblemBook| problems.snapshot()[&ProblemOrigin::Hub].clone();
+    let (listed, total) = (page(&problems).listed().len(), page(&problems).total());
+    assert!(total == MANY && listed <= crate::problem::MAX_OBJECTS_PER_ORIGIN, "{listed} of {total}");
+    let bytes: usize = page(&problems).problems().map(crate::problem::Problem::weight).sum();
+    assert!(bytes <= crate::problem::MAX_BYTES_PER_ORIGIN, "{bytes}");
+    // One by one, and taken back.
+    intake.event(Event::Apply(wire(&long(MANY), "10.0.0.0/24")));
+    assert_eq!(page(&problems).total(), MANY + 1);
+    intake.event(Event::Delete(wire(&long(0), "10.0.0.0/24")));
+    intake.event(Event::Delete(wire(&long(MANY), "10.0.0.0/24")));
+    assert_eq!(page(&problems).total(), MANY - 1);
+}
+
 #[test]
 fn an_object_with_a_bad_part_is_followed() {
     let two = |one: &str, other: &str| -> core::Node {

@@ -84,8 +84,8 @@ fn read_head(stream: &mut impl std::io::Read) -> Option<String> {
 
 fn answer(path: &str, token: &str) -> (u16, String) {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
-    // Rejected, so that something of each is told: as a name, as a value, in a name that is cut inside of it, and as what
-    // Basic authentication would make of it.
+    // Rejected, so that each is listed with the token: as a name, as a value, in a name that is cut within it, and in the
+    // form of Basic authentication.
     let object = |namespace: &str, name: &str, kind: &str| {
         format!(
             r#"{{"metadata":{{"name":"{name}","namespace":"{namespace}","uid":"1","resourceVersion":"1",
