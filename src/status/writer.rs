@@ -17,6 +17,7 @@ use super::observed::{self, Identity, Observed, ToWriter};
 use super::policies::Policies;
 use crate::clusters::watch::{Follow, Listener, Trouble, follow};
 use crate::clusters::{Notes, SeenMark, SeenTable, now};
+use crate::foreign::visible;
 use crate::mirror::MirrorProgress;
 use crate::problem::{ObjectName, Problem, ProblemBook, ProblemOrigin, Problems};
 
@@ -179,8 +180,8 @@ impl HubProblems<'_> {
 }
 
 fn on_object(problem: &Problem) -> String {
-    let field = if problem.field.is_empty() { String::new() } else { format!("{}: ", problem.field) };
-    format!("{field}found {}; expected {}", problem.found, problem.expected)
+    let field = if problem.field.is_empty() { String::new() } else { format!("{}: ", visible(&problem.field)) };
+    format!("{field}{}", problem.what())
 }
 
 /// Rejected objects that an Event was sent for.
@@ -222,5 +223,21 @@ fn about(origin: &ProblemOrigin, object: &ObjectName, members: &Members) -> Opti
             Some(("Region", Identity { name: Arc::from(object.name.as_str()), uid: Arc::from("") }))
         }
         ProblemOrigin::Hub => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::convert::REJECTED;
+
+    /// [`super::super::conditions`] reads from it whether the object is used.
+    #[test]
+    fn a_problem_on_its_object_says_what_is_lost() {
+        let (book, object) = (ProblemBook::default(), ObjectName::new("MemberCluster", None, "eu-1"));
+        let problem = Problem::new(&object, "spec.cidrs.pods[0]", "\u{202e}", "no host bits").losing(REJECTED);
+        book.set(&ProblemOrigin::Hub, &object, vec![problem]);
+        let texts = HubProblems(&book.snapshot()).of("MemberCluster", "eu-1");
+        assert_eq!(texts, [format!("spec.cidrs.pods[0]: found \\u{{202e}}; expected no host bits; {REJECTED}")]);
     }
 }

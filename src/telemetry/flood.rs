@@ -22,6 +22,8 @@ pub const TOTAL_BURST: u32 = 200;
 pub const TOTAL_EVERY: Duration = Duration::from_millis(100);
 /// Pairs of a callsite and a peer that are counted separately. Beyond that, peers are counted together.
 pub const MAX_KEYS: usize = 4_096;
+/// How often a full table is searched for peers without recent lines.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
 /// Fields that say whom a line is about, the hardest to choose first. A member's or a client's name counts only where its
 /// address is not known.
@@ -48,11 +50,12 @@ struct State<K> {
     peers: HashMap<(K, Option<u64>), Bucket>,
     totals: HashMap<K, Bucket>,
     keys: RandomState,
+    swept: Option<Instant>,
 }
 
 impl<K> Default for State<K> {
     fn default() -> Self {
-        Self { peers: HashMap::new(), totals: HashMap::new(), keys: RandomState::new() }
+        Self { peers: HashMap::new(), totals: HashMap::new(), keys: RandomState::new(), swept: None }
     }
 }
 
@@ -101,7 +104,11 @@ impl<K: Clone + Eq + Hash> State<K> {
     fn judge(&mut self, kind: K, peer: &str, now: Instant) -> Verdict {
         let mut key = (kind.clone(), Some(self.keys.hash_one(peer)));
         if self.peers.len() >= MAX_KEYS && !self.peers.contains_key(&key) {
-            self.sweep(now);
+            // Not for each line: a full table must not make lines expensive.
+            if self.swept.is_none_or(|swept| now.duration_since(swept) >= SWEEP_EVERY) {
+                self.swept = Some(now);
+                self.sweep(now);
+            }
             if self.peers.len() >= MAX_KEYS {
                 key.1 = None;
             }

@@ -12,7 +12,7 @@ use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::fmt::format::{self, Format, FormatEvent, FormatFields, JsonFields, Writer};
 use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormattedFields};
-use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::registry::{LookupSpan, Scope};
 
 use super::flood::{Floods, Verdict};
 use crate::foreign::{Bounded, Visible, json};
@@ -103,7 +103,7 @@ where
         write!(writer, "{faint}")?;
         SystemTime.format_time(&mut writer)?;
         write!(writer, "{faint:#} {level}{:>5}{level:#} ", event.metadata().level().as_str())?;
-        for span in context.event_scope().into_iter().flat_map(|scope| scope.from_root()) {
+        for span in context.event_scope().into_iter().flat_map(Scope::from_root) {
             write!(writer, "{}", span.name())?;
             let extensions = span.extensions();
             if let Some(fields) = extensions.get::<FormattedFields<N>>().filter(|fields| !fields.is_empty()) {
