@@ -141,7 +141,7 @@ impl Connection {
         since + if busy { ANSWER_TIMEOUT } else { IDLE_TIMEOUT }
     }
 
-    fn idle_since(&self) -> Option<Instant> {
+    pub(super) fn idle_since(&self) -> Option<Instant> {
         let Doing { since, busy } = *self.doing();
         (!busy).then_some(since)
     }

@@ -74,3 +74,32 @@ impl HttpBody for Turn {
         self.inner.size_hint()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use axum::{Router, middleware};
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_page_that_is_not_read_keeps_its_turn_and_others_are_answered_in_the_end() {
+        let router: Router = Router::new()
+            .route("/page", get(async || "page"))
+            .layer(middleware::from_fn_with_state(Turns::default(), take_turn));
+        let ask = async || {
+            let request = Request::get("/page").body(Body::empty()).unwrap();
+            router.clone().oneshot(request).await.unwrap()
+        };
+        let mut unread = Vec::new();
+        for _ in 0..MAX_PAGES {
+            unread.push(ask().await);
+        }
+        assert!(unread.iter().all(|answer| answer.status() == StatusCode::OK));
+        assert_eq!(ask().await.status(), StatusCode::SERVICE_UNAVAILABLE, "after waiting, and not for ever");
+        let read = axum::body::to_bytes(unread.pop().unwrap().into_body(), 100).await.unwrap();
+        assert_eq!(&read[..], b"page");
+        assert_eq!(ask().await.status(), StatusCode::OK, "a page that was read frees its turn");
+    }
+}

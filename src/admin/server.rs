@@ -139,3 +139,29 @@ impl HttpBody for Paced {
         hint
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_counts_as_under_way_until_its_last_byte_is_taken() {
+        let connections = Connections::default();
+        let place = connections.admit().expect("room");
+        let busy = || place.connection.idle_since().is_none();
+        assert!(!busy());
+        let text: Vec<u8> = (0..3 * BUFFER + 5).map(|i| (i % 251) as u8).collect();
+        let answer = paced(Response::new(Body::from(text.clone())), Answering::new(Arc::clone(&place.connection)));
+        let mut body = answer.into_body();
+        assert_eq!(body.size_hint().exact(), Some(text.len() as u64));
+        let mut read = Vec::new();
+        while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+            let data = frame.unwrap().into_data().unwrap();
+            assert!(data.len() <= BUFFER && busy(), "as much at a time as is written at a time");
+            read.extend_from_slice(&data);
+        }
+        assert!(read == text && body.is_end_stream());
+        drop(body);
+        assert!(!busy());
+    }
+}
