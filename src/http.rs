@@ -10,16 +10,24 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
+use crate::foreign::cut;
+
 /// An admin page that takes longer does not work.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest page read, in bytes.
 const MAX_PAGE: usize = 256 * 1024 * 1024;
 
+/// What is repeated of an answer that is no page, in bytes.
+const MAX_SAID: usize = 300;
+
 /// Fetches a page over plain HTTP.
 pub async fn get(url: &str) -> anyhow::Result<Bytes> {
     match fetch(url).await? {
         (status, body) if status.is_success() => Ok(body),
-        (status, _) => bail!("the answer is {status}"),
+        (status, body) => {
+            let said = cut(String::from_utf8_lossy(&body).trim(), MAX_SAID).into_owned();
+            bail!("the answer is {status}: {said}")
+        }
     }
 }
 

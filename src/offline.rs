@@ -18,22 +18,24 @@ pub struct Offline {
     pub engine: Engine,
     /// Objects and files that are not used, in the order in which they were found.
     pub problems: Vec<Problem>,
+    /// Objects with problems that are not among these.
+    pub unlisted: usize,
 }
 
 /// Reads a folder, plus the objects of some more files as if they lay in it.
 pub fn folder(folder: &Path, add: &[PathBuf]) -> anyhow::Result<Offline> {
     let world =
         files::load_with(folder, add).with_context(|| format!("cannot read the world in {}", folder.display()))?;
-    Ok(Offline { engine: judge(world.batches)?, problems: world.problems })
+    Ok(Offline { engine: judge(world.batches)?, problems: world.problems, unlisted: world.unlisted })
 }
 
 /// Reads the hub's objects, plus those of some files as if they had been applied.
 pub async fn hub(client: &kube::Client, add: &[PathBuf]) -> anyhow::Result<Offline> {
     let mut objects = HubObjects::read(client).await?;
-    let mut problems = files::add_to(&mut objects, add)?;
+    let (mut problems, unlisted) = files::add_to(&mut objects, add)?;
     let (batches, broken) = objects.batches();
     problems.extend(broken);
-    Ok(Offline { engine: judge(batches)?, problems })
+    Ok(Offline { engine: judge(batches)?, problems, unlisted })
 }
 
 impl Offline {

@@ -20,6 +20,7 @@ use crate::api::FOLDER_HUB;
 use crate::cli::BadUsage;
 use crate::cli::source::SourceArgs;
 use crate::clusters::{self, HubOptions, Tables};
+use crate::descriptors;
 use crate::feed::Feed;
 use crate::mirror::{self, MirrorProgress};
 use crate::problem::ProblemBook;
@@ -33,7 +34,7 @@ pub struct Plane {
     pub origin: Origin,
     pub own_namespace: Namespace,
     pub authority: Authority,
-    pub admin: SocketAddr,
+    pub pages: admin::Addresses,
     pub deadlines: Deadlines,
     /// Set for a region's control plane.
     pub serve: Option<Serve>,
@@ -101,9 +102,10 @@ impl Origin {
 
 /// Runs until the shutdown signal.
 pub async fn run(plane: Plane, shutdown: Shutdown) -> anyhow::Result<()> {
-    let Plane { origin, own_namespace, authority, admin, deadlines, serve, writers } = plane;
+    let Plane { origin, own_namespace, authority, pages, deadlines, serve, writers } = plane;
+    descriptors::raise(serve.as_ref().map_or(0, |serve| serve.limits.max_connections));
     // Ports first: a port in use should be the first thing that goes wrong, not the last.
-    let admin = admin::bind(admin).await?;
+    let page_ports = admin::Ports::bind(pages).await?;
     let mut ports = serve.as_ref().map(Ports::bind).transpose()?;
 
     let (feed, batches) = Feed::new();
@@ -142,8 +144,9 @@ pub async fn run(plane: Plane, shutdown: Shutdown) -> anyhow::Result<()> {
         certificate,
     });
     let (seen, hub) = (tables.seen.clone(), tables.hub.clone());
-    let pages = admin::Sources { world, problems: problems.clone(), seen, hub, mirrors, proxies };
-    tasks.spawn(admin::serve(admin, pages, last.clone()));
+    let connections = admin::ConnectionCounts::default();
+    let pages = admin::Sources { world, problems: problems.clone(), seen, hub, mirrors, proxies, connections };
+    tasks.spawn(page_ports.serve(pages, last.clone()));
     if let (Some(serve), Some(ports), Some(catalog)) = (serve, ports, handle) {
         for Listening { listener, tls } in &ports.listeners {
             tracing::info!(region = %serve.region, address = %listener.local_addr()?, tls = tls.is_some(), "serving xDS");
@@ -306,17 +309,17 @@ fn start_writers(
 /// A standby controller: it lives, it is ready to take over, and it does nothing.
 pub struct Standby {
     stop: crate::shutdown::ShutdownTrigger,
-    pages: tokio::task::JoinHandle<anyhow::Result<()>>,
+    pages: tokio::task::JoinHandle<()>,
 }
 
-pub async fn standby(address: SocketAddr) -> anyhow::Result<Standby> {
-    let listener = admin::bind(address).await?;
+pub async fn standby(pages: admin::Addresses) -> anyhow::Result<Standby> {
+    let ports = admin::Ports::bind(pages).await?;
     let (stop, shutdown) = Shutdown::new();
-    Ok(Standby { stop, pages: tokio::spawn(admin::serve_standby(listener, shutdown)) })
+    Ok(Standby { stop, pages: tokio::spawn(ports.serve_standby(shutdown)) })
 }
 
 impl Standby {
-    /// Frees the admin port for whoever takes over.
+    /// Frees the ports for the controller that takes over.
     pub async fn end(self) {
         self.stop.fire();
         let _ = self.pages.await; // it served until now, and nothing more is asked of it

@@ -1,21 +1,39 @@
 //! What is wrong with somebody's input: which object, which field, what was found, what would be right, what is lost by it.
-//! A problem never carries a secret: code that reads Secrets must not put their content in `found`.
+//! A problem never carries a secret: code that reads Secrets must not put their content in `found`. Its texts come from
+//! outside, so each is cut when the problem is made.
 
-use std::collections::BTreeMap;
+mod book;
+mod findings;
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use federation::model::ClusterId;
 use serde::Serialize;
-use tokio::sync::watch;
+
+pub use book::{OriginProblems, ProblemBook, ProblemOrigin, Problems};
+pub use findings::Findings;
+
+use crate::convert::MAX_NAME_LEN;
+use crate::foreign::{Bounded, Secrets, Visible, cut, cut_name};
 
 /// Longest quotation of a found value, in bytes.
 pub const MAX_FOUND_LEN: usize = 120;
+/// Longest path of a field, in bytes: a few steps, and one label key.
+pub const MAX_FIELD_LEN: usize = 512;
+/// Longest text of what would be right, or of what is lost, in bytes.
+pub const MAX_EXPECTED_LEN: usize = 512;
 /// Problems kept for one object. The first ones explain it; the rest repeat.
 pub const MAX_PROBLEMS_PER_OBJECT: usize = 8;
-/// Objects with problems kept for one origin. What is beyond is counted, not kept.
+/// Objects with problems listed for one origin. What is beyond is counted.
 pub const MAX_OBJECTS_PER_ORIGIN: usize = 256;
+/// Problems listed for one origin, in bytes. What is beyond is counted.
+pub const MAX_BYTES_PER_ORIGIN: usize = 512 << 10;
+/// Problems listed for all origins together, in bytes. What is beyond is counted.
+pub const MAX_BYTES: usize = 16 << 20;
+/// Objects with problems that are counted for one origin.
+pub const MAX_COUNTED: usize = 250_000;
 
 /// One thing wrong with one object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -29,6 +47,13 @@ pub struct Problem {
     pub lost: String,
     /// Where it was read, for objects that came from files.
     pub place: Option<Place>,
+    /// Problems of the same object that are not listed; set on its last one.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub more: usize,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// An object as people name it: `Service shop/web`.
@@ -46,6 +71,14 @@ pub struct Place {
     pub line: u32,
 }
 
+impl ObjectName {
+    /// A name that is longer than any object's may be is cut, and stays different from others that begin like it.
+    pub fn new(kind: &str, namespace: Option<&str>, name: &str) -> Self {
+        let bounded = |text: &str| cut_name(text, MAX_NAME_LEN).into_owned();
+        Self { kind: bounded(kind), namespace: namespace.map(bounded), name: bounded(name) }
+    }
+}
+
 impl Problem {
     pub fn new(
         object: &ObjectName,
@@ -55,30 +88,60 @@ impl Problem {
     ) -> Self {
         Self {
             object: object.clone(),
-            field: field.into(),
-            found: shorten(&found.to_string()),
-            expected: expected.into(),
+            field: bounded(field.into(), MAX_FIELD_LEN),
+            found: Bounded::text(found, MAX_FOUND_LEN),
+            expected: bounded(expected.into(), MAX_EXPECTED_LEN),
             lost: String::new(),
             place: None,
+            more: 0,
         }
     }
 
     pub fn losing(self, lost: impl Into<String>) -> Self {
-        Self { lost: lost.into(), ..self }
+        Self { lost: bounded(lost.into(), MAX_EXPECTED_LEN), ..self }
     }
 
     pub fn at(mut self, place: Place) -> Self {
         self.place = Some(place);
         self
     }
+
+    /// Bytes that it takes, more or less.
+    pub fn weight(&self) -> usize {
+        let ObjectName { kind, namespace, name } = &self.object;
+        let texts = [kind, name, &self.field, &self.found, &self.expected, &self.lost];
+        let place = self.place.as_ref().map_or(0, |place| place.file.as_os_str().len());
+        let texts = texts.into_iter().chain(namespace).map(String::len).sum::<usize>();
+        texts + place + size_of::<Self>()
+    }
+
+    /// Without the credentials of the member that sent the object.
+    pub(crate) fn scrubbed(mut self, secrets: &Secrets) -> Self {
+        self.object = self.object.scrubbed(secrets);
+        for text in [&mut self.field, &mut self.found, &mut self.expected, &mut self.lost] {
+            scrub(text, secrets);
+        }
+        self
+    }
 }
 
-fn shorten(text: &str) -> String {
-    if text.len() <= MAX_FOUND_LEN {
-        return text.to_owned();
+impl ObjectName {
+    pub(crate) fn scrubbed(mut self, secrets: &Secrets) -> Self {
+        for text in [&mut self.kind, &mut self.name].into_iter().chain(&mut self.namespace) {
+            scrub(text, secrets);
+        }
+        self
     }
-    let end = (0..=MAX_FOUND_LEN).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-    format!("{}… ({} bytes)", text.get(..end).unwrap_or_default(), text.len())
+}
+
+fn scrub(text: &mut String, secrets: &Secrets) {
+    if let std::borrow::Cow::Owned(scrubbed) = secrets.scrub(text) {
+        *text = scrubbed;
+    }
+}
+
+fn bounded(text: String, max: usize) -> String {
+    if text.len() <= max { text } else { cut(&text, max).into_owned() }
 }
 
 impl fmt::Display for ObjectName {
@@ -91,109 +154,29 @@ impl fmt::Display for ObjectName {
     }
 }
 
+/// One line, in which nothing is hidden.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(place) = &self.place {
-            write!(f, "{}:{}: ", place.file.display(), place.line)?;
+            write!(f, "{}:{}: ", Visible(place.file.display()), place.line)?;
         }
-        write!(f, "{}", self.object)?;
+        write!(f, "{}", Visible(&self.object))?;
         if !self.field.is_empty() {
-            write!(f, ": {}", self.field)?;
+            write!(f, ": {}", Visible(&self.field))?;
         }
-        write!(f, ": found {}; expected {}", self.found, self.expected)?;
-        if self.lost.is_empty() { Ok(()) } else { write!(f, "; {}", self.lost) }
+        write!(f, ": {}", self.what())
     }
 }
 
-/// Whose objects are meant.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub enum ProblemOrigin {
-    Hub,
-    Member(ClusterIdText),
-}
-
-/// A cluster id as text, so that origins can be serialised.
-pub type ClusterIdText = String;
-
-impl From<&ClusterId> for ProblemOrigin {
-    fn from(id: &ClusterId) -> Self {
-        Self::Member(id.to_string())
-    }
-}
-
-/// All problems that stand now. Sources write, whoever reports reads a snapshot.
-#[derive(Clone, Debug)]
-pub struct ProblemBook {
-    sender: Arc<watch::Sender<Problems>>,
-}
-
-/// By origin and object; an object without problems is not there.
-pub type Problems = BTreeMap<ProblemOrigin, BTreeMap<ObjectName, Vec<Problem>>>;
-
-impl Default for ProblemBook {
-    fn default() -> Self {
-        Self { sender: Arc::new(watch::Sender::new(Problems::new())) }
-    }
-}
-
-impl ProblemBook {
-    /// Replaces what is known of one object; no problems means it is fine (or gone).
-    pub fn set(&self, origin: &ProblemOrigin, object: &ObjectName, mut problems: Vec<Problem>) {
-        problems.truncate(MAX_PROBLEMS_PER_OBJECT);
-        self.sender.send_if_modified(|book| {
-            let objects = book.entry(origin.clone()).or_default();
-            let changed = if problems.is_empty() {
-                objects.remove(object).is_some()
-            } else if objects.get(object) == Some(&problems)
-                || (objects.len() >= MAX_OBJECTS_PER_ORIGIN && !objects.contains_key(object))
-            {
-                false
-            } else {
-                objects.insert(object.clone(), problems);
-                true
-            };
-            if objects.is_empty() {
-                book.remove(origin);
+impl Problem {
+    /// The problem without its object, place and field.
+    pub fn what(&self) -> impl fmt::Display {
+        fmt::from_fn(|f| {
+            write!(f, "found {}; expected {}", Visible(&self.found), Visible(&self.expected))?;
+            if self.more > 0 {
+                write!(f, " (and {} more problems of this object)", self.more)?;
             }
-            changed
-        });
-    }
-
-    /// Replaces all that is known of one origin's objects of the given kinds.
-    pub fn replace(&self, origin: &ProblemOrigin, kinds: &[&str], problems: Vec<Problem>) {
-        let mut fresh: BTreeMap<ObjectName, Vec<Problem>> = BTreeMap::new();
-        for problem in problems {
-            let full = fresh.len() >= MAX_OBJECTS_PER_ORIGIN && !fresh.contains_key(&problem.object);
-            if !full {
-                let list = fresh.entry(problem.object.clone()).or_default();
-                if list.len() < MAX_PROBLEMS_PER_OBJECT {
-                    list.push(problem);
-                }
-            }
-        }
-        self.sender.send_if_modified(|book| {
-            let objects = book.entry(origin.clone()).or_default();
-            let before = objects.clone();
-            objects.retain(|object, _| !kinds.contains(&object.kind.as_str()));
-            objects.extend(fresh);
-            let changed = *objects != before;
-            if objects.is_empty() {
-                book.remove(origin);
-            }
-            changed
-        });
-    }
-
-    /// Forgets an origin: it is no member any more.
-    pub fn forget(&self, origin: &ProblemOrigin) {
-        self.sender.send_if_modified(|book| book.remove(origin).is_some());
-    }
-
-    pub fn subscribe(&self) -> watch::Receiver<Problems> {
-        self.sender.subscribe()
-    }
-
-    pub fn snapshot(&self) -> Problems {
-        self.sender.borrow().clone()
+            if self.lost.is_empty() { Ok(()) } else { write!(f, "; {}", Visible(&self.lost)) }
+        })
     }
 }

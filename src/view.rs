@@ -61,12 +61,9 @@ impl MemberView {
         mirrors: Option<&MirrorProgress>,
     ) -> Self {
         let origin = ProblemOrigin::from(&report.id);
-        let mut problems: Vec<String> = problems
-            .get(&origin)
-            .into_iter()
-            .flat_map(|objects| objects.values().flatten())
-            .map(ToString::to_string)
-            .collect();
+        let page = problems.get(&origin);
+        let mut problems: Vec<String> =
+            page.into_iter().flat_map(|page| page.problems()).map(ToString::to_string).collect();
         let conflicts = report.family_conflicts.iter().map(text::family_conflict);
         let facts = Facts {
             report,
@@ -74,13 +71,15 @@ impl MemberView {
             mirrors,
             seen,
             spec_problems: &[],
-            rejected: problems.len(),
+            rejected: page.map_or(0, |page| page.total()),
+            unlisted: page.map_or(0, |page| page.unlisted()),
             // Only the writer of mirrors can tell slow from stuck; whoever merely looks does not call a plan a failure.
             was_synced: true,
             late: mirrors.is_some_and(MirrorProgress::is_late),
             now: now(),
         };
         let shown: Vec<ConditionView> = conditions::member(&facts).into_iter().map(ConditionView::from).collect();
+        problems.extend(page.and_then(|page| page.rest()));
         problems.extend(status::refused_addresses(report));
         let ready = shown.iter().find(|condition| condition.kind == "Ready");
         let texts = |ranges: &[ipnet::IpNet]| ranges.iter().map(ToString::to_string).collect();

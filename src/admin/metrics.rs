@@ -16,10 +16,10 @@ use prometheus_client::registry::Registry;
 use regions::resource::ResourceType;
 use regions::stats::{CatalogStats, ConnectionStats, LoadStats, TypeStats};
 
-use super::{Proxies, Sources};
-use crate::problem::{ProblemOrigin, Problems};
+use super::{ConnectionCounts, Proxies, Sources};
+use crate::problem::Problems;
 use crate::runtime::{Phase, Picture};
-use crate::tls;
+use crate::{telemetry, tls};
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -28,6 +28,7 @@ pub async fn metrics(State(sources): State<Sources>) -> Response {
     registry.register_collector(Box::new(Scrape {
         picture: Arc::clone(&sources.world.picture.borrow()),
         problems: sources.problems.snapshot(),
+        connections: sources.connections,
         proxies: sources.proxies,
     }));
     let mut text = String::new();
@@ -40,6 +41,7 @@ pub async fn metrics(State(sources): State<Sources>) -> Response {
 struct Scrape {
     picture: Arc<Picture>,
     problems: Problems,
+    connections: ConnectionCounts,
     proxies: Option<Proxies>,
 }
 
@@ -63,18 +65,33 @@ impl Collector for Scrape {
         gauge(out, "services", "Merged services", self.picture.services as u64)?;
         self.members(out)?;
         self.engine(out)?;
-        let rejected = self.problems.iter().map(|(origin, objects)| {
-            let origin = match origin {
-                ProblemOrigin::Hub => "hub".to_owned(),
-                ProblemOrigin::Member(id) => id.clone(),
-            };
-            (vec![("origin", origin)], objects.len() as u64)
-        });
+        let rejected =
+            self.problems.iter().map(|(origin, page)| (vec![("origin", origin.to_string())], page.total() as u64));
         gauges(
             out,
             "rejected_objects",
             "Objects that are not used, or only in part, because something in them is wrong",
             rejected,
+        )?;
+        let suppressed = telemetry::suppressed();
+        counter(
+            out,
+            "log_lines_suppressed",
+            "Lines of the log left out because too many of their kind came",
+            suppressed,
+        )?;
+        let (refused, made_room) = (self.connections.refused(), self.connections.made_room());
+        counter(
+            out,
+            "admin_connections_refused",
+            "Connections to the pages closed at once: all had a request",
+            refused,
+        )?;
+        counter(
+            out,
+            "admin_connections_made_room",
+            "Connections to the pages that had no request and were closed because another one came",
+            made_room,
         )?;
         self.xds(out)
     }

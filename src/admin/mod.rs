@@ -1,16 +1,21 @@
-//! Port 15014: liveness, readiness, metrics and what there is to look into. Read-only, and without secrets.
+//! Port 15014: liveness, readiness, metrics and what there is to look into. Read-only, and without secrets, but without
+//! authentication as well: that port is for loopback, and another one serves what others may ask for.
 
+mod connections;
+mod host;
 mod metrics;
+mod page;
 mod pages;
 mod proxies;
+mod server;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context;
-use axum::Router;
 use axum::routing::get;
+use axum::{Router, middleware};
 use federation::model::ClusterId;
 use regions::server::{Loads, Streams};
 use regions::stats::Stats;
@@ -22,6 +27,10 @@ use crate::mirror::MirrorProgress;
 use crate::problem::ProblemBook;
 use crate::runtime::World;
 use crate::shutdown::Shutdown;
+
+pub use connections::{ANSWER_TIMEOUT, ConnectionCounts, HEADER_TIMEOUT, IDLE_TIMEOUT, MAX_CONNECTIONS};
+pub use host::Hosts;
+pub use page::MAX_PAGES;
 
 /// What the pages read.
 #[derive(Clone)]
@@ -35,6 +44,8 @@ pub struct Sources {
     pub mirrors: Option<watch::Receiver<BTreeMap<ClusterId, MirrorProgress>>>,
     /// Set where proxies are served.
     pub proxies: Option<Proxies>,
+    /// What became of connections to the pages.
+    pub connections: ConnectionCounts,
 }
 
 /// Proxy streams, and what was done for them.
@@ -47,38 +58,78 @@ pub struct Proxies {
     pub certificate: Option<Arc<crate::tls::Status>>,
 }
 
-/// Binds the admin port, so that a port in use is known before anything else starts.
-pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    let hint = "is another isthmus running? choose another one with --admin";
-    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} for the admin pages ({hint})"))
+/// Where pages are served, and to whom.
+#[derive(Clone, Debug)]
+pub struct Addresses {
+    /// All pages.
+    pub admin: SocketAddr,
+    /// Liveness, readiness and metrics only.
+    pub probes: Option<SocketAddr>,
+    pub hosts: Hosts,
 }
 
-/// Serves until the shutdown signal.
-pub async fn serve(listener: TcpListener, sources: Sources, mut shutdown: Shutdown) -> anyhow::Result<()> {
-    let router = Router::new()
-        .route("/livez", get(pages::livez))
-        .route("/readyz", get(pages::readyz))
-        .route("/metrics", get(metrics::metrics))
-        .route("/debug/knowledge", get(pages::knowledge))
-        .route("/debug/members", get(pages::members))
-        .route("/debug/services", get(pages::services))
-        .route("/debug/problems", get(pages::problems))
-        .route("/debug/streams", get(pages::streams))
-        .route("/debug/proxies", get(proxies::list))
-        .route("/debug/proxies/{node}", get(proxies::detail))
-        .route("/debug/proxies/{node}/dump", get(proxies::dump))
-        .with_state(sources);
-    axum::serve(listener, router)
-        .with_graceful_shutdown(async move { shutdown.wait().await })
-        .await
-        .context("the admin pages ended")
+/// Ports that pages are served on.
+#[derive(Debug)]
+pub struct Ports {
+    admin: TcpListener,
+    probes: Option<TcpListener>,
+    hosts: Hosts,
 }
 
-/// The pages of a controller that waits for its turn.
-pub async fn serve_standby(listener: TcpListener, mut shutdown: Shutdown) -> anyhow::Result<()> {
-    let router = Router::new().route("/livez", get(pages::livez)).route("/readyz", get(async || "ok, standing by\n"));
-    axum::serve(listener, router)
-        .with_graceful_shutdown(async move { shutdown.wait().await })
-        .await
-        .context("the admin pages ended")
+impl Ports {
+    /// Binds the ports, so that a port in use is known before anything else starts.
+    pub async fn bind(addresses: Addresses) -> anyhow::Result<Self> {
+        let Addresses { admin, probes, hosts } = addresses;
+        let admin = listen(admin, "the admin pages", "--admin").await?;
+        let probes = match probes {
+            Some(address) => Some(listen(address, "probes and metrics", "--probes").await?),
+            None => None,
+        };
+        Ok(Self { admin, probes, hosts })
+    }
+
+    /// Serves until the shutdown signal.
+    pub async fn serve(self, sources: Sources, shutdown: Shutdown) -> anyhow::Result<()> {
+        let stats = sources.connections.clone();
+        let probes = Router::new()
+            .route("/livez", get(pages::livez))
+            .route("/readyz", get(pages::readyz))
+            .route("/metrics", get(metrics::metrics));
+        let all = Router::new()
+            .route("/debug/knowledge", get(pages::knowledge))
+            .route("/debug/members", get(pages::members))
+            .route("/debug/services", get(pages::services))
+            .route("/debug/problems", get(pages::problems))
+            .route("/debug/streams", get(pages::streams))
+            .route("/debug/proxies", get(proxies::list))
+            .route("/debug/proxies/{node}", get(proxies::detail))
+            .route("/debug/proxies/{node}/dump", get(proxies::dump))
+            .layer(middleware::from_fn_with_state(page::Turns::default(), page::take_turn))
+            .merge(probes.clone())
+            .with_state(sources.clone());
+        self.run(all, probes.with_state(sources), stats, shutdown).await;
+        Ok(())
+    }
+
+    /// Serves the pages of a controller that waits for its turn.
+    pub async fn serve_standby(self, shutdown: Shutdown) {
+        let router =
+            Router::new().route("/livez", get(pages::livez)).route("/readyz", get(async || "ok, standing by\n"));
+        self.run(router.clone(), router, ConnectionCounts::default(), shutdown).await;
+    }
+
+    async fn run(self, all: Router, probes: Router, stats: ConnectionCounts, shutdown: Shutdown) {
+        let Self { admin, probes: listener, hosts } = self;
+        let checked = |router: Router| router.layer(middleware::from_fn_with_state(hosts.clone(), host::check));
+        let admin = server::serve(admin, checked(all), stats.clone(), shutdown.clone());
+        match listener {
+            Some(listener) => _ = tokio::join!(admin, server::serve(listener, checked(probes), stats, shutdown)),
+            None => admin.await,
+        }
+    }
+}
+
+async fn listen(address: SocketAddr, what: &str, flag: &str) -> anyhow::Result<TcpListener> {
+    let hint = format!("is another isthmus running? choose another one with {flag}");
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} for {what} ({hint})"))
 }

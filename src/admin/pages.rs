@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use federation::report::MemberReport;
 
 use super::Sources;
-use crate::problem::ProblemOrigin;
+use super::page::json;
+use crate::foreign::visible;
+use crate::problem::{ObjectName, Problem, ProblemOrigin};
 use crate::runtime::{KnowledgeView, Phase};
 use crate::view::{MemberView, ServiceView, StreamView};
 
@@ -29,12 +30,12 @@ pub async fn readyz(State(sources): State<Sources>) -> impl IntoResponse {
     }
     let KnowledgeView { ready, message, .. } = known(&sources);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, format!("{message}\n"))
+    (status, format!("{}\n", visible(&message)))
 }
 
 /// What is known and what is missing: what `/readyz` says, in parts.
-pub async fn knowledge(State(sources): State<Sources>) -> Json<KnowledgeView> {
-    Json(known(&sources))
+pub async fn knowledge(State(sources): State<Sources>) -> Response {
+    json(&known(&sources))
 }
 
 fn known(sources: &Sources) -> KnowledgeView {
@@ -43,32 +44,43 @@ fn known(sources: &Sources) -> KnowledgeView {
     // Of a folder: what is wrong with its files.
     if picture.knowledge.phase == Phase::WaitingForHub {
         let problems = sources.problems.snapshot();
-        let hub = problems.get(&ProblemOrigin::Hub).into_iter().flat_map(|objects| objects.values().flatten());
+        let hub = problems.get(&ProblemOrigin::Hub).into_iter().flat_map(|page| page.problems());
         troubles.extend(hub.take(MAX_PROBLEMS).map(ToString::to_string));
     }
     picture.knowledge.view(&picture.members, &troubles)
 }
 
-pub async fn members(State(sources): State<Sources>) -> Json<Vec<MemberView>> {
+pub async fn members(State(sources): State<Sources>) -> Response {
     let problems = sources.problems.snapshot();
     let picture = sources.world.picture.borrow().clone();
     let mirrors = sources.mirrors.as_ref().map(|mirrors| mirrors.borrow().clone()).unwrap_or_default();
     let view = |report: &Arc<MemberReport>| {
         MemberView::new(report, &problems, sources.seen.get(&report.id), mirrors.get(&report.id))
     };
-    Json(picture.members.values().map(view).collect())
+    json(&picture.members.values().map(view).collect::<Vec<_>>())
 }
 
-pub async fn services(State(sources): State<Sources>) -> Json<Vec<ServiceView>> {
-    Json(sources.world.services().await.into_iter().map(ServiceView::from).collect())
+pub async fn services(State(sources): State<Sources>) -> Response {
+    json(&sources.world.services().await.into_iter().map(ServiceView::from).collect::<Vec<_>>())
 }
 
-pub async fn problems(State(sources): State<Sources>) -> Json<Vec<crate::problem::Problem>> {
-    Json(sources.problems.snapshot().into_values().flat_map(|objects| objects.into_values().flatten()).collect())
+/// All problems that are listed. After those of one origin that has more, one that says how many.
+pub async fn problems(State(sources): State<Sources>) -> Response {
+    let mut all = Vec::new();
+    for (origin, page) in sources.problems.snapshot() {
+        all.extend(page.problems().cloned());
+        let object = match &origin {
+            ProblemOrigin::Hub => ObjectName::new("Hub", None, ""),
+            ProblemOrigin::Member(id) => ObjectName::new("MemberCluster", None, id),
+        };
+        let rest = |text| Problem::new(&object, "", text, "objects in which nothing is wrong");
+        all.extend(page.rest().map(rest));
+    }
+    json(&all)
 }
 
 /// Connected proxies: who, which protocol, what was acknowledged and what was rejected.
-pub async fn streams(State(sources): State<Sources>) -> Json<Vec<StreamView>> {
+pub async fn streams(State(sources): State<Sources>) -> Response {
     let streams = sources.proxies.map(|proxies| proxies.streams.list()).unwrap_or_default();
-    Json(streams.iter().map(StreamView::new).collect())
+    json(&streams.iter().map(StreamView::new).collect::<Vec<_>>())
 }

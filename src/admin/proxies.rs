@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -14,15 +13,17 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::sync::Semaphore;
 
+use super::page::json;
 use super::{Proxies, Sources};
+use crate::foreign;
 use crate::proxy::view::{LoadState, ProxyDetail, ProxyView, ResourceState, state_text};
 
 /// One dump is put together at a time: it may be large.
 static DUMPING: Semaphore = Semaphore::const_new(1);
 
-pub async fn list(State(sources): State<Sources>) -> Json<Vec<ProxyView>> {
+pub async fn list(State(sources): State<Sources>) -> Response {
     let members = sources.world.picture.borrow().members.clone();
-    let Some(Proxies { streams, .. }) = sources.proxies else { return Json(Vec::new()) };
+    let Some(Proxies { streams, .. }) = sources.proxies else { return json(&Vec::<ProxyView>::new()) };
     let mut nodes: BTreeMap<String, Vec<StreamInfo>> = BTreeMap::new();
     for stream in streams.list() {
         if let Some(client) = &stream.client {
@@ -32,7 +33,7 @@ pub async fn list(State(sources): State<Sources>) -> Json<Vec<ProxyView>> {
     let view = |(node, open): (&String, &Vec<StreamInfo>)| {
         ProxyView::new(node, open, &streams.complaints(node)).placed(&members)
     };
-    Json(nodes.iter().map(view).collect())
+    json(&nodes.iter().map(view).collect::<Vec<_>>())
 }
 
 /// A node that is gone is shown as long as its rejections are remembered.
@@ -44,13 +45,12 @@ pub async fn detail(State(sources): State<Sources>, Path(node): Path<String>) ->
         return unknown(&node);
     }
     let (held, unanswered) = held(&streams, &open).await;
-    Json(ProxyDetail {
+    json(&ProxyDetail {
         proxy: ProxyView::new(&node, &open, &complaints).placed(&members),
         resources: held.iter().map(|(t, held)| ResourceState::new(*t, held)).collect(),
         unanswered,
         loads: LoadState::all(&loads.of(&node)),
     })
-    .into_response()
 }
 
 /// What a proxy was sent, as canonical JSON.
@@ -94,7 +94,7 @@ pub async fn dump(State(sources): State<Sources>, Path(node): Path<String>, RawQ
     // It may take seconds, and threads that serve must not wait for it.
     let text = tokio::task::spawn_blocking(move || {
         let resources = expand(held).map_err(anyhow::Error::from)?;
-        Ok::<_, anyhow::Error>(serde_json::to_vec(&Dump { node: &node, resources })?)
+        Ok::<_, anyhow::Error>(foreign::json(serde_json::to_string(&Dump { node: &node, resources })?))
     });
     match text.await.map_err(anyhow::Error::from).and_then(|text| text) {
         Ok(text) => ([(axum::http::header::CONTENT_TYPE, "application/json")], text).into_response(),

@@ -1,5 +1,6 @@
 //! `isthmus check`: would this federation be admitted? Nothing is changed anywhere.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -31,6 +32,13 @@ struct Document {
     ok: bool,
     members: Vec<MemberView>,
     problems: Vec<crate::problem::Problem>,
+    /// Objects with problems that are not among these, because there are too many to list.
+    #[serde(rename = "problemsNotListed", skip_serializing_if = "is_zero")]
+    problems_not_listed: usize,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -39,7 +47,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             return Err(BadUsage(format!("--add: {} is not a file", file.display())).into());
         }
     }
-    let Offline { engine, problems } = match args.source.folder()? {
+    let Offline { engine, problems, unlisted } = match args.source.folder()? {
         Some(folder) => offline::folder(&folder, &args.add)?,
         None => offline::hub(&args.source.hub().await?, &args.add).await?,
     }
@@ -50,8 +58,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         member.conditions.iter().any(|condition| condition.kind == "Admitted" && condition.status != "True")
     };
     let bad = members.iter().filter(refused).count();
-    let ok = bad == 0 && problems.is_empty() && members.iter().all(|member| member.problems.is_empty());
-    let document = Document { ok, members, problems };
+    let ok =
+        bad == 0 && problems.is_empty() && unlisted == 0 && members.iter().all(|member| member.problems.is_empty());
+    let document = Document { ok, members, problems, problems_not_listed: unlisted };
     if !output::print_document(args.output.format, &document)? {
         print(&document, bad);
     }
@@ -60,7 +69,16 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 fn print(document: &Document, refused: usize) {
     for problem in &document.problems {
-        anstream::println!("{problem}");
+        output::say(problem);
+    }
+    let listed: BTreeSet<_> = document.problems.iter().map(|problem| &problem.object).collect();
+    let objects = listed.len() + document.problems_not_listed;
+    if document.problems_not_listed > 0 {
+        output::say(format_args!(
+            "{} shown, {} more objects with problems",
+            listed.len(),
+            document.problems_not_listed
+        ));
     }
     let mut table = output::table(&["CLUSTER", "REGION", "ADMITTED", "REASON", "PODS", "SERVICES"]);
     for member in &document.members {
@@ -82,17 +100,25 @@ fn print(document: &Document, refused: usize) {
         for condition in
             member.conditions.iter().filter(|condition| condition.kind == "Admitted" && condition.status != "True")
         {
-            anstream::println!("\n{}: {}", member.id, condition.message);
+            output::gap();
+            output::say(format_args!("{}: {}", member.id, condition.message));
         }
     }
     for member in &document.members {
-        member.problems.iter().for_each(|problem| anstream::println!("\n{}: {problem}", member.id));
+        for problem in &member.problems {
+            output::gap();
+            output::say(format_args!("{}: {problem}", member.id));
+        }
     }
     output::print_notes(&document.members);
     let unserved = document.members.iter().map(|member| member.problems.len()).sum::<usize>();
-    let (members, broken) = (document.members.len(), document.problems.len() + unserved);
+    let members = document.members.len();
+    output::gap();
     match document.ok {
-        true => anstream::println!("\nfine: {members} members, no clash, nothing broken"),
-        false => anstream::println!("\nnot fine: {refused} of {members} members refused, {broken} problems in objects"),
+        true => output::say(format_args!("fine: {members} members, no clash, nothing broken")),
+        false => output::say(format_args!(
+            "not fine: {refused} of {members} members refused, {} objects with problems",
+            objects + unserved
+        )),
     }
 }

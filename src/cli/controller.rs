@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use federation::Authority;
 
-use super::region::PlaneArgs;
+use super::plane::PlaneArgs;
 use super::source::SourceArgs;
 use super::{BadUsage, exit};
 use crate::lease::Candidate;
@@ -35,6 +35,7 @@ pub struct Args {
 
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { source, mirror_out, lease, plane } = args;
+    let pages = plane.pages()?;
     let origin = Origin::from_args(&source).await?;
     let hub = match &origin {
         Origin::Hub { client, namespace } => Some((client.clone(), namespace.clone())),
@@ -44,7 +45,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         origin,
         own_namespace: source.own_namespace()?,
         authority: Authority::Own,
-        admin: plane.admin,
+        pages: pages.clone(),
         // It serves nobody. What depends on a member that is not known is held back member by member, so that waiting
         // longer would protect nothing.
         deadlines: Deadlines { sync: plane.sync_deadline(), member: plane.sync_deadline() },
@@ -60,7 +61,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
 
     // A standby answers its probes, but starts nothing else: two controllers must never write at the same time.
-    let standby = plane::standby(plane.admin).await?;
+    let standby = plane::standby(pages).await?;
     let Some(uid) = hub_uid(&client, &mut shutdown).await else { return Ok(exit::FINE) };
     plane.writers = Some(Writers::Cluster { hub: client.clone(), uid });
     let candidate = Candidate::new(client, &namespace, &lease, identity());

@@ -18,6 +18,6 @@ pub struct ProblemFound(pub String);
 
 /// Prints the error with its causes and picks the code.
 pub fn report(error: &anyhow::Error) -> ExitCode {
-    anstream::eprintln!("error: {error:#}");
+    super::output::complain(format_args!("error: {error:#}"));
     ExitCode::from(if error.downcast_ref::<BadUsage>().is_some() { BAD_USAGE } else { PROBLEM })
 }

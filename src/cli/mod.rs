@@ -5,6 +5,7 @@ mod controller;
 mod exit;
 mod manifests;
 pub(crate) mod output;
+mod plane;
 mod proxy;
 mod region;
 pub mod source;
@@ -16,7 +17,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub use exit::{BadUsage, ProblemFound};
-pub use output::{Format, table, table_lines};
+pub use output::{Format, Listing, gap, say, table, table_lines};
 
 use crate::telemetry::{self, LogArgs};
 

@@ -53,7 +53,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         None => {
             let (proxies, failed) = ask_list(&admins).await;
             for error in &failed {
-                anstream::eprintln!("error: {error:#}");
+                output::complain(format_args!("error: {error:#}"));
             }
             // Nobody answered: an empty list would be a lie.
             if failed.len() == admins.len() {

@@ -9,6 +9,7 @@ use federation::model::RegionId;
 
 use regions::server::Limits;
 
+use super::plane::PlaneArgs;
 use super::source::SourceArgs;
 use super::tls::TlsArgs;
 use super::{BadUsage, exit};
@@ -74,24 +75,6 @@ impl ConnectionArgs {
     }
 }
 
-/// Flags that the controller has as well.
-#[derive(Clone, Copy, Debug, clap::Args)]
-pub struct PlaneArgs {
-    /// Where to serve liveness, readiness, metrics and debug pages.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:15014")]
-    pub admin: SocketAddr,
-    /// How long to wait at start for members on record that were not listed yet, before what is known is served. Counted
-    /// from when the hub's own lists are complete; those are waited for as long as it takes.
-    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = clap::value_parser!(u64).range(1..=3600))]
-    pub sync_deadline: u64,
-}
-
-impl PlaneArgs {
-    pub fn sync_deadline(self) -> Duration {
-        Duration::from_secs(self.sync_deadline)
-    }
-}
-
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { region, source, xds, allow_plaintext, clusters, tls, connections, plane, member_deadline } = args;
     let region = RegionId::new(&region).map_err(|error| BadUsage(format!("--region: {error}")))?;
@@ -109,7 +92,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         origin: plane::Origin::from_args(&source).await?,
         own_namespace: source.own_namespace()?,
         authority,
-        admin: plane.admin,
+        pages: plane.pages()?,
         deadlines: Deadlines { sync: plane.sync_deadline(), member: Duration::from_secs(member_deadline) },
         serve: Some(Serve {
             region,

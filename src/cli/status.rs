@@ -42,7 +42,10 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         (None, Some(folder)) => {
             let world = crate::offline::folder(&folder, &[])?;
             for problem in &world.problems {
-                anstream::eprintln!("{problem}");
+                output::complain(problem);
+            }
+            if world.unlisted > 0 {
+                output::complain(format_args!("{} more objects with problems are not listed", world.unlisted));
             }
             let mut services: Vec<ServiceView> =
                 world.engine.merged().values().map(|merged| crate::runtime::summary(merged).into()).collect();
@@ -93,10 +96,11 @@ async fn from_admin(url: &str) -> anyhow::Result<Document> {
 
 fn print(document: &Document, wide: bool) {
     if let Some(known) = document.knowledge.as_ref().filter(|known| known.message != "ok") {
-        anstream::println!("not all is known: {}\n", known.message);
+        output::say(format_args!("not all is known: {}", known.message));
+        output::gap();
     }
     if document.members.is_empty() {
-        anstream::println!("no members; see the README for how a cluster joins");
+        output::say("no members; see the README for how a cluster joins");
         return;
     }
     let mut head = vec!["CLUSTER", "REGION", "READY", "REASON", "SERVICES", "ENDPOINTS", "MIRRORED"];
@@ -117,7 +121,8 @@ fn print(document: &Document, wide: bool) {
     }
     output::print_table(&table);
     for member in document.members.iter().filter(|member| !member.ready) {
-        anstream::println!("\n{}: {}", member.id, member.message);
+        output::gap();
+        output::say(format_args!("{}: {}", member.id, member.message));
     }
     output::print_notes(&document.members);
     regions(document);
@@ -136,7 +141,7 @@ fn regions(document: &Document) {
     for (region, (members, ready, endpoints)) in regions {
         table.add_row([region.to_owned(), members.to_string(), ready.to_string(), endpoints.to_string()]);
     }
-    anstream::println!();
+    output::gap();
     output::print_table(&table);
 }
 
@@ -153,6 +158,6 @@ fn services(document: &Document) {
             service.clusters.join(","),
         ]);
     }
-    anstream::println!();
+    output::gap();
     output::print_table(&table);
 }

@@ -21,7 +21,8 @@ use tower::ServiceBuilder;
 
 use super::kubeconfig::Access;
 use super::secret::Credential;
-use super::tables::{MemberClient, scrub};
+use super::tables::MemberClient;
+use crate::foreign::cut;
 
 pub use failure::{describe, root_cause};
 
@@ -42,6 +43,9 @@ const IDLE_CONNECTIONS: usize = 8;
 /// Longest version text or UID taken over from an API server, in bytes.
 const MAX_IDENTITY_LEN: usize = 64;
 
+/// Longest message about a failure, in bytes.
+pub const MAX_MESSAGE_LEN: usize = 2 << 10;
+
 /// Why a member cannot be used. The message is for people, bounded, and holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -52,7 +56,11 @@ pub struct ConnectError {
 
 impl ConnectError {
     pub fn new(reason: LinkFailure, message: impl Into<Arc<str>>) -> Self {
-        Self { reason, message: message.into() }
+        let message: Arc<str> = message.into();
+        // It names the server's URL, and a Secret may hold a long one.
+        let message =
+            if message.len() <= MAX_MESSAGE_LEN { message } else { Arc::from(cut(&message, MAX_MESSAGE_LEN)) };
+        Self { reason, message }
     }
 }
 
@@ -124,7 +132,8 @@ async fn identify(client: &kube::Client, access: &Access) -> Result<Link, Connec
     let namespaces: Api<Namespace> = Api::all(client.clone());
     let system = call("get the namespace kube-system", server, namespaces.get("kube-system")).await?;
     // Both are shown in the status: a server must not have the token shown there.
-    let plain = |text| plain(text).filter(|_| scrub(text, access.token()) == text);
+    let secrets = access.secrets();
+    let plain = |text| plain(text).filter(|text| !secrets.are_in(text));
     let uid = system.metadata.uid.as_deref().and_then(plain).ok_or_else(|| {
         ConnectError::new(
             LinkFailure::Unreachable,
@@ -144,7 +153,7 @@ async fn identify(client: &kube::Client, access: &Access) -> Result<Link, Connec
     }
     let denied = denied.into_iter().flatten().next();
     let version = plain(&version).unwrap_or("unknown");
-    let client = MemberClient::new(client.clone(), ClusterUid(Arc::from(uid)), access.token().cloned());
+    let client = MemberClient::new(client.clone(), ClusterUid(Arc::from(uid)), secrets.clone());
     Ok(Link { client, server: server.clone(), version: Arc::from(version), denied })
 }
 

@@ -4,6 +4,7 @@
 
 mod exports;
 mod held;
+mod hints;
 mod kinds;
 mod probe;
 #[cfg(test)]

@@ -9,8 +9,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use federation::change::LinkFailure;
 use federation::model::{ClusterId, ClusterUid, Time};
-use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::watch;
+
+use crate::foreign::Secrets;
 
 /// Longest text taken over from a member's API server, in bytes.
 pub const MAX_FOREIGN_TEXT: usize = 300;
@@ -26,18 +27,23 @@ pub fn now() -> Time {
 pub struct MemberClient {
     pub client: kube::Client,
     pub uid: ClusterUid,
-    token: Option<SecretString>,
+    secrets: Secrets,
 }
 
 impl MemberClient {
-    pub fn new(client: kube::Client, uid: ClusterUid, token: Option<SecretString>) -> Self {
-        Self { client, uid, token }
+    pub fn new(client: kube::Client, uid: ClusterUid, secrets: Secrets) -> Self {
+        Self { client, uid, secrets }
     }
 
-    /// Makes a text that the member's API server wrote fit for people: one line, bounded, and without the token, which
-    /// a hostile server could send back to have it shown.
+    /// Makes a text that the member's API server wrote fit for people: one line, bounded, and without the credential,
+    /// which a hostile server could send back to have it shown.
     pub fn scrub(&self, text: &str) -> String {
-        scrub(text, self.token.as_ref())
+        scrub(text, &self.secrets)
+    }
+
+    /// Recognises the credential that the member's API server is sent.
+    pub fn secrets(&self) -> Secrets {
+        self.secrets.clone()
     }
 }
 
@@ -47,11 +53,8 @@ impl fmt::Debug for MemberClient {
     }
 }
 
-pub(crate) fn scrub(text: &str, token: Option<&SecretString>) -> String {
-    let text = match token.map(ExposeSecret::expose_secret) {
-        Some(token) if !token.is_empty() => text.replace(token, "[redacted]"),
-        _ => text.to_owned(),
-    };
+fn scrub(text: &str, secrets: &Secrets) -> String {
+    let text = secrets.scrub(text);
     let mut out = String::new();
     for c in text.chars().map(|c| if c.is_control() { ' ' } else { c }) {
         if out.len() + c.len_utf8() > MAX_FOREIGN_TEXT {
@@ -242,10 +245,10 @@ mod tests {
 
     #[test]
     fn a_server_cannot_have_the_token_shown() {
-        let token = SecretString::from("s3cr3t-t0ken");
-        let text = scrub("you sent\nBearer s3cr3t-t0ken!", Some(&token));
+        let secrets = Secrets::new([&b"s3cr3t-t0ken"[..]]);
+        let text = scrub("you sent\nBearer s3cr3t-t0ken!", &secrets);
         assert_eq!(text, "you sent Bearer [redacted]!");
-        assert!(scrub(&"é".repeat(1000), None).len() <= MAX_FOREIGN_TEXT + '…'.len_utf8());
+        assert!(scrub(&"é".repeat(1000), &Secrets::default()).len() <= MAX_FOREIGN_TEXT + '…'.len_utf8());
     }
 
     #[test]

@@ -138,7 +138,9 @@ impl Check {
     }
 
     /// The verdict. `value` is only `None` when the object was rejected.
-    pub(super) fn finish<T>(self, value: Option<T>) -> Converted<T> {
+    pub(super) fn finish<T>(mut self, value: Option<T>) -> Converted<T> {
+        let more = self.reports.saturating_sub(self.problems.len());
+        self.problems.last_mut().into_iter().for_each(|last| last.more = more);
         if self.rejected { Err(self.problems) } else { Ok(Accepted { object: value, problems: self.problems }) }
     }
 }

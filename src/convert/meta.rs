@@ -23,7 +23,7 @@ pub const MAX_LABEL_VALUE_LEN: usize = 63;
 
 /// An object as problems name it.
 pub fn object_name(kind: &str, meta: &ObjectMeta) -> ObjectName {
-    ObjectName { kind: kind.to_owned(), namespace: meta.namespace.clone(), name: meta.name.clone().unwrap_or_default() }
+    ObjectName::new(kind, meta.namespace.as_deref(), name(meta))
 }
 
 /// Milliseconds are kept: the API server gives whole seconds, our own records more.

@@ -11,8 +11,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::LoadedWorld;
+use super::bytes;
 use super::decode::{Outcome, strip_nulls};
-use super::follow::{Follower, read_bounded};
+use super::follow::Follower;
 use super::objects::Kind;
 use super::parse::{self, Body};
 use super::read::{self, Origin};
@@ -24,15 +25,19 @@ use crate::problem::Problem;
 pub fn load_with(dir: &Path, add: &[PathBuf]) -> io::Result<LoadedWorld> {
     let mut follower = Follower::new(dir);
     let batches = follower.first_step_with(add, Instant::now())?;
-    Ok(LoadedWorld { batches, problems: follower.problems().into_values().flatten().collect() })
+    let all = follower.problems();
+    let unlisted = all.values().map(|excerpt| excerpt.unlisted).sum();
+    let problems = all.into_values().flat_map(|excerpt| excerpt.problems).collect();
+    Ok(LoadedWorld { batches, problems, unlisted })
 }
 
 /// Adds the objects of some files to those of a hub; one that is there already is replaced. What is wrong with the
-/// files is returned; an object that is rejected changes nothing.
-pub fn add_to(objects: &mut HubObjects, add: &[PathBuf]) -> anyhow::Result<Vec<Problem>> {
-    let mut problems = Vec::new();
+/// files is returned, with the number of objects with problems that are not listed; an object that is rejected changes
+/// nothing.
+pub fn add_to(objects: &mut HubObjects, add: &[PathBuf]) -> anyhow::Result<(Vec<Problem>, usize)> {
+    let (mut problems, mut unlisted) = (Vec::new(), 0);
     for shown in add {
-        let bytes = read_bounded(shown).with_context(|| format!("cannot read {}", shown.display()))?;
+        let bytes = bytes::read(shown).with_context(|| format!("cannot read {}", shown.display()))?;
         let contents = match read::read(&bytes, &Origin::Hub, &Arc::from(shown.as_path()), shown) {
             Ok(contents) => contents,
             Err(problem) => {
@@ -40,7 +45,8 @@ pub fn add_to(objects: &mut HubObjects, add: &[PathBuf]) -> anyhow::Result<Vec<P
                 continue;
             }
         };
-        problems.extend(contents.problems);
+        problems.extend(contents.excerpt.problems);
+        unlisted += contents.excerpt.unlisted;
         let mut documents: Vec<Option<Body>> =
             parse::parse(&bytes)?.into_iter().map(|document| Some(document.body)).collect();
         for entry in contents.entries.iter().filter(|entry| matches!(entry.outcome, Outcome::Taken(_))) {
@@ -58,7 +64,7 @@ pub fn add_to(objects: &mut HubObjects, add: &[PathBuf]) -> anyhow::Result<Vec<P
             }
         }
     }
-    Ok(problems)
+    Ok((problems, unlisted))
 }
 
 /// What Kubernetes keeps of an object when it is applied anew, is kept here too: its time of birth, and what `keep` says.

@@ -14,8 +14,9 @@ use super::objects::{Key, Kind, Model};
 use super::path;
 use crate::api;
 use crate::convert::{Accepted, Convert, REJECTED};
+use crate::foreign::cut;
 use crate::nearly::nearly;
-use crate::problem::{ObjectName, Problem};
+use crate::problem::{MAX_FOUND_LEN, ObjectName, Problem};
 
 /// A kind of object that is understood.
 #[derive(Debug)]
@@ -102,12 +103,12 @@ pub(super) fn identify(object: &Map<String, Value>) -> Identity<'_> {
             let Some(name) = metadata("name").filter(|name| !name.is_empty()) else {
                 return Identity::Unclear("metadata.name");
             };
-            let namespace = metadata("namespace").filter(|_| known.namespaced).map(ToOwned::to_owned);
-            Identity::Known(known, ObjectName { kind: kind.to_owned(), namespace, name: name.to_owned() })
+            let namespace = metadata("namespace").filter(|_| known.namespaced);
+            Identity::Known(known, ObjectName::new(kind, namespace, name))
         }
         None => match KNOWN.iter().find(|known| known.group == group && nearly(kind, known.name)) {
             Some(near) => Identity::Slip(kind, near.name),
-            None => Identity::Foreign(format!("{version} {kind}")),
+            None => Identity::Foreign(cut(&format!("{version} {kind}"), MAX_FOUND_LEN).into_owned()),
         },
     }
 }

@@ -121,11 +121,10 @@ impl Fields {
                         continue;
                     }
                     let known = shape.properties.get(name).copied().or(shape.others);
-                    let field = super::path::join(path, name);
                     match known {
-                        Some(inner) => self.walk(inner, value, &field, unknown),
+                        Some(inner) => self.walk(inner, value, &super::path::join(path, name), unknown),
                         None if shape.properties.is_empty() => {}
-                        None => unknown.push(shape.missed(name, field, fields)),
+                        None => unknown.push(shape.missed(name, super::path::join(path, name), fields)),
                     }
                 }
             }

@@ -5,14 +5,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hasher as _};
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use federation::change::Batch;
 
+use super::bytes;
 use super::decode::Outcome;
+use super::excerpt::Excerpt;
 use super::hints::Hints;
 use super::objects::Key;
 use super::parse::MAX_FILE_BYTES;
@@ -40,7 +42,7 @@ pub(super) struct Follower {
     emptied: BTreeMap<PathBuf, Instant>,
     folders: Folders,
     watch: BTreeMap<PathBuf, (u64, u64)>,
-    folder_problems: Vec<Problem>,
+    folder_problems: Excerpt,
     started: bool,
     counters: Counters,
 }
@@ -82,7 +84,7 @@ impl Follower {
             emptied: BTreeMap::new(),
             folders: Folders::default(),
             watch: BTreeMap::new(),
-            folder_problems: Vec::new(),
+            folder_problems: Excerpt::default(),
             started: false,
             counters: Counters::default(),
         }
@@ -118,7 +120,7 @@ impl Follower {
         for shown in add {
             // Absolute paths sort before those inside of the folder, and cannot be mistaken for them.
             let file: Arc<Path> = Arc::from(std::path::absolute(shown)?);
-            let contents = match read::read(&read_bounded(shown)?, &Origin::Hub, &file, shown) {
+            let contents = match read::read(&bytes::read(shown)?, &Origin::Hub, &file, shown) {
                 Ok(contents) => contents,
                 Err(problem) => {
                     self.world.broken(&file, &Origin::Hub, *problem);
@@ -154,12 +156,8 @@ impl Follower {
     }
 
     /// All that is wrong now, by whose objects it concerns.
-    pub(super) fn problems(&self) -> BTreeMap<Origin, Vec<Problem>> {
-        let mut problems = self.world.problems();
-        if !self.folder_problems.is_empty() {
-            problems.entry(Origin::Hub).or_default().extend(self.folder_problems.iter().cloned());
-        }
-        problems
+    pub(super) fn problems(&self) -> BTreeMap<Origin, Excerpt> {
+        self.world.problems(&self.folder_problems)
     }
 
     /// Looks at the files that were named, and at those that are waited for.
@@ -280,7 +278,7 @@ impl Follower {
         }
         let young = stamp.quiet_for(SystemTime::now()) < TICK;
         self.counters.reads += 1;
-        let bytes = match read_bounded(&self.root.join(file)) {
+        let bytes = match bytes::read(&self.root.join(file)) {
             Ok(bytes) => bytes,
             Err(error) => {
                 self.unreadable(file, origin, &error.to_string(), "a file that can be read");
@@ -321,11 +319,4 @@ impl Follower {
         let problem = Problem::new(&read::file_name(file), "", found, expected).at(place);
         self.world.broken(file, origin, problem);
     }
-}
-
-/// The file may have grown since it was measured.
-pub(super) fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let read = std::fs::File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
-    if read as u64 > MAX_FILE_BYTES { Err(io::Error::other("it grows while it is read")) } else { Ok(bytes) }
 }

@@ -12,7 +12,9 @@
 //! says) → [`table`] and [`world`] (what changed).
 
 mod add;
+mod bytes;
 mod decode;
+mod excerpt;
 mod fields;
 mod follow;
 mod hints;
@@ -40,10 +42,11 @@ use std::thread::JoinHandle;
 use federation::change::Batch;
 
 pub use add::{add_to, load_with};
+pub use bytes::{MAX_STUCK, READ_TIMEOUT};
 pub use follow::{Counters, GRACE};
 pub use parse::{MAX_ALIAS_NODES, MAX_ALIASES, MAX_DEPTH, MAX_DOCUMENTS, MAX_FILE_BYTES, MAX_NODES};
 pub use read::{MAX_LOCATE_BYTES, MAX_PROBLEMS_PER_FILE};
-pub use scan::{MAX_CLUSTERS, MAX_FILES};
+pub use scan::{MAX_CLUSTERS, MAX_FILES, MAX_FOLDER_PROBLEMS};
 pub use settle::MAX_SETTLE;
 pub use watch::RESCAN;
 
@@ -58,8 +61,10 @@ use watch::{Signal, Watch};
 pub struct LoadedWorld {
     /// What the engine should hear, in order: the hub's objects, then each member's link and objects.
     pub batches: Vec<Batch>,
-    /// The hub's first, then those of each member in the order of their files.
+    /// The hub's first, then those of each member in the order of their files. The first ones, where there are many.
     pub problems: Vec<Problem>,
+    /// Objects with problems that are not among these.
+    pub unlisted: usize,
 }
 
 /// Reads a folder once. An error means that the folder itself cannot be listed.

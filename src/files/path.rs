@@ -3,9 +3,12 @@
 use serde_path_to_error::{Path, Segment};
 
 use super::locate::Step;
+use crate::convert::MAX_LABEL_KEY_LEN;
+use crate::foreign::cut_name;
 
-/// The path of a field inside of what is at `path`.
+/// The path of a field inside of what is at `path`. A field's name is cut: nothing that we know is so long.
 pub(super) fn join(path: &str, field: &str) -> String {
+    let field = &*cut_name(field, MAX_LABEL_KEY_LEN);
     let plain = field.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
     match (plain, path.is_empty()) {
         (true, true) => field.to_owned(),

@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::excerpt::Excerpt;
 use super::follow::Follower;
 use super::read::Origin;
-use crate::problem::{ObjectName, Place, Problem, ProblemBook, ProblemOrigin};
+use crate::problem::{Findings, ObjectName, Place, Problem, ProblemBook, ProblemOrigin};
 
 pub(super) struct Publisher {
     root: PathBuf,
     book: ProblemBook,
-    published: BTreeMap<ProblemOrigin, Vec<Problem>>,
+    published: BTreeMap<ProblemOrigin, Excerpt>,
 }
 
 impl Publisher {
@@ -21,13 +22,13 @@ impl Publisher {
 
     /// Writes what differs from what was written before.
     pub(super) fn publish(&mut self, follower: &Follower, result: &io::Result<()>) {
-        let mut fresh: BTreeMap<ProblemOrigin, Vec<Problem>> =
-            follower.problems().into_iter().map(|(origin, list)| (book_origin(&origin), list)).collect();
+        let mut fresh: BTreeMap<ProblemOrigin, Excerpt> =
+            follower.problems().into_iter().map(|(origin, excerpt)| (book_origin(&origin), excerpt)).collect();
         if let Err(error) = result {
-            let object = ObjectName { kind: "Folder".into(), namespace: None, name: self.root.display().to_string() };
+            let object = ObjectName::new("Folder", None, &self.root.display().to_string());
             let problem = Problem::new(&object, "", error, "a folder that can be listed; what it said before stays");
             let problem = problem.at(Place { file: self.root.clone(), line: 1 });
-            fresh.entry(ProblemOrigin::Hub).or_default().push(problem);
+            fresh.entry(ProblemOrigin::Hub).or_default().problems.push(problem);
         }
         let origins: BTreeSet<ProblemOrigin> = fresh.keys().chain(self.published.keys()).cloned().collect();
         for origin in origins {
@@ -36,8 +37,10 @@ impl Publisher {
             if before != now {
                 // Only kinds that we speak of: others may write about the same origin.
                 let kinds: BTreeSet<&str> =
-                    before.iter().chain(&now).map(|problem| problem.object.kind.as_str()).collect();
-                self.book.replace(&origin, &Vec::from_iter(kinds), now.clone());
+                    before.problems.iter().chain(&now.problems).map(|problem| problem.object.kind.as_str()).collect();
+                let mut findings: Findings = now.problems.iter().cloned().collect();
+                findings.add_unlisted(now.unlisted);
+                self.book.replace(&origin, &Vec::from_iter(kinds), findings);
             }
             if !now.is_empty() {
                 self.published.insert(origin, now);

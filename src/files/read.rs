@@ -7,6 +7,7 @@ use std::sync::Arc;
 use federation::model::ClusterId;
 
 use super::decode::{self, Decoded, Identity, Known, Outcome};
+use super::excerpt::Excerpt;
 use super::locate;
 use super::objects::Key;
 use super::parse::{self, Body, Document, ParseError, Position};
@@ -43,7 +44,7 @@ pub(super) struct Entry {
 #[derive(Debug, Default)]
 pub(super) struct Contents {
     pub(super) entries: Vec<Arc<Entry>>,
-    pub(super) problems: Vec<Problem>,
+    pub(super) excerpt: Excerpt,
     /// Something in it could not be told apart from an object that was there before, so nothing may be taken as gone.
     pub(super) unclear: bool,
 }
@@ -52,8 +53,8 @@ pub(super) struct Contents {
 pub(super) fn read(bytes: &[u8], origin: &Origin, file: &Arc<Path>, shown: &Path) -> Result<Contents, Box<Problem>> {
     let documents = parse::parse(bytes).map_err(|error| broken(&error, file, shown))?;
     let text = parse::text(bytes).map_err(|error| broken(&error, file, shown))?;
-    let mut reader =
-        Reader { text, origin, file, shown, locate_bytes: MAX_LOCATE_BYTES, contents: Contents::default() };
+    let (locate_bytes, contents) = (MAX_LOCATE_BYTES, Contents::default());
+    let mut reader = Reader { text, origin, file, shown, locate_bytes, contents, left_out: None };
     let mut foreign: BTreeMap<String, (Position, usize)> = BTreeMap::new();
     for (index, document) in documents.into_iter().enumerate() {
         if let Some((kind, at)) = reader.document(index, document) {
@@ -66,7 +67,7 @@ pub(super) fn read(bytes: &[u8], origin: &Origin, file: &Arc<Path>, shown: &Path
 
 /// The name that problems of a whole file carry.
 pub(super) fn file_name(file: &Path) -> ObjectName {
-    ObjectName { kind: "File".into(), namespace: None, name: file.display().to_string() }
+    ObjectName::new("File", None, &file.display().to_string())
 }
 
 fn broken(error: &ParseError, file: &Path, shown: &Path) -> Box<Problem> {
@@ -82,6 +83,8 @@ struct Reader<'a> {
     shown: &'a Path,
     locate_bytes: usize,
     contents: Contents,
+    /// The object that was counted last without being listed.
+    left_out: Option<ObjectName>,
 }
 
 impl Reader<'_> {
@@ -139,7 +142,8 @@ impl Reader<'_> {
     }
 
     fn report(&mut self, object: Position, problem: Problem) {
-        if self.contents.problems.len() >= MAX_PROBLEMS_PER_FILE {
+        if self.contents.excerpt.problems.len() >= MAX_PROBLEMS_PER_FILE {
+            self.leave_out(problem);
             return;
         }
         let steps = path::steps(&problem.field);
@@ -149,6 +153,18 @@ impl Reader<'_> {
             self.locate_bytes -= self.text.len();
             locate::line_of(self.text, object, &steps)
         };
-        self.contents.problems.push(problem.at(Place { file: self.shown.into(), line }));
+        self.contents.excerpt.problems.push(problem.at(Place { file: self.shown.into(), line }));
+    }
+
+    /// Problems of one object follow each other, so that objects can be counted by their names alone.
+    fn leave_out(&mut self, problem: Problem) {
+        match self.contents.excerpt.problems.last_mut() {
+            Some(last) if last.object == problem.object => last.more += 1 + problem.more,
+            _ if self.left_out.as_ref() == Some(&problem.object) => {}
+            _ => {
+                self.contents.excerpt.unlisted += 1;
+                self.left_out = Some(problem.object);
+            }
+        }
     }
 }

@@ -9,13 +9,17 @@ use std::time::{Duration, SystemTime};
 
 use federation::model::ClusterId;
 
-use super::read::Origin;
+use super::bytes;
+use super::excerpt::Excerpt;
+use super::read::{self, Origin};
 use crate::problem::{ObjectName, Place, Problem};
 
 /// Files that are read in one folder, all clusters together.
 pub const MAX_FILES: usize = 100_000;
 /// Cluster folders that are read.
 pub const MAX_CLUSTERS: usize = 1_000;
+/// Problems listed of what a folder holds, besides those of its files.
+pub const MAX_FOLDER_PROBLEMS: usize = 256;
 
 /// Where the clusters' own folders are.
 pub(super) const CLUSTERS: &str = "clusters";
@@ -29,7 +33,7 @@ pub(super) struct Listing {
     pub(super) folders: BTreeMap<ClusterId, Result<(), String>>,
     /// Folders to watch, and which inode each of them is now.
     pub(super) watch: BTreeMap<PathBuf, (u64, u64)>,
-    pub(super) problems: Vec<Problem>,
+    pub(super) problems: Excerpt,
 }
 
 /// A file as the file system describes it.
@@ -148,8 +152,9 @@ impl Listing {
                 self.report(root, folder, &format!("more than {MAX_FILES} files"), "fewer; the rest are not read");
                 break;
             }
-            if let Some(seen) = seen(root, &file, origin) {
-                self.files.insert(file, seen);
+            match seen(root, &file, origin) {
+                Some(seen) => _ = self.files.insert(file, seen),
+                None => self.odd(root, &file),
             }
         }
         Ok(())
@@ -183,9 +188,25 @@ impl Listing {
         }
     }
 
+    /// Reports what is there in place of a file. A folder may have any name.
+    fn odd(&mut self, root: &Path, file: &Path) {
+        let oddity = root.join(file).metadata().ok().and_then(|meta| bytes::oddity(meta.file_type()));
+        if let Some(oddity) = oddity {
+            let expected = "a regular file, or a link to one; it is passed over";
+            self.tell(root, file, Problem::new(&read::file_name(file), "", oddity, expected));
+        }
+    }
+
     fn report(&mut self, root: &Path, folder: &Path, found: &str, expected: &str) {
-        let object = ObjectName { kind: "Folder".into(), namespace: None, name: folder.display().to_string() };
-        let place = Place { file: root.join(folder), line: 1 };
-        self.problems.push(Problem::new(&object, "", found, expected).at(place));
+        let object = ObjectName::new("Folder", None, &folder.display().to_string());
+        self.tell(root, folder, Problem::new(&object, "", found, expected));
+    }
+
+    fn tell(&mut self, root: &Path, path: &Path, problem: Problem) {
+        if self.problems.problems.len() < MAX_FOLDER_PROBLEMS {
+            self.problems.problems.push(problem.at(Place { file: root.join(path), line: 1 }));
+        } else {
+            self.problems.unlisted += 1;
+        }
     }
 }

@@ -9,10 +9,11 @@ use federation::change::{Batch, Epoch, LinkChange, LinkFailure, MemberChanges};
 use federation::model::{ClusterId, ClusterUid};
 
 use super::decode::Outcome;
+use super::excerpt::{Excerpt, Room};
 use super::objects::{self, Kind, Model, Told};
 use super::read::{Contents, Entry, Origin};
 use super::table::Table;
-use crate::problem::{ObjectName, Place, Problem};
+use crate::problem::{MAX_BYTES, MAX_BYTES_PER_ORIGIN, ObjectName, Place, Problem};
 
 /// What a folder says of the version of Kubernetes.
 const FOLDER_VERSION: &str = "folder";
@@ -24,6 +25,8 @@ pub(super) struct World {
     root: PathBuf,
     files: BTreeMap<PathBuf, File>,
     tables: BTreeMap<Origin, Table>,
+    /// Bytes of the problems of the files, by whose they are.
+    weights: BTreeMap<Origin, usize>,
     /// Files that are gone, but may be on their way under another name or being written anew.
     fading: BTreeSet<PathBuf>,
     /// Folders of clusters that can be listed, and what is wrong with those that cannot.
@@ -41,7 +44,7 @@ pub(super) struct World {
 struct File {
     origin: Origin,
     entries: Vec<Arc<Entry>>,
-    problems: Vec<Problem>,
+    excerpt: Excerpt,
     /// What is wrong with the file as a whole; its entries are those of before.
     broken: Option<Problem>,
 }
@@ -59,6 +62,7 @@ impl World {
             root: root.to_owned(),
             files: BTreeMap::new(),
             tables: BTreeMap::new(),
+            weights: BTreeMap::new(),
             fading: BTreeSet::new(),
             folders: BTreeMap::new(),
             links: BTreeMap::new(),
@@ -102,7 +106,7 @@ impl World {
 
     /// A file says something new.
     pub(super) fn put(&mut self, file: &Path, origin: &Origin, contents: Contents) {
-        let old = self.files.remove(file).map(|file| file.entries).unwrap_or_default();
+        let old = self.take_out(file).map(|file| file.entries).unwrap_or_default();
         let mut entries = contents.entries;
         if contents.unclear {
             // What cannot be told apart from an object that was here before keeps that object.
@@ -114,7 +118,10 @@ impl World {
         old.iter().for_each(|entry| table.remove(entry));
         entries.iter().for_each(|entry| table.add(entry));
         self.fading.remove(file);
-        let state = File { origin: origin.clone(), entries, problems: contents.problems, broken: None };
+        let mut excerpt = Excerpt { problems: Vec::new(), unlisted: contents.excerpt.unlisted };
+        excerpt.add(contents.excerpt.problems, &mut self.room(origin));
+        *self.weights.entry(origin.clone()).or_default() += excerpt.weight();
+        let state = File { origin: origin.clone(), entries, excerpt, broken: None };
         self.files.insert(file.to_owned(), state);
     }
 
@@ -131,7 +138,7 @@ impl World {
         let state = self.files.entry(file.to_owned()).or_insert_with(|| File {
             origin: origin.clone(),
             entries: Vec::new(),
-            problems: Vec::new(),
+            excerpt: Excerpt::default(),
             broken: None,
         });
         state.broken = Some(problem);
@@ -154,7 +161,7 @@ impl World {
     /// A file is gone for good.
     pub(super) fn remove(&mut self, file: &Path) {
         self.fading.remove(file);
-        let Some(state) = self.files.remove(file) else { return };
+        let Some(state) = self.take_out(file) else { return };
         if let Some(table) = self.tables.get_mut(&state.origin) {
             state.entries.iter().for_each(|entry| table.remove(entry));
         }
@@ -260,39 +267,65 @@ impl World {
         self.uids.get(id).cloned().unwrap_or_else(|| ClusterUid(format!("folder:{id}").into()))
     }
 
-    /// All that is wrong now, by whose objects it concerns, in the order of the files.
-    pub(super) fn problems(&self) -> BTreeMap<Origin, Vec<Problem>> {
-        let mut problems: BTreeMap<Origin, Vec<Problem>> = BTreeMap::new();
+    /// What the problems of one more file may take: of the bytes of its origin, and of those of the folder.
+    fn room(&self, origin: &Origin) -> Room {
+        let own = self.weights.get(origin).copied().unwrap_or_default();
+        let all = self.weights.values().sum();
+        Room::bytes(MAX_BYTES_PER_ORIGIN.saturating_sub(own).min(MAX_BYTES.saturating_sub(all)))
+    }
+
+    /// Takes a file out of the books, with what its problems weigh.
+    fn take_out(&mut self, file: &Path) -> Option<File> {
+        let state = self.files.remove(file)?;
+        if let Some(weight) = self.weights.get_mut(&state.origin) {
+            *weight = weight.saturating_sub(state.excerpt.weight());
+        }
+        Some(state)
+    }
+
+    /// All that is wrong now, by whose objects it concerns, in the order of the files; `folder` is what is wrong with the
+    /// folder itself. The first ones, where there are many.
+    pub(super) fn problems(&self, folder: &Excerpt) -> BTreeMap<Origin, Excerpt> {
+        let mut problems: BTreeMap<Origin, Excerpt> = BTreeMap::new();
         // The files of a folder that is gone are remembered, but nobody can put them right.
         let gone = |origin: &Origin| matches!(origin, Origin::Member(id) if !self.folders.contains_key(id));
         for file in self.files.values().filter(|file| !gone(&file.origin)) {
-            let list = problems.entry(file.origin.clone()).or_default();
-            list.extend(file.broken.iter().cloned());
-            list.extend(file.problems.iter().cloned());
+            let excerpt = problems.entry(file.origin.clone()).or_default();
+            excerpt.problems.extend(file.broken.iter().cloned());
+            excerpt.problems.extend(file.excerpt.problems.iter().cloned());
+            excerpt.unlisted += file.excerpt.unlisted;
         }
         for (origin, table) in self.tables.iter().filter(|(origin, _)| !gone(origin)) {
             let doubles = table.double_problems(|entry| self.root.join(&entry.file));
-            problems.entry(origin.clone()).or_default().extend(doubles);
+            problems.entry(origin.clone()).or_default().problems.extend(doubles);
         }
+        let hub = problems.entry(Origin::Hub).or_default();
         if let Some(found) = self.waiting() {
-            let object = ObjectName { kind: "Folder".into(), namespace: None, name: self.root.display().to_string() };
+            let object = ObjectName::new("Folder", None, &self.root.display().to_string());
             let expected = "files that say who the members are; until then nothing is served";
             let problem = Problem::new(&object, "", found, expected).at(Place { file: self.root.clone(), line: 1 });
-            problems.entry(Origin::Hub).or_default().push(problem);
+            hub.problems.push(problem);
         }
         let members = self.members();
         for id in self.folders.keys().filter(|id| !members.contains(id)) {
             let folder = Path::new(super::scan::CLUSTERS).join(id.as_str());
-            let object = ObjectName { kind: "Folder".into(), namespace: None, name: folder.display().to_string() };
+            let object = ObjectName::new("Folder", None, &folder.display().to_string());
             let found = format!("no MemberCluster named \"{id}\"");
             let problem = Problem::new(&object, "", found, "one at the top of the folder; until then this is not used");
             let place = Place { file: self.root.join(folder), line: 1 };
-            problems.entry(Origin::Hub).or_default().push(problem.at(place));
+            hub.problems.push(problem.at(place));
         }
-        for list in problems.values_mut() {
-            list.sort_by(|a, b| (&a.place, a).cmp(&(&b.place, b)));
+        for excerpt in problems.values_mut() {
+            excerpt.problems.sort_by(|a, b| (&a.place, a).cmp(&(&b.place, b)));
         }
-        problems.retain(|_, list| !list.is_empty());
+        let hub = problems.entry(Origin::Hub).or_default();
+        hub.problems.extend(folder.problems.iter().cloned());
+        hub.unlisted += folder.unlisted;
+        for excerpt in problems.values_mut() {
+            let all = std::mem::take(&mut excerpt.problems);
+            excerpt.add(all, &mut Room::of_one_origin());
+        }
+        problems.retain(|_, excerpt| !excerpt.is_empty());
         problems
     }
 }

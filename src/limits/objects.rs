@@ -1,8 +1,8 @@
 //! Bounds on single objects, files and folders.
 
-use super::{Bound, bytes};
+use super::{Bound, bytes, time};
 use crate::convert::{MAX_ENDPOINTS_PER_SLICE, MAX_PORTS_PER_SERVICE, MAX_PORTS_PER_SLICE};
-use crate::files::MAX_FILE_BYTES;
+use crate::files;
 
 pub(super) fn bounds() -> Vec<Bound> {
     vec![
@@ -32,9 +32,25 @@ pub(super) fn bounds() -> Vec<Bound> {
         ),
         Bound::of(
             "a file",
-            bytes(usize::try_from(MAX_FILE_BYTES).unwrap_or(usize::MAX)),
+            bytes(usize::try_from(files::MAX_FILE_BYTES).unwrap_or(usize::MAX)),
             "file rejected",
             "`isthmus check`, log",
+        ),
+        Bound::of("reading a file", time(files::READ_TIMEOUT), "file rejected", "`isthmus check`, `/debug/problems`"),
+        Bound::of(
+            "files that cannot be read to their end, at a time",
+            files::MAX_STUCK,
+            "other files are not read",
+            "`isthmus check`, `/debug/problems`",
+        ),
+        Bound::of("files of a folder", files::MAX_FILES, "not read", "`isthmus check`, `/debug/problems`"),
+        Bound::of("clusters of a folder", files::MAX_CLUSTERS, "not read", "`isthmus check`, `/debug/problems`"),
+        Bound::of("problems listed for a file", files::MAX_PROBLEMS_PER_FILE, "counted, not listed", "`isthmus check`"),
+        Bound::of(
+            "problems listed for a folder itself",
+            files::MAX_FOLDER_PROBLEMS,
+            "counted, not listed",
+            "`isthmus check`",
         ),
     ]
 }

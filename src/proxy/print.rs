@@ -3,18 +3,17 @@
 use std::collections::BTreeMap;
 
 use anstyle::{AnsiColor, Style};
-use comfy_table::Table;
 use jiff::Timestamp;
 
 use super::view::{Delivery, ProxyDetail, ProxyView, TypeState};
-use crate::cli::{Format, table, table_lines};
+use crate::cli::{Format, Listing, gap, say, table, table_lines};
 
 /// Resources shown one by one; the others are in `-o json`.
 const SHOWN: usize = 20;
 
 pub fn print_list(proxies: &[ProxyView], format: Format) {
     if proxies.is_empty() {
-        anstream::println!("no proxies are connected; docs/proxies.md says how one connects");
+        say("no proxies are connected; docs/proxies.md says how one connects");
         return;
     }
     let wide = format == Format::Wide;
@@ -32,10 +31,10 @@ pub fn print_list(proxies: &[ProxyView], format: Format) {
     }
     let mut lines = table(&head);
     for proxy in proxies {
-        let place = [&proxy.region, &proxy.zone].into_iter().flatten().map(|text| plain(text)).collect::<Vec<_>>();
-        let text = |text: &Option<String>| text.as_deref().map_or_else(|| "-".to_owned(), plain);
+        let place = [&proxy.region, &proxy.zone].into_iter().flatten().cloned().collect::<Vec<_>>();
+        let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
         let mut row =
-            vec![plain(&proxy.node), cluster(proxy), place.join("/"), text(&proxy.variant), text(&proxy.profile)];
+            vec![proxy.node.clone(), cluster(proxy), place.join("/"), text(&proxy.variant), text(&proxy.profile)];
         row.extend(kinds.iter().map(|kind| {
             let found = proxy.types.iter().find(|found| found.kind == *kind);
             found.map_or_else(|| "-".to_owned(), shown)
@@ -51,16 +50,14 @@ pub fn print_list(proxies: &[ProxyView], format: Format) {
     }
     paint(&lines);
     for (proxy, why) in proxies.iter().filter_map(|proxy| Some((proxy, proxy.no_member.as_ref()?))) {
-        anstream::println!(
-            "\n{} belongs to no admitted member, so nothing federated is sent to it: {}",
-            plain(&proxy.node),
-            plain(why)
-        );
+        gap();
+        say(format_args!("{} belongs to no admitted member, so nothing federated is sent to it: {why}", proxy.node));
     }
     for proxy in proxies.iter().filter(|proxy| proxy.worst() == Some(Delivery::Rejected)) {
         for found in proxy.types.iter().filter(|found| found.state == Delivery::Rejected) {
             if let Some(error) = &found.last_error {
-                anstream::println!("\n{} rejects {}: {}", plain(&proxy.node), found.kind, plain(&error.message));
+                gap();
+                say(format_args!("{} rejects {}: {}", proxy.node, found.kind, error.message));
             }
         }
     }
@@ -68,7 +65,7 @@ pub fn print_list(proxies: &[ProxyView], format: Format) {
 
 /// The cluster that a proxy says it is in.
 fn cluster(proxy: &ProxyView) -> String {
-    let named = proxy.cluster.as_deref().map_or_else(|| "-".to_owned(), plain);
+    let named = proxy.cluster.clone().unwrap_or_else(|| "-".to_owned());
     if proxy.no_member.is_some() { format!("{named} (no member)") } else { named }
 }
 
@@ -92,13 +89,13 @@ fn shown(found: &TypeState) -> String {
 
 pub fn print_detail(detail: &ProxyDetail) {
     let ProxyDetail { proxy, resources, unanswered, loads } = detail;
-    let text = |text: &Option<String>| text.as_deref().map_or_else(|| "-".to_owned(), plain);
-    let place = [&proxy.region, &proxy.zone].into_iter().flatten().map(|text| plain(text)).collect::<Vec<_>>();
+    let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    let place = [&proxy.region, &proxy.zone].into_iter().flatten().cloned().collect::<Vec<_>>();
     let connected = match (&proxy.since, proxy.connected) {
         (Some(since), true) => format!("for {}, from {}", age(since), text(&proxy.peer)),
         _ => "no; its last rejections are remembered".to_owned(),
     };
-    let mut facts = vec![("Node", plain(&proxy.node)), ("Connected", connected)];
+    let mut facts = vec![("Node", proxy.node.clone()), ("Connected", connected)];
     if proxy.connected {
         facts.extend([
             ("Cluster", cluster(proxy)),
@@ -108,15 +105,16 @@ pub fn print_detail(detail: &ProxyDetail) {
             ("Profile", text(&proxy.profile)),
         ]);
     }
-    facts.extend(proxy.no_member.as_ref().map(|why| ("No member", plain(why))));
+    facts.extend(proxy.no_member.as_ref().map(|why| ("No member", why.clone())));
     facts.extend(proxy.admin.as_ref().map(|admin| ("Replica", admin.clone())));
     for (name, value) in facts {
-        anstream::println!("{:<13}{value}", format!("{name}:"));
+        say(format_args!("{:<13}{value}", format!("{name}:")));
     }
-    anstream::println!();
+    gap();
     types(proxy, detail);
     if let Some(reason) = unanswered {
-        anstream::println!("\nwhat it has is not known: {}", plain(reason));
+        gap();
+        say(format_args!("what it has is not known: {reason}"));
     }
     let other: Vec<_> = resources.iter().filter(|resource| resource.state != "SYNCED").collect();
     if !other.is_empty() {
@@ -124,12 +122,12 @@ pub fn print_detail(detail: &ProxyDetail) {
         for resource in other.iter().take(SHOWN) {
             lines.add_row([
                 resource.kind.clone(),
-                plain(&resource.name),
+                resource.name.clone(),
                 resource.state.clone(),
                 text(&resource.version),
             ]);
         }
-        anstream::println!();
+        gap();
         paint(&lines);
         more(other.len());
     }
@@ -138,17 +136,18 @@ pub fn print_detail(detail: &ProxyDetail) {
             let state = if error.standing { "not settled" } else { "settled since" };
             let times = if error.count == 1 { "once".to_owned() } else { format!("{} times", error.count) };
             let (kind, ago) = (&found.kind, age(&error.at));
-            anstream::println!("\n{kind} was rejected {times}, last {ago} ago, {state}: {}", plain(&error.message));
+            gap();
+            say(format_args!("{kind} was rejected {times}, last {ago} ago, {state}: {}", error.message));
         }
     }
     if !loads.is_empty() {
         let mut lines = table(&["LOAD OF", "LOCALITY", "REQUESTS", "SUCCEEDED", "FAILED", "DROPPED", "OVER", "AGE"]);
         for load in loads.iter().take(SHOWN) {
             let counts = [load.issued, load.succeeded, load.failed, load.dropped].map(|count| count.to_string());
-            let row = [plain(&load.cluster), plain(&load.locality)].into_iter().chain(counts);
+            let row = [load.cluster.clone(), load.locality.clone()].into_iter().chain(counts);
             lines.add_row(row.chain([format!("{}s", load.interval_seconds), age(&load.at)]));
         }
-        anstream::println!();
+        gap();
         paint(&lines);
         more(loads.len());
     }
@@ -187,12 +186,12 @@ fn types(proxy: &ProxyView, detail: &ProxyDetail) {
 
 fn more(all: usize) {
     if all > SHOWN {
-        anstream::println!("… and {} more; -o json has them all", all - SHOWN);
+        say(format_args!("… and {} more; -o json has them all", all - SHOWN));
     }
 }
 
 /// Prints a table, with states in colour where that can be seen.
-fn paint(lines: &Table) {
+fn paint(lines: &Listing) {
     let colours = [
         ("REJECTED", AnsiColor::Red),
         ("ERROR", AnsiColor::Red),
@@ -221,19 +220,9 @@ fn age(since: &str) -> String {
     }
 }
 
-/// What clients say of themselves, fit for a terminal: one line, and nothing that steers it.
-fn plain(text: &str) -> String {
-    text.chars().map(|found| if found.is_control() { ' ' } else { found }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn nothing_a_client_says_steers_the_terminal() {
-        assert_eq!(plain("a\u{1b}[2Jb\nc\u{9b}d"), "a [2Jb c d");
-    }
 
     #[test]
     fn ages_have_two_units_at_most() {

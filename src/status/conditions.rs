@@ -24,6 +24,9 @@ pub const ACCEPTED: &str = "Accepted";
 /// The reason for kinds that cannot be read.
 pub const UNREADABLE: &str = "KindUnreadable";
 
+/// Longest message, in characters; the API's bound.
+const MAX_MESSAGE_LEN: usize = 32_768;
+
 /// Everything that the conditions of one member are made from.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
@@ -37,6 +40,8 @@ pub struct Facts<'a> {
     pub spec_problems: &'a [String],
     /// Objects in the member that are not used, or used in part.
     pub rejected: usize,
+    /// Of these, those that are counted only.
+    pub unlisted: usize,
     /// `Synced` is true now: writes that are merely under way do not make it false.
     pub was_synced: bool,
     /// Some mirrored object has differed from what it should be for longer than a write takes.
@@ -119,7 +124,7 @@ pub fn with_history(before: &[Condition], wanted: &[Wanted], now: Time) -> Vec<C
             type_: wanted.kind.to_owned(),
             status: wanted.status.as_str().to_owned(),
             reason: wanted.reason.to_owned(),
-            message: wanted.message.clone(),
+            message: text::bounded(&wanted.message, MAX_MESSAGE_LEN),
             last_transition_time: same.map_or_else(|| kube_time(now), |old| old.last_transition_time.clone()),
             observed_generation: None,
         }

@@ -157,8 +157,7 @@ impl Row {
             return None;
         }
         let rejected = inputs.problems.get(&ProblemOrigin::from(id));
-        let problems: Vec<_> =
-            rejected.into_iter().flat_map(|objects| objects.values().flatten()).map(ToString::to_string).collect();
+        let problems: Vec<_> = rejected.into_iter().flat_map(|page| page.problems()).map(ToString::to_string).collect();
         let note = sources.notes.get(id);
         let mirrors = inputs.mirrors.get(id);
         let facts = Facts {
@@ -168,7 +167,8 @@ impl Row {
             late: mirrors.is_some_and(MirrorProgress::is_late),
             seen: sources.seen.get(id),
             spec_problems: &spec_problems,
-            rejected: rejected.map_or(0, BTreeMap::len),
+            rejected: rejected.map_or(0, |page| page.total()),
+            unlisted: rejected.map_or(0, |page| page.unlisted()),
             was_synced: wanted::was_synced(&self.status),
             now: inputs.now,
         };

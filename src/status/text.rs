@@ -14,6 +14,7 @@ use jiff::Timestamp;
 
 use super::notices::notices;
 use crate::api::ANNOTATION_TAKE_OVER;
+use crate::foreign::visible;
 use crate::mirror::Claim;
 
 /// Items named in one message.
@@ -193,10 +194,11 @@ pub(super) fn precise_timestamp(time: Time) -> Timestamp {
     Timestamp::from_millisecond(time.unix_ms).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
-/// At most so many characters.
+/// One line of at most so many characters, in which nothing is hidden.
 pub(super) fn bounded(text: &str, max: usize) -> String {
+    let text = visible(text);
     if text.chars().count() <= max {
-        return text.to_owned();
+        return text.into_owned();
     }
     text.chars().take(max.saturating_sub(1)).chain(['…']).collect()
 }

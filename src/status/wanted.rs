@@ -48,8 +48,20 @@ pub(super) fn status(facts: &Facts<'_>, problems: &[String], before: &MemberClus
         }),
         last_seen: seen(facts).map(kube_time).or_else(|| before.last_seen.clone()),
         notes: text::notes(report).iter().map(|text| text::bounded(text, MAX_PROBLEM_LEN)).collect(),
-        problems: problems.take(MAX_STATUS_PROBLEMS).map(|text| text::bounded(&text, MAX_PROBLEM_LEN)).collect(),
+        problems: shown(&problems.collect::<Vec<_>>(), facts),
     }
+}
+
+/// The first problems. If there are more, the last line says how many, and how many objects have any.
+fn shown(problems: &[String], facts: &Facts<'_>) -> Vec<String> {
+    let bounded = |text: &String| text::bounded(text, MAX_PROBLEM_LEN);
+    if problems.len() <= MAX_STATUS_PROBLEMS && facts.unlisted == 0 {
+        return problems.iter().map(bounded).collect();
+    }
+    let named = problems.len().min(MAX_STATUS_PROBLEMS - 1);
+    let rest = problems.len() - named + facts.unlisted;
+    let last = format!("and {rest} more; objects with problems: {}; see /debug/problems", facts.rejected);
+    problems.iter().take(named).map(bounded).chain([last]).collect()
 }
 
 /// The status of a `MemberCluster` that was never good: only what is said of it changes.

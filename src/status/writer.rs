@@ -17,6 +17,7 @@ use super::observed::{self, Identity, Observed, ToWriter};
 use super::policies::Policies;
 use crate::clusters::watch::{Follow, Listener, Trouble, follow};
 use crate::clusters::{Notes, SeenMark, SeenTable, now};
+use crate::foreign::visible;
 use crate::mirror::MirrorProgress;
 use crate::problem::{ObjectName, Problem, ProblemBook, ProblemOrigin, Problems};
 
@@ -172,15 +173,15 @@ pub(super) struct HubProblems<'a>(pub(super) &'a Problems);
 impl HubProblems<'_> {
     /// Without the object's name: the text stands on the object itself.
     pub(super) fn of(&self, kind: &str, name: &str) -> Vec<String> {
-        let object = ObjectName { kind: kind.to_owned(), namespace: None, name: name.to_owned() };
-        let list = self.0.get(&ProblemOrigin::Hub).and_then(|objects| objects.get(&object));
+        let object = ObjectName::new(kind, None, name);
+        let list = self.0.get(&ProblemOrigin::Hub).and_then(|page| page.listed().get(&object));
         list.into_iter().flatten().map(on_object).collect()
     }
 }
 
 fn on_object(problem: &Problem) -> String {
-    let field = if problem.field.is_empty() { String::new() } else { format!("{}: ", problem.field) };
-    format!("{field}found {}; expected {}", problem.found, problem.expected)
+    let field = if problem.field.is_empty() { String::new() } else { format!("{}: ", visible(&problem.field)) };
+    format!("{field}{}", problem.what())
 }
 
 /// Rejected objects that an Event was sent for.
@@ -193,8 +194,8 @@ impl Told {
     fn tell(&mut self, problems: &Problems, members: &Members, events: &Events) {
         let mut current = BTreeSet::new();
         let mut budget = MAX_PROBLEM_EVENTS;
-        for (origin, objects) in problems {
-            for (object, list) in objects {
+        for (origin, page) in problems {
+            for (object, list) in page.listed() {
                 let (Some((kind, about)), Some(problem)) = (about(origin, object, members), list.first()) else {
                     continue;
                 };
@@ -222,5 +223,21 @@ fn about(origin: &ProblemOrigin, object: &ObjectName, members: &Members) -> Opti
             Some(("Region", Identity { name: Arc::from(object.name.as_str()), uid: Arc::from("") }))
         }
         ProblemOrigin::Hub => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::convert::REJECTED;
+
+    /// [`super::super::conditions`] reads from it whether the object is used.
+    #[test]
+    fn a_problem_on_its_object_says_what_is_lost() {
+        let (book, object) = (ProblemBook::default(), ObjectName::new("MemberCluster", None, "eu-1"));
+        let problem = Problem::new(&object, "spec.cidrs.pods[0]", "\u{202e}", "no host bits").losing(REJECTED);
+        book.set(&ProblemOrigin::Hub, &object, vec![problem]);
+        let texts = HubProblems(&book.snapshot()).of("MemberCluster", "eu-1");
+        assert_eq!(texts, [format!("spec.cidrs.pods[0]: found \\u{{202e}}; expected no host bits; {REJECTED}")]);
     }
 }

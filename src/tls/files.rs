@@ -26,7 +26,7 @@ pub(super) struct Files {
 
 impl Files {
     pub(super) fn object(&self) -> ObjectName {
-        ObjectName { kind: "TLS file".to_owned(), namespace: None, name: self.cert.display().to_string() }
+        ObjectName::new("TLS file", None, &self.cert.display().to_string())
     }
 
     pub(super) async fn follow(self, mut keeper: Keeper) {

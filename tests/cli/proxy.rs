@@ -16,18 +16,19 @@ use super::world::world;
 use crate::harness::{Isthmus, SOON, Source, run};
 use crate::testbed::eventually;
 
-const CLUSTER: &str = "type.googleapis.com/envoy.config.cluster.v3.Cluster";
-const ASSIGNMENT: &str = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment";
+pub(super) const CLUSTER: &str = "type.googleapis.com/envoy.config.cluster.v3.Cluster";
+pub(super) const ASSIGNMENT: &str = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment";
 const WEB: &str = "outbound|80||web.shop.svc.cluster.local";
 const PATIENCE: Duration = Duration::from_secs(20);
 
-struct Client {
+/// A scripted client.
+pub(super) struct Client {
     requests: mpsc::Sender<DeltaDiscoveryRequest>,
     responses: Streaming<DeltaDiscoveryResponse>,
 }
 
 impl Client {
-    async fn open(xds: SocketAddr) -> Self {
+    pub(super) async fn open(xds: SocketAddr) -> Self {
         let mut client = AggregatedDiscoveryServiceClient::connect(format!("http://{xds}")).await.unwrap();
         let (requests, receiver) = mpsc::channel(16);
         let responses = client.delta_aggregated_resources(ReceiverStream::new(receiver)).await.unwrap().into_inner();
@@ -35,7 +36,7 @@ impl Client {
     }
 
     /// Asks, and answers what comes: with an error if there is one to tell.
-    async fn take(&mut self, node: &str, type_url: &str, names: &[&str], error: Option<&str>) {
+    pub(super) async fn take(&mut self, node: &str, type_url: &str, names: &[&str], error: Option<&str>) {
         let node = Some(Node { id: node.to_owned(), ..Node::default() });
         let names = names.iter().map(|&name| name.to_owned()).collect();
         let type_url = type_url.to_owned();
@@ -89,7 +90,10 @@ async fn proxies_are_listed_shown_and_dumped() {
     let lines: Vec<Vec<&str>> = out.lines().map(|line| line.split("   ").map(str::trim).collect()).collect();
     assert_eq!(lines[0].first(), Some(&"NODE"), "{out}");
     assert!(out.contains("CDS") && out.contains("REJECTED(1)") && out.contains("SYNCED"), "{out}");
-    assert!(out.contains("team/web 1 rejects eds: not  [31mmine"), "what clients say steers no terminal: {out:?}");
+    assert!(
+        out.contains("team/web 1 rejects eds: not\\n\\u{1b}[31mmine"),
+        "what clients say steers no terminal: {out:?}"
+    );
     assert!(!out.contains('\u{1b}'), "no colours where nobody sees them: {out:?}");
 
     let (code, out, _) = proxy(&admin, &[node, "-o", "json"]).await;

@@ -110,7 +110,7 @@ async fn addresses_that_are_not_served_fail_a_check_and_those_outside_do_not() {
         );
         assert!(table.contains(&format!("{line} offered by member {other} too")), "{table}");
     }
-    assert!(table.contains("not fine: 0 of 2 members refused, 2 problems in objects"), "{table}");
+    assert!(table.contains("not fine: 0 of 2 members refused, 2 objects with problems"), "{table}");
     let (_, status) = print("status", outside.path(), "table").await;
     assert!(status.contains("DuplicateAddresses"), "{status}");
 

@@ -6,6 +6,7 @@ use federation::model::{Affinity, ClusterId, ClusterUid, Namespace, Protocol, Se
 use federation::{MirrorAction, MirrorKey, MirrorService};
 use isthmus::clusters::{Clients, MemberClient, TakeOvers};
 use isthmus::convert::Convert;
+use isthmus::foreign::Secrets;
 use isthmus::mirror::Writer;
 use k8s_openapi::api::core::v1::Service;
 use kube::Api;
@@ -85,7 +86,7 @@ async fn mirrors_are_written_kept_and_let_go() {
     writer.submit(first.clone());
     let mut progress = writer.progress();
     progress.wait_for(|table| table.get(&id()).is_some_and(|row| row.pending == 2)).await.unwrap();
-    clients.publish(&id(), Some(MemberClient::new(client, ClusterUid(Arc::from("u")), None)));
+    clients.publish(&id(), Some(MemberClient::new(client, ClusterUid(Arc::from("u")), Secrets::default())));
     writer.plan_for(&id(), true);
     settle(&writer, vec![(key("db"), wish(&[5432], true))]).await;
     writer.submit(first.into_iter().map(|(id, key, _)| (id, key, MirrorAction::Leave)).collect());

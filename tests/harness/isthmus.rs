@@ -192,6 +192,15 @@ impl Isthmus {
         lines.map(sample).collect()
     }
 
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// Resident memory, in KiB.
+    pub fn resident_kib(&self) -> u64 {
+        self.process.resident_kib()
+    }
+
     /// All it logged.
     pub fn log(&self) -> String {
         self.process.log()

@@ -164,7 +164,7 @@ async fn server_that_echoes(federation: &Federation) {
     );
     federation.hub.apply(&objects::secret("echo", "kubeconfig", &kubeconfig)).await;
     federation.hub.apply(&objects::member_cluster("echo", "eu", &["10.61.0.0/16"], &["10.161.0.0/16"])).await;
-    // It was listened to: its kube-system has this UID, and its one Service was read and rejected.
+    // It was listened to: its kube-system has this UID, and its Services were read and rejected.
     let told = |status: &isthmus::api::MemberClusterStatus| {
         status.cluster_uid.as_deref() == Some("echo") && status.problems.iter().any(|text| text.contains("shop/web"))
     };
@@ -222,7 +222,13 @@ async fn nobody_tells(federation: &Federation, controller: &Isthmus, region: &Is
             let line = line.map(|line| line.replace(secret.as_str(), "[token]").chars().take(600).collect::<String>());
             assert_eq!(line, None, "{name} shows a token");
         }
+        // Nor pieces of the one that was sent back in every form. (A log as talkative as this one has all kinds of bytes.)
+        let pieces = TOKEN.as_bytes().windows(16).map(|piece| std::str::from_utf8(piece).expect("ASCII"));
+        let piece = pieces.filter(|_| !name.starts_with("log of")).find(|piece| text.contains(piece));
+        assert_eq!(piece.map(|_| "[piece]"), None, "{name} shows a piece of a token");
     }
+    let told = |name: &str| shown.iter().any(|(shown, text)| shown == name && text.contains("[redacted]"));
+    assert!(told("controller /debug/problems") && told("kubectl get mc"), "the server's objects are listed");
     eventually("the refused are events as well", SOON, async || {
         let events = federation.hub.kubectl(&["get", "events", "-A", "-o", "yaml"]).await;
         if events.contains("KubeconfigInvalid") { Ok(()) } else { Err(events) }

@@ -205,7 +205,7 @@ impl Stream {
             Heard::Nack(_) => {
                 stats.nacks.inc();
                 let error = self.session.status(resource_type).last_error.unwrap_or_default();
-                warn!(node = self.node, resource_type = resource_type.label(), %error, "configuration rejected");
+                warn!(node = self.node, peer = %self.peer.address, resource_type = resource_type.label(), %error, "configuration rejected");
                 self.entry.rejected(&self.node, resource_type, error);
             }
         }

@@ -17,6 +17,8 @@ use serde_json::Value;
 
 use fields::{Fields, named};
 
+use crate::foreign::Secrets;
+
 /// Largest kubeconfig accepted, in bytes. Real ones have 2–10 KB; a Secret may hold 1 MiB.
 pub const MAX_KUBECONFIG_BYTES: usize = 256 * 1024;
 /// Longest bearer token accepted, in bytes: API servers refuse larger headers anyway.
@@ -123,11 +125,19 @@ impl Access {
         config
     }
 
-    /// The bearer token, for taking it out of texts that a server sends back.
-    pub fn token(&self) -> Option<&SecretString> {
+    /// Recognises the token or key, for taking it out of texts that a server sends back. (Passwords are refused: see
+    /// `check_user`.)
+    pub fn secrets(&self) -> Secrets {
         match &self.identity {
-            Identity::Token(token) => Some(token),
-            Identity::Certificate { .. } => None,
+            Identity::Token(token) => Secrets::new([token.expose_secret().as_bytes()]),
+            // As the kubeconfig holds it, as the PEM that this is, and as the bytes in that.
+            Identity::Certificate { key, .. } => {
+                let pem = decode(key.expose_secret()).unwrap_or_default();
+                let der = PrivateKeyDer::from_pem_slice(&pem);
+                let der = der.as_ref().map(PrivateKeyDer::secret_der).unwrap_or_default();
+                let body = STANDARD.encode(der);
+                Secrets::new([key.expose_secret().as_bytes(), body.as_bytes(), der])
+            }
         }
     }
 }

@@ -64,7 +64,8 @@ async fn plain_data_is_accepted() {
     let certificate = format!("client-certificate-data: {}", pem.certificate);
     let key = format!("client-key-data: {}", pem.key);
     let access = Access::parse(kubeconfig(&[SERVER], &[&certificate, &key, "exec: null"]).as_bytes()).unwrap();
-    assert!(access.token().is_none());
+    let key = access.secrets();
+    assert!(key.are_in(&pem.key) && !key.are_in(TOKEN), "the key is recognised");
     assert!(!format!("{access:?}").contains(&pem.key), "Debug redacts");
     assert!(super::super::connect::client(access.config()).is_ok(), "certificate and key fit together");
 }

@@ -28,7 +28,7 @@ pub(super) async fn hold(
     good: &mut Option<Good>,
 ) -> Result<ConnectError, FeedClosed> {
     let Made { mut link, credential, note } = made;
-    let watches = Watches {
+    let mut watches = Watches {
         id: member.id.clone(),
         epoch,
         feed: member.feed.clone(),
@@ -45,6 +45,8 @@ pub(super) async fn hold(
     member.notes.set(&member.id, note.clone());
 
     let mut running = watches.start(&link);
+    // Credentials of earlier connections stay known.
+    member.problems = watches.problems.clone();
     let mut unreadable = Unreadable::default();
     let mut schedule = Schedule::new(Instant::now());
     let mut probing: Pending<Result<(), Failure>> = None;
@@ -74,6 +76,7 @@ pub(super) async fn hold(
                     running.tasks.shutdown().await;
                     link = new;
                     running = watches.start(&link);
+                    member.problems = watches.problems.clone();
                     unreadable = Unreadable::default();
                     probing = None;
                     schedule = Schedule::new(Instant::now());

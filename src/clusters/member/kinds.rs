@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::exports::OldServiceExport;
+use super::hints;
 use crate::api::{MCS_GROUP, MCS_VERSIONS, ServiceExport};
 use crate::clusters::connect::{CALL_TIMEOUT, ConnectError, Link, describe};
 use crate::clusters::tables::SeenMark;
@@ -20,6 +21,7 @@ use crate::clusters::watch::{
     Follow, Guarded, IsServed, Listener, Optional, Plain, Reading, RemoteSlices, Sink, Trouble, follow,
 };
 use crate::feed::{Feed, FeedClosed};
+use crate::foreign::Secrets;
 use crate::problem::{ProblemBook, ProblemOrigin};
 
 /// Kinds that mirrors are written as are compared with the API server as a whole this often, up to twice as rarely.
@@ -64,7 +66,9 @@ pub(super) struct Running {
 }
 
 impl Watches {
-    pub(super) fn start(&self, link: &Link) -> Running {
+    pub(super) fn start(&mut self, link: &Link) -> Running {
+        // The server knows this credential and those before it, and may send them back in any text.
+        self.problems = self.problems.scrubbing(link.client.secrets());
         let (sender, reports) = mpsc::channel(TROUBLES);
         let mut tasks = JoinSet::new();
         let listener = |kind| ToSession { kind, server: link.server.clone(), sender: sender.clone() };
@@ -127,7 +131,8 @@ impl Watches {
     where
         T: Object,
     {
-        ToEngine { feed: self.feed.clone(), cluster: self.id.clone(), epoch: self.epoch, kind, changes }
+        let secrets = self.problems.secrets().clone();
+        ToEngine { feed: self.feed.clone(), cluster: self.id.clone(), epoch: self.epoch, kind, changes, secrets }
     }
 }
 
@@ -138,6 +143,7 @@ struct ToEngine<T: Object> {
     epoch: Epoch,
     kind: MemberKind,
     changes: fn(Delta<T>) -> MemberChanges,
+    secrets: Secrets,
 }
 
 impl<T: Object> ToEngine<T> {
@@ -152,7 +158,8 @@ where
     T::Key: Send,
 {
     async fn take(&mut self, delta: Delta<T>) -> Result<(), FeedClosed> {
-        self.feed.send(self.batch((self.changes)(delta))).await
+        let changes = hints::scrubbed((self.changes)(delta), &self.secrets);
+        self.feed.send(self.batch(changes)).await
     }
 
     async fn unreadable(&mut self, message: Arc<str>) -> Result<(), FeedClosed> {

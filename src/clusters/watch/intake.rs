@@ -8,7 +8,7 @@ use kube::runtime::watcher::Event;
 
 use super::Reading;
 use crate::convert::{Accepted, object_name};
-use crate::problem::{Problem, ProblemBook, ProblemOrigin};
+use crate::problem::{Findings, ProblemBook, ProblemOrigin};
 
 type Key<R> = <<R as Reading>::Model as Object>::Key;
 
@@ -29,7 +29,7 @@ pub(super) struct Intake<R: Reading> {
 struct Listing<R: Reading> {
     objects: Vec<R::Model>,
     rejected: Vec<Key<R>>,
-    problems: Vec<Problem>,
+    problems: Findings,
 }
 
 impl<R: Reading> Intake<R> {
@@ -45,7 +45,8 @@ impl<R: Reading> Intake<R> {
     pub(super) fn event(&mut self, event: Event<R::Wire>) -> Option<Delta<R::Model>> {
         match event {
             Event::Init => {
-                self.listing = Some(Listing { objects: Vec::new(), rejected: Vec::new(), problems: Vec::new() });
+                self.listing =
+                    Some(Listing { objects: Vec::new(), rejected: Vec::new(), problems: Findings::default() });
             }
             Event::InitApply(wire) => self.listed(&wire),
             Event::InitDone => return self.complete(),
@@ -70,7 +71,7 @@ impl<R: Reading> Intake<R> {
         self.listing = None;
         self.told.clear();
         self.changes.clear();
-        self.problems.replace(&self.origin, &[&self.kind], Vec::new());
+        self.problems.replace(&self.origin, &[&self.kind], Findings::default());
         Delta::full(Vec::new())
     }
 

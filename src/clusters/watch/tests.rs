@@ -54,7 +54,7 @@ fn list(intake: &mut Intake<Nodes>, nodes: &[core::Node]) -> String {
 
 fn rejected(problems: &ProblemBook) -> Vec<String> {
     let snapshot: Problems = problems.snapshot();
-    snapshot.values().flat_map(|objects| objects.keys()).map(|object| object.name.clone()).collect()
+    snapshot.values().flat_map(|page| page.listed().keys()).map(|object| object.name.clone()).collect()
 }
 
 #[test]
@@ -89,6 +89,31 @@ fn a_bad_object_is_rejected_alone_and_its_last_good_state_stays() {
 }
 
 /// What can be used of an object is used, however often it changes, and what cannot is told.
+/// A list of objects with long names. Each event holds one of them.
+#[test]
+fn long_names_are_counted_and_take_no_memory() {
+    const MANY: usize = 300;
+    let (mut intake, problems) = intake(false);
+    let long = |i: usize| format!("{}{i}", "n".repeat(64 << 10));
+    intake.event(Event::Init);
+    intake.event(Event::InitApply(wire("good", "10.0.0.0/24")));
+    for i in 0..MANY {
+        intake.event(Event::InitApply(wire(&long(i), "10.0.0.0/24")));
+    }
+    assert_eq!(show(intake.event(Event::InitDone)), "full good");
+    let page = |problems: &ProblemBook| problems.snapshot()[&ProblemOrigin::Hub].clone();
+    let (listed, total) = (page(&problems).listed().len(), page(&problems).total());
+    assert!(total == MANY && listed <= crate::problem::MAX_OBJECTS_PER_ORIGIN, "{listed} of {total}");
+    let bytes: usize = page(&problems).problems().map(crate::problem::Problem::weight).sum();
+    assert!(bytes <= crate::problem::MAX_BYTES_PER_ORIGIN, "{bytes}");
+    // One by one, and taken back.
+    intake.event(Event::Apply(wire(&long(MANY), "10.0.0.0/24")));
+    assert_eq!(page(&problems).total(), MANY + 1);
+    intake.event(Event::Delete(wire(&long(0), "10.0.0.0/24")));
+    intake.event(Event::Delete(wire(&long(MANY), "10.0.0.0/24")));
+    assert_eq!(page(&problems).total(), MANY - 1);
+}
+
 #[test]
 fn an_object_with_a_bad_part_is_followed() {
     let two = |one: &str, other: &str| -> core::Node {

@@ -50,7 +50,7 @@ fn objects_are_added_to_those_of_a_hub() {
     )]);
     let add = folder.path().join("add.yaml");
     let problems = add_to(&mut hub, std::slice::from_ref(&add)).unwrap();
-    let shown: Vec<_> = problems.iter().map(|problem| folder.shown(problem)).collect();
+    let shown: Vec<_> = problems.0.iter().map(|problem| folder.shown(problem)).collect();
     assert_eq!(shown.len(), 2, "{shown:?}");
     assert!(shown[0].starts_with("w/add.yaml:18: MemberCluster BAD: metadata.name:"), "{shown:?}");
     assert!(shown[1].starts_with("w/add.yaml:21: Service shop/web: found it at the top"), "{shown:?}");

@@ -62,7 +62,12 @@ impl Scene {
     }
 
     fn problems(&self) -> Vec<String> {
-        self.follower.problems().into_values().flatten().map(|problem| self.folder.shown(problem)).collect()
+        self.follower
+            .problems()
+            .into_values()
+            .flat_map(|excerpt| excerpt.problems)
+            .map(|problem| self.folder.shown(problem))
+            .collect()
     }
 }
 
@@ -351,7 +356,13 @@ fn a_folder_that_is_about_to_be_filled_is_no_federation_without_members() {
         let follower = Follower::new(&folder.path());
         let mut scene = Scene { folder, follower, now: Instant::now() };
         assert_eq!(scene.scan(), [""; 0], "{files:?}");
-        let problems: Vec<String> = scene.follower.problems().into_values().flatten().map(|p| p.to_string()).collect();
+        let problems: Vec<String> = scene
+            .follower
+            .problems()
+            .into_values()
+            .flat_map(|excerpt| excerpt.problems)
+            .map(|p| p.to_string())
+            .collect();
         assert!(problems.iter().any(|problem| problem.contains("until then nothing is served")), "{problems:?}");
         scene.folder.replace("hub.yaml", MEMBER);
         let told = scene.ready(&["hub.yaml"]);

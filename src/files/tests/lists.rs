@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::{Folder, MEMBER, service};
+use super::{Folder, MEMBER, load, service};
 use crate::files::{MAX_ALIASES, MAX_DEPTH, MAX_FILE_BYTES, MAX_PROBLEMS_PER_FILE};
+use crate::problem::{MAX_BYTES_PER_ORIGIN, Problem};
 
 fn problems_of(text: impl AsRef<[u8]>) -> Vec<String> {
     let folder = Folder::new(&[("hub.yaml", MEMBER)]);
@@ -58,7 +59,29 @@ fn a_file_that_is_too_large_is_not_read() {
 #[test]
 fn problems_of_one_file_are_bounded() {
     let text: String = (0..300).map(|n| service(&format!("s{n}")).replace("port: 80", "port: 0") + "---\n").collect();
-    assert_eq!(problems_of(text).len(), MAX_PROBLEMS_PER_FILE);
+    let folder = Folder::new(&[("hub.yaml", MEMBER), ("clusters/eu-1/f.yaml", &text)]);
+    let world = load(&folder.path()).unwrap();
+    assert_eq!((world.problems.len(), world.unlisted), (MAX_PROBLEMS_PER_FILE, 300 - MAX_PROBLEMS_PER_FILE));
+}
+
+#[test]
+fn problems_of_one_cluster_are_bounded_in_bytes_and_those_of_others_are_listed_all_the_same() {
+    let folder = Folder::new(&[("hub.yaml", MEMBER), ("clusters/us-1/f.yaml", "kind: [")]);
+    for file in 0..6 {
+        let long = |n: usize| format!("{}-{file}-{n}", "s".repeat(1_024));
+        let text: String = (0..200).map(|n| service(&long(n)) + "---\n").collect();
+        folder.write(&format!("clusters/eu-1/{file}.yaml"), text);
+    }
+    let world = load(&folder.path()).unwrap();
+    let bytes = |id: &str| -> usize {
+        let of =
+            |problem: &&Problem| problem.place.as_ref().is_some_and(|place| place.file.to_string_lossy().contains(id));
+        world.problems.iter().filter(of).map(Problem::weight).sum()
+    };
+    assert!(bytes("eu-1") <= MAX_BYTES_PER_ORIGIN && bytes("eu-1") > MAX_BYTES_PER_ORIGIN / 2, "{}", bytes("eu-1"));
+    assert!(bytes("us-1") > 0, "{:?}", world.problems.last());
+    let listed = world.problems.iter().filter(|problem| problem.object.kind == "Service").count();
+    assert_eq!(listed + world.unlisted, 6 * 200);
 }
 
 #[test]

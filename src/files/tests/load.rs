@@ -188,5 +188,17 @@ fn nothing_else_than_a_file_is_opened() {
     let made = std::process::Command::new("mkfifo").arg(folder.path().join("clusters/eu-1/p.yaml")).status();
     assert!(made.unwrap().success());
     assert_eq!(folder.loaded()[5], "eu-1.1 services full [shop/web]");
-    assert_eq!(folder.problems(), Vec::<String>::new());
+    // Links to devices, which block or have no end.
+    for (name, target) in [("t.yaml", "/dev/tty"), ("z.yaml", "/dev/zero")] {
+        std::os::unix::fs::symlink(target, folder.path().join("clusters/eu-1").join(name)).unwrap();
+    }
+    let told = |file: &str, found: &str| {
+        format!(
+            "w/clusters/eu-1/{file}:1: File clusters/eu-1/{file}: found {found}; expected a regular file, or a link to \
+             one; it is passed over"
+        )
+    };
+    let odd = [("p.yaml", "a FIFO"), ("s.yaml", "a socket"), ("t.yaml", "a device"), ("z.yaml", "a device")];
+    assert_eq!(folder.problems(), odd.map(|(file, found)| told(file, found)));
+    assert_eq!(folder.loaded()[5], "eu-1.1 services full [shop/web]", "what is beside them is used");
 }

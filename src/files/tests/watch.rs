@@ -58,7 +58,7 @@ impl Live {
 
     fn problems(&self) -> Vec<String> {
         let book = self.problems.snapshot();
-        book.values().flat_map(|objects| objects.values()).flatten().map(|problem| self.folder.shown(problem)).collect()
+        book.values().flat_map(|page| page.problems()).map(|problem| self.folder.shown(problem)).collect()
     }
 }
 

@@ -49,6 +49,7 @@ fn facts(report: &MemberReport) -> Facts<'_> {
         seen: Some(Time::from_unix_ms(NOW.unix_ms - 42_000)),
         spec_problems: &[],
         rejected: 0,
+        unlisted: 0,
         was_synced: true,
         late: false,
         now: NOW,
@@ -340,4 +341,22 @@ fn what_does_not_work_as_expected_is_noted_while_all_is_well() {
     assert_eq!(notes.len(), 2);
     assert!(notes[1].contains("shop/copy"));
     assert!(notes.iter().all(|note| member(&facts(&report))[2].message.contains(note)), "one text in both places");
+}
+
+#[test]
+fn a_status_lists_the_first_problems_and_says_how_many_there_are() {
+    let report = report();
+    let status = |problems: usize, rejected, unlisted| {
+        let problems: Vec<String> = (0..problems).map(|i| format!("Service shop/\u{202e}{i}\n: found a")).collect();
+        let facts = Facts { rejected, unlisted, ..facts(&report) };
+        crate::status::wanted::status(&facts, &problems, &crate::api::MemberClusterStatus::default()).problems
+    };
+    assert_eq!(status(2, 2, 0), [r"Service shop/\u{202e}0\n: found a", r"Service shop/\u{202e}1\n: found a"]);
+    assert_eq!(status(32, 32, 0).len(), 32);
+    for (problems, rejected, unlisted, rest) in [(33, 33, 0, 2), (40, 1_200, 944, 953), (3, 10, 7, 7)] {
+        let shown = status(problems, rejected, unlisted);
+        assert_eq!(shown.len(), (problems + 1).min(32));
+        let last = format!("and {rest} more; objects with problems: {rejected}; see /debug/problems");
+        assert_eq!(shown.last(), Some(&last));
+    }
 }

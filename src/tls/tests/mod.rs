@@ -68,7 +68,7 @@ fn install() {
 /// What is wrong now, as the admin page shows it.
 fn problems(book: &ProblemBook) -> Vec<String> {
     let all = book.snapshot().remove(&ProblemOrigin::Hub).unwrap_or_default();
-    all.values().flatten().map(ToString::to_string).collect()
+    all.problems().map(ToString::to_string).collect()
 }
 
 /// Whether a client that trusts this authority comes in.

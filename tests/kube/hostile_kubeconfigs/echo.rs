@@ -84,10 +84,23 @@ fn read_head(stream: &mut impl std::io::Read) -> Option<String> {
 
 fn answer(path: &str, token: &str) -> (u16, String) {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
-    // Rejected, so that something of it is told. (Fields of objects are not searched for tokens: a server could hide one
-    // in them in any form, and gives away nothing but its own.)
-    let service =
-        r#"{"metadata":{"name":"web","namespace":"shop","uid":"1","resourceVersion":"1"},"spec":{"type":"Odd"}}"#;
+    // Rejected, so that each is listed with the token: as a name, as a value, in a name that is cut within it, and in the
+    // form of Basic authentication.
+    let object = |namespace: &str, name: &str, kind: &str| {
+        format!(
+            r#"{{"metadata":{{"name":"{name}","namespace":"{namespace}","uid":"1","resourceVersion":"1",
+                "labels":{{"{token}":"{token}{token}"}}}},"spec":{{"type":"{kind}"}}}}"#
+        )
+    };
+    let basic = serde_json::to_value(ByteString(format!("user:{token}").into_bytes())).expect("base64");
+    let basic = basic.as_str().expect("a string");
+    let service = [
+        object("shop", "web", "Odd"),
+        object("shop", token, token),
+        object(token, "api", basic),
+        object("shop", &format!("{}{token}{}", "n".repeat(30), "n".repeat(300)), "Odd"),
+    ]
+    .join(",");
     let list = |items: &str| {
         format!(r#"{{"kind":"List","apiVersion":"v1","metadata":{{"resourceVersion":"1"}},"items":[{items}]}}"#)
     };
@@ -105,7 +118,7 @@ fn answer(path: &str, token: &str) -> (u16, String) {
         // Not JSON at all.
         "/apis/networking.k8s.io/v1/servicecidrs" => (200, token.to_owned()),
         "/livez" => (200, "ok".to_owned()),
-        "/api/v1/services" if !query.contains("watch") => (200, list(service)),
+        "/api/v1/services" if !query.contains("watch") => (200, list(&service)),
         _ if !query.contains("watch") && query.contains("limit") => (200, list("")),
         _ => {
             let reason = format!(

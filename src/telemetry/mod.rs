@@ -1,10 +1,20 @@
 //! Logs: `tracing`, for people or as JSON. `info` is a change of state, `warn` is for the user to fix, `error` for us.
+//! No client, member or file can forge a line, steer a terminal, or cause so many lines that the others are not found: see
+//! [`format`] and [`flood`].
+
+mod flood;
+mod format;
 
 use std::io::IsTerminal;
 
 use anyhow::Context;
 use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
+
+use flood::Floods;
+pub use flood::{BURST, EVERY, MAX_KEYS, TOTAL_BURST, TOTAL_EVERY, suppressed};
+pub use format::MAX_VALUE_LEN;
+use format::{Human, Json, Plain};
 
 #[derive(Clone, Debug, clap::Args)]
 pub struct LogArgs {
@@ -32,8 +42,16 @@ pub fn init(args: &LogArgs, quiet: bool) -> anyhow::Result<()> {
     })?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match args.log_format {
-        LogFormat::Human => builder.with_ansi(std::io::stderr().is_terminal()).with_target(false).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        LogFormat::Human => builder
+            .with_ansi(std::io::stderr().is_terminal())
+            .fmt_fields(Plain)
+            .event_format(Human::new(Floods::default()))
+            .try_init(),
+        LogFormat::Json => builder
+            .json()
+            .flatten_event(true)
+            .map_event_format(|format| Json::new(format, Floods::default()))
+            .try_init(),
     }
     .map_err(anyhow::Error::from_boxed)
     .context("cannot start logging")
@@ -50,12 +68,4 @@ fn with_quiet_libraries(filter: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::with_quiet_libraries;
-
-    #[test]
-    fn libraries_talk_only_when_asked_by_name() {
-        assert_eq!(with_quiet_libraries("trace"), "kube_client=error,kube_runtime=error,trace");
-        assert_eq!(with_quiet_libraries("kube_client=debug"), "kube_runtime=error,kube_client=debug");
-    }
-}
+mod tests;
