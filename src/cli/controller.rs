@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use federation::Authority;
 
+use super::members::MemberArgs;
 use super::region::PlaneArgs;
 use super::source::SourceArgs;
 use super::{BadUsage, exit};
@@ -30,14 +31,16 @@ pub struct Args {
     #[arg(long, value_name = "NAME", default_value = "isthmus-controller")]
     lease: String,
     #[command(flatten)]
+    members: MemberArgs,
+    #[command(flatten)]
     plane: PlaneArgs,
 }
 
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Args { source, mirror_out, lease, plane } = args;
-    let origin = Origin::from_args(&source).await?;
+    let Args { source, mirror_out, lease, members, plane } = args;
+    let origin = Origin::from_args(&source, members.bounds()).await?;
     let hub = match &origin {
-        Origin::Hub { client, namespace } => Some((client.clone(), namespace.clone())),
+        Origin::Hub { client, namespace, .. } => Some((client.clone(), namespace.clone())),
         Origin::Folder(_) => None,
     };
     let mut plane = Plane {

@@ -21,9 +21,21 @@ pub const MAX_LABEL_KEY_LEN: usize = 317;
 /// Longest label value, in bytes.
 pub const MAX_LABEL_VALUE_LEN: usize = 63;
 
-/// An object as problems name it.
+/// An object as problems name it. What is longer than a name may be is cut: the name is kept with each problem.
 pub fn object_name(kind: &str, meta: &ObjectMeta) -> ObjectName {
-    ObjectName { kind: kind.to_owned(), namespace: meta.namespace.clone(), name: meta.name.clone().unwrap_or_default() }
+    ObjectName {
+        kind: kind.to_owned(),
+        namespace: meta.namespace.as_deref().map(short),
+        name: meta.name.as_deref().map(short).unwrap_or_default(),
+    }
+}
+
+fn short(name: &str) -> String {
+    if name.len() <= MAX_NAME_LEN {
+        return name.to_owned();
+    }
+    let end = (0..=MAX_NAME_LEN).rev().find(|end| name.is_char_boundary(*end)).unwrap_or(0);
+    format!("{}…", name.get(..end).unwrap_or_default())
 }
 
 /// Milliseconds are kept: the API server gives whole seconds, our own records more.
