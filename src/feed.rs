@@ -112,9 +112,9 @@ mod tests {
 
     /// Member 0 never stops; its senders are as many as a member has kinds. Each of the others sends one batch after some
     /// rounds. Returns how many batches of member 0 were applied between the sending and the round of each.
-    async fn play(kinds: usize, others: &[usize], round: usize) -> Vec<usize> {
+    async fn play(kinds: usize, others: &[usize], round: usize, fair: bool) -> Vec<usize> {
         let (feed, mut batches) = Feed::new();
-        let noisy = feed.for_member();
+        let noisy = if fair { feed.for_member() } else { feed.clone() };
         let floods: Vec<_> = (0..kinds)
             .map(|_| {
                 let noisy = noisy.clone();
@@ -149,6 +149,13 @@ mod tests {
         waits
     }
 
+    /// What the test below would find if members did not take turns.
+    #[tokio::test]
+    async fn without_turns_a_member_without_end_is_in_the_way() {
+        let waits = play(6, &[10, 20], 8, false).await;
+        assert!(waits.iter().all(|wait| *wait > 1), "{waits:?}");
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
@@ -159,7 +166,7 @@ mod tests {
         ) {
             let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
             // With small rounds, the others that came first are served first; none of them is the noisy one.
-            let waits = runtime.block_on(play(kinds, &others, round.max(others.len() + 1)));
+            let waits = runtime.block_on(play(kinds, &others, round.max(others.len() + 1), true));
             prop_assert_eq!(waits.len(), others.len());
             prop_assert!(waits.iter().all(|wait| *wait <= 1), "{waits:?}");
         }

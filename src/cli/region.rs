@@ -96,7 +96,8 @@ impl PlaneArgs {
 }
 
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Args { region, source, xds, allow_plaintext, clusters, tls, connections, members, plane, member_deadline } = args;
+    let Args { region, source, xds, allow_plaintext, clusters, tls, connections, members, plane, member_deadline } =
+        args;
     let region = RegionId::new(&region).map_err(|error| BadUsage(format!("--region: {error}")))?;
     if !xds.ip().is_loopback() && !allow_plaintext {
         let text = format!(

@@ -10,7 +10,7 @@ pub const MAX_ANSWER_BYTES: usize = 1 << 20;
 /// Values in such an answer: each may cost hundreds of bytes once it is read.
 pub const MAX_ANSWER_VALUES: usize = 65_536;
 /// One page of a list, in bytes. A page that is longer is asked for again with fewer objects in it.
-pub const MAX_PAGE_BYTES: usize = 16 << 20;
+pub const MAX_PAGE_BYTES: usize = 8 << 20;
 /// One object in a list, or one event of a watch, in bytes: what API servers accept in one request.
 pub const MAX_OBJECT_BYTES: usize = 3 << 20;
 /// From the request to the end of an answer that is neither a list nor a watch.

@@ -205,7 +205,8 @@ struct Complaints {
 
 impl Listener for Complaints {
     fn trouble(&mut self, plural: &str, trouble: Trouble) {
-        let (Trouble::Broken(error) | Trouble::Refused(error) | Trouble::Unusable(error) | Trouble::Stuck(error)) = trouble;
+        let (Trouble::Broken(error) | Trouble::Refused(error) | Trouble::Unusable(error) | Trouble::Stuck(error)) =
+            trouble;
         let text = match &error {
             kube::Error::Api(status) if status.code == 404 => {
                 format!("the hub does not know {plural}: install what `isthmus manifests` prints")

@@ -405,9 +405,7 @@ fn after(error: watcher::Error) -> After {
         watcher::Error::InitialListFailed(error)
         | watcher::Error::WatchStartFailed(error)
         | watcher::Error::WatchFailed(error) => After::Resume(error),
-        watcher::Error::NoResourceVersion => {
-            After::Rebuild(Fault::NoVersion.into_kube())
-        }
+        watcher::Error::NoResourceVersion => After::Rebuild(Fault::NoVersion.into_kube()),
     }
 }
 

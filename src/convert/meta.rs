@@ -11,6 +11,8 @@ use crate::problem::ObjectName;
 
 /// Longest name of an object (RFC 1123 subdomain), in bytes.
 pub const MAX_NAME_LEN: usize = 253;
+/// Longest part of a name that problems show, in bytes.
+pub const MAX_SHOWN_NAME: usize = 256;
 /// Longest UID or resourceVersion, in bytes. Kubernetes writes 36 and about 10.
 pub const MAX_UID_LEN: usize = 128;
 /// Labels on one object. Kubernetes knows no limit, and an object with more is not used at all: any of them may be what a
@@ -31,10 +33,10 @@ pub fn object_name(kind: &str, meta: &ObjectMeta) -> ObjectName {
 }
 
 fn short(name: &str) -> String {
-    if name.len() <= MAX_NAME_LEN {
+    if name.len() <= MAX_SHOWN_NAME {
         return name.to_owned();
     }
-    let end = (0..=MAX_NAME_LEN).rev().find(|end| name.is_char_boundary(*end)).unwrap_or(0);
+    let end = (0..=MAX_SHOWN_NAME).rev().find(|end| name.is_char_boundary(*end)).unwrap_or(0);
     format!("{}…", name.get(..end).unwrap_or_default())
 }
 

@@ -31,7 +31,8 @@ pub use cidr::{CidrError, MAX_CIDRS_PER_NODE, MAX_CIDRS_PER_SERVICECIDR, parse_c
 pub use export::{export, key_export};
 pub use hub::{key_member, key_policy, key_region, member, policy, region};
 pub use meta::{
-    MAX_LABEL_KEY_LEN, MAX_LABEL_VALUE_LEN, MAX_LABELS_PER_OBJECT, MAX_NAME_LEN, MAX_UID_LEN, object_name, time,
+    MAX_LABEL_KEY_LEN, MAX_LABEL_VALUE_LEN, MAX_LABELS_PER_OBJECT, MAX_NAME_LEN, MAX_SHOWN_NAME, MAX_UID_LEN,
+    object_name, time,
 };
 pub use namespace::{key_namespace, namespace};
 pub use node::{key_node, node};

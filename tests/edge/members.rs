@@ -59,7 +59,8 @@ impl Scene {
         let client = isthmus::clusters::connect::client(crate::testbed::config_of(&hub.kubeconfig()).await).unwrap();
         let (feed, receiver) = Feed::new();
         let tables = Tables::default();
-        let members = MemberBounds { addresses: Allowed::new(&["127.0.0.0/8".parse().unwrap()]), ..MemberBounds::default() };
+        let members =
+            MemberBounds { addresses: Allowed::new(&["127.0.0.0/8".parse().unwrap()]), ..MemberBounds::default() };
         let options = HubOptions { client, namespace: "isthmus-system".to_owned(), members };
         let run = run_hub(options, tables.clone(), feed, ProblemBook::default());
         let task = tokio::spawn(async move {

@@ -154,6 +154,16 @@ impl Isthmus {
         answer.body
     }
 
+    /// A page of the admin port, if it answers.
+    pub async fn try_page(&self, path: &str) -> Result<String, String> {
+        Ok(http::get(self.admin, "localhost", path, PAGE_LIMIT).await?.body)
+    }
+
+    /// Resident memory, in KiB.
+    pub fn resident_kib(&self) -> u64 {
+        self.process.resident_kib()
+    }
+
     async fn json<T: serde::de::DeserializeOwned>(&self, path: &str) -> T {
         let page = self.page(path).await;
         serde_json::from_str(&page).unwrap_or_else(|error| panic!("{} {path}: {error}: {page}", self.name))

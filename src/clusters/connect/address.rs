@@ -64,9 +64,9 @@ impl Allowed {
         if self.everywhere || self.ranges.iter().any(|range| range.contains(&ip) || range.contains(&meant)) {
             return Ok(());
         }
-        let hit = REFUSED.iter().find(|(range, _)| {
-            range.parse::<IpNet>().is_ok_and(|range| range.contains(&ip) || range.contains(&meant))
-        });
+        let hit = REFUSED
+            .iter()
+            .find(|(range, _)| range.parse::<IpNet>().is_ok_and(|range| range.contains(&ip) || range.contains(&meant)));
         hit.map_or(Ok(()), |(range, what)| Err(NotAllowed { range, what }))
     }
 
@@ -201,16 +201,47 @@ mod tests {
     #[test]
     fn what_is_no_members_is_refused_in_every_form() {
         let all = [
-            "0.0.0.0", "127.0.0.1", "127.255.255.254", "169.254.169.254", "169.254.0.1", "100.100.100.200",
-            "168.63.129.16", "192.0.0.192", "224.0.0.1", "239.255.255.250", "255.255.255.255", "::", "::1", "fe80::1",
-            "febf::1", "fd00:ec2::254", "fd20:ce::254", "ff02::1", "::ffff:127.0.0.1", "::ffff:169.254.169.254",
-            "::127.0.0.1", "::ffff:0:127.0.0.1", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "2002:7f00:1::",
-            "2002:a9fe:a9fe::1", "::ffff:0.0.0.0",
+            "0.0.0.0",
+            "127.0.0.1",
+            "127.255.255.254",
+            "169.254.169.254",
+            "169.254.0.1",
+            "100.100.100.200",
+            "168.63.129.16",
+            "192.0.0.192",
+            "224.0.0.1",
+            "239.255.255.250",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "fe80::1",
+            "febf::1",
+            "fd00:ec2::254",
+            "fd20:ce::254",
+            "ff02::1",
+            "::ffff:127.0.0.1",
+            "::ffff:169.254.169.254",
+            "::127.0.0.1",
+            "::ffff:0:127.0.0.1",
+            "64:ff9b::7f00:1",
+            "64:ff9b::a9fe:a9fe",
+            "2002:7f00:1::",
+            "2002:a9fe:a9fe::1",
+            "::ffff:0.0.0.0",
         ];
         for text in all {
             assert!(refused(text), "{text}");
         }
-        for text in ["10.0.0.1", "172.18.0.2", "192.168.1.1", "203.0.113.7", "100.64.0.1", "fd00::1", "2001:db8::1", "::ffff:10.0.0.1"] {
+        for text in [
+            "10.0.0.1",
+            "172.18.0.2",
+            "192.168.1.1",
+            "203.0.113.7",
+            "100.64.0.1",
+            "fd00::1",
+            "2001:db8::1",
+            "::ffff:10.0.0.1",
+        ] {
             assert!(!refused(text), "{text}");
         }
     }

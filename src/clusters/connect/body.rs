@@ -239,8 +239,10 @@ mod tests {
             assert_eq!(meter.lines(b"x\n"), Ok(true));
         }
         assert_eq!(meter.bytes, 0);
-        assert_eq!(meter.lines(&[&half[..], &half, b"xx"].concat()).map_err(|fault| fault.to_string()),
-            Err(format!("it sent a watch event of more than {MAX_OBJECT_BYTES} bytes")));
+        assert_eq!(
+            meter.lines(&[&half[..], &half, b"xx"].concat()).map_err(|fault| fault.to_string()),
+            Err(format!("it sent a watch event of more than {MAX_OBJECT_BYTES} bytes"))
+        );
     }
 
     #[test]

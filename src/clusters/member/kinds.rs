@@ -107,13 +107,7 @@ impl Watches {
 
     /// In the version that the cluster serves. A definition that is installed later, and in the old version only, is
     /// seen by the next connection.
-    fn add_exports(
-        &self,
-        tasks: &mut JoinSet<FeedClosed>,
-        client: kube::Client,
-        listener: ToSession,
-        share: &Share,
-    ) {
+    fn add_exports(&self, tasks: &mut JoinSet<FeedClosed>, client: kube::Client, listener: ToSession, share: &Share) {
         let (was_there, is_served) = (self.were_there.exports.clone(), is_served::<ServiceExport>(&client));
         let how = self.how(listener, Some(Optional { was_there, is_served }), true, share);
         let sink = self.sink(MemberKind::Exports, MemberChanges::Exports);
@@ -126,13 +120,7 @@ impl Watches {
         });
     }
 
-    fn how(
-        &self,
-        listener: ToSession,
-        optional: Option<Optional>,
-        remember: bool,
-        share: &Share,
-    ) -> Follow<ToSession> {
+    fn how(&self, listener: ToSession, optional: Option<Optional>, remember: bool, share: &Share) -> Follow<ToSession> {
         Follow {
             origin: ProblemOrigin::from(&self.id),
             problems: self.problems.clone(),

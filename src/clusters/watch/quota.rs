@@ -29,7 +29,10 @@ impl fmt::Display for Over {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { what, limit, flag, list } = self;
         match list {
-            true => write!(f, "the list has more than {limit} {what} and is not used; expected at most half of them; delete some, or raise {flag}"),
+            true => write!(
+                f,
+                "the list has more than {limit} {what} and is not used; expected at most half of them; delete some, or raise {flag}"
+            ),
             false => write!(f, "at most {limit} {what} of one member; delete some, or raise {flag}"),
         }
     }

@@ -433,7 +433,8 @@ fn objects_without_end_are_turned_away_and_let_in_when_others_go() {
         }
         assert_eq!(show(intake.drain()), "+n3", "the first stay");
         assert_eq!((intake.turned_away(), intake.may_let_in()), (996, false));
-        let said: Vec<String> = problems.snapshot().values().flat_map(|all| all.values().flatten()).map(ToString::to_string).collect();
+        let said: Vec<String> =
+            problems.snapshot().values().flat_map(|all| all.values().flatten()).map(ToString::to_string).collect();
         assert_eq!(said.len(), 1, "one text for all of them: {said:?}");
         assert!(said[0].starts_with("Node: found 512 beyond what is kept of a member; expected at most 3"), "{said:?}");
         assert!(said[0].contains("--max-member-"), "{said:?}");
@@ -474,7 +475,11 @@ fn a_list_without_end_is_given_up_and_nothing_of_it_is_used() {
     });
     assert_eq!(given_up, Some(23), "after twice the bound");
     let over = intake.take_over().map(|over| over.to_string());
-    assert!(over.as_ref().is_some_and(|text| text.contains("more than 20 objects") && text.contains("--max-member-objects")), "{over:?}");
+    assert!(
+        over.as_ref()
+            .is_some_and(|text| text.contains("more than 20 objects") && text.contains("--max-member-objects")),
+        "{over:?}"
+    );
     assert!(intake.event(Event::InitDone).is_none(), "it is not told");
     assert_eq!(quota.used(), before);
     intake.event(Event::Delete(node(1)));
@@ -494,7 +499,8 @@ fn kinds_of_one_member_share_its_bound() {
 #[test]
 fn ports_and_endpoints_are_counted_as_well() {
     let quota = Quota::new(&bounds(100, u64::MAX));
-    let taken = |weight: quota::Weight| quota.exchange(quota::Weight::default(), weight).map_err(|over| over.to_string());
+    let taken =
+        |weight: quota::Weight| quota.exchange(quota::Weight::default(), weight).map_err(|over| over.to_string());
     assert_eq!(taken(quota::Weight::of((399, 999), 1)), Ok(()));
     assert!(taken(quota::Weight::of((2, 0), 1)).is_err_and(|text| text.starts_with("at most 400 ports")));
     assert!(taken(quota::Weight::of((0, 2), 1)).is_err_and(|text| text.starts_with("at most 1000 endpoints")));

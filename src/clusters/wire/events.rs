@@ -33,7 +33,7 @@ use crate::clusters::watch::Reading;
 const WATCH_TIMEOUT_S: u32 = 60;
 const SILENT_TOO_LONG: Duration = Duration::from_secs(WATCH_TIMEOUT_S as u64 + 5);
 /// Objects in one page of a list, and in one that was too long with so many.
-const PAGE_SIZES: [u32; 3] = [500, 50, 5];
+const PAGE_SIZES: [u32; 4] = [500, 50, 5, 2];
 /// Pages without a single object in one list.
 const MAX_EMPTY_PAGES: u32 = 100;
 /// Watches are not opened more often than this.

@@ -37,7 +37,9 @@ pub enum Fault {
     NotJson { what: &'static str, line: usize, column: usize },
     #[error("{what} ends in the middle, after {bytes} bytes")]
     CutShort { what: &'static str, bytes: usize },
-    #[error("{what} does not have the form that the Kubernetes API gives it (line {line}, column {column}); expected {expected}")]
+    #[error(
+        "{what} does not have the form that the Kubernetes API gives it (line {line}, column {column}); expected {expected}"
+    )]
     Unfit { what: &'static str, expected: String, line: usize, column: usize },
     #[error("it sent another kind of object than it was asked for; expected {expected}")]
     OtherKind { expected: String },
