@@ -245,6 +245,46 @@ mod tests {
         );
     }
 
+    /// Sends these parts and then nothing, for ever.
+    fn body(shape: Shape, parts: &[&'static str]) -> Bounded<impl Body<Data = Bytes, Error = BoxError>> {
+        use futures::{StreamExt as _, stream};
+        let parts: Vec<_> = parts.iter().map(|part| Ok::<_, BoxError>(Frame::data(Bytes::from(*part)))).collect();
+        let parts = stream::iter(parts).chain(stream::pending());
+        Bounded::new(http_body_util::StreamBody::new(parts), shape, Instant::now())
+    }
+
+    /// What it comes to within an hour, and after how many seconds.
+    async fn end(shape: Shape, parts: &[&'static str]) -> (Option<Fault>, u64) {
+        use http_body_util::BodyExt as _;
+        let (begun, mut body) = (Instant::now(), body(shape, parts));
+        let read = async {
+            loop {
+                match body.frame().await {
+                    Some(Ok(_)) => {}
+                    Some(Err(error)) => return Fault::of(&*error).cloned(),
+                    None => return None,
+                }
+            }
+        };
+        let ended = tokio::time::timeout(Duration::from_secs(3600), read).await;
+        (ended.unwrap_or_default(), begun.elapsed().as_secs())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_sent_too_slowly_is_given_up() {
+        for (shape, parts, after) in [
+            (Shape::Answer, &["{"][..], ANSWER_TIMEOUT),
+            (Shape::Page, &[], LIST_TIMEOUT),
+            (Shape::Watch, &["{}\n{", "\"type"], EVENT_TIMEOUT),
+        ] {
+            let (fault, seconds) = end(shape, parts).await;
+            assert_eq!(fault, Some(Fault::TooSlow { what: shape.what(), limit: after }), "{shape:?}");
+            assert_eq!(seconds, after.as_secs(), "{shape:?}");
+        }
+        let (fault, seconds) = end(Shape::Watch, &["{}\n", "{", "}\n"]).await;
+        assert_eq!((fault, seconds), (None, 3600), "a watch may be silent between two events");
+    }
+
     #[test]
     fn values_are_counted_outside_of_texts() {
         let mut meter = Meter::default();

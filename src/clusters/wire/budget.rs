@@ -13,12 +13,13 @@ use super::Fault;
 const BYTES_PER_BYTE: usize = 10;
 /// Bytes that may be spent besides: `managedFields` of small objects are many small maps.
 const BYTES_PER_TEXT: usize = 512 << 10;
-/// A vector that grows holds up to three times what is in it.
-const GROWTH: usize = 3;
-/// The first element of a vector takes room for four.
-const FIRST_ELEMENTS: usize = 4;
+/// The first element of a vector takes room for so many. After that its room doubles, and for a moment the old room is
+/// held as well.
+const FIRST_ROOM: usize = 4;
 /// The first entry of a map takes a node of eleven.
 const NODE: usize = 12;
+/// Nodes of large maps are half full at least.
+const ENTRY: usize = 3;
 /// How `serde_json` marks values of its own. A document that uses them would have a text inside of it read as well.
 const PRIVATE: &str = "$serde_json::private";
 
@@ -179,10 +180,11 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Seen<'_, V> {
         self.inner.visit_newtype_struct(Bounded { inner, budget: self.budget, key: self.key })
     }
     fn visit_seq<A: SeqAccess<'de>>(self, inner: A) -> Result<V::Value, A::Error> {
-        self.inner.visit_seq(Parts { inner, budget: self.budget, charged: true, first: true, key_bytes: 0 })
+        self.inner.visit_seq(Parts { inner, budget: self.budget, charged: true, count: 0, room: 0, key_bytes: 0 })
     }
     fn visit_map<A: MapAccess<'de>>(self, inner: A) -> Result<V::Value, A::Error> {
-        self.inner.visit_map(Parts { inner, budget: self.budget, charged: !self.fields, first: true, key_bytes: 0 })
+        let charged = !self.fields;
+        self.inner.visit_map(Parts { inner, budget: self.budget, charged, count: 0, room: 0, key_bytes: 0 })
     }
     fn visit_enum<A: EnumAccess<'de>>(self, inner: A) -> Result<V::Value, A::Error> {
         self.inner.visit_enum(inner)
@@ -194,13 +196,27 @@ struct Parts<'b, A> {
     inner: A,
     budget: &'b Budget,
     charged: bool,
-    first: bool,
+    count: usize,
+    /// Of a vector, in elements.
+    room: usize,
     key_bytes: usize,
 }
 
 impl<A> Parts<'_, A> {
-    fn charge<E: serde::de::Error>(&mut self, bytes: usize, first: usize) -> Result<(), E> {
-        let times = if std::mem::take(&mut self.first) { first } else { GROWTH };
+    fn element<E: serde::de::Error>(&mut self, bytes: usize) -> Result<(), E> {
+        self.count += 1;
+        if self.count <= self.room {
+            return Ok(());
+        }
+        // What was charged so far: the room that it had, and half of it for the room before that.
+        let charged = self.room + self.room / 2;
+        self.room = (2 * self.room).max(FIRST_ROOM);
+        self.budget.charge(bytes.saturating_mul(self.room + self.room / 2 - charged))
+    }
+
+    fn entry<E: serde::de::Error>(&mut self, bytes: usize) -> Result<(), E> {
+        self.count += 1;
+        let times = if self.count == 1 { NODE } else { ENTRY };
         if self.charged { self.budget.charge(bytes.saturating_mul(times)) } else { Ok(()) }
     }
 }
@@ -211,7 +227,7 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Parts<'_, A> {
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, A::Error> {
         let found = self.inner.next_element_seed(Bounded { inner: seed, budget: self.budget, key: false })?;
         if found.is_some() {
-            self.charge(size_of::<T::Value>(), FIRST_ELEMENTS)?;
+            self.element(size_of::<T::Value>())?;
         }
         Ok(found)
     }
@@ -227,7 +243,7 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Parts<'_, A> {
 
     fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, A::Error> {
         let value = self.inner.next_value_seed(Bounded { inner: seed, budget: self.budget, key: false })?;
-        self.charge(self.key_bytes.saturating_add(size_of::<T::Value>()), NODE)?;
+        self.entry(self.key_bytes.saturating_add(size_of::<T::Value>()))?;
         Ok(value)
     }
 }
