@@ -202,16 +202,16 @@ async fn run<R: Reading>(
     how: &mut Follow<impl Listener>,
     sink: &mut impl Sink<R::Model>,
 ) -> Result<(), FeedClosed> {
-    let mut chunks = std::pin::pin!(stream.ready_chunks(MAX_EVENTS_PER_BATCH));
+    let mut chunks = Some(Box::pin(stream.ready_chunks(MAX_EVENTS_PER_BATCH)));
     let relist_at = how.relist.map(|after| Instant::now() + jittered(after));
     let mut let_in_at = Instant::now() + LET_IN_EVERY;
-    loop {
+    while let Some(open) = &mut chunks {
         // A watch may rightly be silent for hours; a list that is silent hangs.
         let chunk = if intake.is_listing() {
-            tokio::time::timeout(LIST_TIMEOUT, chunks.next()).await.unwrap_or_else(|_| Some(vec![Err(stalled())]))
+            tokio::time::timeout(LIST_TIMEOUT, open.next()).await.unwrap_or_else(|_| Some(vec![Err(stalled())]))
         } else {
             tokio::select! {
-                chunk = chunks.next() => chunk,
+                chunk = open.next() => chunk,
                 () = tokio::time::sleep_until(relist_at.unwrap_or_else(Instant::now)), if relist_at.is_some() => {
                     return Ok(());
                 }
@@ -226,6 +226,7 @@ async fn run<R: Reading>(
         };
         let turned_away = intake.turned_away();
         let mut failure = None;
+        let mut given_up = false;
         for event in chunk.unwrap_or_else(|| vec![Err(stalled())]) {
             match event {
                 Ok(event) => {
@@ -243,6 +244,7 @@ async fn run<R: Reading>(
                     }
                     if let Some(over) = intake.take_over() {
                         failure = Some(watcher::Error::InitialListFailed(Fault::Over(over).into_kube()));
+                        given_up = true;
                         break;
                     }
                 }
@@ -257,8 +259,12 @@ async fn run<R: Reading>(
         }
         if let Some(error) = failure {
             // A list that failed or stalled is no list.
-            let listing = intake.is_listing();
-            match after(error) {
+            let listing = intake.is_listing() || given_up;
+            let after = after(error);
+            if listing || !matches!(after, After::Resume(_)) {
+                chunks = None; // it is not gone on with, and must not take a turn while this waits
+            }
+            match after {
                 After::Relist => return Ok(()),
                 After::Absent(error) if how.optional.is_some() => {
                     absent(error, intake, health, how, sink).await?;
@@ -276,6 +282,7 @@ async fn run<R: Reading>(
             }
         }
     }
+    Ok(())
 }
 
 /// Up to twice the time, so that the watches of many clusters do not list together.

@@ -32,6 +32,8 @@ use crate::clusters::watch::Reading;
 /// The API server ends a watch after this; a watch that stays silent a little longer is opened again.
 const WATCH_TIMEOUT_S: u32 = 60;
 const SILENT_TOO_LONG: Duration = Duration::from_secs(WATCH_TIMEOUT_S as u64 + 5);
+/// One that the API server does not end is ended.
+const WHOLE_WATCH_TIMEOUT: Duration = Duration::from_secs(WATCH_TIMEOUT_S as u64 * 2);
 /// Objects in one page of a list, and in one that was too long with so many.
 const PAGE_SIZES: [u32; 4] = [500, 50, 5, 2];
 /// Pages without a single object in one list.
@@ -56,11 +58,18 @@ pub(in crate::clusters) struct Ask {
 
 /// Events for ever. After an error the next poll goes on from where it was, or lists again.
 pub(in crate::clusters) fn events<R: Reading>(ask: Ask) -> impl Stream<Item = Result<Event<Entry<R>>>> + Send {
-    futures::stream::unfold((Source { ask, opened: None }, State::Start), |(mut source, mut state)| async move {
+    let source = Source { ask, opened: None, failed: false };
+    futures::stream::unfold((source, State::Start), |(mut source, mut state)| async move {
+        if std::mem::take(&mut source.failed) {
+            // Whoever takes all that is ready sees the error before anything more is asked: it may have to wait, and a list
+            // that is begun meanwhile would take another one's turn.
+            tokio::task::yield_now().await;
+        }
         loop {
             let (event, next) = source.step::<R>(state).await;
             state = next;
             if let Some(event) = event {
+                source.failed = event.is_err();
                 return Some((event, (source, state)));
             }
         }
@@ -71,6 +80,8 @@ struct Source {
     ask: Ask,
     /// When the last watch was opened.
     opened: Option<Instant>,
+    /// The last event was an error.
+    failed: bool,
 }
 
 enum State {
@@ -185,7 +196,7 @@ impl Source {
         };
         let request = Request::new(self.ask.url.as_str()).watch(&params, version).map_err(kube::Error::BuildRequest)?;
         let body = answer::open(&self.ask.client, request).await?;
-        Ok(Lines { body, buffer: BytesMut::new(), scanned: 0 })
+        Ok(Lines { body, buffer: BytesMut::new(), scanned: 0, until: Instant::now() + WHOLE_WATCH_TIMEOUT })
     }
 }
 
@@ -259,10 +270,11 @@ struct Lines {
     buffer: BytesMut,
     /// So much of the buffer holds no end of a line.
     scanned: usize,
+    until: Instant,
 }
 
 impl Lines {
-    /// `None`: the API server ended the watch, or was silent for longer than it may be.
+    /// `None`: the API server ended the watch, or was silent or went on for longer than it may.
     async fn next(&mut self) -> std::result::Result<Option<BytesMut>, kube::Error> {
         loop {
             let fresh = self.buffer.get(self.scanned..).unwrap_or_default();
@@ -275,7 +287,11 @@ impl Lines {
                 return Ok(Some(line));
             }
             self.scanned = self.buffer.len();
-            match tokio::time::timeout(SILENT_TOO_LONG, self.body.frame()).await {
+            let silent = Instant::now() + SILENT_TOO_LONG;
+            if Instant::now() > self.until {
+                return Ok(None);
+            }
+            match tokio::time::timeout_at(silent.min(self.until), self.body.frame()).await {
                 Err(_) | Ok(None) => return Ok(None),
                 Ok(Some(frame)) => {
                     if let Some(data) = frame?.data_ref() {
@@ -293,7 +309,7 @@ pub(super) mod testing {
 
     /// Reads one line as a watch does; the memory it takes is what matters.
     pub fn line<R: Reading>(line: &[u8]) -> bool {
-        let lines = Lines { body: Body::empty(), buffer: BytesMut::new(), scanned: 0 };
+        let lines = Lines { body: Body::empty(), buffer: BytesMut::new(), scanned: 0, until: Instant::now() };
         let (event, _) = event::<R>(line, Box::new(Watching { version: "1".to_owned(), lines }));
         matches!(event, Some(Ok(_)))
     }

@@ -108,6 +108,19 @@ fn many_small_values_cost_no_more_than_their_length_justifies() {
     }
 }
 
+/// What the tests here would find without the budget.
+#[test]
+fn without_the_budget_short_texts_would_cost_much() {
+    let text = PLACES
+        .iter()
+        .find(|place| place.contains("\"ports\""))
+        .expect("a place")
+        .replace('@', &many("{}", MOST, false));
+    let read = || _ = serde_json::from_str::<Service>(&text);
+    let cost = allocation_counter::measure(read).bytes_max;
+    assert!(cost > 2 * (FACTOR * text.len() as u64 + BESIDES), "{cost} for {} bytes", text.len());
+}
+
 #[test]
 fn many_small_objects_cost_no_more_than_their_length_justifies() {
     for element in ELEMENTS {
