@@ -2,7 +2,7 @@
 //! the engine takes all that is waiting at once.
 //!
 //! What is in the channel is taken in the order in which it came, and **each member has one batch in it at most**: however
-//! much one member has to say, another one's change waits for one batch of it.
+//! many changes one member sends, another member's change waits for one batch of them.
 
 use std::sync::Arc;
 
@@ -130,7 +130,7 @@ mod tests {
                 sent.insert(number, applied);
                 tokio::spawn(async move { feed.send(batch(number, at as u64)).await });
             }
-            // Whoever can send does so before the engine looks.
+            // Senders that have a turn use it before the engine looks.
             for _ in 0..4 {
                 tokio::task::yield_now().await;
             }

@@ -19,6 +19,10 @@ pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 pub const EVENT_TIMEOUT: Duration = Duration::from_secs(30);
 /// All pages of one list.
 pub const WHOLE_LIST_TIMEOUT: Duration = Duration::from_mins(10);
+/// One watch. API servers are asked to end it after half of this, and it goes on from where it was.
+pub const WHOLE_WATCH_TIMEOUT: Duration = Duration::from_secs(120);
+/// Pages without a single object in one list.
+pub const MAX_EMPTY_PAGES: u32 = 100;
 /// A continue token or a resource version, in bytes: it is sent back in a URL.
 pub const MAX_TOKEN_BYTES: usize = 4 << 10;
 /// Lists of one member that are read at a time: pages are held in memory.

@@ -3,8 +3,8 @@
 use super::{Bound, bytes, time};
 use crate::clusters::bounds::{
     ANSWER_TIMEOUT, ENDPOINTS_PER_OBJECT, EVENT_TIMEOUT, LIST_FACTOR, LISTS_AT_A_TIME, MAX_ANSWER_BYTES,
-    MAX_ANSWER_VALUES, MAX_MEMBER_BYTES, MAX_MEMBER_OBJECTS, MAX_OBJECT_BYTES, MAX_PAGE_BYTES, MAX_TOKEN_BYTES,
-    PORTS_PER_OBJECT, WHOLE_LIST_TIMEOUT,
+    MAX_ANSWER_VALUES, MAX_EMPTY_PAGES, MAX_MEMBER_BYTES, MAX_MEMBER_OBJECTS, MAX_OBJECT_BYTES, MAX_PAGE_BYTES,
+    MAX_TOKEN_BYTES, PORTS_PER_OBJECT, WHOLE_LIST_TIMEOUT, WHOLE_WATCH_TIMEOUT,
 };
 use crate::clusters::connect::{CALL_TIMEOUT, LIST_TIMEOUT};
 use crate::clusters::watch::MAX_EVENTS_PER_BATCH;
@@ -40,6 +40,8 @@ pub(super) fn bounds() -> Vec<Bound> {
             "connection closed; tried again",
             "condition `Connected`",
         ),
+        Bound::of("a whole watch", time(WHOLE_WATCH_TIMEOUT), "opened again from where it was", "–"),
+        Bound::of("pages without an object in a list", MAX_EMPTY_PAGES, "list not used", UNREADABLE),
         Bound::of("a watch event, from its first byte to its last", time(EVENT_TIMEOUT), "listed again", UNREADABLE),
         Bound::of(
             "an answer that is neither a list nor a watch",

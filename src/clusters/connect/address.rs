@@ -1,4 +1,4 @@
-//! Where the API server of a member may be. Whoever may write a Secret names an address that Isthmus then calls from
+//! Where the API server of a member may be. A user who may write a Secret names an address that Isthmus then calls from
 //! where it runs: its own ports, the node's, and a cloud's metadata are none of a member's. An address is checked when
 //! it is dialled, after its name was resolved, so that a name that resolves to something else later gains nothing.
 

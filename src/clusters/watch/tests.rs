@@ -455,7 +455,7 @@ fn objects_without_end_are_turned_away_and_let_in_when_others_go() {
 }
 
 #[test]
-fn what_was_told_first_stays_although_a_list_names_others_before_it() {
+fn objects_that_were_taken_first_stay_although_a_list_names_others_before_them() {
     let (mut intake, _, _) = intake_of(&bounds(2, u64::MAX), false);
     list(&mut intake, [node(8), node(9)]);
     assert_eq!(list(&mut intake, [node(1), node(8), node(9)]), "full n8 n9");
@@ -480,7 +480,7 @@ fn a_list_without_end_is_given_up_and_nothing_of_it_is_used() {
             .is_some_and(|text| text.contains("more than 20 objects") && text.contains("--max-member-objects")),
         "{over:?}"
     );
-    assert!(intake.event(Event::InitDone).is_none(), "it is not told");
+    assert!(intake.event(Event::InitDone).is_none(), "nothing of it is used");
     assert_eq!(quota.used(), before);
     intake.event(Event::Delete(node(1)));
     assert_eq!(show(intake.drain()), "-n1", "the last good state stays");
@@ -505,4 +505,33 @@ fn ports_and_endpoints_are_counted_as_well() {
     assert!(taken(quota::Weight::of((2, 0), 1)).is_err_and(|text| text.starts_with("at most 400 ports")));
     assert!(taken(quota::Weight::of((0, 2), 1)).is_err_and(|text| text.starts_with("at most 1000 endpoints")));
     assert_eq!(taken(quota::Weight::of((1, 1), 1)), Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_turned_away_is_let_in_by_a_new_list_once_there_is_room() {
+    let mut scene = scene(None);
+    scene.intake = intake_of(&bounds(1, u64::MAX), false).0;
+    let mut events = listed("a");
+    events.push(Ok(Event::Apply(wire("b", "10.0.0.0/24"))));
+    assert!(!scene.play(events).await, "there is no room, so that a list would be for nothing");
+    let begun = Instant::now();
+    assert!(scene.play(vec![Ok(Event::Delete(wire("a", "10.0.0.0/24")))]).await);
+    assert!(begun.elapsed() <= LET_IN_EVERY + Duration::from_secs(1), "{:?}", begun.elapsed());
+    scene.play(listed("b")).await;
+    assert_eq!(scene.told(), ["full a", "-a", "full b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_is_too_long_is_said_to_be_so_and_not_asked_for_soon() {
+    let mut scene = scene(None);
+    scene.intake = intake_of(&bounds(1, u64::MAX), false).0;
+    scene.play(listed("a")).await;
+    let begun = Instant::now();
+    let objects = ["a", "b", "c"].map(|name| Ok(Event::InitApply(wire(name, "10.0.0.0/24"))));
+    assert!(scene.play([Ok(Event::Init)].into_iter().chain(objects).collect()).await);
+    assert!(begun.elapsed() >= OVER_RECHECK, "{:?}", begun.elapsed());
+    let told = scene.told();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[1].starts_with("unreadable: the list has more than 2 objects and is not used"), "{told:?}");
+    assert_eq!(scene.heard(), ["listed", "unusable"]);
 }

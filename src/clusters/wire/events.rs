@@ -26,18 +26,16 @@ use tokio::time::Instant;
 use super::object::{Entry, Named};
 use super::page::Page;
 use super::{Fault, answer, budget};
-use crate::clusters::bounds::{MAX_PAGE_BYTES, MAX_TOKEN_BYTES, WHOLE_LIST_TIMEOUT};
+use crate::clusters::bounds::{
+    MAX_EMPTY_PAGES, MAX_PAGE_BYTES, MAX_TOKEN_BYTES, WHOLE_LIST_TIMEOUT, WHOLE_WATCH_TIMEOUT,
+};
 use crate::clusters::watch::Reading;
 
 /// The API server ends a watch after this; a watch that stays silent a little longer is opened again.
 const WATCH_TIMEOUT_S: u32 = 60;
 const SILENT_TOO_LONG: Duration = Duration::from_secs(WATCH_TIMEOUT_S as u64 + 5);
-/// One that the API server does not end is ended.
-const WHOLE_WATCH_TIMEOUT: Duration = Duration::from_secs(WATCH_TIMEOUT_S as u64 * 2);
 /// Objects in one page of a list, and in one that was too long with so many.
 const PAGE_SIZES: [u32; 4] = [500, 50, 5, 2];
-/// Pages without a single object in one list.
-const MAX_EMPTY_PAGES: u32 = 100;
 /// Watches are not opened more often than this.
 const OPEN_EVERY: Duration = Duration::from_millis(500);
 /// Longer lines give their memory back.
@@ -61,8 +59,8 @@ pub(in crate::clusters) fn events<R: Reading>(ask: Ask) -> impl Stream<Item = Re
     let source = Source { ask, opened: None, failed: false };
     futures::stream::unfold((source, State::Start), |(mut source, mut state)| async move {
         if std::mem::take(&mut source.failed) {
-            // Whoever takes all that is ready sees the error before anything more is asked: it may have to wait, and a list
-            // that is begun meanwhile would take another one's turn.
+            // A caller that takes all that is ready gets the error before anything more is asked: it may have to wait, and a
+            // list that is begun meanwhile would take another one's turn.
             tokio::task::yield_now().await;
         }
         loop {
