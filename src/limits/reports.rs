@@ -1,6 +1,7 @@
 //! Bounds on what is listed and logged.
 
-use super::Bound;
+use super::{Bound, bytes};
+use crate::convert::MAX_SHOWN_NAME;
 use crate::problem::{MAX_OBJECTS_PER_ORIGIN, MAX_PROBLEMS_PER_OBJECT};
 
 pub(super) fn bounds() -> Vec<Bound> {
@@ -12,5 +13,6 @@ pub(super) fn bounds() -> Vec<Bound> {
             "`isthmus status`, `/debug/problems`",
         ),
         Bound::of("problems of one object", MAX_PROBLEMS_PER_OBJECT, "left out", "`isthmus status`, `/debug/problems`"),
+        Bound::of("an object's name in a problem", bytes(MAX_SHOWN_NAME), "cut", "`isthmus status`, `/debug/problems`"),
     ]
 }

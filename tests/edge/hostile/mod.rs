@@ -4,6 +4,8 @@
 mod server;
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use k8s_openapi::ByteString;
@@ -212,9 +214,8 @@ async fn lists_without_end_page_by_page_are_given_up() {
             (0..500).map(|item| service(&format!("s-{}-{number}-{item}", asked.query.len()), 1)).collect();
         items.join(",")
     };
-    let counter = std::sync::atomic::AtomicUsize::new(0);
-    let next = move || counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    let next = std::sync::Arc::new(next);
+    let counter = AtomicUsize::new(0);
+    let next = Arc::new(move || counter.fetch_add(1, Ordering::Relaxed));
     type Pages = Box<dyn Fn(&Asked<'_>, usize) -> String + Send + Sync>;
     let cases: [(&str, Pages, &[&str]); 4] = [
         (
@@ -243,7 +244,7 @@ async fn lists_without_end_page_by_page_are_given_up() {
         ),
     ];
     for (what, pages, says) in cases {
-        let next = std::sync::Arc::clone(&next);
+        let next = Arc::clone(&next);
         let world = World::start(&["--max-member-objects=2000", "--max-member-bytes=8000000"], move |asked, out| {
             let hit = asked.path == SERVICES && !asked.is_watch() && asked.query != "limit=1";
             hit.then(|| out.json(&pages(asked, next())))
@@ -388,5 +389,55 @@ async fn a_watch_that_cannot_be_read_is_said_to_be_so() {
         .await;
         world.bad_says(what, &[says, "nodes cannot be read"]).await;
         world.innocent(2).await;
+    }
+}
+
+/// A member that was fine is listed again, and its lists have become unusable: what is known of it stays in use.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_turns_bad_takes_nothing_away() {
+    type Reply = fn(&mut Out<'_>) -> io::Result<()>;
+    let cases: [(&str, Reply, &str); 3] = [
+        ("HTML", |out| out.answer(200, "text/html", b"<html></html>"), "the list is HTML and not JSON"),
+        (
+            "without end",
+            |out| out.endless(200, LIST, "{\"metadata\":{\"name\":\"a\"}},"),
+            "it sent a page of a list of more than",
+        ),
+        (
+            "too many",
+            |out| {
+                let many: Vec<String> = (0..2_001).map(|number| namespace(&format!("n{number}"))).collect();
+                out.json(&list(&many.join(","), "1", ""))
+            },
+            "the list has more than 2000 objects and is not used",
+        ),
+    ];
+    for (what, reply, says) in cases {
+        let turned = Arc::new(AtomicBool::new(false));
+        let bad = Arc::clone(&turned);
+        let world = World::start(&["--max-member-objects=1000"], move |asked, out| {
+            let bad = || bad.load(Ordering::Relaxed);
+            match (asked.path, asked.is_watch()) {
+                (SERVICES, true) => Some({
+                    let begun = out.begin(200);
+                    while !bad() {
+                        std::thread::sleep(Duration::from_millis(20));
+                    }
+                    let gone = r#"{"type":"ERROR","object":{"kind":"Status","status":"Failure","code":410}}"#;
+                    begun.and_then(|()| out.write(format!("{gone}\n").as_bytes())).and(Err(io::ErrorKind::Other.into()))
+                }),
+                (SERVICES, false) if bad() && asked.query != "limit=1" => Some(reply(out)),
+                (SERVICES, false) => Some(out.json(&list(&service("old", 1), "1", ""))),
+                (SLICES, false) => Some(out.json(&list(&slice("old-1", "old", 1, &["10.2.0.1".to_owned()]), "1", ""))),
+                _ => None,
+            }
+        })
+        .await;
+        world.region.has_service("shop/old", &["bad-1"], 1).await;
+        turned.store(true, Ordering::Relaxed);
+        world.bad_says(what, &[says, "services cannot be read, and what is known of them stays in use"]).await;
+        world.innocent(2).await;
+        world.region.has_service("shop/old", &["bad-1"], 1).await;
+        world.must_be_small(what);
     }
 }
