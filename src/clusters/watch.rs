@@ -52,8 +52,9 @@ const LAST_RETRY: Duration = Duration::from_secs(5);
 const OVER_RECHECK: Duration = Duration::from_secs(60);
 /// How often it is looked whether there is room for what was turned away.
 const LET_IN_EVERY: Duration = Duration::from_secs(30);
-/// Pause after events of which some were turned away: a member that sends more than is kept is read slowly.
-const TURNED_AWAY_PAUSE: Duration = Duration::from_millis(100);
+/// Pause after events of which some were turned away, or of which many came and none changed anything: nothing else slows
+/// down a member that sends them without end.
+const USELESS_PAUSE: Duration = Duration::from_millis(100);
 
 /// Where deltas go.
 pub trait Sink<T: Object>: Send {
@@ -227,7 +228,9 @@ async fn run<R: Reading>(
         let turned_away = intake.turned_away();
         let mut failure = None;
         let mut given_up = false;
-        for event in chunk.unwrap_or_else(|| vec![Err(stalled())]) {
+        let chunk = chunk.unwrap_or_else(|| vec![Err(stalled())]);
+        let many = chunk.len() >= MAX_EVENTS_PER_BATCH;
+        for event in chunk {
             match event {
                 Ok(event) => {
                     // Starting to list is our own doing, not a sign of life.
@@ -251,11 +254,13 @@ async fn run<R: Reading>(
                 Err(error) => failure = Some(error),
             }
         }
-        if let Some(partial) = intake.drain() {
+        let changes = intake.drain();
+        let useless = many && changes.is_none();
+        if let Some(partial) = changes {
             sink.take(partial).await?;
         }
-        if failure.is_none() && !intake.is_listing() && intake.turned_away() > turned_away {
-            tokio::time::sleep(TURNED_AWAY_PAUSE).await;
+        if failure.is_none() && !intake.is_listing() && (useless || intake.turned_away() > turned_away) {
+            tokio::time::sleep(USELESS_PAUSE).await;
         }
         if let Some(error) = failure {
             // A list that failed or stalled is no list.

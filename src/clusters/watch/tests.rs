@@ -535,3 +535,20 @@ async fn a_list_that_is_too_long_is_said_to_be_so_and_not_asked_for_soon() {
     assert!(told[1].starts_with("unreadable: the list has more than 2 objects and is not used"), "{told:?}");
     assert_eq!(scene.heard(), ["listed", "unusable"]);
 }
+
+/// Objects that are rejected, and changes that are none, reach nobody who would slow them down.
+#[tokio::test(start_paused = true)]
+async fn events_without_end_that_change_nothing_are_read_slowly() {
+    for cidr in ["nonsense", "10.0.0.0/24"] {
+        let mut scene = scene(None);
+        scene.intake = intake(true).0;
+        scene.play(listed("a")).await;
+        let begun = Instant::now();
+        let count = 20 * MAX_EVENTS_PER_BATCH;
+        let mut events: Vec<_> = (0..count).map(|_| Ok(Event::Apply(wire("a", cidr)))).collect();
+        events.push(Err(Error::WatchStartFailed(api_error(410))));
+        assert!(scene.play(events).await);
+        assert_eq!(scene.told(), ["full a"]);
+        assert!(begun.elapsed() >= 20 * USELESS_PAUSE, "{cidr}: {:?}", begun.elapsed());
+    }
+}

@@ -260,7 +260,7 @@ async fn lists_without_end_page_by_page_are_given_up() {
 #[tokio::test(flavor = "multi_thread")]
 async fn objects_without_end_on_a_watch_are_turned_away_and_cost_others_nothing() {
     type Event = fn(u64) -> String;
-    let cases: [(&str, &str, Event, &[&str]); 4] = [
+    let cases: [(&str, &str, Event, &[&str]); 5] = [
         (
             "services",
             SERVICES,
@@ -281,6 +281,12 @@ async fn objects_without_end_on_a_watch_are_turned_away_and_cost_others_nothing(
                 slice(&format!("w{number}"), &format!("w{number}"), number, &ips)
             },
             &["EndpointSlice: found ", "at most 10000 endpoints of one member"],
+        ),
+        (
+            "unusable services",
+            SERVICES,
+            |number| service(&format!("s{number}"), number).replace("\"TCP\"", "\"Odd\""),
+            &["Service shop/s", "Odd"],
         ),
         // One object that never stops changing is not too much, but must not be in the way either.
         (
