@@ -13,12 +13,15 @@ use kube::Api;
 use kube::api::ListParams;
 
 use crate::api::{FederationPolicy, MemberCluster, MemberClusterStatus, Region};
+use crate::clusters::bounds::MAX_MEMBER_OBJECTS;
 use crate::convert::{Accepted, Convert, parse_cidr};
 use crate::problem::Problem;
 use crate::view::{ConditionView, MemberView};
 
 /// One list of the hub must not take longer.
 const LIST_TIMEOUT: Duration = Duration::from_secs(15);
+/// Objects in one page of it: [`MAX_PAGE_BYTES`](crate::clusters::bounds::MAX_PAGE_BYTES) is far more than they take.
+const PAGE_SIZE: u32 = 200;
 
 /// Identity of the hub: UID of its `kube-system` namespace (KEP-2149). It survives everything but a hub that is built
 /// again.
@@ -97,10 +100,23 @@ where
 {
     let api: Api<K> = Api::all(client.clone());
     let kind = K::kind(&());
-    let found = tokio::time::timeout(LIST_TIMEOUT, api.list(&ListParams::default())).await;
-    let found = found.with_context(|| format!("the hub's API server does not answer in time for {kind} objects"))?;
     let hint = "are the definitions installed? see `isthmus manifests crds`";
-    Ok(found.with_context(|| format!("cannot list {kind} objects in the hub ({hint})"))?.items)
+    let pages = async {
+        let mut items = Vec::new();
+        let mut page = ListParams::default().limit(PAGE_SIZE);
+        while items.len() < MAX_MEMBER_OBJECTS {
+            let found =
+                api.list(&page).await.with_context(|| format!("cannot list {kind} objects in the hub ({hint})"))?;
+            items.extend(found.items);
+            match found.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => page.continue_token = Some(token),
+                None => return Ok(items),
+            }
+        }
+        anyhow::bail!("the hub has more than {MAX_MEMBER_OBJECTS} {kind} objects; expected fewer")
+    };
+    let found = tokio::time::timeout(LIST_TIMEOUT, pages).await;
+    found.with_context(|| format!("the hub's API server does not answer in time for {kind} objects"))?
 }
 
 fn convert<K: Convert>(objects: &[K], problems: &mut Vec<Problem>) -> Delta<K::Model> {

@@ -19,7 +19,7 @@ use crate::admin;
 use crate::api::FOLDER_HUB;
 use crate::cli::BadUsage;
 use crate::cli::source::SourceArgs;
-use crate::clusters::{self, HubOptions, Tables};
+use crate::clusters::{self, HubOptions, MemberBounds, Tables};
 use crate::descriptors;
 use crate::feed::Feed;
 use crate::mirror::{self, MirrorProgress};
@@ -44,7 +44,7 @@ pub struct Plane {
 
 /// Where the world comes from.
 pub enum Origin {
-    Hub { client: kube::Client, namespace: String },
+    Hub { client: kube::Client, namespace: String, members: MemberBounds },
     Folder(PathBuf),
 }
 
@@ -84,10 +84,10 @@ impl Writers {
 type Mirroring = tokio::sync::watch::Receiver<BTreeMap<ClusterId, MirrorProgress>>;
 
 impl Origin {
-    pub async fn from_args(args: &SourceArgs) -> anyhow::Result<Self> {
+    pub async fn from_args(args: &SourceArgs, members: MemberBounds) -> anyhow::Result<Self> {
         match args.folder()? {
             Some(folder) => Ok(Self::Folder(folder)),
-            None => Ok(Self::Hub { client: args.hub().await?, namespace: args.namespace.clone() }),
+            None => Ok(Self::Hub { client: args.hub().await?, namespace: args.namespace.clone(), members }),
         }
     }
 
@@ -206,7 +206,7 @@ impl Ports {
     ) -> anyhow::Result<Option<Arc<tls::Status>>> {
         let Some((listener, origin)) = self.tls.take() else { return Ok(None) };
         let hub = match world {
-            Origin::Hub { client, namespace } => Some((client.clone(), namespace.clone())),
+            Origin::Hub { client, namespace, .. } => Some((client.clone(), namespace.clone())),
             Origin::Folder(_) => None,
         };
         let started = Tls::start(origin, hub, problems.clone()).await;
@@ -242,11 +242,12 @@ fn start_source(
                 Ok(())
             });
         }
-        Origin::Hub { client, namespace } => {
+        Origin::Hub { client, namespace, members } => {
+            let options = HubOptions { client, namespace, members };
             tasks.spawn(async move {
                 tokio::select! {
                     () = shutdown.wait() => {}
-                    _closed = clusters::run_hub(HubOptions { client, namespace }, tables, feed, problems) => {}
+                    _closed = clusters::run_hub(options, tables, feed, problems) => {}
                 }
                 Ok(())
             });

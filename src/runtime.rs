@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::clusters::now;
+use crate::feed::Batches;
 use crate::shutdown::Shutdown;
 
 pub use knowledge::{Deadlines, Knowledge, KnowledgeView, Phase, why_unknown};
@@ -60,7 +61,7 @@ pub type Follower = Box<dyn FnMut(&Effects) + Send>;
 /// What the engine's thread is given.
 pub struct Wiring {
     pub config: Config,
-    pub feed: mpsc::Receiver<Batch>,
+    pub feed: Batches,
     /// The region's resources and the streams' requests for them, if this process serves proxies.
     pub catalog: Option<(Catalog, mpsc::Receiver<CatalogCommand>)>,
     pub followers: Vec<Follower>,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use federation::Authority;
 
+use super::members::MemberArgs;
 use super::plane::PlaneArgs;
 use super::source::SourceArgs;
 use super::{BadUsage, exit};
@@ -30,15 +31,17 @@ pub struct Args {
     #[arg(long, value_name = "NAME", default_value = "isthmus-controller")]
     lease: String,
     #[command(flatten)]
+    members: MemberArgs,
+    #[command(flatten)]
     plane: PlaneArgs,
 }
 
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Args { source, mirror_out, lease, plane } = args;
+    let Args { source, mirror_out, lease, members, plane } = args;
     let pages = plane.pages()?;
-    let origin = Origin::from_args(&source).await?;
+    let origin = Origin::from_args(&source, members.bounds()).await?;
     let hub = match &origin {
-        Origin::Hub { client, namespace } => Some((client.clone(), namespace.clone())),
+        Origin::Hub { client, namespace, .. } => Some((client.clone(), namespace.clone())),
         Origin::Folder(_) => None,
     };
     let mut plane = Plane {

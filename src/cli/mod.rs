@@ -4,6 +4,7 @@ mod check;
 mod controller;
 mod exit;
 mod manifests;
+mod members;
 pub(crate) mod output;
 mod plane;
 mod proxy;

@@ -9,6 +9,7 @@ use federation::model::RegionId;
 
 use regions::server::Limits;
 
+use super::members::MemberArgs;
 use super::plane::PlaneArgs;
 use super::source::SourceArgs;
 use super::tls::TlsArgs;
@@ -39,6 +40,8 @@ pub struct Args {
     tls: TlsArgs,
     #[command(flatten)]
     connections: ConnectionArgs,
+    #[command(flatten)]
+    members: MemberArgs,
     #[command(flatten)]
     plane: PlaneArgs,
     /// How long this process counts as not ready while a member on record was never listed since it started. A rolling
@@ -76,7 +79,8 @@ impl ConnectionArgs {
 }
 
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Args { region, source, xds, allow_plaintext, clusters, tls, connections, plane, member_deadline } = args;
+    let Args { region, source, xds, allow_plaintext, clusters, tls, connections, members, plane, member_deadline } =
+        args;
     let region = RegionId::new(&region).map_err(|error| BadUsage(format!("--region: {error}")))?;
     if !xds.ip().is_loopback() && !allow_plaintext {
         let text = format!(
@@ -89,7 +93,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let authority = if source.world.is_some() { Authority::Own } else { Authority::Recorded };
     let shutdown = Shutdown::on_signals()?;
     let plane = Plane {
-        origin: plane::Origin::from_args(&source).await?,
+        origin: plane::Origin::from_args(&source, members.bounds()).await?,
         own_namespace: source.own_namespace()?,
         authority,
         pages: plane.pages()?,

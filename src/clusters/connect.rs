@@ -1,7 +1,11 @@
 //! From a kubeconfig to a client that is known to work: who answers, which version, and whether it lets us read what
 //! we must. Every call that is not a watch has a deadline; connections that died silently are noticed by TCP itself.
 
+mod address;
+mod body;
 mod failure;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,19 +15,25 @@ use federation::model::ClusterUid;
 use hyper_timeout::TimeoutConnector;
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
 use hyper_util::rt::TokioExecutor;
 use k8s_openapi::api::core::v1::{Namespace, Node, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use kube::api::{Api, ListParams};
+use kube::api::Api;
 use kube::client::{Body, ClientBuilder, ConfigExt};
-use serde::de::DeserializeOwned;
-use tower::ServiceBuilder;
+use serde::Deserialize;
+use tokio::time::Instant;
+use tower::{BoxError, ServiceBuilder};
 
 use super::kubeconfig::Access;
 use super::secret::Credential;
 use super::tables::MemberClient;
+use super::wire;
 use crate::foreign::cut;
+use address::{Checked, Gate};
+use body::{Bounded, Shape};
 
+pub use address::{Allowed, NotAllowed};
 pub use failure::{describe, root_cause};
 
 /// Deadline of one request that is not a watch or a list: name lookup, connection, TLS and answer.
@@ -76,8 +86,8 @@ pub struct Link {
 }
 
 /// The same for a credential that is to replace one that works: it must have all rights.
-pub async fn open_fully(credential: &Credential) -> Result<Link, ConnectError> {
-    let link = open(credential).await?;
+pub async fn open_fully(credential: &Credential, allowed: &Allowed) -> Result<Link, ConnectError> {
+    let link = open(credential, allowed).await?;
     match link.denied.clone() {
         Some(denied) => Err(denied),
         None => Ok(link),
@@ -85,7 +95,7 @@ pub async fn open_fully(credential: &Credential) -> Result<Link, ConnectError> {
 }
 
 /// Opens and tries a member's credential: reads the kubeconfig, asks who is there, and whether we may read there.
-pub async fn open(credential: &Credential) -> Result<Link, ConnectError> {
+pub async fn open(credential: &Credential, allowed: &Allowed) -> Result<Link, ConnectError> {
     let (place, bytes) = match credential {
         Credential::Unknown => {
             return Err(ConnectError::new(LinkFailure::SecretMissing, "the hub's Secrets are not listed yet"));
@@ -97,40 +107,82 @@ pub async fn open(credential: &Credential) -> Result<Link, ConnectError> {
         |why: &dyn std::fmt::Display| ConnectError::new(LinkFailure::KubeconfigInvalid, format!("{place}: {why}"));
     let access = Access::parse(bytes.expose()).map_err(|error| invalid(&error))?;
     // The library's own text is not used: it may describe key material.
-    let client = client(access.config())
+    let client = client_through(access.config(), GaiResolver::new(), allowed.clone())
         .map_err(|_| invalid(&"its certificates and key do not fit together, or are of a kind TLS does not know"))?;
     identify(&client, &access).await
 }
 
-/// A client without the library's own retries (they can take a quarter of an hour) and with dead-peer detection.
+/// A client of the hub: its address is the operator's own, and may be anywhere. Without the library's own retries (they
+/// can take a quarter of an hour), with dead-peer detection, and with bounds on every answer.
 pub fn client(config: kube::Config) -> Result<kube::Client, kube::Error> {
-    let mut tcp = HttpConnector::new();
+    client_through(config, GaiResolver::new(), Allowed::everywhere())
+}
+
+/// The same for an address that somebody else chose. It follows no redirects and uses no proxy.
+fn client_through<R>(config: kube::Config, resolver: R, allowed: Allowed) -> Result<kube::Client, kube::Error>
+where
+    R: tower::Service<Name, Future: Send> + Clone + Send + Sync + 'static,
+    R::Response: Iterator<Item = std::net::SocketAddr> + 'static,
+    R::Error: Into<BoxError> + 'static,
+{
+    let mut tcp = HttpConnector::new_with_resolver(Checked::new(resolver, allowed.clone()));
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     tcp.set_keepalive(Some(KEEPALIVE_AFTER));
     tcp.set_keepalive_interval(Some(KEEPALIVE_INTERVAL));
     tcp.set_keepalive_retries(Some(KEEPALIVE_RETRIES));
     tcp.set_tcp_user_timeout(Some(UNACKNOWLEDGED_AFTER));
-    let mut connector = TimeoutConnector::new(config.rustls_https_connector_with_connector(tcp)?);
+    let tls = config.rustls_https_connector_with_connector(Gate::new(tcp, allowed))?;
+    let mut connector = TimeoutConnector::new(tls);
     connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
     let http: HttpClient<_, Body> =
         HttpClient::builder(TokioExecutor::new()).pool_max_idle_per_host(IDLE_CONNECTIONS).build(connector);
+    let bounded = tower::service_fn(move |request: http::Request<Body>| {
+        let (shape, asked) = (Shape::of(&request), Instant::now());
+        let answer = http.request(request);
+        async move {
+            let answer = tokio::time::timeout_at(asked + shape.deadline(), answer).await;
+            let answer = answer.map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))??;
+            let shape = shape.answered(answer.status());
+            Ok::<_, BoxError>(answer.map(|body| Bounded::new(body, shape, asked)))
+        }
+    });
     // Not the library's stack: that one logs every failed probe of a lost member as an error of ours.
     let service = ServiceBuilder::new()
         .layer(config.base_uri_layer())
         .option_layer(config.auth_layer()?)
         .layer(config.extra_headers_layer()?)
-        .map_err(tower::BoxError::from)
-        .service(http);
+        .map_err(BoxError::from)
+        .service(bounded);
     Ok(ClientBuilder::new(service, config.default_namespace.clone()).build())
+}
+
+/// The answer of `/version`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Version {
+    git_version: String,
+}
+
+/// What identifies a cluster.
+#[derive(Deserialize)]
+struct System {
+    metadata: SystemMetadata,
+}
+
+#[derive(Deserialize)]
+struct SystemMetadata {
+    uid: Option<String>,
 }
 
 async fn identify(client: &kube::Client, access: &Access) -> Result<Link, ConnectError> {
     let server = access.server();
     let explain = |what: &str, error: &kube::Error| describe(server, what, error);
-    let version = call("read its version", server, client.apiserver_version()).await?.git_version;
-    let namespaces: Api<Namespace> = Api::all(client.clone());
-    let system = call("get the namespace kube-system", server, namespaces.get("kube-system")).await?;
+    let asked = wire::get::<Version>(client, "/version", "its version", "a version");
+    let version = call("read its version", server, asked).await?.git_version;
+    let path = "/api/v1/namespaces/kube-system";
+    let asked = wire::get::<System>(client, path, "the namespace kube-system", "a Namespace");
+    let system = call("get the namespace kube-system", server, asked).await?;
     // Both are shown in the status: a server must not have the token shown there.
     let secrets = access.secrets();
     let plain = |text| plain(text).filter(|text| !secrets.are_in(text));
@@ -171,11 +223,13 @@ async fn may_list<K>(
     explain: &impl Fn(&str, &kube::Error) -> ConnectError,
 ) -> Result<Option<ConnectError>, ConnectError>
 where
-    K: kube::Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
+    K: kube::Resource<DynamicType = ()>,
 {
     let api: Api<K> = Api::all(client.clone());
     let what = format!("list {kind}");
-    match tokio::time::timeout(CALL_TIMEOUT, api.list_metadata(&ListParams::default().limit(1))).await {
+    // Whether it is refused is all that matters; what is listed is read when the kind is followed.
+    let path = format!("{}?limit=1", api.resource_url());
+    match tokio::time::timeout(CALL_TIMEOUT, wire::get_text(client, &path, "the list")).await {
         Ok(Ok(_)) => Ok(None),
         Ok(Err(error)) if is_forbidden(&error) => Ok(Some(explain(&what, &error))),
         Ok(Err(error)) => Err(explain(&what, &error)),

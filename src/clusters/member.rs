@@ -19,7 +19,8 @@ use federation::model::{ClusterId, ClusterUid};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::connect::{self, ConnectError, Link};
+use super::bounds::MemberBounds;
+use super::connect::{self, Allowed, ConnectError, Link};
 use super::retry::Retry;
 use super::secret::Credential;
 use super::tables::{Clients, Note, NoteReason, Notes, SeenMark};
@@ -48,6 +49,7 @@ pub struct Member {
     pub id: ClusterId,
     pub feed: Feed,
     pub problems: ProblemBook,
+    pub bounds: MemberBounds,
     pub seen: SeenMark,
     pub clients: Clients,
     pub notes: Notes,
@@ -86,7 +88,7 @@ impl Member {
                 continue;
             }
             let made = tokio::select! {
-                made = make(&wanted, good.as_ref()) => made,
+                made = make(&wanted, good.as_ref(), &self.bounds.addresses) => made,
                 changed = self.credential.changed() => match changed {
                     Ok(()) => { retry.reset(); continue }
                     Err(_) => return FeedClosed,
@@ -135,12 +137,12 @@ impl Member {
 }
 
 /// Connects with the credential that is wanted, or, if that one does not work, with the one that did.
-async fn make(wanted: &Credential, good: Option<&Good>) -> Result<Made, ConnectError> {
+async fn make(wanted: &Credential, good: Option<&Good>, allowed: &Allowed) -> Result<Made, ConnectError> {
     let other = good.filter(|good| good.credential != *wanted);
     // One that works in part must not replace one that works; where there is no other, it is better than none.
     let first = match other {
-        Some(_) => connect::open_fully(wanted).await,
-        None => connect::open(wanted).await,
+        Some(_) => connect::open_fully(wanted, allowed).await,
+        None => connect::open(wanted, allowed).await,
     };
     match (first, other) {
         (Ok(link), None) => Ok(Made { link, credential: wanted.clone(), note: None }),
@@ -150,14 +152,14 @@ async fn make(wanted: &Credential, good: Option<&Good>) -> Result<Made, ConnectE
         (Ok(link), Some(good)) => {
             // The new one leads elsewhere. If the old one still works, we stay where we were admitted.
             let note = identity_note(&good.uid, &link.client.uid);
-            match connect::open(&good.credential).await {
+            match connect::open(&good.credential, allowed).await {
                 Ok(old) => Ok(Made { link: old, credential: good.credential.clone(), note: Some(note) }),
                 Err(_) => Ok(Made { link, credential: wanted.clone(), note: None }),
             }
         }
         // Taking the Secret away is a way to say "stop".
         (Err(error), Some(good)) if error.reason != LinkFailure::SecretMissing => {
-            match connect::open(&good.credential).await {
+            match connect::open(&good.credential, allowed).await {
                 Ok(link) => Ok(Made { link, credential: good.credential.clone(), note: Some(failure_note(&error)) }),
                 Err(_) => Err(error),
             }

@@ -16,11 +16,13 @@ use kube::Api;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
+use super::bounds::MemberBounds;
 use super::connect::root_cause;
 use super::member::{Epochs, Member};
 use super::secret::Credential;
 use super::tables::{Clients, HubTroubles, Notes, SeenMark, SeenTable, TakeOvers};
-use super::watch::{Follow, Guarded, Listener, Sink, ToFeed, Trouble, follow};
+use super::watch::{Follow, Guarded, Listener, Share, Sink, ToFeed, Trouble, follow};
+use super::wire::Fault;
 use crate::api::{FederationPolicy, Region};
 use crate::feed::{Feed, FeedClosed};
 use crate::problem::{ProblemBook, ProblemOrigin};
@@ -35,6 +37,8 @@ pub struct HubOptions {
     pub client: kube::Client,
     /// Isthmus's own namespace, where kubeconfig Secrets are. Secrets elsewhere are never read.
     pub namespace: String,
+    /// What is kept of each member, and where it may be.
+    pub members: MemberBounds,
 }
 
 /// What sessions publish; writers hold clones.
@@ -62,6 +66,7 @@ pub async fn run_hub(options: HubOptions, tables: Tables, feed: Feed, problems: 
         remember: true,
         relist: None,
         optional: None,
+        share: Share::of_hub(),
     };
     let regions = ToFeed { feed: feed.clone(), wrap: |delta| Batch::Hub(HubChanges::Regions(delta)) };
     hub.spawn(follow::<Guarded<Region>, _>(Api::all(client.clone()), how(), regions));
@@ -72,7 +77,7 @@ pub async fn run_hub(options: HubOptions, tables: Tables, feed: Feed, problems: 
     let secrets: Api<Secret> = Api::namespaced(client.clone(), &options.namespace);
     hub.spawn(follow::<SecretEntries, _>(secrets, how(), ToRoster(sender)));
 
-    let mut sessions = Sessions::new(tables, feed, problems);
+    let mut sessions = Sessions::new(tables, feed, problems, options.members);
     let mut roster = Roster::new(options.namespace);
     loop {
         tokio::select! {
@@ -123,15 +128,16 @@ struct Sessions {
     tables: Tables,
     feed: Feed,
     problems: ProblemBook,
+    bounds: MemberBounds,
     epochs: Epochs,
     tasks: JoinSet<FeedClosed>,
     running: BTreeMap<ClusterId, (watch::Sender<Credential>, AbortHandle)>,
 }
 
 impl Sessions {
-    fn new(tables: Tables, feed: Feed, problems: ProblemBook) -> Self {
+    fn new(tables: Tables, feed: Feed, problems: ProblemBook, bounds: MemberBounds) -> Self {
         let epochs = Epochs::default();
-        Self { tables, feed, problems, epochs, tasks: JoinSet::new(), running: BTreeMap::new() }
+        Self { tables, feed, problems, bounds, epochs, tasks: JoinSet::new(), running: BTreeMap::new() }
     }
 
     /// Starts, stops and tells sessions so that they match the roster.
@@ -167,8 +173,9 @@ impl Sessions {
         let (sender, receiver) = watch::channel(credential);
         let member = Member {
             id: id.clone(),
-            feed: self.feed.clone(),
+            feed: self.feed.for_member(),
             problems: self.problems.clone(),
+            bounds: self.bounds.clone(),
             seen: self.tables.seen.mark(id),
             clients: self.tables.clients.clone(),
             notes: self.tables.notes.clone(),
@@ -198,7 +205,8 @@ struct Complaints {
 
 impl Listener for Complaints {
     fn trouble(&mut self, plural: &str, trouble: Trouble) {
-        let (Trouble::Broken(error) | Trouble::Refused(error) | Trouble::Stuck(error)) = trouble;
+        let (Trouble::Broken(error) | Trouble::Refused(error) | Trouble::Unusable(error) | Trouble::Stuck(error)) =
+            trouble;
         let text = match &error {
             kube::Error::Api(status) if status.code == 404 => {
                 format!("the hub does not know {plural}: install what `isthmus manifests` prints")
@@ -207,6 +215,9 @@ impl Listener for Complaints {
                 format!("Isthmus may not watch {plural} in the hub: install what `isthmus manifests` prints")
             }
             kube::Error::Api(status) => format!("the hub answered {} when asked to watch {plural}", status.code),
+            other if Fault::of(other).is_some() => {
+                format!("the hub's list of {plural} cannot be used: {}", root_cause(other))
+            }
             other => format!("the hub cannot be reached to watch {plural}: {}", root_cause(other)),
         };
         self.troubles.set(plural, Some(text.clone()));

@@ -1,10 +1,11 @@
 //! One watch of one kind, kept alive: the first list as one `Full`, then what changes, then a `Full` again whenever the
 //! API server could no longer say what was missed. An interrupted list is never told.
 //!
-//! The library's watcher lists and resumes; what it gets wrong is put right here: a `410 Gone` when a watch *starts*
-//! makes it ask for the same version for ever, so it is built anew, and a list that stalls is given up.
+//! Events come from [`wire`](super::wire), which lists and resumes within bounds. What they mean for the watch is decided
+//! here: when to list again, when a kind counts as not there, what is said of one that cannot be read.
 
 mod intake;
+mod quota;
 mod reading;
 #[cfg(test)]
 mod tests;
@@ -18,23 +19,23 @@ use futures::future::BoxFuture;
 use futures::{Stream, StreamExt as _};
 use kube::Api;
 use kube::runtime::watcher;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use super::bounds::MemberBounds;
 use super::connect::LIST_TIMEOUT;
 use super::retry::Retry;
 use super::tables::{SeenMark, now};
+use super::wire::{Ask, Entry, Fault, events};
 use crate::feed::{Feed, FeedClosed};
 use crate::problem::{ProblemBook, ProblemOrigin};
 use intake::Intake;
+pub use quota::{Over, Quota};
 pub(crate) use reading::guarded;
 pub use reading::{Guarded, Plain, Reading, RemoteSlices};
 
 /// Events taken into one batch at most.
-const MAX_EVENTS_PER_BATCH: usize = 256;
-/// The API server ends a watch after this; a watch that stays silent a little longer is opened again.
-const WATCH_TIMEOUT_S: u32 = 60;
-/// Objects in one page of a list.
-const PAGE_SIZE: u32 = 500;
+pub const MAX_EVENTS_PER_BATCH: usize = 256;
 /// Failures in a row after which the watcher is built anew, which lists again.
 const REBUILD_AFTER_FAILURES: u32 = 3;
 /// A watch that has failed for so long is no watch: the connection is not what it claims to be.
@@ -47,6 +48,13 @@ const ABSENT_STRIKES: u32 = 3;
 const FORGIVEN_AFTER: Duration = Duration::from_secs(45);
 const FIRST_RETRY: Duration = Duration::from_millis(250);
 const LAST_RETRY: Duration = Duration::from_secs(5);
+/// How long a list that was too long is not asked for again.
+const OVER_RECHECK: Duration = Duration::from_secs(60);
+/// How often it is looked whether there is room for what was turned away.
+const LET_IN_EVERY: Duration = Duration::from_secs(30);
+/// Pause after events of which some were turned away, or of which many came and none changed anything: nothing else slows
+/// down a member that sends them without end.
+const USELESS_PAUSE: Duration = Duration::from_millis(100);
 
 /// Where deltas go.
 pub trait Sink<T: Object>: Send {
@@ -82,6 +90,8 @@ pub enum Trouble {
     Broken(kube::Error),
     /// 401 or 403: asking again changes nothing.
     Refused(kube::Error),
+    /// What it sent cannot be read, or is too much.
+    Unusable(kube::Error),
     /// It has failed for longer than [`STUCK_AFTER`].
     Stuck(kube::Error),
 }
@@ -90,7 +100,7 @@ pub enum Trouble {
 pub trait Listener: Send {
     fn trouble(&mut self, plural: &str, trouble: Trouble);
 
-    /// What to say of the kind itself when its watch is refused or stuck. `None`: nothing.
+    /// What to say of the kind itself when its watch is refused, unusable or stuck. `None`: nothing.
     fn unreadable(&self, _plural: &str, _error: &kube::Error) -> Option<Arc<str>> {
         None
     }
@@ -112,6 +122,28 @@ pub struct Follow<L> {
     pub relist: Option<Duration>,
     /// Set for kinds that need not exist.
     pub optional: Option<Optional>,
+    /// What all watches of one member share.
+    pub share: Share,
+}
+
+/// What all watches of one cluster share.
+#[derive(Clone)]
+pub struct Share {
+    pub quota: Quota,
+    /// Lists take turns: pages are held in memory.
+    pub lists: Option<Arc<Semaphore>>,
+}
+
+impl Share {
+    /// For a member.
+    pub fn of(bounds: &MemberBounds) -> Self {
+        Self { quota: Quota::new(bounds), lists: Some(Arc::new(Semaphore::new(super::bounds::LISTS_AT_A_TIME))) }
+    }
+
+    /// For the hub: it is the operator's own, and no list of it waits for another.
+    pub fn of_hub() -> Self {
+        Self { quota: Quota::new(&MemberBounds::default()), lists: None }
+    }
 }
 
 /// A kind that need not exist: where it does not, there is none of it.
@@ -132,7 +164,7 @@ pub async fn follow<R: Reading, L: Listener>(
     how: Follow<L>,
     sink: impl Sink<R::Model>,
 ) -> FeedClosed {
-    follow_as::<R, L>(api, watcher::Config::default(), how, sink).await
+    follow_as::<R, L>(api, None, how, sink).await
 }
 
 /// The same for the one object of this name, which need not exist.
@@ -142,21 +174,21 @@ pub async fn follow_one<R: Reading, L: Listener>(
     how: Follow<L>,
     sink: impl Sink<R::Model>,
 ) -> FeedClosed {
-    let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
-    follow_as::<R, L>(api, config, how, sink).await
+    follow_as::<R, L>(api, Some(format!("metadata.name={name}")), how, sink).await
 }
 
 async fn follow_as<R: Reading, L: Listener>(
     api: Api<R::Wire>,
-    config: watcher::Config,
+    fields: Option<String>,
     mut how: Follow<L>,
     mut sink: impl Sink<R::Model>,
 ) -> FeedClosed {
-    let config = config.timeout(WATCH_TIMEOUT_S).page_size(PAGE_SIZE);
-    let mut intake = Intake::<R>::new(how.origin.clone(), how.problems.clone(), how.remember);
+    let quota = how.share.quota.clone();
+    let mut intake = Intake::<R>::new(how.origin.clone(), how.problems.clone(), quota, how.remember);
     let mut health = Health::new();
     loop {
-        let stream = watcher(api.clone(), config.clone());
+        let (url, client) = (api.resource_url().to_owned(), api.clone().into_client());
+        let stream = events::<R>(Ask { client, url, fields: fields.clone(), turns: how.share.lists.clone() });
         if let Err(closed) = run(stream, &mut intake, &mut health, &mut how, &mut sink).await {
             return closed;
         }
@@ -165,28 +197,40 @@ async fn follow_as<R: Reading, L: Listener>(
 
 /// Runs one watcher until it must be built anew.
 async fn run<R: Reading>(
-    stream: impl Stream<Item = watcher::Result<watcher::Event<R::Wire>>> + Send,
+    stream: impl Stream<Item = watcher::Result<watcher::Event<Entry<R>>>> + Send,
     intake: &mut Intake<R>,
     health: &mut Health,
     how: &mut Follow<impl Listener>,
     sink: &mut impl Sink<R::Model>,
 ) -> Result<(), FeedClosed> {
-    let mut chunks = std::pin::pin!(stream.ready_chunks(MAX_EVENTS_PER_BATCH));
+    let mut chunks = Some(Box::pin(stream.ready_chunks(MAX_EVENTS_PER_BATCH)));
     let relist_at = how.relist.map(|after| Instant::now() + jittered(after));
-    loop {
+    let mut let_in_at = Instant::now() + LET_IN_EVERY;
+    while let Some(open) = &mut chunks {
         // A watch may rightly be silent for hours; a list that is silent hangs.
         let chunk = if intake.is_listing() {
-            tokio::time::timeout(LIST_TIMEOUT, chunks.next()).await.unwrap_or_else(|_| Some(vec![Err(stalled())]))
+            tokio::time::timeout(LIST_TIMEOUT, open.next()).await.unwrap_or_else(|_| Some(vec![Err(stalled())]))
         } else {
             tokio::select! {
-                chunk = chunks.next() => chunk,
+                chunk = open.next() => chunk,
                 () = tokio::time::sleep_until(relist_at.unwrap_or_else(Instant::now)), if relist_at.is_some() => {
                     return Ok(());
                 }
+                () = tokio::time::sleep_until(let_in_at), if intake.turned_away() > 0 => {
+                    if intake.may_let_in() {
+                        return Ok(());
+                    }
+                    let_in_at = Instant::now() + LET_IN_EVERY;
+                    continue;
+                }
             }
         };
+        let turned_away = intake.turned_away();
         let mut failure = None;
-        for event in chunk.unwrap_or_else(|| vec![Err(stalled())]) {
+        let mut given_up = false;
+        let chunk = chunk.unwrap_or_else(|| vec![Err(stalled())]);
+        let many = chunk.len() >= MAX_EVENTS_PER_BATCH;
+        for event in chunk {
             match event {
                 Ok(event) => {
                     // Starting to list is our own doing, not a sign of life.
@@ -201,17 +245,31 @@ async fn run<R: Reading>(
                         how.listener.listed(R::plural());
                         sink.take(full).await?;
                     }
+                    if let Some(over) = intake.take_over() {
+                        failure = Some(watcher::Error::InitialListFailed(Fault::Over(over).into_kube()));
+                        given_up = true;
+                        break;
+                    }
                 }
                 Err(error) => failure = Some(error),
             }
         }
-        if let Some(partial) = intake.drain() {
+        let changes = intake.drain();
+        let useless = many && changes.is_none();
+        if let Some(partial) = changes {
             sink.take(partial).await?;
+        }
+        if failure.is_none() && !intake.is_listing() && (useless || intake.turned_away() > turned_away) {
+            tokio::time::sleep(USELESS_PAUSE).await;
         }
         if let Some(error) = failure {
             // A list that failed or stalled is no list.
-            let listing = intake.is_listing();
-            match after(error) {
+            let listing = intake.is_listing() || given_up;
+            let after = after(error);
+            if listing || !matches!(after, After::Resume(_)) {
+                chunks = None; // it is not gone on with, and must not take a turn while this waits
+            }
+            match after {
                 After::Relist => return Ok(()),
                 After::Absent(error) if how.optional.is_some() => {
                     absent(error, intake, health, how, sink).await?;
@@ -229,6 +287,7 @@ async fn run<R: Reading>(
             }
         }
     }
+    Ok(())
 }
 
 /// Up to twice the time, so that the watches of many clusters do not list together.
@@ -274,16 +333,19 @@ async fn bad<R: Reading>(
 ) -> Result<bool, FeedClosed> {
     let trouble = health.trouble(error);
     let message = match &trouble {
-        Trouble::Refused(error) | Trouble::Stuck(error) => how.listener.unreadable(R::plural(), error),
+        Trouble::Refused(error) | Trouble::Unusable(error) | Trouble::Stuck(error) => {
+            how.listener.unreadable(R::plural(), error)
+        }
         Trouble::Broken(_) => None,
     };
+    let over = matches!(&trouble, Trouble::Unusable(error) if matches!(Fault::of(error), Some(Fault::Over(_))));
     // What was said to be unreadable is readable again with a complete list, so that one has to come.
     let must_list = message.is_some();
     if let Some(message) = message {
         sink.unreadable(message).await?;
     }
     how.listener.trouble(R::plural(), trouble);
-    tokio::time::sleep(health.retry.delay()).await;
+    tokio::time::sleep(if over { jittered(OVER_RECHECK) } else { health.retry.delay() }).await;
     Ok(must_list || health.failures >= REBUILD_AFTER_FAILURES)
 }
 
@@ -304,7 +366,8 @@ impl Health {
 
     fn good(&mut self) {
         if self.failures > 0 || self.absent > 0 {
-            *self = Self::new();
+            // The delays stay long: a server that answers and fails by turns is not asked without pause.
+            (self.failures, self.first, self.absent) = (0, None, 0);
         }
     }
 
@@ -320,6 +383,7 @@ impl Health {
         let first = *self.first.get_or_insert(at);
         match &error {
             kube::Error::Api(status) if matches!(status.code, 401 | 403) => Trouble::Refused(error),
+            _ if Fault::of(&error).is_some() => Trouble::Unusable(error),
             _ if at.duration_since(first) >= STUCK_AFTER => Trouble::Stuck(error),
             _ => Trouble::Broken(error),
         }
@@ -349,13 +413,11 @@ fn after(error: watcher::Error) -> After {
         watcher::Error::WatchError(status) if status.code == 410 => After::Resume(kube::Error::Api(status)),
         watcher::Error::WatchError(status) => After::Rebuild(kube::Error::Api(status)),
         // An event that cannot be read was skipped.
-        watcher::Error::WatchFailed(error @ kube::Error::SerdeError(_)) => After::Rebuild(error),
+        watcher::Error::WatchFailed(error) if Fault::of(&error).is_some() => After::Rebuild(error),
         watcher::Error::InitialListFailed(error)
         | watcher::Error::WatchStartFailed(error)
         | watcher::Error::WatchFailed(error) => After::Resume(error),
-        watcher::Error::NoResourceVersion => {
-            After::Rebuild(kube::Error::Service("no resourceVersion in the answer".into()))
-        }
+        watcher::Error::NoResourceVersion => After::Rebuild(Fault::NoVersion.into_kube()),
     }
 }
 

@@ -81,10 +81,15 @@ pub trait Convert: kube::Resource<DynamicType = ()> {
 
     /// The key of an object by its metadata alone; `None` if it cannot have one, and so never had a good state.
     fn key_of(meta: &ObjectMeta) -> Option<<Self::Model as Object>::Key>;
+
+    /// Ports and endpoints in it, which are counted for each member.
+    fn parts(_model: &Self::Model) -> (usize, usize) {
+        (0, 0)
+    }
 }
 
 macro_rules! convert {
-    ($kubernetes:ty, $model:ty, $convert:path, $key:path) => {
+    ($kubernetes:ty, $model:ty, $convert:path, $key:path $(, $parts:expr)?) => {
         impl Convert for $kubernetes {
             type Model = $model;
 
@@ -94,6 +99,10 @@ macro_rules! convert {
             fn key_of(meta: &ObjectMeta) -> Option<<$model as Object>::Key> {
                 $key(meta)
             }
+            $(fn parts(model: &$model) -> (usize, usize) {
+                let parts: fn(&$model) -> (usize, usize) = $parts;
+                parts(model)
+            })?
         }
     };
 }
@@ -102,7 +111,7 @@ convert!(api::Region, model::Region, region, key_region);
 convert!(api::MemberCluster, model::Member, member, key_member);
 convert!(api::FederationPolicy, model::Policy, policy, key_policy);
 convert!(core::Namespace, model::NamespaceObject, namespace, key_namespace);
-convert!(core::Service, model::Service, service, key_service);
+convert!(core::Service, model::Service, service, key_service, |service| (service.ports.len(), 0));
 convert!(core::Node, model::Node, node, key_node);
 convert!(discovery::EndpointSlice, model::Slice, slice, key_slice);
 convert!(networking::ServiceCIDR, model::ServiceCidr, service_cidr, key_service_cidr);

@@ -83,6 +83,13 @@ impl Findings {
         self.bytes += weight;
     }
 
+    /// Adds one that is listed however many others are.
+    pub fn add_first(&mut self, problem: Problem) {
+        self.counted.add(&problem.object);
+        self.bytes += problem.weight();
+        self.listed.entry(problem.object.clone()).or_default().insert(0, problem);
+    }
+
     /// Counts objects of which nothing else is kept.
     pub fn add_unlisted(&mut self, objects: usize) {
         self.counted.others += objects;

@@ -15,7 +15,7 @@ use super::events::Events;
 use super::members::{Inputs, Members};
 use super::observed::{self, Identity, Observed, ToWriter};
 use super::policies::Policies;
-use crate::clusters::watch::{Follow, Listener, Trouble, follow};
+use crate::clusters::watch::{Follow, Listener, Share, Trouble, follow};
 use crate::clusters::{Notes, SeenMark, SeenTable, now};
 use crate::foreign::visible;
 use crate::mirror::MirrorProgress;
@@ -146,6 +146,7 @@ fn how() -> Follow<Quiet> {
         remember: true,
         relist: None,
         optional: None,
+        share: Share::of_hub(),
     }
 }
 

@@ -11,7 +11,7 @@ use super::keeper::Keeper;
 use super::material::{Fields, Material, Unusable};
 use crate::clusters::SeenMark;
 use crate::clusters::secret::SecretBytes;
-use crate::clusters::watch::{Follow, Listener, Reading, Sink, Trouble, follow_one};
+use crate::clusters::watch::{Follow, Listener, Reading, Share, Sink, Trouble, follow_one};
 use crate::convert::Converted;
 use crate::feed::FeedClosed;
 use crate::problem::{ObjectName, ProblemBook, ProblemOrigin};
@@ -38,6 +38,7 @@ pub(super) async fn follow(client: Client, namespace: String, name: String, keep
         remember: false,
         relist: None,
         optional: None,
+        share: Share::of_hub(),
     };
     let FeedClosed = follow_one::<TlsSecrets, _>(api, &name, how, ToKeeper(keeper)).await;
 }

@@ -81,7 +81,7 @@ async fn bad_usage_is_told_and_ends_with_2() {
     let folder = world.path().to_str().unwrap();
     let file = world.path().join("hub.yaml");
     let file = file.to_str().unwrap();
-    let cases: [(&[&str], &[&str]); 18] = [
+    let cases: [(&[&str], &[&str]); 20] = [
         (&[], &["Usage: isthmus"]),
         (&["fly"], &["unrecognized subcommand 'fly'"]),
         (&["region", "--world", folder], &["--region <REGION>"]),
@@ -93,6 +93,11 @@ async fn bad_usage_is_told_and_ends_with_2() {
             &["--xds: 0.0.0.0:15010", "--allow-plaintext"],
         ),
         (&["region", "--region=eu", "--world", folder, "--xds=localhost"], &["--xds <ADDRESS>", "'localhost'"]),
+        (
+            &["region", "--region=eu", "--world", folder, "--allow-member-cidrs=localhost"],
+            &["--allow-member-cidrs <CIDR>", "'localhost'"],
+        ),
+        (&["region", "--region=eu", "--world", folder, "--max-member-objects=0"], &["--max-member-objects", "'0'"]),
         (&["region", "--region=eu", "--world", folder, "--sync-deadline=0"], &["--sync-deadline", "1..=3600"]),
         (
             &["region", "--region=eu", "--world", folder, "--xds-tls=127.0.0.1:0"],

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use federation::change::{Batch, Delta, Epoch, HubChanges, LinkChange, MemberChanges};
-use isthmus::clusters::{HubOptions, Tables, run_hub};
-use isthmus::feed::Feed;
+use isthmus::clusters::connect::Allowed;
+use isthmus::clusters::{HubOptions, MemberBounds, Tables, run_hub};
+use isthmus::feed::{Batches, Feed};
 use isthmus::problem::ProblemBook;
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::LIMIT;
@@ -20,7 +20,7 @@ const KINDS: [&str; 6] = ["namespaces", "services", "slices", "nodes", "servicec
 
 struct Scene {
     hub: Cluster,
-    feed: mpsc::Receiver<Batch>,
+    feed: Batches,
     tables: Tables,
     task: JoinHandle<()>,
 }
@@ -59,7 +59,9 @@ impl Scene {
         let client = isthmus::clusters::connect::client(crate::testbed::config_of(&hub.kubeconfig()).await).unwrap();
         let (feed, receiver) = Feed::new();
         let tables = Tables::default();
-        let options = HubOptions { client, namespace: "isthmus-system".to_owned() };
+        let members =
+            MemberBounds { addresses: Allowed::new(&["127.0.0.0/8".parse().unwrap()]), ..MemberBounds::default() };
+        let options = HubOptions { client, namespace: "isthmus-system".to_owned(), members };
         let run = run_hub(options, tables.clone(), feed, ProblemBook::default());
         let task = tokio::spawn(async move {
             run.await;

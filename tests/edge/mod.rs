@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panic")]
 
 mod folders;
+mod hostile;
 mod members;
 mod mirrors;
 mod statuses;

@@ -20,6 +20,8 @@ const RUN_LIMIT: Duration = Duration::from_secs(60);
 /// Ours in detail; of libraries what they think worth telling.
 const LOG_FILTER: &str = "info,isthmus=debug,federation=debug,regions=debug";
 const FAILURE_LINES: usize = 25;
+/// The API servers of tests are on this machine.
+const MEMBERS_HERE: &str = "--allow-member-cidrs=127.0.0.0/8";
 
 /// Where a region takes its world from.
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +61,7 @@ impl Isthmus {
 
     /// The same with its own log filter, such as `trace`.
     pub fn controller_logging(hub_kubeconfig: &Path, filter: &str) -> Self {
-        let mut args = vec!["controller".to_owned()];
+        let mut args = vec!["controller".to_owned(), MEMBERS_HERE.to_owned()];
         args.extend(Source::Hub(hub_kubeconfig).args());
         Self::spawn("controller", args, None, filter)
     }
@@ -81,6 +83,7 @@ impl Isthmus {
     fn region_as(region: &str, source: Source<'_>, filter: &str, flags: &[String]) -> Self {
         let xds = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free()));
         let mut args = vec!["region".to_owned(), format!("--region={region}"), format!("--xds={xds}")];
+        args.push(MEMBERS_HERE.to_owned());
         args.extend(source.args());
         args.extend_from_slice(flags);
         Self::spawn(&format!("region-{region}"), args, Some(xds), filter)
@@ -149,6 +152,11 @@ impl Isthmus {
         let answer = answer.unwrap_or_else(|error| panic!("{} {path}: {error}", self.name));
         assert_eq!(answer.status, 200, "{} {path}: {}", self.name, answer.body);
         answer.body
+    }
+
+    /// A page of the admin port, if it answers.
+    pub async fn try_page(&self, path: &str) -> Result<String, String> {
+        Ok(http::get(self.admin, "localhost", path, PAGE_LIMIT).await?.body)
     }
 
     async fn json<T: serde::de::DeserializeOwned>(&self, path: &str) -> T {

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use federation::change::LinkFailure;
 
-use super::ConnectError;
+use super::{ConnectError, NotAllowed};
+use crate::clusters::wire::{Fault, find};
 
 /// Deepest chain of causes followed.
 const MAX_CAUSES: usize = 16;
@@ -17,6 +18,10 @@ const MAX_CAUSES: usize = 16;
 pub fn describe(server: &http::Uri, what: &str, error: &kube::Error) -> ConnectError {
     match error {
         kube::Error::Api(status) => refused(server, what, status.code),
+        // Not even the server's name: whatever else was said would tell who is there.
+        other if find::<NotAllowed>(other).is_some() => {
+            ConnectError::new(LinkFailure::KubeconfigInvalid, root_cause(other))
+        }
         other => {
             let cause = root_cause(other);
             ConnectError::new(LinkFailure::Unreachable, format!("{server}: {cause} (could not {what})"))
@@ -68,6 +73,12 @@ pub fn root_cause(error: &(dyn StdError + 'static)) -> String {
 }
 
 fn known(error: &(dyn StdError + 'static)) -> Option<String> {
+    if let Some(fault) = error.downcast_ref::<Fault>() {
+        return Some(fault.to_string());
+    }
+    if let Some(refused) = error.downcast_ref::<NotAllowed>() {
+        return Some(refused.to_string());
+    }
     if let Some(tls) = error.downcast_ref::<rustls::Error>() {
         return Some(certificate(tls));
     }

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use super::kinds::{Report, Seen, Watches};
 use super::probe::{Failure, Schedule, probe};
 use super::{FIRST_RETRY, Good, LAST_RETRY, Made, Member, failure_note, identity_note};
-use crate::clusters::connect::{self, ConnectError, Link};
+use crate::clusters::connect::{self, Allowed, ConnectError, Link};
 use crate::clusters::retry::Retry;
 use crate::clusters::secret::Credential;
 use crate::clusters::tables::now;
@@ -35,6 +35,7 @@ pub(super) async fn hold(
         problems: member.problems.clone(),
         seen: member.seen.clone(),
         were_there: were_there.clone(),
+        bounds: member.bounds.clone(),
     };
     tracing::info!(cluster = %member.id, version = %link.version, "connected");
     member.seen.heard(now());
@@ -51,7 +52,7 @@ pub(super) async fn hold(
     let mut schedule = Schedule::new(Instant::now());
     let mut probing: Pending<Result<(), Failure>> = None;
     // A credential that did not work when this connection was made is tried again, too.
-    let mut exchange = Exchange::new(credential);
+    let mut exchange = Exchange::new(credential, member.bounds.addresses.clone());
     if note.is_some() {
         exchange.want(wanted.clone());
         exchange.later();
@@ -119,6 +120,9 @@ pub(super) async fn hold(
                         return Ok(error);
                     }
                 }
+                Report::Unusable(kind, error) => {
+                    unreadable.begin(&member.id, kind, &error);
+                }
                 Report::Lost(error) => return Ok(error),
             },
             ended = running.tasks.join_next() => {
@@ -172,6 +176,7 @@ impl Unreadable {
 /// The way from the credential in use to the one that is wanted.
 struct Exchange {
     used: Credential,
+    allowed: Allowed,
     wanted: Option<Credential>,
     opening: Pending<Result<Link, ConnectError>>,
     retry: Retry,
@@ -179,9 +184,9 @@ struct Exchange {
 }
 
 impl Exchange {
-    fn new(used: Credential) -> Self {
+    fn new(used: Credential, allowed: Allowed) -> Self {
         let retry = Retry::new(FIRST_RETRY, LAST_RETRY);
-        Self { used, wanted: None, opening: None, retry, due: Instant::now() }
+        Self { used, allowed, wanted: None, opening: None, retry, due: Instant::now() }
     }
 
     fn want(&mut self, wanted: Credential) {
@@ -210,8 +215,8 @@ impl Exchange {
         let Some(wanted) = self.wanted.clone() else { return std::future::pending().await };
         if self.opening.is_none() {
             sleep_until(self.due).await;
-            let credential = wanted.clone();
-            self.opening = Some(Box::pin(async move { connect::open_fully(&credential).await }));
+            let (credential, allowed) = (wanted.clone(), self.allowed.clone());
+            self.opening = Some(Box::pin(async move { connect::open_fully(&credential, &allowed).await }));
         }
         (ready(&mut self.opening).await, wanted)
     }

@@ -9,6 +9,7 @@ use federation::model::ClusterId;
 use k8s_openapi::api::core::v1::{Namespace, Node, Service};
 use k8s_openapi::api::networking::v1::ServiceCIDR;
 use kube::{Api, Resource};
+use serde::Deserialize;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -18,8 +19,9 @@ use crate::api::{MCS_GROUP, MCS_VERSIONS, ServiceExport};
 use crate::clusters::connect::{CALL_TIMEOUT, ConnectError, Link, describe};
 use crate::clusters::tables::SeenMark;
 use crate::clusters::watch::{
-    Follow, Guarded, IsServed, Listener, Optional, Plain, Reading, RemoteSlices, Sink, Trouble, follow,
+    Follow, IsServed, Listener, Optional, Plain, Reading, RemoteSlices, Share, Sink, Trouble, follow,
 };
+use crate::clusters::{MemberBounds, wire};
 use crate::feed::{Feed, FeedClosed};
 use crate::foreign::Secrets;
 use crate::problem::{ProblemBook, ProblemOrigin};
@@ -28,6 +30,8 @@ use crate::problem::{ProblemBook, ProblemOrigin};
 const RELIST_AFTER: Duration = Duration::from_secs(900);
 /// Troubles that may wait to be heard; more say nothing new.
 const TROUBLES: usize = 16;
+/// Versions of one API group that are looked through for a kind.
+const MAX_VERSIONS: usize = 16;
 
 /// Which of the kinds that need not exist were there, over all connections of a member.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +47,8 @@ pub(super) enum Report {
     Broken,
     /// This kind cannot be read, and why.
     Unreadable(MemberKind, ConnectError),
+    /// What it sends of this kind cannot be used, and why. Another connection would be sent the same.
+    Unusable(MemberKind, ConnectError),
     /// It can.
     Listed(MemberKind),
     /// This connection is no good.
@@ -57,6 +63,7 @@ pub(super) struct Watches {
     pub(super) problems: ProblemBook,
     pub(super) seen: SeenMark,
     pub(super) were_there: Seen,
+    pub(super) bounds: MemberBounds,
 }
 
 /// Running watches; dropping this ends them.
@@ -71,21 +78,23 @@ impl Watches {
         self.problems = self.problems.scrubbing(link.client.secrets());
         let (sender, reports) = mpsc::channel(TROUBLES);
         let mut tasks = JoinSet::new();
+        let share = Share::of(&self.bounds);
         let listener = |kind| ToSession { kind, server: link.server.clone(), sender: sender.clone() };
         let client = &link.client.client;
         let set = &mut tasks;
-        let written = |kind| Follow { relist: Some(RELIST_AFTER), ..self.how(listener(kind), None, false) };
+        let written = |kind| Follow { relist: Some(RELIST_AFTER), ..self.how(listener(kind), None, false, &share) };
         self.add::<Plain<Namespace>>(set, client, MemberChanges::Namespaces, written(MemberKind::Namespaces));
         self.add::<Plain<Service>>(set, client, MemberChanges::Services, written(MemberKind::Services));
-        let slices = self.how(listener(MemberKind::Slices), None, false);
+        let slices = self.how(listener(MemberKind::Slices), None, false, &share);
         self.add::<RemoteSlices>(set, client, MemberChanges::Slices, slices);
         // Nodes change all the time, their ranges never.
-        let nodes = self.how(listener(MemberKind::Nodes), None, true);
+        let nodes = self.how(listener(MemberKind::Nodes), None, true, &share);
         self.add::<Plain<Node>>(set, client, MemberChanges::Nodes, nodes);
         let (was_there, is_served) = (self.were_there.service_cidrs.clone(), is_served::<ServiceCIDR>(client));
-        let cidrs = self.how(listener(MemberKind::ServiceCidrs), Some(Optional { was_there, is_served }), true);
+        let optional = Some(Optional { was_there, is_served });
+        let cidrs = self.how(listener(MemberKind::ServiceCidrs), optional, true, &share);
         self.add::<Plain<ServiceCIDR>>(set, client, MemberChanges::ServiceCidrs, cidrs);
-        self.add_exports(set, client.clone(), listener(MemberKind::Exports));
+        self.add_exports(set, client.clone(), listener(MemberKind::Exports), &share);
         Running { tasks, reports }
     }
 
@@ -102,20 +111,20 @@ impl Watches {
 
     /// In the version that the cluster serves. A definition that is installed later, and in the old version only, is
     /// seen by the next connection.
-    fn add_exports(&self, tasks: &mut JoinSet<FeedClosed>, client: kube::Client, listener: ToSession) {
+    fn add_exports(&self, tasks: &mut JoinSet<FeedClosed>, client: kube::Client, listener: ToSession, share: &Share) {
         let (was_there, is_served) = (self.were_there.exports.clone(), is_served::<ServiceExport>(&client));
-        let how = self.how(listener, Some(Optional { was_there, is_served }), true);
+        let how = self.how(listener, Some(Optional { was_there, is_served }), true, share);
         let sink = self.sink(MemberKind::Exports, MemberChanges::Exports);
         tasks.spawn(async move {
             if only_old(&client).await {
-                follow::<Guarded<OldServiceExport>, _>(Api::all(client), how, sink).await
+                follow::<Plain<OldServiceExport>, _>(Api::all(client), how, sink).await
             } else {
-                follow::<Guarded<ServiceExport>, _>(Api::all(client), how, sink).await
+                follow::<Plain<ServiceExport>, _>(Api::all(client), how, sink).await
             }
         });
     }
 
-    fn how(&self, listener: ToSession, optional: Option<Optional>, remember: bool) -> Follow<ToSession> {
+    fn how(&self, listener: ToSession, optional: Option<Optional>, remember: bool, share: &Share) -> Follow<ToSession> {
         Follow {
             origin: ProblemOrigin::from(&self.id),
             problems: self.problems.clone(),
@@ -124,6 +133,7 @@ impl Watches {
             remember,
             relist: None,
             optional,
+            share: share.clone(),
         }
     }
 
@@ -174,10 +184,12 @@ fn is_served<K: Resource<DynamicType = ()> + 'static>(client: &kube::Client) -> 
         let client = client.clone();
         Box::pin(async move {
             let group = K::group(&());
-            let groups = answered(client.list_api_groups()).await?.ok()?;
+            let groups = groups(&client).await?;
             let Some(group) = groups.groups.iter().find(|served| served.name == *group) else { return Some(false) };
-            for version in &group.versions {
-                let resources = answered(client.list_api_group_resources(&version.group_version)).await?.ok()?;
+            for version in group.versions.iter().take(MAX_VERSIONS) {
+                let path = format!("/apis/{}", version.group_version);
+                let asked = wire::get::<ApiResources>(&client, &path, "the list of resources", "an APIResourceList");
+                let resources = answered(asked).await?.ok()?;
                 if resources.resources.iter().any(|resource| resource.name == K::plural(&())) {
                     return Some(true);
                 }
@@ -187,6 +199,39 @@ fn is_served<K: Resource<DynamicType = ()> + 'static>(client: &kube::Client) -> 
     })
 }
 
+/// What is read of an API server's discovery.
+#[derive(Deserialize)]
+struct ApiGroups {
+    groups: Vec<ApiGroup>,
+}
+
+#[derive(Deserialize)]
+struct ApiGroup {
+    name: String,
+    versions: Vec<ApiVersion>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ApiVersion {
+    group_version: String,
+    version: String,
+}
+
+#[derive(Deserialize)]
+struct ApiResources {
+    resources: Vec<ApiResource>,
+}
+
+#[derive(Deserialize)]
+struct ApiResource {
+    name: String,
+}
+
+async fn groups(client: &kube::Client) -> Option<ApiGroups> {
+    answered(wire::get(client, "/apis", "the list of API groups", "an APIGroupList")).await?.ok()
+}
+
 async fn answered<T>(request: impl Future<Output = T>) -> Option<T> {
     tokio::time::timeout(CALL_TIMEOUT, request).await.ok()
 }
@@ -194,7 +239,7 @@ async fn answered<T>(request: impl Future<Output = T>) -> Option<T> {
 /// Whether ServiceExports are served in the old version and not in the current one. In doubt: no.
 async fn only_old(client: &kube::Client) -> bool {
     let [current, old] = MCS_VERSIONS;
-    let Ok(Ok(groups)) = tokio::time::timeout(CALL_TIMEOUT, client.list_api_groups()).await else { return false };
+    let Some(groups) = groups(client).await else { return false };
     let Some(group) = groups.groups.iter().find(|group| group.name == MCS_GROUP) else { return false };
     let serves = |version: &str| group.versions.iter().any(|served| served.version == version);
     serves(old) && !serves(current)
@@ -213,6 +258,11 @@ impl Listener for ToSession {
             Trouble::Refused(error) if is_unauthorized(&error) => Report::Lost(self.describe(plural, &error)),
             Trouble::Refused(error) | Trouble::Stuck(error) => {
                 Report::Unreadable(self.kind, self.describe(plural, &error))
+            }
+            Trouble::Unusable(error) => {
+                // An answer that ends in the middle may be the last of an API server.
+                let _ = self.sender.try_send(Report::Broken);
+                Report::Unusable(self.kind, self.describe(plural, &error))
             }
         };
         // A full channel holds reports enough.

@@ -22,6 +22,11 @@ pub trait Reading: Send + 'static {
     fn read(wire: &Self::Wire) -> Converted<Self::Model>;
     fn key(meta: &ObjectMeta) -> Option<<Self::Model as Object>::Key>;
 
+    /// Ports and endpoints in it: what it comes to besides being an object.
+    fn parts(_model: &Self::Model) -> (usize, usize) {
+        (0, 0)
+    }
+
     fn kind() -> String {
         Self::Wire::kind(&()).into_owned()
     }
@@ -54,7 +59,7 @@ impl<K> Watchable for K where
 {
 }
 
-/// A kind that Kubernetes itself defines: its API server lets no object through that does not fit the schema.
+/// A kind as it is. An object that does not fit its definition is rejected alone.
 pub struct Plain<K>(PhantomData<fn() -> K>);
 
 impl<K: Watchable> Reading for Plain<K> {
@@ -66,6 +71,9 @@ impl<K: Watchable> Reading for Plain<K> {
     }
     fn key(meta: &ObjectMeta) -> Option<<K::Model as Object>::Key> {
         K::key_of(meta)
+    }
+    fn parts(model: &K::Model) -> (usize, usize) {
+        K::parts(model)
     }
 }
 
@@ -82,10 +90,12 @@ impl Reading for RemoteSlices {
     fn key(meta: &ObjectMeta) -> Option<SliceKey> {
         EndpointSlice::key_of(meta)
     }
+    fn parts(model: &Slice) -> (usize, usize) {
+        (model.ports.len(), model.endpoints.len())
+    }
 }
 
-/// A custom kind: its definition in the cluster may be older, newer or looser than ours, so that one object that does
-/// not fit must not make the whole list unreadable.
+/// A custom kind of the hub, read by the library's own guard: what does not fit is said in its words.
 pub struct Guarded<K>(PhantomData<fn() -> K>);
 
 impl<K: Watchable> Reading for Guarded<K> {

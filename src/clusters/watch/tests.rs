@@ -16,13 +16,25 @@ use crate::problem::Problems;
 
 type Nodes = Plain<core::Node>;
 
-fn wire(name: &str, cidr: &str) -> core::Node {
-    serde_json::from_value(json!({"metadata": {"name": name}, "spec": {"podCIDR": cidr, "podCIDRs": [cidr]}})).unwrap()
+/// The length of each object.
+const BYTES: usize = 100;
+
+fn wire(name: &str, cidr: &str) -> Entry<Nodes> {
+    entry(json!({"metadata": {"name": name}, "spec": {"podCIDR": cidr, "podCIDRs": [cidr]}}))
+}
+
+fn entry(node: serde_json::Value) -> Entry<Nodes> {
+    Entry::of(&serde_json::from_value::<core::Node>(node).unwrap(), BYTES)
 }
 
 fn intake(remember: bool) -> (Intake<Nodes>, ProblemBook) {
-    let problems = ProblemBook::default();
-    (Intake::new(ProblemOrigin::Hub, problems.clone(), remember), problems)
+    let (intake, problems, _) = intake_of(&MemberBounds::default(), remember);
+    (intake, problems)
+}
+
+fn intake_of(bounds: &MemberBounds, remember: bool) -> (Intake<Nodes>, ProblemBook, Quota) {
+    let (problems, quota) = (ProblemBook::default(), Quota::new(bounds));
+    (Intake::new(ProblemOrigin::Hub, problems.clone(), quota.clone(), remember), problems, quota)
 }
 
 /// A delta in one line: `full a b !c` or `+a -b`.
@@ -44,10 +56,10 @@ fn show(delta: Option<Delta<Node>>) -> String {
     }
 }
 
-fn list(intake: &mut Intake<Nodes>, nodes: &[core::Node]) -> String {
+fn list(intake: &mut Intake<Nodes>, nodes: impl IntoIterator<Item = Entry<Nodes>>) -> String {
     assert!(intake.event(Event::Init).is_none());
     for node in nodes {
-        assert!(intake.event(Event::InitApply(node.clone())).is_none(), "nobody hears of half a list");
+        assert!(intake.event(Event::InitApply(node)).is_none(), "nobody hears of half a list");
     }
     show(intake.event(Event::InitDone))
 }
@@ -60,24 +72,24 @@ fn rejected(problems: &ProblemBook) -> Vec<String> {
 #[test]
 fn a_list_is_told_whole_and_changes_one_by_one() {
     let (mut intake, _) = intake(false);
-    assert_eq!(list(&mut intake, &[wire("a", "10.0.0.0/24"), wire("b", "10.0.1.0/24")]), "full a b");
+    assert_eq!(list(&mut intake, [wire("a", "10.0.0.0/24"), wire("b", "10.0.1.0/24")]), "full a b");
     assert_eq!(show(intake.drain()), "nothing");
     intake.event(Event::Apply(wire("c", "10.0.2.0/24")));
     intake.event(Event::Delete(wire("a", "10.0.0.0/24")));
     intake.event(Event::Delete(wire("never-told", "10.0.0.0/24")));
     assert_eq!(show(intake.drain()), "+c -a");
-    assert_eq!(list(&mut intake, &[wire("b", "10.0.1.0/24")]), "full b");
+    assert_eq!(list(&mut intake, [wire("b", "10.0.1.0/24")]), "full b");
 }
 
 #[test]
 fn a_bad_object_is_rejected_alone_and_its_last_good_state_stays() {
     let (mut intake, problems) = intake(true);
-    list(&mut intake, &[wire("a", "10.0.0.0/24"), wire("b", "10.0.1.0/24")]);
+    list(&mut intake, [wire("a", "10.0.0.0/24"), wire("b", "10.0.1.0/24")]);
     intake.event(Event::Apply(wire("a", "nonsense")));
     intake.event(Event::Apply(wire("b", "10.0.9.0/24")));
     assert_eq!(show(intake.drain()), "+b", "no word about the bad one");
     assert_eq!(rejected(&problems), ["a"]);
-    assert_eq!(list(&mut intake, &[wire("a", "nonsense"), wire("b", "10.0.9.0/24")]), "full b !a");
+    assert_eq!(list(&mut intake, [wire("a", "nonsense"), wire("b", "10.0.9.0/24")]), "full b !a");
     assert_eq!(rejected(&problems), ["a"]);
     intake.event(Event::Apply(wire("a", "10.0.0.0/24")));
     assert_eq!(show(intake.drain()), "nothing", "back to what was told last");
@@ -116,11 +128,9 @@ fn long_names_are_counted_and_take_no_memory() {
 
 #[test]
 fn an_object_with_a_bad_part_is_followed() {
-    let two = |one: &str, other: &str| -> core::Node {
-        serde_json::from_value(json!({"metadata": {"name": "a"}, "spec": {"podCIDRs": [one, other]}})).unwrap()
-    };
+    let two = |one: &str, other: &str| entry(json!({"metadata": {"name": "a"}, "spec": {"podCIDRs": [one, other]}}));
     let (mut intake, problems) = intake(true);
-    assert_eq!(list(&mut intake, &[two("10.0.0.0/24", "nonsense")]), "full a");
+    assert_eq!(list(&mut intake, [two("10.0.0.0/24", "nonsense")]), "full a");
     assert_eq!(rejected(&problems), ["a"]);
     intake.event(Event::Apply(two("10.0.1.0/24", "nonsense")));
     assert_eq!(show(intake.drain()), "+a", "a change of the good part");
@@ -138,7 +148,7 @@ fn an_object_with_a_bad_part_is_followed() {
 #[test]
 fn what_was_rejected_from_the_start_can_still_be_deleted() {
     let (mut intake, _) = intake(true);
-    assert_eq!(list(&mut intake, &[wire("a", "nonsense")]), "full !a");
+    assert_eq!(list(&mut intake, [wire("a", "nonsense")]), "full !a");
     intake.event(Event::Delete(wire("a", "nonsense")));
     assert_eq!(show(intake.drain()), "-a");
 }
@@ -147,7 +157,7 @@ fn what_was_rejected_from_the_start_can_still_be_deleted() {
 fn repetitions_are_dropped_only_where_asked() {
     for (remember, expected) in [(true, "nothing"), (false, "+a")] {
         let (mut intake, _) = intake(remember);
-        list(&mut intake, &[wire("a", "10.0.0.0/24")]);
+        list(&mut intake, [wire("a", "10.0.0.0/24")]);
         intake.event(Event::Apply(wire("a", "10.0.0.0/24")));
         assert_eq!(show(intake.drain()), expected);
         intake.event(Event::Apply(wire("a", "10.0.7.0/24")));
@@ -158,11 +168,11 @@ fn repetitions_are_dropped_only_where_asked() {
 #[test]
 fn an_interrupted_list_is_forgotten() {
     let (mut intake, _) = intake(false);
-    list(&mut intake, &[wire("a", "10.0.0.0/24")]);
+    list(&mut intake, [wire("a", "10.0.0.0/24")]);
     intake.event(Event::Init);
     intake.event(Event::InitApply(wire("b", "10.0.0.0/24")));
     assert_eq!(show(intake.drain()), "nothing");
-    assert_eq!(list(&mut intake, &[wire("c", "10.0.0.0/24")]), "full c");
+    assert_eq!(list(&mut intake, [wire("c", "10.0.0.0/24")]), "full c");
 }
 
 /// Collects what is told.
@@ -191,12 +201,16 @@ impl Listener for Heard {
         let name = match trouble {
             Trouble::Broken(_) => "broken",
             Trouble::Refused(_) => "refused",
+            Trouble::Unusable(_) => "unusable",
             Trouble::Stuck(_) => "stuck",
         };
         self.0.lock().unwrap().push(name);
     }
 
     fn unreadable(&self, plural: &str, error: &kube::Error) -> Option<Arc<str>> {
+        if let Some(fault) = Fault::of(error) {
+            return Some(fault.to_string().into());
+        }
         let kube::Error::Api(status) = error else { return None };
         (status.code != 401).then(|| format!("{plural} {}", status.code).into())
     }
@@ -226,13 +240,14 @@ fn scene(optional: Option<Optional>) -> Scene {
         remember: false,
         relist: None,
         optional,
+        share: Share::of(&MemberBounds::default()),
     };
     Scene { intake: intake(false).0, health: Health::new(), how, sink: Told(sender), told, heard }
 }
 
 impl Scene {
     /// Plays one watcher's events; true if a new watcher is asked for before it is silent for good.
-    async fn play(&mut self, events: Vec<watcher::Result<Event<core::Node>>>) -> bool {
+    async fn play(&mut self, events: Vec<watcher::Result<Event<Entry<Nodes>>>>) -> bool {
         let stream = stream::iter(events).chain(stream::pending());
         let run = run(stream, &mut self.intake, &mut self.health, &mut self.how, &mut self.sink);
         tokio::time::timeout(Duration::from_secs(3600), run).await.is_ok_and(|ended| ended.is_ok())
@@ -251,7 +266,7 @@ fn api_error(code: u16) -> kube::Error {
     kube::Error::Api(Box::new(Status { code, ..Status::default() }))
 }
 
-fn listed(name: &str) -> Vec<watcher::Result<Event<core::Node>>> {
+fn listed(name: &str) -> Vec<watcher::Result<Event<Entry<Nodes>>>> {
     vec![Ok(Event::Init), Ok(Event::InitApply(wire(name, "10.0.0.0/24"))), Ok(Event::InitDone)]
 }
 
@@ -395,4 +410,170 @@ async fn a_kind_that_is_written_is_listed_again_although_its_watch_is_fine() {
     assert!((900..=1800).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
     assert_eq!(scene.told(), ["full a", "full a"]);
     assert_eq!(scene.heard(), ["listed", "listed"], "it is no trouble");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_read_is_said_at_once_and_until_it_can() {
+    for fault in [Fault::Html { what: "the list" }, Fault::CutShort { what: "the list", bytes: 7 }, Fault::NoVersion] {
+        let mut scene = scene(None);
+        for _ in 0..3 {
+            let error = Error::InitialListFailed(fault.clone().into_kube());
+            assert!(scene.play(vec![Ok(Event::Init), Err(error)]).await, "only a list ends it");
+        }
+        assert_eq!(scene.told(), [(); 3].map(|()| format!("unreadable: {fault}")));
+        assert_eq!(scene.heard(), ["unusable"; 3]);
+        scene.play(listed("a")).await;
+        assert_eq!(scene.told(), ["full a"]);
+    }
+}
+
+/// A server that answers a list and then sends nonsense, for ever, is asked less and less often.
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_cannot_be_read_does_not_list_without_pause() {
+    let mut scene = scene(None);
+    let begun = Instant::now();
+    for _ in 0..20 {
+        let mut events = listed("a");
+        events.push(Err(Error::WatchFailed(Fault::Html { what: "a watch event" }.into_kube())));
+        assert!(scene.play(events).await, "an event may have been lost");
+    }
+    assert!(begun.elapsed() > Duration::from_secs(30), "{:?}", begun.elapsed());
+}
+
+fn bounds(objects: usize, bytes: u64) -> MemberBounds {
+    MemberBounds { objects, bytes, ..MemberBounds::default() }
+}
+
+fn node(number: usize) -> Entry<Nodes> {
+    wire(&format!("n{number}"), "10.0.0.0/24")
+}
+
+#[test]
+fn objects_without_end_are_turned_away_and_let_in_when_others_go() {
+    for bounds in [bounds(3, u64::MAX), bounds(1_000, 3 * BYTES as u64)] {
+        let (mut intake, problems, quota) = intake_of(&bounds, false);
+        assert_eq!(list(&mut intake, [node(1), node(2)]), "full n1 n2");
+        for number in 3..1_000 {
+            intake.event(Event::Apply(node(number)));
+        }
+        assert_eq!(show(intake.drain()), "+n3", "the first stay");
+        assert_eq!((intake.turned_away(), intake.may_let_in()), (996, false));
+        let said: Vec<String> =
+            problems.snapshot().values().flat_map(|all| all.problems()).map(ToString::to_string).collect();
+        assert_eq!(said.len(), 1, "one text for all of them: {said:?}");
+        assert!(said[0].starts_with("Node: found 512 beyond what is kept of a member; expected at most 3"), "{said:?}");
+        assert!(said[0].contains("--max-member-"), "{said:?}");
+        // A change of what is there is no new object.
+        intake.event(Event::Apply(wire("n1", "10.0.7.0/24")));
+        assert_eq!(show(intake.drain()), "+n1");
+        intake.event(Event::Delete(node(1)));
+        assert_eq!(show(intake.drain()), "-n1");
+        assert!(intake.may_let_in());
+        assert_eq!(list(&mut intake, (2..=5).map(node)), "full n2 n3 n4");
+        assert_eq!(intake.turned_away(), 1);
+        assert_eq!(list(&mut intake, (2..=4).map(node)), "full n2 n3 n4");
+        assert_eq!((intake.turned_away(), rejected(&problems).len()), (0, 0));
+        assert_eq!(quota.used().objects, 3);
+        drop(intake);
+        assert_eq!(quota.used(), quota::Weight::default(), "a connection that ends leaves room");
+    }
+}
+
+#[test]
+fn objects_that_were_taken_first_stay_although_a_list_names_others_before_them() {
+    let (mut intake, _, _) = intake_of(&bounds(2, u64::MAX), false);
+    list(&mut intake, [node(8), node(9)]);
+    assert_eq!(list(&mut intake, [node(1), node(8), node(9)]), "full n8 n9");
+    assert_eq!(list(&mut intake, [node(1), node(9)]), "full n9", "there is room only when it is known what went");
+    assert_eq!(list(&mut intake, [node(1), node(9)]), "full n1 n9");
+}
+
+#[test]
+fn a_list_without_end_is_given_up_and_nothing_of_it_is_used() {
+    let (mut intake, _, quota) = intake_of(&bounds(10, u64::MAX), false);
+    assert_eq!(list(&mut intake, [node(1), node(2)]), "full n1 n2");
+    let before = quota.used();
+    intake.event(Event::Init);
+    let given_up = (3..1_000).find(|number| {
+        intake.event(Event::InitApply(node(*number)));
+        !intake.is_listing()
+    });
+    assert_eq!(given_up, Some(23), "after twice the bound");
+    let over = intake.take_over().map(|over| over.to_string());
+    assert!(
+        over.as_ref()
+            .is_some_and(|text| text.contains("more than 20 objects") && text.contains("--max-member-objects")),
+        "{over:?}"
+    );
+    assert!(intake.event(Event::InitDone).is_none(), "nothing of it is used");
+    assert_eq!(quota.used(), before);
+    intake.event(Event::Delete(node(1)));
+    assert_eq!(show(intake.drain()), "-n1", "the last good state stays");
+}
+
+#[test]
+fn kinds_of_one_member_share_its_bound() {
+    let (mut one, _, quota) = intake_of(&bounds(3, u64::MAX), false);
+    let mut other = Intake::<Nodes>::new(ProblemOrigin::Hub, ProblemBook::default(), quota, false);
+    assert_eq!(list(&mut one, [node(1), node(2)]), "full n1 n2");
+    assert_eq!(list(&mut other, [node(1), node(2)]), "full n1");
+    drop(one);
+    assert_eq!(list(&mut other, [node(1), node(2)]), "full n1 n2");
+}
+
+#[test]
+fn ports_and_endpoints_are_counted_as_well() {
+    let quota = Quota::new(&bounds(100, u64::MAX));
+    let taken =
+        |weight: quota::Weight| quota.exchange(quota::Weight::default(), weight).map_err(|over| over.to_string());
+    assert_eq!(taken(quota::Weight::of((399, 999), 1)), Ok(()));
+    assert!(taken(quota::Weight::of((2, 0), 1)).is_err_and(|text| text.starts_with("at most 400 ports")));
+    assert!(taken(quota::Weight::of((0, 2), 1)).is_err_and(|text| text.starts_with("at most 1000 endpoints")));
+    assert_eq!(taken(quota::Weight::of((1, 1), 1)), Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_turned_away_is_let_in_by_a_new_list_once_there_is_room() {
+    let mut scene = scene(None);
+    scene.intake = intake_of(&bounds(1, u64::MAX), false).0;
+    let mut events = listed("a");
+    events.push(Ok(Event::Apply(wire("b", "10.0.0.0/24"))));
+    assert!(!scene.play(events).await, "there is no room, so that a list would be for nothing");
+    let begun = Instant::now();
+    assert!(scene.play(vec![Ok(Event::Delete(wire("a", "10.0.0.0/24")))]).await);
+    assert!(begun.elapsed() <= LET_IN_EVERY + Duration::from_secs(1), "{:?}", begun.elapsed());
+    scene.play(listed("b")).await;
+    assert_eq!(scene.told(), ["full a", "-a", "full b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_is_too_long_is_said_to_be_so_and_not_asked_for_soon() {
+    let mut scene = scene(None);
+    scene.intake = intake_of(&bounds(1, u64::MAX), false).0;
+    scene.play(listed("a")).await;
+    let begun = Instant::now();
+    let objects = ["a", "b", "c"].map(|name| Ok(Event::InitApply(wire(name, "10.0.0.0/24"))));
+    assert!(scene.play([Ok(Event::Init)].into_iter().chain(objects).collect()).await);
+    assert!(begun.elapsed() >= OVER_RECHECK, "{:?}", begun.elapsed());
+    let told = scene.told();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[1].starts_with("unreadable: the list has more than 2 objects and is not used"), "{told:?}");
+    assert_eq!(scene.heard(), ["listed", "unusable"]);
+}
+
+/// Objects that are rejected, and changes that are none, reach nobody who would slow them down.
+#[tokio::test(start_paused = true)]
+async fn events_without_end_that_change_nothing_are_read_slowly() {
+    for cidr in ["nonsense", "10.0.0.0/24"] {
+        let mut scene = scene(None);
+        scene.intake = intake(true).0;
+        scene.play(listed("a")).await;
+        let begun = Instant::now();
+        let count = 20 * MAX_EVENTS_PER_BATCH;
+        let mut events: Vec<_> = (0..count).map(|_| Ok(Event::Apply(wire("a", cidr)))).collect();
+        events.push(Err(Error::WatchStartFailed(api_error(410))));
+        assert!(scene.play(events).await);
+        assert_eq!(scene.told(), ["full a"]);
+        assert!(begun.elapsed() >= 20 * USELESS_PAUSE, "{cidr}: {:?}", begun.elapsed());
+    }
 }

@@ -3,11 +3,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use federation::change::Batch;
-use tokio::sync::mpsc::Receiver;
-
 use super::{Folder, MEMBER, docs, service, told};
-use crate::feed::Feed;
+use crate::feed::{Batches, Feed};
 use crate::files::{FilesHandle, RESCAN, spawn};
 use crate::problem::{ProblemBook, ProblemOrigin};
 
@@ -17,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 struct Live {
     folder: Folder,
     handle: FilesHandle,
-    batches: Receiver<Batch>,
+    batches: Batches,
     problems: ProblemBook,
 }
 
