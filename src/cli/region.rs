@@ -60,7 +60,7 @@ enum Clusters {
 /// How long proxies stay, and how many.
 #[derive(Clone, Copy, Debug, clap::Args)]
 struct ConnectionArgs {
-    /// Connections beyond this many are closed at once.
+    /// Beyond this many connections, the address with the most of them loses one for each newcomer from another one.
     #[arg(long, value_name = "NUMBER", default_value = "20000", value_parser = clap::value_parser!(u32).range(1..))]
     max_connections: u32,
     /// End connections in good order at this age, give or take a fifth: proxies come back to whichever replica there is.

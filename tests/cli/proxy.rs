@@ -29,7 +29,14 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) async fn open(xds: SocketAddr) -> Self {
-        let mut client = AggregatedDiscoveryServiceClient::connect(format!("http://{xds}")).await.unwrap();
+        Self::open_from(xds, [127, 0, 0, 1]).await
+    }
+
+    /// From another address of this machine.
+    pub(super) async fn open_from(xds: SocketAddr, address: [u8; 4]) -> Self {
+        let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{xds}")).unwrap();
+        let channel = endpoint.local_address(Some(address.into())).connect().await.unwrap();
+        let mut client = AggregatedDiscoveryServiceClient::new(channel);
         let (requests, receiver) = mpsc::channel(16);
         let responses = client.delta_aggregated_resources(ReceiverStream::new(receiver)).await.unwrap().into_inner();
         Self { requests, responses }

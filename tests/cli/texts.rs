@@ -116,7 +116,8 @@ async fn a_client_forges_no_line_of_the_log_and_does_not_fill_it() {
         // Each name brings one answer to reject.
         loud.take("loud", ASSIGNMENT, &[&format!("none-{i}")], Some(MISLEADING)).await;
     }
-    let mut innocent = Client::open(xds).await;
+    // Whatever a client calls itself, its lines count for its address.
+    let mut innocent = Client::open_from(xds, [127, 0, 0, 2]).await;
     innocent.take("innocent", CLUSTER, &[], Some("I cannot use this")).await;
     eventually("the rejection of the other client is logged", SOON, async || {
         let log = process.log();

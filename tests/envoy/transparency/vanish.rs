@@ -38,7 +38,7 @@ fn connections_to_a_pod_that_vanished_end() {
         for _ in 0..CONNECTIONS {
             http2.push(quiet_stream(&stage).await);
         }
-        let http1 = open(&stage, HTTP).await;
+        let (http1, idle, busy) = (open(&stage, HTTP).await, open(&stage, TCP).await, open(&stage, TCP).await);
 
         vanish(&PODS.pod(2).to_string());
         let begun = Instant::now();
@@ -55,6 +55,8 @@ fn connections_to_a_pod_that_vanished_end() {
         })
         .await;
         let elsewhere = begun.elapsed();
+        // What is sent from now on is not acknowledged.
+        let sent = Instant::now();
 
         let http2 = watch(
             "HTTP/2, quiet",
@@ -64,7 +66,10 @@ fn connections_to_a_pod_that_vanished_end() {
         );
         let http1 =
             watch("HTTP/1, waiting", begun, 70, http1.into_iter().map(|(name, s)| (name, end_of(s, false))).collect());
-        tokio::join!(http2, http1);
+        let idle = watch("TCP, idle", begun, 130, idle.into_iter().map(|(name, s)| (name, end_of(s, false))).collect());
+        let busy =
+            watch("TCP, sending", sent, 120, busy.into_iter().map(|(name, s)| (name, end_of(s, true))).collect());
+        tokio::join!(http2, http1, idle, busy);
         eprintln!("testbed: new calls go elsewhere {elsewhere:.1?} after the pod vanished");
         drop(servers);
     });
