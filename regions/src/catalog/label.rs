@@ -127,7 +127,7 @@ pub(super) enum Standing {
     /// In a member that has to be known and is not, so that it was not admitted yet.
     Undecided,
     /// In a cluster that is no admitted member: its virtual IPs are nobody's here, and addresses of the federation's pods
-    /// may be somebody else's where these clients are.
+    /// may belong to other workloads where these clients are.
     Outside,
 }
 

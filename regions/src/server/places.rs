@@ -83,7 +83,7 @@ impl Places {
             Waiting { claim, ticket, places: self.clone() }
         };
         loop {
-            // Whoever is polled looks after all: a holder or waiter that is not polled holds nobody up.
+            // Each waiter that is polled gives out all free places: a holder or waiter that is not polled delays nobody.
             let next_free = lock(&self.0).deal(Instant::now());
             let mut free = pin!(sleep_until(next_free));
             let granted = poll_fn(|cx| match waiting.poll(cx) {

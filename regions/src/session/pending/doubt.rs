@@ -124,7 +124,7 @@ impl TypeState {
         self.doubt.waiting = false;
         for name in open {
             if self.owed.contains(&name) {
-                // The client drops what it has when it makes the cluster anew, so in the end it is sent in any case.
+                // The client drops what it has when it replaces the cluster, so it is sent once all members are known.
                 self.doubt.names.insert(name, None);
             } else if self.known.contains(&name) {
                 let version = self.known.version(&name);

@@ -133,7 +133,7 @@ fn a_load_assignment_without_a_host_that_answers_replaces_nothing() {
     assert_eq!(talk.world(&us_1_is_known(None)), ["eds +a"], "all is known: now it is the truth");
 }
 
-/// Envoy makes the cluster anew and, after `initial_fetch_timeout`, gives it the load assignment that it had (since 1.32). Once
+/// Envoy replaces the cluster and, after `initial_fetch_timeout`, gives it the load assignment that it had (since 1.32). Once
 /// all is known it is sent again even if it is the same, for those that did not.
 #[test]
 fn a_load_assignment_that_was_left_alone_follows_its_changed_cluster_once_all_is_known() {
