@@ -102,9 +102,41 @@ async fn innocents_are_served(server: &Server, beside: &str) {
             .unwrap_or_else(|_| panic!("beside {beside}: not served in {SERVED:?}"));
         took.push(begun.elapsed());
     }
+    let fresh = spread(took);
+    let changes = spread(changes_arrive(server, beside).await);
+    eprintln!("beside {beside}: of {INNOCENTS} fresh streams {fresh}, of {INNOCENTS} changes {changes}");
+}
+
+/// Changes an endpoint again and again, and says how long each change took to a client that follows it.
+async fn changes_arrive(server: &Server, beside: &str) -> Vec<Duration> {
+    let mut talk = server.delta().await;
+    let ask = xds::DeltaDiscoveryRequest {
+        node: node("innocent"),
+        type_url: url(ResourceType::Assignment),
+        resource_names_subscribe: vec![WEB.to_owned()],
+        ..<_>::default()
+    };
+    talk.say(ask).await;
+    let mut took = Vec::new();
+    let mut known = talk.response().await;
+    for i in 0..INNOCENTS {
+        let ack =
+            xds::DeltaDiscoveryRequest { type_url: known.type_url, response_nonce: known.nonce, ..<_>::default() };
+        talk.say(ack).await;
+        let begun = Instant::now();
+        server.world.send(services(vec![web("shop/web", &[&*format!("10.8.1.{i}:80")])])).await.expect("sent");
+        let next = tokio::time::timeout(SERVED, talk.response()).await;
+        known = next.unwrap_or_else(|_| panic!("beside {beside}: a change did not arrive in {SERVED:?}"));
+        assert_eq!(names(&known), [WEB]);
+        took.push(begun.elapsed());
+    }
+    took
+}
+
+fn spread(mut took: Vec<Duration>) -> String {
     took.sort_unstable();
-    let (half, last) = (took[INNOCENTS / 2], took[INNOCENTS - 1]);
-    eprintln!("beside {beside}: {INNOCENTS} fresh streams took {half:.1?} at the median and {last:.1?} at most");
+    let (half, last) = (took[took.len() / 2], took[took.len() - 1]);
+    format!("half took {half:.1?} and all {last:.1?} at most")
 }
 
 async fn server() -> Server {

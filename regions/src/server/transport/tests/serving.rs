@@ -1,6 +1,8 @@
 //! Who is served, and who is not.
 
 use super::super::accept::Accepted;
+use std::net::IpAddr;
+
 use super::*;
 
 #[tokio::test]
@@ -58,6 +60,42 @@ async fn one_connection_too_many_is_closed_at_once() {
     drop(second);
     host.until("one has left", |stats| stats.open.get() == 1).await;
     assert_eq!(host.client().await.get("/peer").await.status(), 200, "and there is room again");
+}
+
+/// From another address of this machine.
+async fn from(address: [u8; 4], at: SocketAddr) -> TcpStream {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind((IpAddr::from(address), 0).into()).unwrap();
+    socket.connect(at).await.unwrap()
+}
+
+#[tokio::test]
+async fn connections_that_one_address_holds_shut_nobody_else_out() {
+    const LIMIT: usize = 20;
+    // Some say nothing, some speak HTTP/2 and ask for nothing.
+    for speaks in [false, true] {
+        let host = Host::start(Limits { max_connections: LIMIT, ..Limits::default() }, None);
+        let mut held = Vec::new();
+        for _ in 0..LIMIT + 10 {
+            let mut raw = Raw(from([127, 0, 0, 2], host.at).await);
+            if speaks && held.len() < LIMIT {
+                raw.greet().await;
+            }
+            held.push(raw);
+        }
+        host.until("all were seen", |stats| stats.accepted.get() + stats.refused.get() == LIMIT as u64 + 10).await;
+        assert_eq!(host.stats.connections.displaced.get(), 0, "among its own it gets no more than there are");
+        let mut innocents = Vec::new();
+        for _ in 0..5 {
+            let mut client = host.client().await;
+            text(client.get("/peer").await).await;
+            innocents.push(client);
+        }
+        assert_eq!(host.stats.connections.displaced.get(), 5);
+        for client in &mut innocents {
+            text(client.get("/peer").await).await; // and they stay
+        }
+    }
 }
 
 #[tokio::test]

@@ -178,3 +178,31 @@ async fn who_is_slow_to_shake_hands_is_given_up_and_keeps_nobody_waiting() {
     }
     host.until("they are counted", |stats| stats.handshakes_failed.get() == 10).await;
 }
+
+/// They hold a place for as long as others need it less.
+#[tokio::test]
+async fn handshakes_that_stop_after_the_client_hello_keep_nobody_out() {
+    const PLACES: usize = 4;
+    let authority = Authority::new();
+    let (_sender, tls) = source(server(&authority.sign(NAME), None));
+    let limits = Limits { max_handshakes: PLACES, ..Limits::default() };
+    let slow = limits.handshake_timeout;
+    let host = Host::start(limits, Some(tls));
+    let config = ClientConfig::builder().with_root_certificates(authority.roots()).with_no_client_auth();
+    let config = Arc::new(config);
+    let mut stopped = Vec::new();
+    for _ in 0..10 * PLACES {
+        let mut hello = Vec::new();
+        let name = ServerName::try_from(NAME).unwrap();
+        let mut client = rustls::ClientConnection::new(config.clone(), name).unwrap();
+        client.write_tls(&mut hello).unwrap();
+        let mut tcp = TcpStream::connect(host.at).await.unwrap();
+        tcp.write_all(&hello).await.unwrap();
+        stopped.push(tcp);
+    }
+    // The same address, as of proxies behind one address translator: each connection has its turn.
+    let begun = std::time::Instant::now();
+    ask(&host, &authority, None).await.unwrap();
+    assert!(begun.elapsed() < slow, "it waited until the others were given up: {:?}", begun.elapsed());
+    assert!(host.stats.connections.places_passed_on.get() > 0);
+}
