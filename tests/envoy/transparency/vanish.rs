@@ -82,9 +82,12 @@ where
 {
     let (gone, others): (Vec<_>, Vec<_>) = connections.into_iter().partition(|(name, _)| name == GONE);
     assert!(!gone.is_empty() && !others.is_empty(), "{what}: {} and {}", gone.len(), others.len());
-    let others: Vec<JoinHandle<()>> = others.into_iter().map(|(_, end)| tokio::spawn(end)).collect();
+    // All at once: what one of them is to send is not sent when another one has ended.
+    let start =
+        |all: Vec<(String, F)>| -> Vec<JoinHandle<()>> { all.into_iter().map(|(_, end)| tokio::spawn(end)).collect() };
+    let (gone, others) = (start(gone), start(others));
     let limit = Duration::from_secs(seconds) + SLACK;
-    for (_, end) in gone {
+    for end in gone {
         let left = limit.saturating_sub(begun.elapsed());
         assert!(tokio::time::timeout(left, end).await.is_ok(), "{what}: still there after {limit:?}");
     }
