@@ -118,7 +118,7 @@ pub fn client(config: kube::Config) -> Result<kube::Client, kube::Error> {
     client_through(config, GaiResolver::new(), Allowed::everywhere())
 }
 
-/// The same for an address that somebody else chose. It follows no redirects and uses no proxy.
+/// The same for an address that the operator did not choose. It follows no redirects and uses no proxy.
 fn client_through<R>(config: kube::Config, resolver: R, allowed: Allowed) -> Result<kube::Client, kube::Error>
 where
     R: tower::Service<Name, Future: Send> + Clone + Send + Sync + 'static,
@@ -215,7 +215,7 @@ fn plain(text: &str) -> Option<&str> {
     (!text.is_empty() && text.len() <= MAX_IDENTITY_LEN && text.bytes().all(legal)).then_some(text)
 }
 
-/// Asks before the link is called up: a credential that may not read anything would otherwise connect and fail for ever.
+/// Asks before the link is called up: a credential that may not read anything would otherwise connect and keep failing.
 /// `Some`: this kind may not be listed.
 async fn may_list<K>(
     client: &kube::Client,

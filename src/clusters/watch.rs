@@ -195,7 +195,7 @@ async fn follow_as<R: Reading, L: Listener>(
     }
 }
 
-/// Runs one watcher until it must be built anew.
+/// Runs one watcher until it must be rebuilt.
 async fn run<R: Reading>(
     stream: impl Stream<Item = watcher::Result<watcher::Event<Entry<R>>>> + Send,
     intake: &mut Intake<R>,
@@ -324,7 +324,7 @@ async fn absent<R: Reading>(
     Ok(())
 }
 
-/// Takes in a failure: says it, waits, and tells whether the watcher should be built anew.
+/// Takes in a failure: says it, waits, and tells whether the watcher should be rebuilt.
 async fn bad<R: Reading>(
     error: kube::Error,
     health: &mut Health,

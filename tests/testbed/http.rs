@@ -18,6 +18,22 @@ pub struct Answer {
     pub body: String,
 }
 
+/// Longest head that [`read_head`] takes, in bytes.
+const MAX_HEAD_BYTES: usize = 16 << 10;
+
+/// For scripted servers: the head of the next request, up to the empty line; `None` when the client is gone.
+pub fn read_head(stream: &mut impl std::io::Read) -> Option<String> {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        if head.len() > MAX_HEAD_BYTES || stream.read(&mut byte).ok()? == 0 {
+            return None;
+        }
+        head.push(byte[0]);
+    }
+    String::from_utf8(head).ok()
+}
+
 /// `GET`, whole within `limit`.
 pub async fn get(address: SocketAddr, host: &str, path: &str, limit: Duration) -> Result<Answer, String> {
     request("GET", address, host, path, limit).await

@@ -42,6 +42,8 @@ struct Book {
     held: BTreeMap<u64, (Claim, Instant)>,
     waiting: Turns<Arc<Ticket>>,
     next: u64,
+    /// Those who lost a place since that was last logged.
+    lost: Vec<Claim>,
     /// Places that were given on while their holders still worked.
     passed_on: Arc<Counter>,
 }
@@ -67,7 +69,15 @@ impl Places {
     /// `hold`: how long a holder may keep others waiting. `passed_on` counts the places that were given on then.
     pub(super) fn new(capacity: usize, hold: Duration, passed_on: Arc<Counter>) -> Self {
         let (held, waiting) = (BTreeMap::new(), Turns::default());
-        Self(Arc::new(Mutex::new(Book { capacity: capacity.max(1), hold, held, waiting, next: 0, passed_on })))
+        Self(Arc::new(Mutex::new(Book {
+            capacity: capacity.max(1),
+            hold,
+            held,
+            waiting,
+            next: 0,
+            lost: Vec::new(),
+            passed_on,
+        })))
     }
 
     /// Waits for a place.
@@ -84,7 +94,7 @@ impl Places {
         };
         loop {
             // Each waiter that is polled gives out all free places: a holder or waiter that is not polled delays nobody.
-            let next_free = lock(&self.0).deal(Instant::now());
+            let next_free = self.deal();
             let mut free = pin!(sleep_until(next_free));
             let granted = poll_fn(|cx| match waiting.poll(cx) {
                 Poll::Ready(number) => Poll::Ready(Some(number)),
@@ -95,6 +105,23 @@ impl Places {
                 return Place { number, places: self.clone() };
             }
         }
+    }
+}
+
+/// Lost places that are remembered until they are logged.
+const MAX_LOST: usize = 64;
+
+impl Places {
+    /// See [`Book::deal`]. Logs who lost a place, outside of the lock.
+    fn deal(&self) -> Instant {
+        let (next_free, lost) = {
+            let mut book = lock(&self.0);
+            (book.deal(Instant::now()), std::mem::take(&mut book.lost))
+        };
+        for Claim { address, connection } in lost {
+            tracing::info!(%address, connection, "a client held a place longer than others could wait, and lost it");
+        }
+        next_free
     }
 }
 
@@ -109,16 +136,16 @@ impl Book {
     fn deal(&mut self, now: Instant) -> Instant {
         while !self.waiting.is_empty() {
             if self.held.len() >= self.capacity {
-                let Some((oldest, until)) =
-                    self.held.iter().next().map(|(number, (_, since))| (*number, *since + self.hold))
-                else {
-                    break;
-                };
-                if until > now {
-                    return until;
+                let Some(oldest) = self.held.first_entry() else { break };
+                let (claim, since) = *oldest.get();
+                if since + self.hold > now {
+                    return since + self.hold;
                 }
-                self.held.remove(&oldest);
+                oldest.remove();
                 self.passed_on.inc();
+                if self.lost.len() < MAX_LOST {
+                    self.lost.push(claim);
+                }
             }
             let Some((claim, ticket)) = self.waiting.pop() else { break };
             let number = self.grant(claim, now);

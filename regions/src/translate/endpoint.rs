@@ -25,7 +25,7 @@ pub fn load_assignment(name: &str, assignment: &Assignment<'_>) -> Resource {
     Resource::encode(ResourceType::Assignment, name, &message(name, endpoints)).usable(has_ready(assignment))
 }
 
-/// Whether anybody can answer.
+/// Whether any host can answer.
 pub(super) fn has_ready(assignment: &Assignment<'_>) -> bool {
     assignment.tiers.iter().flatten().any(|locality| assignment.reach.is_served(locality.backend))
 }

@@ -245,7 +245,7 @@ mod tests {
         );
     }
 
-    /// Sends these parts and then nothing, for ever.
+    /// Sends these parts, and nothing after them.
     fn body(shape: Shape, parts: &[&'static str]) -> Bounded<impl Body<Data = Bytes, Error = BoxError>> {
         use futures::{StreamExt as _, stream};
         let parts: Vec<_> = parts.iter().map(|part| Ok::<_, BoxError>(Frame::data(Bytes::from(*part)))).collect();

@@ -1,4 +1,4 @@
-//! Which addresses are called, for kubeconfigs that anybody may write. Nothing is sent to an address that is refused: the
+//! Which addresses are called, for kubeconfigs that users may write. Nothing is sent to an address that is refused: the
 //! listeners here would notice.
 
 use std::collections::BTreeMap;

@@ -12,7 +12,8 @@ use k8s_openapi::ByteString;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-const MAX_HEAD_BYTES: usize = 16 << 10;
+use crate::testbed::http::read_head;
+
 /// A client that neither reads nor writes for so long is left.
 const IDLE: Duration = Duration::from_secs(60);
 /// No attack sends more than this in one answer.
@@ -182,18 +183,6 @@ fn serve(tcp: TcpStream, config: Arc<ServerConfig>, state: &State) {
             return;
         }
     }
-}
-
-fn read_head(stream: &mut impl io::Read) -> Option<String> {
-    let mut head = Vec::new();
-    let mut byte = [0];
-    while !head.ends_with(b"\r\n\r\n") {
-        if head.len() > MAX_HEAD_BYTES || stream.read(&mut byte).ok()? == 0 {
-            return None;
-        }
-        head.push(byte[0]);
-    }
-    String::from_utf8(head).ok()
 }
 
 fn usual(asked: &Asked<'_>, out: &mut Out<'_>, state: &State) -> io::Result<()> {

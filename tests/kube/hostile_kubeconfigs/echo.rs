@@ -10,7 +10,8 @@ use k8s_openapi::ByteString;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-const MAX_HEAD_BYTES: usize = 16 << 10;
+use crate::testbed::http::read_head;
+
 /// A connection that says nothing for so long is closed.
 const IDLE: Duration = Duration::from_secs(60);
 
@@ -68,18 +69,6 @@ fn serve(stream: TcpStream, config: Arc<ServerConfig>) {
             return;
         }
     }
-}
-
-fn read_head(stream: &mut impl std::io::Read) -> Option<String> {
-    let mut head = Vec::new();
-    let mut byte = [0];
-    while !head.ends_with(b"\r\n\r\n") {
-        if head.len() > MAX_HEAD_BYTES || stream.read(&mut byte).ok()? == 0 {
-            return None;
-        }
-        head.push(byte[0]);
-    }
-    String::from_utf8(head).ok()
 }
 
 fn answer(path: &str, token: &str) -> (u16, String) {

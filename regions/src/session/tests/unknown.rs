@@ -55,7 +55,7 @@ fn what_a_delta_client_has_of_an_unknown_member_stays_until_the_member_is_known(
         let known = old(&["a", "b"]);
         assert_eq!(talk.delta_full(Scope, &[], &[], &known, "", None), ["srds"], "those of an earlier version, too");
         talk.ack(Scope);
-        // What happens to known members is heard as always.
+        // Changes of known members are sent as always.
         assert_eq!(talk.world(&services(vec![web("shop/a", &["10.8.0.9:80"])])), ["eds +a"]);
         talk.ack(Assignment);
 
