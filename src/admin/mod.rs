@@ -91,6 +91,7 @@ impl Ports {
     /// Serves until the shutdown signal.
     pub async fn serve(self, sources: Sources, shutdown: Shutdown) -> anyhow::Result<()> {
         let stats = sources.connections.clone();
+        let turns = page::Turns::new().context("cannot start the thread that makes pages")?;
         let probes = Router::new()
             .route("/livez", get(pages::livez))
             .route("/readyz", get(pages::readyz))
@@ -104,7 +105,7 @@ impl Ports {
             .route("/debug/proxies", get(proxies::list))
             .route("/debug/proxies/{node}", get(proxies::detail))
             .route("/debug/proxies/{node}/dump", get(proxies::dump))
-            .layer(middleware::from_fn_with_state(page::Turns::default(), page::take_turn))
+            .layer(middleware::from_fn_with_state(turns, page::take_turn))
             .merge(probes.clone())
             .with_state(sources.clone());
         self.run(all, probes.with_state(sources), stats, shutdown).await;

@@ -1,4 +1,4 @@
-//! Pages as JSON, and how many large ones are made at a time.
+//! Pages as JSON: how many large ones are in memory at a time, and the thread that makes them.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use hyper::body::{Frame, SizeHint};
 use serde::Serialize;
+use tokio::runtime::Runtime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::foreign;
@@ -20,6 +21,9 @@ use crate::foreign;
 pub const MAX_PAGES: usize = 4;
 /// How long a request waits for its turn.
 pub const TURN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Of the thread that makes pages, as in nice(1).
+const NICENESS: i32 = 10;
 
 /// A page for programs. Hidden characters in it are escaped, for those who read it in a terminal.
 pub(super) fn json(value: &impl Serialize) -> Response {
@@ -31,23 +35,66 @@ pub(super) fn json(value: &impl Serialize) -> Response {
 
 /// Turns for pages that may be large.
 #[derive(Clone, Debug)]
-pub(super) struct Turns(Arc<Semaphore>);
+pub(super) struct Turns {
+    turns: Arc<Semaphore>,
+    maker: Arc<Maker>,
+}
 
-impl Default for Turns {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(MAX_PAGES)))
+impl Turns {
+    /// Starts the thread that makes pages.
+    pub(super) fn new() -> std::io::Result<Self> {
+        Ok(Self { turns: Arc::new(Semaphore::new(MAX_PAGES)), maker: Arc::new(Maker::start()?) })
     }
 }
 
 /// Waits for a turn, which lasts until the page has been read.
-pub(super) async fn take_turn(State(Turns(turns)): State<Turns>, request: Request<Body>, next: Next) -> Response {
+pub(super) async fn take_turn(
+    State(Turns { turns, maker }): State<Turns>,
+    request: Request<Body>,
+    next: Next,
+) -> Response {
     match tokio::time::timeout(TURN_TIMEOUT, turns.acquire_owned()).await {
-        Ok(Ok(turn)) => next.run(request).await.map(|inner| Body::new(Turn { inner, _turn: turn })),
+        // The turn goes along: a page that nobody waits for any more is made to its end all the same.
+        Ok(Ok(turn)) => {
+            let page = async { next.run(request).await.map(|inner| Body::new(Turn { inner, _turn: turn })) };
+            maker.make(page).await
+        }
         Ok(Err(_)) | Err(_) => {
             let text = format!("{MAX_PAGES} pages are being read already; try again\n");
             (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
         }
     }
+}
+
+/// A thread of its own for making pages, which takes turns with no stream of a proxy and gives way to them where there are
+/// more threads than cores.
+#[derive(Debug)]
+struct Maker(Option<Runtime>);
+
+impl Maker {
+    fn start() -> std::io::Result<Self> {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.worker_threads(1).thread_name("pages").enable_all().on_thread_start(give_way);
+        builder.build().map(|runtime| Self(Some(runtime)))
+    }
+
+    async fn make(&self, page: impl Future<Output = Response> + Send + 'static) -> Response {
+        let Some(runtime) = &self.0 else { return StatusCode::SERVICE_UNAVAILABLE.into_response() };
+        let text = "the page could not be made\n";
+        runtime.spawn(page).await.unwrap_or_else(|_| (StatusCode::INTERNAL_SERVER_ERROR, text).into_response())
+    }
+}
+
+impl Drop for Maker {
+    fn drop(&mut self) {
+        // A runtime waits for its thread when it is dropped, which the thread that drops it may not.
+        self.0.take().into_iter().for_each(Runtime::shutdown_background);
+    }
+}
+
+fn give_way() {
+    // Linux takes this for the calling thread alone. Where it is not possible, pages are made all the same.
+    let _ = rustix::process::setpriority_process(None, NICENESS);
 }
 
 struct Turn {
@@ -87,7 +134,7 @@ mod tests {
     async fn a_page_that_is_not_read_keeps_its_turn_and_others_are_answered_in_the_end() {
         let router: Router = Router::new()
             .route("/page", get(async || "page"))
-            .layer(middleware::from_fn_with_state(Turns::default(), take_turn));
+            .layer(middleware::from_fn_with_state(Turns::new().unwrap(), take_turn));
         let ask = async || {
             let request = Request::get("/page").body(Body::empty()).unwrap();
             router.clone().oneshot(request).await.unwrap()

@@ -70,6 +70,9 @@ pub struct BenchArgs {
     /// Changes a second in "churn" and "soak".
     #[arg(long, default_value_t = 20, value_name = "N", help_heading = "Load", value_parser = at_most(10_000))]
     rate: usize,
+    /// In "churn": so many more clients that stop reading, and keep their connections, once they have everything.
+    #[arg(long, default_value_t = 0, value_name = "N", help_heading = "Load", value_parser = up_to(MAX_CLIENTS))]
+    stalled: usize,
     /// How long "churn" and "soak" take, from 1s to 24h.
     #[arg(long = "for", default_value = "1m", value_name = "DURATION", help_heading = "Load", value_parser = duration)]
     length: Duration,
@@ -176,6 +179,7 @@ pub struct Plan {
     pub seed: u64,
     pub changes: usize,
     pub rate: usize,
+    pub stalled: usize,
     pub length: Duration,
     pub timeout: Duration,
 }
@@ -208,9 +212,10 @@ impl Plan {
         if args.leds && variant == Variant::Sotw {
             return Err(BenchError::LedsNeedsDelta);
         }
-        let needed = args.clients + OTHER_FILES;
+        let clients = args.clients + args.stalled;
+        let needed = clients + OTHER_FILES;
         if let Some(limit) = process::open_files_limit().filter(|limit| *limit < needed) {
-            return Err(BenchError::TooFewFiles { clients: args.clients, limit, needed });
+            return Err(BenchError::TooFewFiles { clients, limit, needed });
         }
         let mut scenarios = args.scenario;
         if scenarios.is_empty() {
@@ -227,6 +232,7 @@ impl Plan {
             seed: args.seed,
             changes: args.changes,
             rate: args.rate,
+            stalled: args.stalled,
             length: args.length,
             timeout: args.timeout,
         })
@@ -240,8 +246,12 @@ fn at_most(max: usize) -> impl Fn(&str) -> Result<usize, String> + Clone {
     }
 }
 
+fn up_to(max: usize) -> impl Fn(&str) -> Result<usize, String> + Clone {
+    move |text| text.parse().ok().filter(|n| *n <= max).ok_or_else(|| format!("expected a number from 0 to {max}"))
+}
+
 fn percent(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|n| *n <= 100).ok_or_else(|| "expected a number from 0 to 100".to_owned())
+    up_to(100)(text)
 }
 
 fn subscribe(text: &str) -> Result<Subscribe, String> {

@@ -52,6 +52,11 @@ impl Profiles {
         Self { all: (0..plan.clients).map(|client| Self::one(plan, client)).collect() }
     }
 
+    /// Clients beside those: nobody waits for them.
+    pub fn stalled(plan: &Plan) -> Self {
+        Self { all: (plan.clients..plan.clients + plan.stalled).map(|client| Self::one(plan, client)).collect() }
+    }
+
     fn one(plan: &Plan, client: usize) -> Profile {
         let world = &plan.world;
         let class = client % plan.classes;

@@ -82,10 +82,12 @@ async fn the_cheap_scenarios_are_what_runs_unasked() {
 #[tokio::test]
 async fn a_crowd_that_went_through_a_lot_ends_where_fresh_clients_begin() {
     for args in [&["--classes=4"][..], &["--subscribe=7", "--tcp-percent=30"]] {
-        let document = bench(&[&["--scenario=churn", "--scenario=soak", "--rate=40"], args].concat()).await;
+        let document =
+            bench(&[&["--scenario=churn", "--scenario=soak", "--rate=40", "--stalled=2"], args].concat()).await;
         assert_eq!(names(&document), ["churn", "soak"]);
         let churn = figures(&document, "churn");
         assert!(churn["changes"].as_u64() > Some(10), "{churn:#}");
+        assert_eq!(churn["stalled"], 2, "{churn:#}");
         let (first, last) = (&churn["first_changes"], &churn["last_changes"]);
         assert!(first.as_u64() > Some(0) && last.as_u64() > Some(0), "{churn:#}");
         let soak = figures(&document, "soak");

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::proxy::{CLUSTER, Client};
 use super::world::world;
+use crate::harness::ads::{AdsClient, CLUSTER};
 use crate::harness::{Isthmus, SOON, Source, run};
 use crate::testbed::process::Process;
 use crate::testbed::{eventually, http, ports};
@@ -44,7 +44,7 @@ async fn silent_connections_to_the_pages_take_nothing_from_others() {
     })
     .await;
     assert_eq!(region.page("/livez").await, "ok\n", "a probe is answered beside them");
-    let mut proxy = Client::open(region.xds()).await;
+    let mut proxy = AdsClient::open(region.xds()).await;
     proxy.take("innocent", CLUSTER, &[], None).await;
     assert!(region.page("/debug/proxies").await.contains("innocent"));
     let metrics = region.metrics().await;

@@ -3,60 +3,15 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use envoy_types::pb::envoy::config::core::v3::Node;
-use envoy_types::pb::envoy::service::discovery::v3::aggregated_discovery_service_client::AggregatedDiscoveryServiceClient;
-use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DeltaDiscoveryResponse};
-use envoy_types::pb::google::rpc::Status;
 use serde_json::Value;
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
-use tonic::Streaming;
 
 use super::world::world;
+use crate::harness::ads::{ASSIGNMENT, AdsClient, CLUSTER};
 use crate::harness::{Isthmus, SOON, Source, run};
 use crate::testbed::eventually;
 
-pub(super) const CLUSTER: &str = "type.googleapis.com/envoy.config.cluster.v3.Cluster";
-pub(super) const ASSIGNMENT: &str = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment";
 const WEB: &str = "outbound|80||web.shop.svc.cluster.local";
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// A scripted client.
-pub(super) struct Client {
-    requests: mpsc::Sender<DeltaDiscoveryRequest>,
-    responses: Streaming<DeltaDiscoveryResponse>,
-}
-
-impl Client {
-    pub(super) async fn open(xds: SocketAddr) -> Self {
-        Self::open_from(xds, [127, 0, 0, 1]).await
-    }
-
-    /// From another address of this machine.
-    pub(super) async fn open_from(xds: SocketAddr, address: [u8; 4]) -> Self {
-        let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{xds}")).unwrap();
-        let channel = endpoint.local_address(Some(address.into())).connect().await.unwrap();
-        let mut client = AggregatedDiscoveryServiceClient::new(channel);
-        let (requests, receiver) = mpsc::channel(16);
-        let responses = client.delta_aggregated_resources(ReceiverStream::new(receiver)).await.unwrap().into_inner();
-        Self { requests, responses }
-    }
-
-    /// Asks, and answers what comes: with an error if there is one to tell.
-    pub(super) async fn take(&mut self, node: &str, type_url: &str, names: &[&str], error: Option<&str>) {
-        let node = Some(Node { id: node.to_owned(), ..Node::default() });
-        let names = names.iter().map(|&name| name.to_owned()).collect();
-        let type_url = type_url.to_owned();
-        let ask = DeltaDiscoveryRequest { node, type_url, resource_names_subscribe: names, ..Default::default() };
-        self.requests.send(ask).await.unwrap();
-        let response = tokio::time::timeout(PATIENCE, self.responses.message()).await.expect("an answer in time");
-        let response = response.unwrap().expect("a response");
-        let error_detail = error.map(|error| Status { code: 3, message: error.to_owned(), details: Vec::new() });
-        let (type_url, response_nonce) = (response.type_url, response.nonce);
-        let answer = DeltaDiscoveryRequest { type_url, response_nonce, error_detail, ..Default::default() };
-        self.requests.send(answer).await.unwrap();
-    }
-}
 
 /// Runs `isthmus proxy` on these replicas.
 async fn proxy(admins: &[SocketAddr], args: &[&str]) -> (Option<i32>, String, String) {
@@ -84,7 +39,7 @@ async fn proxies_are_listed_shown_and_dumped() {
 
     // An id that a path cannot hold as it is.
     let node = "team/web 1";
-    let mut client = Client::open(region.xds()).await;
+    let mut client = AdsClient::open(region.xds()).await;
     client.take(node, CLUSTER, &[], None).await;
     client.take(node, ASSIGNMENT, &[WEB, "no such thing"], Some("not\n\u{1b}[31mmine")).await;
     eventually("the rejection is known", SOON, async || {
@@ -154,7 +109,7 @@ async fn several_replicas_are_asked_and_mistakes_are_told() {
         replica.wait_ready().await;
     }
     let admins = [replicas[0].admin(), replicas[1].admin()];
-    let mut clients = [Client::open(replicas[0].xds()).await, Client::open(replicas[1].xds()).await];
+    let mut clients = [AdsClient::open(replicas[0].xds()).await, AdsClient::open(replicas[1].xds()).await];
     clients[0].take("web-1", CLUSTER, &[], None).await;
     clients[1].take("web-2", CLUSTER, &[], None).await;
     let (code, out, _) = proxy(&admins, &["-o", "json"]).await;

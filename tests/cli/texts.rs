@@ -8,8 +8,8 @@ use isthmus::foreign::is_hidden;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::proxy::{ASSIGNMENT, CLUSTER, Client};
 use super::world::world;
+use crate::harness::ads::{ASSIGNMENT, AdsClient, CLUSTER};
 use crate::harness::{Isthmus, SOON, Source, objects, run};
 use crate::testbed::process::Process;
 use crate::testbed::{eventually, http, ports};
@@ -111,13 +111,13 @@ async fn a_client_forges_no_line_of_the_log_and_does_not_fill_it() {
     const REJECTIONS: usize = 400;
     let (world, folder) = (world(), tempfile::tempdir().unwrap());
     let (process, xds, admin) = talkative(world.path(), folder.path()).await;
-    let mut loud = Client::open(xds).await;
+    let mut loud = AdsClient::open(xds).await;
     for i in 0..REJECTIONS {
         // Each name brings one answer to reject.
         loud.take("loud", ASSIGNMENT, &[&format!("none-{i}")], Some(MISLEADING)).await;
     }
     // Whatever a client calls itself, its lines count for its address.
-    let mut innocent = Client::open_from(xds, [127, 0, 0, 2]).await;
+    let mut innocent = AdsClient::open_from(xds, [127, 0, 0, 2]).await;
     innocent.take("innocent", CLUSTER, &[], Some("I cannot use this")).await;
     eventually("the rejection of the other client is logged", SOON, async || {
         let log = process.log();

@@ -25,8 +25,14 @@ pub(super) fn world() -> TempDir {
 
 /// Adds `shop/web` with two pods to a member's folder.
 pub(super) fn serve(world: &Path, id: &str) {
+    serve_with(world, id, 2);
+}
+
+/// The same with so many pods.
+pub(super) fn serve_with(world: &Path, id: &str, pods: usize) {
     let (namespace, name) = WEB.split_once('/').unwrap();
-    let pods = [format!("10.{}.0.1", 1 + u8::from(id == "us-1")), format!("10.{}.0.2", 1 + u8::from(id == "us-1"))];
+    let member = 1 + u8::from(id == "us-1");
+    let pods: Vec<String> = (1..=pods).map(|pod| format!("10.{member}.0.{pod}")).collect();
     let all = [
         objects::namespace(namespace),
         objects::federated(namespace, name),
@@ -38,5 +44,8 @@ pub(super) fn serve(world: &Path, id: &str) {
 fn write(world: &Path, name: &str, text: &str) {
     let path = world.join(name);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(path, text).unwrap();
+    // As the docs ask: written beside, then renamed.
+    let beside = path.with_extension("new");
+    std::fs::write(&beside, text).unwrap();
+    std::fs::rename(beside, path).unwrap();
 }

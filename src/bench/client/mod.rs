@@ -37,6 +37,8 @@ pub enum Order {
     Reject,
     /// Say what it holds.
     Show(oneshot::Sender<Holding>),
+    /// Keep the connection, and neither read nor write any more.
+    Stall,
 }
 
 /// What a client holds.
@@ -141,6 +143,10 @@ impl Client {
                     Some(Order::Reconnect) => return Ok(true),
                     Some(Order::Reject) => self.peer.reject_next(),
                     Some(Order::Show(to)) => drop(to.send(self.holding())),
+                    Some(Order::Stall) => {
+                        while self.orders.recv().await.is_some() {}
+                        return Ok(false);
+                    }
                 },
             }
         }

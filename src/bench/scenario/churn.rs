@@ -7,6 +7,8 @@ use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
 use super::super::board::Watched;
+use super::super::client::{Common, Order};
+use super::super::crowd::{Crowd, Profiles};
 use super::super::error::BenchError;
 use super::super::percentiles::Percentiles;
 use super::super::protocol::Command;
@@ -19,6 +21,7 @@ const WINDOW: Duration = Duration::from_secs(60);
 
 pub async fn play(stage: &mut Stage<'_>) -> Result<Outcome, BenchError> {
     stage.crowd().await?;
+    let stalled = stall(stage).await?;
     let meter = stage.meter().await?;
     let before = stage.plane.process.memory()?;
     stage.plane.process.forget_peak();
@@ -53,6 +56,8 @@ pub async fn play(stage: &mut Stage<'_>) -> Result<Outcome, BenchError> {
     harvest(stage, &mut under_way, &mut done);
     let used = stage.used(&meter).await?;
     let after = stage.plane.process.memory()?;
+    let clients_stalled = stalled.len() as u64;
+    stalled.end().await;
 
     let window = WINDOW.min(length / 2);
     let part = |wanted: &dyn Fn(Duration) -> bool| -> Percentiles {
@@ -63,6 +68,7 @@ pub async fn play(stage: &mut Stage<'_>) -> Result<Outcome, BenchError> {
     let mut outcome = Outcome::new("churn");
     let figures = &mut outcome.figures;
     figures.count("changes", "changes", done.len() as u64);
+    figures.count("stalled", "clients that stopped reading", clients_stalled);
     figures.time("took", "time it took", took);
     figures.time("window", "first and last mean so much of it", window);
     figures.count("first_changes", "changes in the first", first.len() as u64);
@@ -74,6 +80,19 @@ pub async fn play(stage: &mut Stage<'_>) -> Result<Outcome, BenchError> {
     figures.bytes("after_bytes", "resident after", after.resident);
     figures.bytes("peak_bytes", "resident at the peak", after.peak);
     Ok(outcome)
+}
+
+/// Connects more clients, and has them stop reading once they have everything.
+async fn stall(stage: &Stage<'_>) -> Result<Crowd, BenchError> {
+    let profiles = Profiles::stalled(stage.plan);
+    // With a board of their own: what they still hear is nobody else's change.
+    let common = Arc::new(Common::default());
+    let mut stalled = Crowd::start(profiles.iter(), stage.plane.address, &common, stage.expected);
+    stalled.complete("clients that have everything, before they stop reading", stage.plan.timeout).await?;
+    for client in 0..stalled.len() {
+        stalled.order(client, Order::Stall).await;
+    }
+    Ok(stalled)
 }
 
 struct Change {
