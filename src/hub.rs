@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use anyhow::Context;
 use federation::change::{Batch, Delta, Epoch, HubChanges, LinkChange, MemberChanges};
-use federation::model::ClusterUid;
+use federation::model::{ClusterUid, Network};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use kube::api::ListParams;
 
-use crate::api::{FederationPolicy, MemberCluster, MemberClusterStatus, Region};
+use crate::api::{FederationPolicy, MemberCluster, MemberClusterStatus, Region, Traffic};
 use crate::clusters::bounds::MAX_MEMBER_OBJECTS;
 use crate::convert::{Accepted, Convert, parse_cidr};
 use crate::problem::Problem;
@@ -148,16 +148,16 @@ fn view(member: &MemberCluster) -> MemberView {
             message: condition.message,
         })
         .collect();
-    let ready = conditions.iter().find(|condition| condition.kind == "Ready");
     let (counts, cidrs) = (status.counts.unwrap_or_default(), status.cidrs.unwrap_or_default());
-    MemberView {
-        id: member.metadata.name.clone().unwrap_or_default(),
+    let view = MemberView {
         region: member.spec.region.clone(),
-        ready: ready.is_some_and(|condition| condition.status == "True"),
-        reason: ready.map_or_else(|| "Pending".to_owned(), |condition| condition.reason.clone()),
-        message: ready
-            .map_or_else(|| "no controller has looked at it yet".to_owned(), |condition| condition.message.clone()),
-        conditions,
+        network: member.spec.network.clone().unwrap_or_else(|| Network::default_network().to_string()),
+        traffic: match member.spec.traffic {
+            Traffic::Active => "Active",
+            Traffic::Drained => "Drained",
+        }
+        .to_owned(),
+        weight: member.spec.weight,
         uid: status.cluster_uid,
         kubernetes_version: status.kubernetes_version,
         pod_cidrs: cidrs.pods,
@@ -168,5 +168,7 @@ fn view(member: &MemberCluster) -> MemberView {
         last_seen: status.last_seen.map(|seen| seen.0.to_string()),
         problems: status.problems,
         notes: status.notes,
-    }
+        ..MemberView::default()
+    };
+    view.with(member.metadata.name.clone().unwrap_or_default(), conditions)
 }

@@ -143,9 +143,9 @@ pub async fn run(plane: Plane, shutdown: Shutdown) -> anyhow::Result<()> {
         stats: Arc::clone(&stats),
         certificate,
     });
-    let (seen, hub) = (tables.seen.clone(), tables.hub.clone());
+    let (seen, notes, hub) = (tables.seen.clone(), tables.notes.clone(), tables.hub.clone());
     let connections = admin::ConnectionCounts::default();
-    let pages = admin::Sources { world, problems: problems.clone(), seen, hub, mirrors, proxies, connections };
+    let pages = admin::Sources { world, problems: problems.clone(), seen, notes, hub, mirrors, proxies, connections };
     tasks.spawn(page_ports.serve(pages, last.clone()));
     if let (Some(serve), Some(ports), Some(catalog)) = (serve, ports, handle) {
         for Listening { listener, tls } in &ports.listeners {
@@ -301,6 +301,7 @@ fn start_writers(
                 }
                 mirror.submit(effects.mirrors.clone());
                 status.submit(effects.members.clone());
+                status.submit_hub(effects.hub_notices.as_ref());
             });
             (vec![follower], Some(progress))
         }

@@ -1,7 +1,9 @@
 //! What people and programs are shown of members and services: one shape for `isthmus status`, `isthmus check` and the
 //! admin pages. Field names are stable.
 
-use federation::model::Time;
+use std::sync::Arc;
+
+use federation::model::Traffic;
 use federation::report::MemberReport;
 use regions::resource::ResourceType;
 use regions::server::StreamInfo;
@@ -9,19 +11,25 @@ use regions::session::Variant;
 use serde::{Deserialize, Serialize};
 
 use crate::clusters::now;
-use crate::mirror::MirrorProgress;
-use crate::problem::{ProblemOrigin, Problems};
+use crate::problem::Problems;
 use crate::runtime::ServiceSummary;
 use crate::status;
-use crate::status::conditions::{self, Facts, Wanted};
-use crate::status::text;
+use crate::status::conditions::{self, Wanted};
+use crate::status::known::Known;
 
 /// One member.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MemberView {
     pub id: String,
     pub region: String,
+    #[serde(default)]
+    pub network: String,
+    /// `Active` or `Drained`.
+    #[serde(default)]
+    pub traffic: String,
+    #[serde(default)]
+    pub weight: Option<u32>,
     pub ready: bool,
     /// Machine-readable reason of `Ready`.
     pub reason: String,
@@ -34,7 +42,7 @@ pub struct MemberView {
     pub services: u64,
     pub endpoints: u64,
     pub mirrored: u64,
-    /// RFC 3339; `None` if it was never heard.
+    /// RFC 3339; `None` if it has never answered.
     pub last_seen: Option<String>,
     /// What is wrong with objects of this member, what is lost by it, and endpoint addresses that are not served.
     pub problems: Vec<String>,
@@ -53,43 +61,20 @@ pub struct ConditionView {
 }
 
 impl MemberView {
-    /// `seen`: when its API was last heard, `mirrors`: how its mirroring goes, if that is known.
-    pub fn new(
-        report: &MemberReport,
-        problems: &Problems,
-        seen: Option<Time>,
-        mirrors: Option<&MirrorProgress>,
-    ) -> Self {
-        let origin = ProblemOrigin::from(&report.id);
-        let page = problems.get(&origin);
-        let mut problems: Vec<String> =
-            page.into_iter().flat_map(|page| page.problems()).map(ToString::to_string).collect();
-        let conflicts = report.family_conflicts.iter().map(text::family_conflict);
-        let facts = Facts {
-            report,
-            note: None,
-            mirrors,
-            seen,
-            spec_problems: &[],
-            rejected: page.map_or(0, |page| page.total()),
-            unlisted: page.map_or(0, |page| page.unlisted()),
-            // Only the writer of mirrors can tell slow from stuck; whoever merely looks does not call a plan a failure.
-            was_synced: true,
-            late: mirrors.is_some_and(MirrorProgress::is_late),
-            now: now(),
-        };
-        let shown: Vec<ConditionView> = conditions::member(&facts).into_iter().map(ConditionView::from).collect();
-        problems.extend(page.and_then(|page| page.rest()));
-        problems.extend(status::refused_addresses(report));
-        let ready = shown.iter().find(|condition| condition.kind == "Ready");
+    pub fn new(report: &MemberReport, known: &Known<'_>) -> Self {
+        let spec_problems = known.spec_problems(report.id.as_str());
+        let facts = known.facts(report, &spec_problems);
+        let problems = known.lines(&facts).into_iter().chain(known.rest(&report.id));
         let texts = |ranges: &[ipnet::IpNet]| ranges.iter().map(ToString::to_string).collect();
-        Self {
-            id: report.id.to_string(),
+        let view = Self {
             region: report.region.to_string(),
-            ready: ready.is_some_and(|condition| condition.status == "True"),
-            reason: ready.map(|condition| condition.reason.clone()).unwrap_or_default(),
-            message: ready.map(|condition| condition.message.clone()).unwrap_or_default(),
-            conditions: shown,
+            network: report.network.to_string(),
+            traffic: match report.traffic {
+                Traffic::Active => "Active",
+                Traffic::Drained => "Drained",
+            }
+            .to_owned(),
+            weight: report.weight,
             uid: report.uid.as_ref().map(|uid| uid.0.to_string()),
             kubernetes_version: report.version.as_ref().map(ToString::to_string),
             pod_cidrs: texts(&report.cidrs.pods),
@@ -97,13 +82,57 @@ impl MemberView {
             services: report.counts.services as u64,
             endpoints: report.counts.endpoints as u64,
             mirrored: report.counts.mirrored as u64,
-            last_seen: seen
+            last_seen: known
+                .seen
                 .and_then(|seen| jiff::Timestamp::from_millisecond(seen.unix_ms).ok())
                 .map(|seen| seen.to_string()),
-            problems: problems.into_iter().chain(conflicts).collect(),
+            problems: problems.collect(),
             notes: status::notes(report),
+            ..Self::default()
+        };
+        view.with(report.id.to_string(), conditions::member(&facts).into_iter().map(ConditionView::from).collect())
+    }
+
+    /// Of a `MemberCluster` that was never usable: nothing is known but what is wrong with it.
+    pub fn unusable(id: String, problems: Vec<String>) -> Self {
+        let conditions = conditions::unusable(&problems).into_iter().map(ConditionView::from).collect();
+        Self { problems, ..Self::default() }.with(id, conditions)
+    }
+
+    /// With its conditions, and the summary that they hold.
+    pub fn with(self, id: String, conditions: Vec<ConditionView>) -> Self {
+        let ready = conditions.iter().find(|condition| condition.kind == conditions::READY);
+        Self {
+            id,
+            ready: ready.is_some_and(|condition| condition.status == "True"),
+            reason: ready.map_or_else(|| "Pending".to_owned(), |condition| condition.reason.clone()),
+            message: ready
+                .map_or_else(|| "no controller has looked at it yet".to_owned(), |condition| condition.message.clone()),
+            conditions,
+            ..self
         }
     }
+
+    pub fn condition(&self, kind: &str) -> Option<&ConditionView> {
+        self.conditions.iter().find(|condition| condition.kind == kind)
+    }
+}
+
+/// All members, those that were never usable included, by name. `known`: what is known of each.
+pub fn members<'a>(
+    reports: impl IntoIterator<Item = &'a Arc<MemberReport>>,
+    problems: &Problems,
+    mut view: impl FnMut(&MemberReport) -> MemberView,
+) -> Vec<MemberView> {
+    let mut views: Vec<MemberView> = reports.into_iter().map(|report| view(report)).collect();
+    let known = Known::new(problems, now());
+    let unusable = known.unusable(|name| views.iter().any(|view| view.id == name));
+    views.extend(unusable.into_iter().map(|id| {
+        let problems = known.spec_problems(&id);
+        MemberView::unusable(id, problems)
+    }));
+    views.sort_by(|a, b| a.id.cmp(&b.id));
+    views
 }
 
 impl From<Wanted> for ConditionView {

@@ -29,6 +29,8 @@ pub(crate) struct Dirty {
     /// A link, a list or the hub changed: what was in doubt may be certain now, or the other way round.
     pub links: bool,
     pub admission: bool,
+    /// Regions, members or policies.
+    pub hub: bool,
 }
 
 impl Dirty {

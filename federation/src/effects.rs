@@ -11,6 +11,7 @@ use crate::model::{
     Affinity, ClusterId, Families, HelmRelease, Merged, Namespace, Network, Protocol, RegionId, ServiceKey,
     ServicePort, Traffic,
 };
+use crate::references::HubNotice;
 use crate::report::MemberReport;
 
 #[derive(Clone, Debug, Default)]
@@ -28,17 +29,20 @@ pub struct Effects {
     /// The members that are not known and have to be, if that set changed: until it is empty, what they contribute is
     /// missing in everything above, and must not be taken for gone.
     pub unknown: Option<Arc<BTreeSet<ClusterId>>>,
+    /// What the hub's objects name that does not exist, if that changed.
+    pub hub_notices: Option<Arc<Vec<HubNotice>>>,
 }
 
 impl Effects {
     pub fn is_empty(&self) -> bool {
-        let Self { services, vips, topology, mirrors, members, unknown } = self;
+        let Self { services, vips, topology, mirrors, members, unknown, hub_notices } = self;
         services.is_empty()
             && vips.is_empty()
             && topology.is_none()
             && mirrors.is_empty()
             && members.is_empty()
             && unknown.is_none()
+            && hub_notices.is_none()
     }
 }
 

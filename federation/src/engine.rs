@@ -21,8 +21,9 @@ use crate::cidr::Claims;
 use crate::dirty::Dirty;
 use crate::effects::{Effects, MirrorAction, MirrorKey, Topology, Vips};
 use crate::federate::Policies;
-use crate::members::Tally;
+use crate::members::{self, Tally};
 use crate::model::{ClusterId, Digest, Member, Merged, Namespace, Network, Policy, Region, RegionId, ServiceKey, Time};
+use crate::references::{self, HubNotice};
 use crate::report::{Cidrs, MemberReport, Verdict};
 use crate::stats::Stats;
 use crate::store::{ClusterState, apply_table};
@@ -66,6 +67,7 @@ pub struct Engine {
     reports: BTreeMap<ClusterId, Arc<MemberReport>>,
     /// Members that have to be known and are not.
     unknown: Arc<BTreeSet<ClusterId>>,
+    hub_notices: Arc<Vec<HubNotice>>,
     /// Mirrors (cluster, key) that were made for a member that is not known: to be looked at when it is.
     awaiting: BTreeSet<(ClusterId, ClusterId, ServiceKey)>,
     stats: Stats,
@@ -96,6 +98,7 @@ impl Engine {
             orphans: BTreeSet::new(),
             reports: BTreeMap::new(),
             unknown: Arc::default(),
+            hub_notices: Arc::default(),
             awaiting: BTreeSet::new(),
             stats: Stats::default(),
         }
@@ -129,10 +132,14 @@ impl Engine {
             return effects; // by half of the rules nothing is decided
         }
         if !hub_was_listed {
+            dirty.hub = true;
             self.begin(&mut dirty);
         }
         if dirty.admission {
             self.judge(&mut dirty, &mut effects, now);
+        }
+        if dirty.hub {
+            self.refresh_hub_notices(&mut effects);
         }
         self.refresh_unknown(&mut dirty, &mut effects);
         self.merge_dirty(&mut dirty, &mut effects);
@@ -168,8 +175,22 @@ impl Engine {
         &self.actions
     }
 
+    /// What the hub's objects name that does not exist, or say without an effect; sorted.
+    pub fn hub_notices(&self) -> &Arc<Vec<HubNotice>> {
+        &self.hub_notices
+    }
+
+    fn refresh_hub_notices(&mut self, effects: &mut Effects) {
+        let fresh = references::notices(&self.regions, &self.members, &self.policies);
+        if fresh != *self.hub_notices {
+            self.hub_notices = Arc::new(fresh);
+            effects.hub_notices = Some(Arc::clone(&self.hub_notices));
+        }
+    }
+
     fn store_hub(&mut self, changes: HubChanges, dirty: &mut Dirty) {
         dirty.admission = true;
+        dirty.hub = true;
         match changes {
             HubChanges::Regions(delta) => {
                 self.note_listed(HubKind::Regions, delta.is_full());
@@ -281,6 +302,10 @@ impl Engine {
             let report = MemberReport {
                 id: id.clone(),
                 region: member.region.clone(),
+                network: member.network.clone(),
+                traffic: member.traffic,
+                weight: member.weight,
+                generation: member.generation,
                 uid: state.uid.clone(),
                 version: state.version.clone(),
                 link: state.link.clone(),
@@ -291,6 +316,8 @@ impl Engine {
                     .unwrap_or(Verdict::Pending(crate::report::PendingReason::IdentityUnknown)),
                 admitted: self.ledger.get(id).cloned(),
                 cidrs: self.wants.get(id).cloned().unwrap_or_default(),
+                region_missing: !self.regions.contains_key(&member.region),
+                undeclared: members::undeclared(member, state),
                 listed: state.is_listed(),
                 known: state.is_known(),
                 missing: self.unknown.contains(id),

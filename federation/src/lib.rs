@@ -20,6 +20,7 @@ mod members;
 mod merge;
 mod mirror;
 pub mod model;
+pub mod references;
 pub mod report;
 mod stats;
 mod store;

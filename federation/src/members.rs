@@ -8,8 +8,8 @@ use ipnet::IpNet;
 use crate::change::MemberKind;
 use crate::model::{ClusterId, Families, Family, Member, Merged, ServiceKey};
 use crate::report::{
-    CidrSource, Cidrs, Counts, FamilyConflict, Listed, MAX_LISTED, Notable, Notice, OutsideAddress, RefusedAddress,
-    Subject,
+    CidrSource, Cidrs, Counts, FamilyConflict, Listed, MAX_LISTED, Notable, Notice, OutsideAddress, RangeUse,
+    RefusedAddress, Subject, UndeclaredRange,
 };
 use crate::store::{ClusterState, Mirrored};
 
@@ -33,6 +33,29 @@ pub(crate) fn cidrs(member: &Member, state: &ClusterState) -> Cidrs {
         ),
     };
     Cidrs { pods, pods_source, services, services_source }
+}
+
+/// Where its own objects contradict what is declared. Objects of a kind count once they were fully listed.
+pub(crate) fn undeclared(member: &Member, state: &ClusterState) -> Listed<UndeclaredRange> {
+    let nodes = state.nodes.values().flat_map(|node| &node.pod_cidrs);
+    let cidrs = state.service_cidrs.values().flat_map(|object| &object.cidrs);
+    let mut found = outside(member.pods.as_deref(), nodes, RangeUse::Pods, state.has_seen(MemberKind::Nodes));
+    let listed = state.has_seen(MemberKind::ServiceCidrs);
+    found.extend(outside(member.services.as_deref(), cidrs, RangeUse::Services, listed));
+    Listed::new(found.len(), found)
+}
+
+fn outside<'a>(
+    declared: Option<&[IpNet]>,
+    shown: impl Iterator<Item = &'a IpNet>,
+    used_for: RangeUse,
+    listed: bool,
+) -> Vec<UndeclaredRange> {
+    let Some(declared) = declared.filter(|_| listed) else { return Vec::new() };
+    // Two declared ranges that touch hold a range that lies in both.
+    let declared = IpNet::aggregate(&declared.to_vec());
+    let outside: Vec<IpNet> = shown.filter(|range| !declared.iter().any(|net| net.contains(*range))).copied().collect();
+    IpNet::aggregate(&outside).into_iter().map(|range| UndeclaredRange { used_for, range }).collect()
 }
 
 /// The families of a member's pods: those of its ranges on record. The first range it declares, else the first one of a

@@ -6,13 +6,21 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use crate::change::{LinkFailure, MemberKind};
-use crate::model::{Admission, ClusterId, ClusterUid, Families, Namespace, RegionId, ServiceKey, Time};
+use crate::model::{
+    Admission, ClusterId, ClusterUid, Families, Namespace, Network, RegionId, ServiceKey, Time, Traffic,
+};
 
 /// The state of one member, as its status conditions and `isthmus status` show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberReport {
     pub id: ClusterId,
     pub region: RegionId,
+    pub network: Network,
+    pub traffic: Traffic,
+    /// `None`: its ready endpoints count.
+    pub weight: Option<u32>,
+    /// `metadata.generation` of the `MemberCluster` that this was decided by; 0 where there is none.
+    pub generation: i64,
     pub uid: Option<ClusterUid>,
     /// Kubernetes version, as `/version` gives it.
     pub version: Option<Arc<str>>,
@@ -21,6 +29,10 @@ pub struct MemberReport {
     /// The admission to put on record; survives whatever happens to the verdict.
     pub admitted: Option<Admission>,
     pub cidrs: Cidrs,
+    /// Its Region does not exist. A newcomer is refused for that; who is a member already stays.
+    pub region_missing: bool,
+    /// Ranges that its Nodes and ServiceCIDR objects show, and that lie in none of those it declares.
+    pub undeclared: Listed<UndeclaredRange>,
     /// The kinds that decide what it contributes were fully listed since the connection was made.
     pub listed: bool,
     /// They were fully listed at least once, on whatever connection. Before that, nothing of it is used.
@@ -181,6 +193,14 @@ pub struct Counts {
     pub mirrored: usize,
     /// Of these, the headless ones.
     pub headless_mirrors: usize,
+}
+
+/// A range that a member's own objects show outside of the ranges that are declared for it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UndeclaredRange {
+    /// [`RangeUse::Pods`] or [`RangeUse::Services`].
+    pub used_for: RangeUse,
+    pub range: IpNet,
 }
 
 /// An endpoint address that is not served.

@@ -22,7 +22,7 @@ use regions::stats::Stats;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::clusters::{HubTroubles, SeenTable};
+use crate::clusters::{HubTroubles, Notes, SeenTable};
 use crate::mirror::MirrorProgress;
 use crate::problem::ProblemBook;
 use crate::runtime::World;
@@ -38,6 +38,8 @@ pub struct Sources {
     pub world: World,
     pub problems: ProblemBook,
     pub seen: SeenTable,
+    /// Credentials that do not work although the connection does.
+    pub notes: Notes,
     /// What went wrong last with the hub's lists.
     pub hub: HubTroubles,
     /// Set where mirrors are written.

@@ -1,7 +1,5 @@
 //! Liveness, readiness, and what there is to look into, as JSON.
 
-use std::sync::Arc;
-
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -9,9 +7,11 @@ use federation::report::MemberReport;
 
 use super::Sources;
 use super::page::json;
+use crate::clusters::now;
 use crate::foreign::visible;
 use crate::problem::{ObjectName, Problem, ProblemOrigin};
 use crate::runtime::{KnowledgeView, Phase};
+use crate::status::known::Known;
 use crate::view::{MemberView, ServiceView, StreamView};
 
 /// Problems of the hub's files that readiness names; `/debug/problems` has all.
@@ -47,17 +47,19 @@ fn known(sources: &Sources) -> KnowledgeView {
         let hub = problems.get(&ProblemOrigin::Hub).into_iter().flat_map(|page| page.problems());
         troubles.extend(hub.take(MAX_PROBLEMS).map(ToString::to_string));
     }
-    picture.knowledge.view(&picture.members, &troubles)
+    KnowledgeView { services: picture.services, ..picture.knowledge.view(&picture.members, &troubles) }
 }
 
 pub async fn members(State(sources): State<Sources>) -> Response {
     let problems = sources.problems.snapshot();
     let picture = sources.world.picture.borrow().clone();
     let mirrors = sources.mirrors.as_ref().map(|mirrors| mirrors.borrow().clone()).unwrap_or_default();
-    let view = |report: &Arc<MemberReport>| {
-        MemberView::new(report, &problems, sources.seen.get(&report.id), mirrors.get(&report.id))
+    let view = |report: &MemberReport| {
+        let note = sources.notes.get(&report.id);
+        let (seen, mirrors) = (sources.seen.get(&report.id), mirrors.get(&report.id));
+        MemberView::new(report, &Known { note: note.as_ref(), seen, mirrors, ..Known::new(&problems, now()) })
     };
-    json(&picture.members.values().map(view).collect::<Vec<_>>())
+    json(&crate::view::members(picture.members.values(), &problems, view))
 }
 
 pub async fn services(State(sources): State<Sources>) -> Response {

@@ -26,6 +26,10 @@ use super::schema;
     printcolumn = r#"{"name":"REASON","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].reason"}"#,
     printcolumn = r#"{"name":"SERVICES","type":"integer","jsonPath":".status.counts.services"}"#,
     printcolumn = r#"{"name":"ENDPOINTS","type":"integer","jsonPath":".status.counts.endpoints"}"#,
+    printcolumn = r#"{"name":"NETWORK","type":"string","jsonPath":".spec.network","priority":1}"#,
+    printcolumn = r#"{"name":"TRAFFIC","type":"string","jsonPath":".spec.traffic","priority":1}"#,
+    printcolumn = r#"{"name":"WEIGHT","type":"integer","jsonPath":".spec.weight","priority":1}"#,
+    printcolumn = r#"{"name":"VERSION","type":"string","jsonPath":".status.kubernetesVersion","priority":1}"#,
     printcolumn = r#"{"name":"SEEN","type":"date","jsonPath":".status.lastSeen"}"#,
     printcolumn = r#"{"name":"AGE","type":"date","jsonPath":".metadata.creationTimestamp"}"#
 )]

@@ -76,8 +76,12 @@ fn every_list_and_string_of_a_spec_is_bounded() {
 #[test]
 fn printed_columns_of_members() {
     let columns = MemberCluster::crd().spec.versions.remove(0).additional_printer_columns.unwrap();
-    let names: Vec<_> = columns.iter().map(|column| column.name.as_str()).collect();
-    assert_eq!(names, ["REGION", "READY", "REASON", "SERVICES", "ENDPOINTS", "SEEN", "AGE"]);
+    let named = |wide: bool| {
+        let columns = columns.iter().filter(move |column| column.priority.is_some_and(|priority| priority > 0) == wide);
+        columns.map(|column| column.name.as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!(named(false), ["REGION", "READY", "REASON", "SERVICES", "ENDPOINTS", "SEEN", "AGE"]);
+    assert_eq!(named(true), ["NETWORK", "TRAFFIC", "WEIGHT", "VERSION"], "with -o wide");
 }
 
 #[test]

@@ -268,6 +268,7 @@ impl World {
             traffic: Traffic::Active,
             weight: None,
             created: Time::default(),
+            generation: 0,
             recorded: None,
         })
     }

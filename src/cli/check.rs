@@ -8,13 +8,16 @@ use serde::Serialize;
 
 use super::output::{self, OutputArgs};
 use super::source::SourceArgs;
+use super::verdict::{self, Finding, Outcome, Severity};
 use super::{BadUsage, exit};
-use crate::offline::{self, Offline};
-use crate::problem::Problems;
+use crate::offline;
+use crate::problem::Problem;
+use crate::status::conditions::ADMITTED;
 use crate::view::MemberView;
 
-/// Reports every clash, every broken object and every address that would not be served at once. Exit 0: all is well; 1:
-/// something is not; 2: it could not be checked.
+/// Reports everything that is not as it should be at once: clashes, broken objects, addresses that are not served, names
+/// that lead nowhere; of a hub also what the conditions of its members say. Exit 0: OK, or nothing but warnings; 1: FAILED,
+/// something that was asked for is not done; 2: it could not be checked.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -22,6 +25,9 @@ pub struct Args {
     /// Check as if this file's objects (a MemberCluster, for example) had been applied as well. May be repeated.
     #[arg(long, value_name = "FILE")]
     add: Vec<PathBuf>,
+    /// Warnings fail the check as well.
+    #[arg(long)]
+    strict: bool,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -29,12 +35,17 @@ pub struct Args {
 /// The JSON document.
 #[derive(Debug, Serialize)]
 struct Document {
+    /// Nothing failed.
     ok: bool,
+    outcome: Outcome,
     members: Vec<MemberView>,
-    problems: Vec<crate::problem::Problem>,
+    /// Objects and files that are not used, or only in part.
+    problems: Vec<Problem>,
     /// Objects with problems that are not among these, because there are too many to list.
     #[serde(rename = "problemsNotListed", skip_serializing_if = "is_zero")]
     problems_not_listed: usize,
+    /// Everything else that is not as it should be.
+    findings: Vec<Finding>,
 }
 
 fn is_zero(count: &usize) -> bool {
@@ -47,32 +58,38 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             return Err(BadUsage(format!("--add: {} is not a file", file.display())).into());
         }
     }
-    let Offline { engine, problems, unlisted } = match args.source.folder()? {
+    let world = match args.source.folder()? {
         Some(folder) => offline::folder(&folder, &args.add)?,
         None => offline::hub(&args.source.hub().await?, &args.add).await?,
-    }
-    .assume_reached();
-    let members: Vec<MemberView> =
-        engine.reports().values().map(|report| MemberView::new(report, &Problems::default(), None, None)).collect();
-    let refused = |member: &&MemberView| {
-        member.conditions.iter().any(|condition| condition.kind == "Admitted" && condition.status != "True")
     };
-    let bad = members.iter().filter(refused).count();
-    let ok =
-        bad == 0 && problems.is_empty() && unlisted == 0 && members.iter().all(|member| member.problems.is_empty());
-    let document = Document { ok, members, problems, problems_not_listed: unlisted };
+    let world = world.assume_reached();
+    let members = world.members();
+    let mut findings = verdict::findings(&members, |id| world.is_known(id), world.engine.hub_notices());
+    // Each problem is listed once, with its place.
+    let listed: BTreeSet<String> = world.problems.iter().map(ToString::to_string).collect();
+    findings.retain(|finding| !listed.contains(&finding.message));
+    findings.extend(world.empty.iter().map(|message| Finding {
+        severity: Severity::Failure,
+        object: "Hub".to_owned(),
+        condition: None,
+        message: message.clone(),
+    }));
+    let outcome = verdict::outcome(&world.problems, world.unlisted, &findings);
+    let failed = outcome == Outcome::Failed || (args.strict && outcome == Outcome::Warnings);
+    let (problems, problems_not_listed) = (world.problems, world.unlisted);
+    let document =
+        Document { ok: outcome != Outcome::Failed, outcome, members, problems, problems_not_listed, findings };
     if !output::print_document(args.output.format, &document)? {
-        print(&document, bad);
+        print(&document);
     }
-    Ok(if ok { exit::FINE } else { ExitCode::from(exit::PROBLEM) })
+    Ok(if failed { ExitCode::from(exit::PROBLEM) } else { exit::FINE })
 }
 
-fn print(document: &Document, refused: usize) {
+fn print(document: &Document) {
     for problem in &document.problems {
         output::say(problem);
     }
     let listed: BTreeSet<_> = document.problems.iter().map(|problem| &problem.object).collect();
-    let objects = listed.len() + document.problems_not_listed;
     if document.problems_not_listed > 0 {
         output::say(format_args!(
             "{} shown, {} more objects with problems",
@@ -80,45 +97,59 @@ fn print(document: &Document, refused: usize) {
             document.problems_not_listed
         ));
     }
+    print_members(&document.members);
+    for finding in &document.findings {
+        let Finding { severity, object, condition, message } = finding;
+        let severity = match severity {
+            Severity::Warning => "warning",
+            Severity::Failure => "FAILED",
+        };
+        let condition = condition.as_deref().map_or_else(String::new, |condition| format!("{condition}: "));
+        output::gap();
+        output::say(format_args!("{severity}: {object}: {condition}{message}"));
+    }
+    output::gap();
+    output::say(summary(document, listed.len() + document.problems_not_listed));
+}
+
+fn print_members(members: &[MemberView]) {
+    if members.is_empty() {
+        return;
+    }
     let mut table = output::table(&["CLUSTER", "REGION", "ADMITTED", "REASON", "PODS", "SERVICES"]);
-    for member in &document.members {
-        let admitted = member.conditions.iter().find(|condition| condition.kind == "Admitted");
-        let text = |pick: fn(&crate::view::ConditionView) -> &String| admitted.map(pick).cloned().unwrap_or_default();
+    for member in members {
+        let (status, reason) =
+            member.condition(ADMITTED).map_or(("", ""), |condition| (&condition.status, &condition.reason));
         table.add_row([
-            member.id.clone(),
-            member.region.clone(),
-            text(|condition| &condition.status),
-            text(|condition| &condition.reason),
-            member.pod_cidrs.join(","),
-            member.service_cidrs.join(","),
+            member.id.as_str(),
+            member.region.as_str(),
+            status,
+            reason,
+            &member.pod_cidrs.join(","),
+            &member.service_cidrs.join(","),
         ]);
     }
-    if !document.members.is_empty() {
-        output::print_table(&table);
-    }
-    for member in &document.members {
-        for condition in
-            member.conditions.iter().filter(|condition| condition.kind == "Admitted" && condition.status != "True")
-        {
-            output::gap();
-            output::say(format_args!("{}: {}", member.id, condition.message));
-        }
-    }
-    for member in &document.members {
-        for problem in &member.problems {
-            output::gap();
-            output::say(format_args!("{}: {problem}", member.id));
-        }
-    }
-    output::print_notes(&document.members);
-    let unserved = document.members.iter().map(|member| member.problems.len()).sum::<usize>();
+    output::print_table(&table);
+}
+
+/// The last line: the outcome, and what it counts.
+fn summary(document: &Document, objects: usize) -> String {
     let members = document.members.len();
-    output::gap();
-    match document.ok {
-        true => output::say(format_args!("fine: {members} members, no clash, nothing broken")),
-        false => output::say(format_args!(
-            "not fine: {refused} of {members} members refused, {} objects with problems",
-            objects + unserved
-        )),
+    let admitted = |status: &str| {
+        let is = |member: &&MemberView| member.condition(ADMITTED).is_some_and(|condition| condition.status == status);
+        document.members.iter().filter(is).count()
+    };
+    let count = |severity| document.findings.iter().filter(|finding| finding.severity == severity).count();
+    let (failures, warnings) = (count(Severity::Failure), count(Severity::Warning));
+    let (refused, pending) = (admitted("False"), admitted("Unknown"));
+    match document.outcome {
+        Outcome::Ok => format!("OK: {members} members, no clash, nothing broken"),
+        Outcome::Warnings => {
+            format!("OK with warnings: {members} members, {pending} of them not decided, {warnings} warnings")
+        }
+        Outcome::Failed => format!(
+            "FAILED: {refused} of {members} members refused, {pending} not decided, {objects} objects with problems, \
+             {failures} more failures, {warnings} warnings"
+        ),
     }
 }

@@ -12,6 +12,7 @@ mod region;
 pub mod source;
 mod status;
 mod tls;
+mod verdict;
 
 use std::process::ExitCode;
 

@@ -4,19 +4,26 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use clap::ValueEnum;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::output::{self, Format, OutputArgs};
 use super::source::SourceArgs;
 use super::{BadUsage, exit};
+use crate::clusters::now;
 use crate::hub::HubObjects;
-use crate::problem::Problems;
+use crate::offline::Offline;
 use crate::runtime::KnowledgeView;
-use crate::view::{MemberView, ServiceView};
+use crate::status::known::Known;
+use crate::view::{self, MemberView, ServiceView};
 
 /// Exit 0: every member is ready; 1: some member is not; 2: bad usage or input.
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    /// What to list. Left out: members and regions, and how many services there are.
+    #[arg(value_enum)]
+    what: Option<What>,
     #[command(flatten)]
     source: SourceArgs,
     /// Ask a running controller or region, for example http://127.0.0.1:15014.
@@ -26,72 +33,123 @@ pub struct Args {
     output: OutputArgs,
 }
 
-/// The JSON document. The hub knows members only: services are merged in the control planes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum What {
+    /// The merged services, one a line. A hub does not know them: ask a control plane with --admin, or a folder.
+    Services,
+}
+
+/// The JSON document.
 #[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Document {
     members: Vec<MemberView>,
-    services: Vec<ServiceView>,
+    regions: Vec<RegionView>,
+    /// Merged services; `None` from a hub, which knows members only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    service_count: Option<usize>,
+    /// Only where they were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    services: Option<Vec<ServiceView>>,
     /// Of a running process: whether it knows all that it should.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     knowledge: Option<KnowledgeView>,
 }
 
+/// One region: the sum of its members.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RegionView {
+    name: String,
+    members: u64,
+    ready: u64,
+    endpoints: u64,
+}
+
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let document = match (&args.admin, args.source.folder()?) {
-        (Some(url), _) => from_admin(url).await?,
-        (None, Some(folder)) => {
-            let world = crate::offline::folder(&folder, &[])?;
-            for problem in &world.problems {
-                output::complain(problem);
-            }
-            if world.unlisted > 0 {
-                output::complain(format_args!("{} more objects with problems are not listed", world.unlisted));
-            }
-            let mut services: Vec<ServiceView> =
-                world.engine.merged().values().map(|merged| crate::runtime::summary(merged).into()).collect();
-            services.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
-            Document {
-                members: world
-                    .engine
-                    .reports()
-                    .values()
-                    .map(|report| MemberView::new(report, &Problems::default(), None, None))
-                    .collect(),
-                services,
-                knowledge: None,
-            }
-        }
+    let Args { what, source, admin, output } = args;
+    let services = what == Some(What::Services);
+    let mut document = match (admin, source.folder()?) {
+        (Some(url), _) => from_admin(&url, services).await?,
+        (None, Some(folder)) => from_folder(crate::offline::folder(&folder, &[])?, services),
+        (None, None) if services => return Err(services_elsewhere().into()),
         (None, None) => {
-            let members = HubObjects::read(&args.source.hub().await?).await?.views();
-            Document { members, ..Document::default() }
+            let objects = HubObjects::read(&source.hub().await?).await?;
+            let regions = objects.regions.iter().filter_map(|region| region.metadata.name.clone());
+            let regions = regions.map(|name| RegionView { name, ..RegionView::default() }).collect();
+            Document { members: objects.views(), regions, ..Document::default() }
         }
     };
-    if !output::print_document(args.output.format, &document)? {
-        print(&document, args.output.format == Format::Wide);
+    document.regions = regions(&document);
+    if !output::print_document(output.format, &document)? {
+        print(&document, output.format == Format::Wide);
     }
     let ready = document.members.iter().all(|member| member.ready);
     Ok(if ready { exit::FINE } else { ExitCode::from(exit::PROBLEM) })
 }
 
-async fn from_admin(url: &str) -> anyhow::Result<Document> {
+fn services_elsewhere() -> BadUsage {
+    BadUsage(
+        "services: the hub holds members only, services are merged in the control planes; ask one of them, for example \
+         kubectl -n isthmus-system port-forward deployment/isthmus-region-eu 15014 and then isthmus status services \
+         --admin http://127.0.0.1:15014"
+            .to_owned(),
+    )
+}
+
+fn from_folder(world: Offline, services: bool) -> Document {
+    for problem in &world.problems {
+        output::complain(problem);
+    }
+    if world.unlisted > 0 {
+        output::complain(format_args!("{} more objects with problems are not listed", world.unlisted));
+    }
+    let known = Known::new(&world.book, now());
+    let members = view::members(world.engine.reports().values(), &world.book, |report| MemberView::new(report, &known));
+    let mut all: Vec<ServiceView> =
+        world.engine.merged().values().map(|merged| crate::runtime::summary(merged).into()).collect();
+    all.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
+    let service_count = Some(all.len());
+    let names = world.engine.topology().regions.keys();
+    let regions = names.map(|name| RegionView { name: name.to_string(), ..RegionView::default() }).collect();
+    Document { members, regions, service_count, services: services.then_some(all), knowledge: None }
+}
+
+async fn from_admin(url: &str, services: bool) -> anyhow::Result<Document> {
     if !url.starts_with("http://") {
         let text =
             format!("--admin: {url:?} is not a URL this command can ask; expected one such as http://127.0.0.1:15014");
         return Err(BadUsage(text).into());
     }
-    let get = async |page: &str| {
-        let url = format!("{}/{page}", url.trim_end_matches('/'));
-        crate::http::get(&url)
-            .await
-            .with_context(|| format!("cannot read {url}; is --admin the admin address of a running isthmus?"))
+    let members = page(url, "debug/members", "a list of members").await?;
+    let knowledge: KnowledgeView = page(url, "debug/knowledge", "what is known").await?;
+    let services = match services {
+        true => Some(page(url, "debug/services", "a list of services").await?),
+        false => None,
     };
-    let members =
-        serde_json::from_slice(&get("debug/members").await?).context("the answer is not a list of members")?;
-    let services =
-        serde_json::from_slice(&get("debug/services").await?).context("the answer is not a list of services")?;
-    let knowledge =
-        serde_json::from_slice(&get("debug/knowledge").await?).context("the answer does not say what is known")?;
-    Ok(Document { members, services, knowledge: Some(knowledge) })
+    let service_count = Some(knowledge.services);
+    Ok(Document { members, service_count, services, knowledge: Some(knowledge), ..Document::default() })
+}
+
+async fn page<T: DeserializeOwned>(url: &str, path: &str, what: &str) -> anyhow::Result<T> {
+    let url = format!("{}/{path}", url.trim_end_matches('/'));
+    let hint = || format!("cannot read {url}; is --admin the admin address of a running isthmus?");
+    let bytes = crate::http::get(&url).await.with_context(hint)?;
+    serde_json::from_slice(&bytes).with_context(|| format!("the answer of {url} is not {what}"))
+}
+
+/// Sums of the members, with the regions that have none.
+fn regions(document: &Document) -> Vec<RegionView> {
+    let mut regions: BTreeMap<&str, RegionView> =
+        document.regions.iter().map(|region| (region.name.as_str(), region.clone())).collect();
+    for member in document.members.iter().filter(|member| !member.region.is_empty()) {
+        let region = regions.entry(&member.region).or_default();
+        region.name.clone_from(&member.region);
+        region.members += 1;
+        region.ready += u64::from(member.ready);
+        region.endpoints += member.endpoints;
+    }
+    regions.into_values().collect()
 }
 
 fn print(document: &Document, wide: bool) {
@@ -99,58 +157,62 @@ fn print(document: &Document, wide: bool) {
         output::say(format_args!("not all is known: {}", known.message));
         output::gap();
     }
+    if let Some(services) = &document.services {
+        print_services(services);
+        return;
+    }
     if document.members.is_empty() {
         output::say("no members; see the README for how a cluster joins");
         return;
     }
+    print_members(&document.members, wide);
+    let mut table = output::table(&["REGION", "MEMBERS", "READY", "ENDPOINTS"]);
+    for region in &document.regions {
+        let counts = [region.members, region.ready, region.endpoints].map(|count| count.to_string());
+        table.add_row([region.name.clone()].into_iter().chain(counts));
+    }
+    output::gap();
+    output::print_table(&table);
+    if let Some(count) = document.service_count {
+        output::gap();
+        output::say(format_args!("services: {count}; isthmus status services lists them"));
+    }
+}
+
+fn print_members(members: &[MemberView], wide: bool) {
     let mut head = vec!["CLUSTER", "REGION", "READY", "REASON", "SERVICES", "ENDPOINTS", "MIRRORED"];
     if wide {
-        head.extend(["VERSION", "PODS", "SERVICE RANGES", "SEEN"]);
+        head.extend(["NETWORK", "TRAFFIC", "WEIGHT", "VERSION", "PODS", "SERVICE RANGES", "SEEN"]);
     }
     let mut table = output::table(&head);
-    for member in &document.members {
+    for member in members {
         let ready = if member.ready { "True" } else { "False" };
         let mut row = vec![member.id.clone(), member.region.clone(), ready.to_owned(), member.reason.clone()];
         row.extend([member.services, member.endpoints, member.mirrored].map(|count| count.to_string()));
         if wide {
+            let weight = member.weight.map(|weight| weight.to_string()).unwrap_or_default();
             let seen = member.last_seen.clone().unwrap_or_default();
             let version = member.kubernetes_version.clone().unwrap_or_default();
-            row.extend([version, member.pod_cidrs.join(","), member.service_cidrs.join(","), seen]);
+            row.extend([member.network.clone(), member.traffic.clone(), weight, version]);
+            row.extend([member.pod_cidrs.join(","), member.service_cidrs.join(","), seen]);
         }
         table.add_row(row);
     }
     output::print_table(&table);
-    for member in document.members.iter().filter(|member| !member.ready) {
+    for member in members.iter().filter(|member| !member.ready) {
         output::gap();
         output::say(format_args!("{}: {}", member.id, member.message));
     }
-    output::print_notes(&document.members);
-    regions(document);
-    services(document);
+    output::print_notes(members);
 }
 
-fn regions(document: &Document) {
-    let mut regions: BTreeMap<&str, (u64, u64, u64)> = BTreeMap::new();
-    for member in &document.members {
-        let (members, ready, endpoints) = regions.entry(&member.region).or_default();
-        *members += 1;
-        *ready += u64::from(member.ready);
-        *endpoints += member.endpoints;
-    }
-    let mut table = output::table(&["REGION", "MEMBERS", "READY", "ENDPOINTS"]);
-    for (region, (members, ready, endpoints)) in regions {
-        table.add_row([region.to_owned(), members.to_string(), ready.to_string(), endpoints.to_string()]);
-    }
-    output::gap();
-    output::print_table(&table);
-}
-
-fn services(document: &Document) {
-    if document.services.is_empty() {
+fn print_services(services: &[ServiceView]) {
+    if services.is_empty() {
+        output::say("no services; mark one with the label isthmus.dev/federate=true, or with a ServiceExport");
         return;
     }
     let mut table = output::table(&["SERVICE", "PORTS", "READY", "CLUSTERS"]);
-    for service in &document.services {
+    for service in services {
         table.add_row([
             format!("{}/{}", service.namespace, service.name),
             service.ports.join(","),
@@ -158,6 +220,5 @@ fn services(document: &Document) {
             service.clusters.join(","),
         ]);
     }
-    output::gap();
     output::print_table(&table);
 }

@@ -80,6 +80,7 @@ pub fn member(object: &api::MemberCluster) -> Converted<Member> {
         traffic,
         weight,
         created,
+        generation: object.metadata.generation.unwrap_or_default(),
         recorded,
     });
     check.finish(member)

@@ -16,9 +16,10 @@ use super::decode::{Outcome, strip_nulls};
 use super::follow::Follower;
 use super::objects::Kind;
 use super::parse::{self, Body};
+use super::publish::Publisher;
 use super::read::{self, Origin};
 use crate::hub::HubObjects;
-use crate::problem::Problem;
+use crate::problem::{Problem, ProblemBook};
 
 /// Reads a folder once, with the objects of some more files as if they had been applied to the hub.
 /// An error means that the folder cannot be listed, or one of the files cannot be read.
@@ -28,7 +29,9 @@ pub fn load_with(dir: &Path, add: &[PathBuf]) -> io::Result<LoadedWorld> {
     let all = follower.problems();
     let unlisted = all.values().map(|excerpt| excerpt.unlisted).sum();
     let problems = all.into_values().flat_map(|excerpt| excerpt.problems).collect();
-    Ok(LoadedWorld { batches, problems, unlisted })
+    let book = ProblemBook::default();
+    Publisher::new(dir, book.clone()).publish(&follower, &Ok(()));
+    Ok(LoadedWorld { batches, problems, unlisted, book: book.snapshot() })
 }
 
 /// Adds the objects of some files to those of a hub; one that is there already is replaced. What is wrong with the

@@ -51,7 +51,7 @@ pub use settle::MAX_SETTLE;
 pub use watch::RESCAN;
 
 use crate::feed::Feed;
-use crate::problem::{Problem, ProblemBook};
+use crate::problem::{Problem, ProblemBook, Problems};
 use follow::Follower;
 use publish::Publisher;
 use watch::{Signal, Watch};
@@ -65,6 +65,8 @@ pub struct LoadedWorld {
     pub problems: Vec<Problem>,
     /// Objects with problems that are not among these.
     pub unlisted: usize,
+    /// All of them by origin, as a process that follows the folder has them.
+    pub book: Problems,
 }
 
 /// Reads a folder once. An error means that the folder itself cannot be listed.

@@ -67,6 +67,9 @@ pub struct KnowledgeView {
     pub hub_missing: Vec<String>,
     /// Members that have to be known and are not, and why not.
     pub unknown: BTreeMap<String, String>,
+    /// Merged services.
+    #[serde(default)]
+    pub services: usize,
 }
 
 impl Knowledge {
@@ -118,6 +121,7 @@ impl Knowledge {
             message: self.text(members, hub_troubles),
             hub_missing: self.hub_missing.iter().map(|kind| kind.as_str().to_owned()).collect(),
             unknown: unknown(members).map(|report| (report.id.to_string(), why_unknown(report))).collect(),
+            services: 0,
         }
     }
 }

@@ -21,6 +21,8 @@ pub const ADMITTED: &str = "Admitted";
 pub const SYNCED: &str = "Synced";
 pub const READY: &str = "Ready";
 pub const ACCEPTED: &str = "Accepted";
+/// The reason for members whose Region does not exist.
+const UNKNOWN_REGION: &str = "UnknownRegion";
 /// The reason for kinds that cannot be read.
 pub const UNREADABLE: &str = "KindUnreadable";
 
@@ -97,18 +99,20 @@ pub fn unusable(problems: &[String]) -> [Wanted; 4] {
     ]
 }
 
-/// `Accepted` of a `FederationPolicy`. `idle`: fields that are accepted but do nothing yet.
-pub fn policy(problems: &[String], idle: &[&str]) -> Wanted {
+/// `Accepted` of an object of the hub. `idle`: fields that are accepted but do nothing yet. `notices`: what it names that
+/// does not exist, and the like; the reason is that of the first.
+pub fn accepted(kind: &str, problems: &[String], idle: &[&str], notices: &[(&'static str, String)]) -> Wanted {
     if !problems.is_empty() {
         let status = if is_rejected(problems) { Status::False } else { Status::True };
         return wanted(ACCEPTED, status, "Invalid", text::spec_problems(problems));
     }
-    let message = if idle.is_empty() {
-        "the policy is in force".to_owned()
-    } else {
-        format!("the policy is in force, except for fields that have no effect in this version: {}", idle.join(", "))
-    };
-    wanted(ACCEPTED, Status::True, "Accepted", message)
+    let mut parts = vec![format!("the {kind} is in force")];
+    if !idle.is_empty() {
+        parts.push(format!("these fields have no effect in this version: {}", idle.join(", ")));
+    }
+    parts.extend(notices.iter().map(|(_, text)| text.clone()));
+    let reason = notices.first().map_or(ACCEPTED, |(reason, _)| reason);
+    wanted(ACCEPTED, Status::True, reason, parts.join("; "))
 }
 
 /// Whether these problems keep the object they are about from being used as it is; else it is used without a part of it.
@@ -117,7 +121,8 @@ fn is_rejected(problems: &[String]) -> bool {
 }
 
 /// Puts wanted conditions into the form of the API. What did not turn keeps the time of its last turn.
-pub fn with_history(before: &[Condition], wanted: &[Wanted], now: Time) -> Vec<Condition> {
+/// `generation`: of the object that they were made from.
+pub fn with_history(before: &[Condition], wanted: &[Wanted], generation: Option<i64>, now: Time) -> Vec<Condition> {
     let one = |wanted: &Wanted| {
         let same = before.iter().find(|old| old.type_ == wanted.kind && old.status == wanted.status.as_str());
         Condition {
@@ -126,7 +131,7 @@ pub fn with_history(before: &[Condition], wanted: &[Wanted], now: Time) -> Vec<C
             reason: wanted.reason.to_owned(),
             message: text::bounded(&wanted.message, MAX_MESSAGE_LEN),
             last_transition_time: same.map_or_else(|| kube_time(now), |old| old.last_transition_time.clone()),
-            observed_generation: None,
+            observed_generation: generation,
         }
     };
     wanted.iter().map(one).collect()
@@ -168,11 +173,12 @@ fn connected(facts: &Facts<'_>) -> Wanted {
             None => wanted(CONNECTED, Status::True, "Connected", "its API answers, and its objects are watched".into()),
         },
         LinkState::Down { reason, message, seen, .. } => {
-            let heard = match facts.seen.max(*seen) {
-                Some(seen) => format!("; last heard {} ago", text::age(facts.now.since(seen))),
-                None => "; it was never heard".to_owned(),
+            // A time and not an age: nobody writes this again while it gets older.
+            let answered = match facts.seen.max(*seen) {
+                Some(seen) => format!("; it last answered at {}", text::timestamp(seen)),
+                None => "; it has never answered".to_owned(),
             };
-            wanted(CONNECTED, Status::False, failure_reason(*reason), format!("{message}{heard}"))
+            wanted(CONNECTED, Status::False, failure_reason(*reason), format!("{message}{answered}"))
         }
     }
 }
@@ -188,30 +194,51 @@ fn admitted(facts: &Facts<'_>) -> Wanted {
         );
         return wanted(ADMITTED, Status::False, "IdentityChanged", message);
     }
-    let (ranges, addresses) = (text::ranges(&report.cidrs), text::addresses(report));
     match &report.admission {
         Verdict::Pending(why) => {
             let (reason, message) = pending(why);
             wanted(ADMITTED, Status::Unknown, reason, message)
         }
-        Verdict::Admitted if addresses.is_empty() => {
-            wanted(ADMITTED, Status::True, "Admitted", format!("admitted with {ranges}"))
-        }
-        Verdict::Admitted => wanted(ADMITTED, Status::True, address_reason(report), addresses.join("; ")),
-        Verdict::AdmittedWithDrift(clashes) => {
-            let clashes = text::clashes(clashes);
-            let drift = format!(
-                "it stays admitted with the ranges on record, but ranges that it uses now clash: {clashes}; endpoints in \
-                 them are not served; change the ranges of one of the two"
-            );
-            let message = std::iter::once(drift).chain(addresses).collect::<Vec<_>>().join("; ");
-            wanted(ADMITTED, Status::True, "CIDRDrift", message)
+        Verdict::Admitted | Verdict::AdmittedWithDrift(_) => {
+            let findings = findings(report);
+            let Some((reason, _)) = findings.first() else {
+                return wanted(
+                    ADMITTED,
+                    Status::True,
+                    "Admitted",
+                    format!("admitted with {}", text::ranges(&report.cidrs)),
+                );
+            };
+            let reason = *reason;
+            let message = findings.into_iter().map(|(_, text)| text).collect::<Vec<_>>().join("; ");
+            wanted(ADMITTED, Status::True, reason, message)
         }
         Verdict::Refused(refusal) => {
             let (reason, message) = refused(report, refusal);
             wanted(ADMITTED, Status::False, reason, message)
         }
     }
+}
+
+/// What is not as it should be with an admitted member, and the reason for each: what costs it most comes first.
+fn findings(report: &MemberReport) -> Vec<(&'static str, String)> {
+    let mut findings = Vec::new();
+    if let Verdict::AdmittedWithDrift(clashes) = &report.admission {
+        let clashes = text::clashes(clashes);
+        let drift = format!(
+            "it stays admitted with the ranges on record, but ranges that it uses now clash: {clashes}; endpoints in \
+             them are not served; change the ranges of one of the two"
+        );
+        findings.push(("CIDRDrift", drift));
+    }
+    if report.region_missing {
+        findings.push((UNKNOWN_REGION, text::region_missing(report)));
+    }
+    findings.extend(text::addresses(report).into_iter().map(|text| (address_reason(report), text)));
+    if !report.undeclared.is_empty() {
+        findings.push(("CIDRMismatch", text::undeclared(report)));
+    }
+    findings
 }
 
 /// What two members offer is worth more attention than what lies somewhere else than it should.
@@ -263,7 +290,7 @@ fn refused(report: &MemberReport, refusal: &Refusal) -> (&'static str, String) {
             let message = format!(
                 "there is no Region {region}: create it, or create this MemberCluster anew with the right spec.region"
             );
-            ("UnknownRegion", message)
+            (UNKNOWN_REGION, message)
         }
     }
 }

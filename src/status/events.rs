@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn only_what_turns_is_news() {
         let condition = |kind, status, reason| Wanted { kind, status, reason, message: String::new() };
-        let make = |wanted| with_history(&[], &[wanted], Time::default());
+        let make = |wanted| with_history(&[], &[wanted], None, Time::default());
         let up = make(condition("Connected", Status::True, "Connected"));
         let down = make(condition("Connected", Status::False, "Unreachable"));
         let refused = make(condition("Connected", Status::False, "CredentialRefused"));

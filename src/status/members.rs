@@ -14,16 +14,15 @@ use kube::api::{Patch, PatchParams};
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::conditions::Facts;
 use super::events::Events;
+use super::known::{Known, MEMBER_KIND as KIND};
 use super::observed::{Identity, ObservedMember, apply};
 use super::wanted;
-use super::writer::{HubProblems, Sources, deadline};
+use super::writer::{Sources, deadline};
 use crate::api::{API_VERSION, FIELD_MANAGER, MemberCluster, MemberClusterStatus};
 use crate::mirror::MirrorProgress;
-use crate::problem::{ProblemOrigin, Problems};
+use crate::problem::Problems;
 
-const KIND: &str = "MemberCluster";
 /// Counts and texts are written at most so often for one member; what turns is written at once.
 const COALESCE: Duration = Duration::from_secs(1);
 /// Our own write comes back as an event; until then what is observed is older than what was written.
@@ -144,35 +143,31 @@ impl Row {
 
     /// `None`: nothing is known of it yet, so nothing is said.
     fn wanted(&self, sources: &Sources, inputs: &Inputs<'_>) -> Option<MemberClusterStatus> {
-        let spec_problems = HubProblems(inputs.problems).of(KIND, &self.identity.name);
         let id = ClusterId::new(&self.identity.name).ok();
-        let report = id.as_ref().and_then(|id| inputs.reports.get(id)).zip(id.as_ref());
-        let Some((report, id)) = report else {
-            let unusable = !spec_problems.is_empty();
-            return unusable.then(|| wanted::unusable(&spec_problems, &self.status, inputs.now));
-        };
-        // Who starts anew knows less than what the last one wrote: a restart is no event in the member's life.
-        let known = !self.status.conditions.is_empty();
-        if inputs.settling && known && is_unsettled(report) {
-            return None;
-        }
-        let rejected = inputs.problems.get(&ProblemOrigin::from(id));
-        let problems: Vec<_> = rejected.into_iter().flat_map(|page| page.problems()).map(ToString::to_string).collect();
-        let note = sources.notes.get(id);
-        let mirrors = inputs.mirrors.get(id);
-        let facts = Facts {
-            report,
+        let note = id.as_ref().and_then(|id| sources.notes.get(id));
+        let known = Known {
+            problems: inputs.problems,
             note: note.as_ref(),
-            mirrors,
-            late: mirrors.is_some_and(MirrorProgress::is_late),
-            seen: sources.seen.get(id),
-            spec_problems: &spec_problems,
-            rejected: rejected.map_or(0, |page| page.total()),
-            unlisted: rejected.map_or(0, |page| page.unlisted()),
+            mirrors: id.as_ref().and_then(|id| inputs.mirrors.get(id)),
+            // A controller that has just started has not called it yet; the last one had.
+            seen: id.as_ref().and_then(|id| sources.seen.get(id)).or_else(|| wanted::seen_before(&self.status)),
             was_synced: wanted::was_synced(&self.status),
             now: inputs.now,
         };
-        Some(wanted::status(&facts, &problems, &self.status))
+        let spec_problems = known.spec_problems(&self.identity.name);
+        let Some(report) = id.as_ref().and_then(|id| inputs.reports.get(id)) else {
+            let unusable = || wanted::unusable(&spec_problems, self.identity.generation, &self.status, inputs.now);
+            return (!spec_problems.is_empty()).then(unusable);
+        };
+        // Who starts anew knows less than what the last one wrote: a restart is no event in the member's life.
+        let has_status = !self.status.conditions.is_empty();
+        if inputs.settling && has_status && is_unsettled(report) {
+            return None;
+        }
+        let facts = known.facts(report, &spec_problems);
+        // What is wrong with it was found in its newest form.
+        let generation = if spec_problems.is_empty() { report.generation } else { self.identity.generation };
+        Some(wanted::status(&facts, &known.lines(&facts), generation, &self.status))
     }
 }
 

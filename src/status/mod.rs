@@ -2,16 +2,17 @@
 //!
 //! [`conditions`] is pure: facts in, conditions out. The [`Writer`] brings them to the hub, on the leader only.
 
+mod accepted;
 pub mod conditions;
 mod events;
+pub mod known;
 mod members;
 mod notices;
 mod observed;
-mod policies;
 pub(crate) mod text;
 mod wanted;
 mod writer;
 
 pub(crate) use text::timestamp;
-pub use text::{notes, refused_addresses};
+pub use text::{hub_notice, hub_subject, notes};
 pub use writer::{Sources, Writer};

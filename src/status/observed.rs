@@ -1,4 +1,4 @@
-//! Members and policies as the hub holds them: who there is to write to, and what their status says now.
+//! Members, policies and regions as the hub holds them: who there is to write to, and what their status says now.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 use kube::core::DeserializeGuard;
 use tokio::sync::mpsc;
 
-use crate::api::{FederationPolicy, FederationPolicySpec, MemberCluster, MemberClusterStatus};
+use crate::api::{FederationPolicy, MemberCluster, MemberClusterStatus, Region, not_in_effect};
 use crate::clusters::watch::{Reading, Sink};
 use crate::convert::{Accepted, Converted};
 use crate::feed::FeedClosed;
@@ -17,11 +17,14 @@ use crate::feed::FeedClosed;
 pub(super) struct Identity {
     pub(super) name: Arc<str>,
     pub(super) uid: Arc<str>,
+    /// `metadata.generation`; 0 where there is none.
+    pub(super) generation: i64,
 }
 
 impl Identity {
     fn of(meta: &ObjectMeta) -> Option<Self> {
-        Some(Self { name: Arc::from(meta.name.as_deref()?), uid: Arc::from(meta.uid.as_deref()?) })
+        let generation = meta.generation.unwrap_or_default();
+        Some(Self { name: Arc::from(meta.name.as_deref()?), uid: Arc::from(meta.uid.as_deref()?), generation })
     }
 }
 
@@ -31,10 +34,12 @@ pub(super) struct ObservedMember {
     pub(super) status: MemberClusterStatus,
 }
 
+/// An object whose status is its conditions.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct ObservedPolicy {
+pub(super) struct ObservedHub {
     pub(super) identity: Identity,
-    pub(super) spec: FederationPolicySpec,
+    /// Fields that are accepted but do nothing yet.
+    pub(super) idle: Vec<&'static str>,
     pub(super) conditions: Vec<Condition>,
 }
 
@@ -45,7 +50,7 @@ impl Object for ObservedMember {
     }
 }
 
-impl Object for ObservedPolicy {
+impl Object for ObservedHub {
     type Key = Arc<str>;
     fn key(&self) -> &Arc<str> {
         &self.identity.name
@@ -74,13 +79,30 @@ pub(super) struct Policies;
 
 impl Reading for Policies {
     type Wire = DeserializeGuard<FederationPolicy>;
-    type Model = ObservedPolicy;
+    type Model = ObservedHub;
 
-    fn read(wire: &Self::Wire) -> Converted<ObservedPolicy> {
+    fn read(wire: &Self::Wire) -> Converted<ObservedHub> {
         let Ok(object) = &wire.0 else { return Ok(Accepted::not_for_us()) };
         let conditions = object.status.clone().unwrap_or_default().conditions;
-        let spec = object.spec.clone();
-        Ok(Identity::of(&object.metadata).map(|identity| ObservedPolicy { identity, spec, conditions }).into())
+        let idle = not_in_effect(&object.spec);
+        Ok(Identity::of(&object.metadata).map(|identity| ObservedHub { identity, idle, conditions }).into())
+    }
+    fn key(meta: &ObjectMeta) -> Option<Arc<str>> {
+        meta.name.as_deref().map(Arc::from)
+    }
+}
+
+pub(super) struct Regions;
+
+impl Reading for Regions {
+    type Wire = DeserializeGuard<Region>;
+    type Model = ObservedHub;
+
+    fn read(wire: &Self::Wire) -> Converted<ObservedHub> {
+        let Ok(object) = &wire.0 else { return Ok(Accepted::not_for_us()) };
+        let conditions = object.status.clone().unwrap_or_default().conditions;
+        let idle = Vec::new();
+        Ok(Identity::of(&object.metadata).map(|identity| ObservedHub { identity, idle, conditions }).into())
     }
     fn key(meta: &ObjectMeta) -> Option<Arc<str>> {
         meta.name.as_deref().map(Arc::from)
@@ -90,7 +112,8 @@ impl Reading for Policies {
 /// What the watches tell the writer.
 pub(super) enum Observed {
     Members(Delta<ObservedMember>),
-    Policies(Delta<ObservedPolicy>),
+    Policies(Delta<ObservedHub>),
+    Regions(Delta<ObservedHub>),
 }
 
 pub(super) struct ToWriter<F> {

@@ -2,13 +2,14 @@
 
 use std::fmt::Display;
 use std::sync::Arc;
-use std::time::Duration;
 
 use federation::change::MemberKind;
 use federation::model::ClusterId;
 use federation::model::Time;
+use federation::references::HubNotice;
 use federation::report::{
     AddressRefusal, CidrSource, Cidrs, Clash, FamilyConflict, Listed, MemberReport, RangeUse, RefusedAddress,
+    UndeclaredRange,
 };
 use jiff::Timestamp;
 
@@ -19,8 +20,6 @@ use crate::mirror::Claim;
 
 /// Items named in one message.
 const MAX_NAMED: usize = 8;
-/// Ages are told in steps, so that a message does not change with every look at it.
-const STEP: Duration = Duration::from_secs(10);
 
 /// Joins the first few; the rest is counted.
 fn some<T: Display>(items: impl ExactSizeIterator<Item = T>) -> String {
@@ -74,6 +73,58 @@ pub fn refused_addresses(report: &MemberReport) -> impl Iterator<Item = String> 
         .first
         .iter()
         .map(|address| format!("Service {}: endpoint {} {}: not served", address.service, address.ip, refusal(address)))
+}
+
+/// Its Region was deleted after it had been admitted.
+pub(super) fn region_missing(report: &MemberReport) -> String {
+    format!(
+        "there is no Region {} any more: it stays admitted, and its clients fail over to the other regions by name; create \
+         the Region again",
+        report.region
+    )
+}
+
+/// Where its own objects contradict what is declared.
+pub(super) fn undeclared(report: &MemberReport) -> String {
+    let list = some_of(&report.undeclared, |UndeclaredRange { used_for, range }| match used_for {
+        RangeUse::Services => format!("service range {range} of its ServiceCIDR objects is not in spec.cidrs.services"),
+        RangeUse::Pods | RangeUse::Reserved => format!("pod range {range} of its Nodes is not in spec.cidrs.pods"),
+    });
+    format!(
+        "its own objects contradict the declared ranges: {list}; correct spec.cidrs, or leave the list out to have it discovered"
+    )
+}
+
+/// Kind and name of the object that it is about.
+pub fn hub_subject(notice: &HubNotice) -> (&'static str, &str) {
+    match notice {
+        HubNotice::UnknownRegion { region, .. } => ("Region", region.as_str()),
+        HubNotice::UnknownCluster { policy, .. } | HubNotice::Shadowed { policy, .. } => ("FederationPolicy", policy),
+    }
+}
+
+/// What an object of the hub names that does not exist, or says without an effect: reason and text.
+pub fn hub_notice(notice: &HubNotice) -> (&'static str, String) {
+    match notice {
+        HubNotice::UnknownRegion { named, .. } => {
+            let text = format!(
+                "spec.failover names Region {named}, which does not exist: it is passed over; create it, or take it off the list"
+            );
+            ("UnknownRegion", text)
+        }
+        HubNotice::UnknownCluster { named, .. } => {
+            let text = format!(
+                "spec.failover.clusters names MemberCluster {named}, which does not exist: its weight has no effect; create it, or take it off the list"
+            );
+            ("UnknownCluster", text)
+        }
+        HubNotice::Shadowed { by, .. } => {
+            let text = format!(
+                "FederationPolicy {by} selects the same and is older: only the reserved ranges of this one have an effect; give it other selectors, or delete one of the two"
+            );
+            ("Shadowed", text)
+        }
+    }
 }
 
 fn refusal(address: &RefusedAddress) -> String {
@@ -171,17 +222,6 @@ pub(super) fn unreadable(kinds: &[(MemberKind, Arc<str>)]) -> String {
         format!("{} cannot be read, and {stays}: {message}", kind.plural())
     };
     some(kinds.iter().map(one))
-}
-
-/// An age as people say it: `40s`, `5m`, `3h`, `12d`.
-pub(super) fn age(age: Duration) -> String {
-    let seconds = age.as_secs() / STEP.as_secs() * STEP.as_secs();
-    match seconds {
-        0..60 => format!("{seconds}s"),
-        60..3_600 => format!("{}m", seconds / 60),
-        3_600..86_400 => format!("{}h", seconds / 3_600),
-        _ => format!("{}d", seconds / 86_400),
-    }
 }
 
 /// Whole seconds; times out of range become the epoch.

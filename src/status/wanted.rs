@@ -1,9 +1,9 @@
 //! The whole status of one member, from facts. No IO.
 
 use federation::model::Time;
-use federation::report::{CidrSource, LinkState, MemberReport};
+use federation::report::{CidrSource, Counts, LinkState, MemberReport};
 use ipnet::IpNet;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time as KubeTimestamp};
 
 use super::conditions::{self, Facts, SYNCED, kube_time};
 use super::text;
@@ -20,35 +20,33 @@ const MAX_SHORT_LEN: usize = 253;
 /// `lastSeen` moves in steps, so that it does not cost a write for every sign of life.
 const SEEN_STEP_MS: i64 = 10_000;
 
-/// The status that a member should have. `before` is the one it has: history is kept, and an admission on record is
+/// The status that a member should have. `problems`: see [`Known::lines`](super::known::Known::lines). `generation`: of the
+/// `MemberCluster` that was judged. `before` is the one it has: history is kept, and an admission on record is
 /// never taken off it, because it decides who came first.
-pub(super) fn status(facts: &Facts<'_>, problems: &[String], before: &MemberClusterStatus) -> MemberClusterStatus {
+pub(super) fn status(
+    facts: &Facts<'_>,
+    problems: &[String],
+    generation: i64,
+    before: &MemberClusterStatus,
+) -> MemberClusterStatus {
     let report = facts.report;
     let wanted = conditions::member(facts);
-    let refused = text::refused_addresses(report);
-    let conflicts = report.family_conflicts.iter().map(text::family_conflict);
-    let problems = facts.spec_problems.iter().chain(problems).cloned().chain(refused).chain(conflicts);
     let short = |text: &str| text::bounded(text, MAX_SHORT_LEN);
     MemberClusterStatus {
-        conditions: conditions::with_history(&before.conditions, &wanted, facts.now),
+        conditions: conditions::with_history(&before.conditions, &wanted, Some(generation), facts.now),
         // Who it was stays known while it cannot be asked.
         cluster_uid: report.uid.as_ref().map(|uid| short(&uid.0)).or_else(|| before.cluster_uid.clone()),
         kubernetes_version: report.version.as_deref().map(short).or_else(|| before.kubernetes_version.clone()),
-        cidrs: Some(ObservedCidrs {
-            pods: ranges(&report.cidrs.pods),
-            services: ranges(&report.cidrs.services),
-            pods_source: source(report.cidrs.pods_source),
-            services_source: source(report.cidrs.services_source),
-        }),
+        cidrs: Some(cidrs(report, before)),
         admission: admission(report).or_else(|| before.admission.clone()),
-        counts: Some(MemberCounts {
-            services: count(report.counts.services),
-            endpoints: count(report.counts.endpoints),
-            mirrored: count(report.counts.mirrored),
-        }),
-        last_seen: seen(facts).map(kube_time).or_else(|| before.last_seen.clone()),
-        notes: text::notes(report).iter().map(|text| text::bounded(text, MAX_PROBLEM_LEN)).collect(),
-        problems: shown(&problems.collect::<Vec<_>>(), facts),
+        counts: if report.known { None } else { before.counts }.or_else(|| Some(counts(report))),
+        last_seen: seen(facts, before),
+        notes: if report.known || before.notes.is_empty() { notes(report) } else { before.notes.clone() },
+        problems: if report.known || before.problems.is_empty() {
+            shown(problems, facts)
+        } else {
+            before.problems.clone()
+        },
     }
 }
 
@@ -65,10 +63,21 @@ fn shown(problems: &[String], facts: &Facts<'_>) -> Vec<String> {
 }
 
 /// The status of a `MemberCluster` that was never good: only what is said of it changes.
-pub(super) fn unusable(problems: &[String], before: &MemberClusterStatus, now: Time) -> MemberClusterStatus {
-    let conditions = conditions::with_history(&before.conditions, &conditions::unusable(problems), now);
+pub(super) fn unusable(
+    problems: &[String],
+    generation: i64,
+    before: &MemberClusterStatus,
+    now: Time,
+) -> MemberClusterStatus {
+    let unusable = conditions::unusable(problems);
+    let conditions = conditions::with_history(&before.conditions, &unusable, Some(generation), now);
     let shown = problems.iter().take(MAX_STATUS_PROBLEMS).map(|text| text::bounded(text, MAX_PROBLEM_LEN));
     MemberClusterStatus { conditions, problems: shown.collect(), ..before.clone() }
+}
+
+/// When it last answered, as its status says.
+pub(super) fn seen_before(status: &MemberClusterStatus) -> Option<Time> {
+    status.last_seen.as_ref().map(|seen| Time::from_unix_ms(seen.0.as_millisecond()))
 }
 
 pub(super) fn is_true(status: &MemberClusterStatus, kind: &str) -> bool {
@@ -89,15 +98,41 @@ fn admission(report: &MemberReport) -> Option<AdmissionRecord> {
     })
 }
 
-/// In steps while it is heard, exactly once it is not.
-fn seen(facts: &Facts<'_>) -> Option<Time> {
-    match &facts.report.link {
+/// What is not known since this process started is not known to be nothing: what the last one found stays.
+fn cidrs(report: &MemberReport, before: &MemberClusterStatus) -> ObservedCidrs {
+    let before = before.cidrs.clone().unwrap_or_default();
+    let one = |found: &[IpNet], by: CidrSource, known: (Vec<String>, CidrSourceName)| match by {
+        CidrSource::Unknown if !report.known => known,
+        _ => (ranges(found), source(by)),
+    };
+    let found = &report.cidrs;
+    let (pods, pods_source) = one(&found.pods, found.pods_source, (before.pods, before.pods_source));
+    let (services, services_source) =
+        one(&found.services, found.services_source, (before.services, before.services_source));
+    ObservedCidrs { pods, services, pods_source, services_source }
+}
+
+fn counts(report: &MemberReport) -> MemberCounts {
+    let Counts { services, endpoints, mirrored, .. } = report.counts;
+    MemberCounts { services: count(services), endpoints: count(endpoints), mirrored: count(mirrored) }
+}
+
+fn notes(report: &MemberReport) -> Vec<String> {
+    text::notes(report).iter().map(|text| text::bounded(text, MAX_PROBLEM_LEN)).collect()
+}
+
+/// In steps while it answers, exactly once it does not. It never goes back.
+fn seen(facts: &Facts<'_>, before: &MemberClusterStatus) -> Option<KubeTimestamp> {
+    let exact = match &facts.report.link {
         LinkState::Down { seen, .. } => facts.seen.max(*seen),
-        LinkState::Pending => facts.seen,
-        LinkState::Up { .. } | LinkState::IdentityChanged { .. } => {
-            facts.seen.map(|seen| Time::from_unix_ms(seen.unix_ms.div_euclid(SEEN_STEP_MS) * SEEN_STEP_MS))
-        }
-    }
+        LinkState::Pending | LinkState::Up { .. } | LinkState::IdentityChanged { .. } => facts.seen,
+    };
+    let Some(exact) = exact else { return before.last_seen.clone() };
+    let Some(told) = &before.last_seen else { return Some(kube_time(exact)) };
+    let ahead_ms = exact.unix_ms.saturating_sub(told.0.as_millisecond());
+    let answers = matches!(facts.report.link, LinkState::Up { .. } | LinkState::IdentityChanged { .. });
+    let step_ms = if answers { SEEN_STEP_MS } else { 1_000 };
+    Some(if ahead_ms < step_ms { told.clone() } else { kube_time(exact) })
 }
 
 fn ranges(ranges: &[IpNet]) -> Vec<String> {

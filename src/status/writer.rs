@@ -6,15 +6,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use federation::model::ClusterId;
+use federation::references::HubNotice;
 use federation::report::MemberReport;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 
+use super::accepted::{self, HubObjects};
 use super::events::Events;
 use super::members::{Inputs, Members};
 use super::observed::{self, Identity, Observed, ToWriter};
-use super::policies::Policies;
+use crate::api::{FederationPolicy, Region};
 use crate::clusters::watch::{Follow, Listener, Share, Trouble, follow};
 use crate::clusters::{Notes, SeenMark, SeenTable, now};
 use crate::foreign::visible;
@@ -56,6 +58,7 @@ pub struct Writer {
 struct Shared {
     /// Held for moments only, never across IO.
     reports: Mutex<BTreeMap<ClusterId, Arc<MemberReport>>>,
+    hub_notices: Mutex<Arc<Vec<HubNotice>>>,
     wake: Notify,
 }
 
@@ -77,6 +80,13 @@ impl Writer {
         self.shared.wake.notify_one();
     }
 
+    /// Takes what the hub's objects name that does not exist, if that changed.
+    pub fn submit_hub(&self, notices: Option<&Arc<Vec<HubNotice>>>) {
+        let Some(notices) = notices else { return };
+        *self.shared.hub_notices.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(notices);
+        self.shared.wake.notify_one();
+    }
+
     /// Writes until the future is dropped. To be run on the leader only.
     pub async fn run(&self, sources: Sources) {
         let (sender, mut observed) = mpsc::channel(QUEUE);
@@ -86,12 +96,15 @@ impl Writer {
         let all = || kube::Api::all(sources.client.clone());
         let to = ToWriter { sender: sender.clone(), wrap: Observed::Members };
         tasks.spawn(discard(follow::<observed::Members, _>(all(), how(), to)));
-        let to = ToWriter { sender, wrap: Observed::Policies };
+        let to = ToWriter { sender: sender.clone(), wrap: Observed::Policies };
         tasks.spawn(discard(follow::<observed::Policies, _>(kube::Api::all(sources.client.clone()), how(), to)));
+        let to = ToWriter { sender, wrap: Observed::Regions };
+        tasks.spawn(discard(follow::<observed::Regions, _>(kube::Api::all(sources.client.clone()), how(), to)));
 
         let started = Instant::now();
         let mut members = Members::default();
-        let mut policies = Policies::default();
+        let mut policies = HubObjects::new("FederationPolicy");
+        let mut regions = HubObjects::new("Region");
         let mut told = Told::default();
         let (mut notes, mut problems) = (sources.notes.subscribe(), sources.problems.subscribe());
         let mut mirrors = sources.mirrors.clone();
@@ -102,6 +115,7 @@ impl Writer {
                 news = observed.recv() => match news {
                     Some(Observed::Members(delta)) => members.observe(delta),
                     Some(Observed::Policies(delta)) => policies.observe(delta),
+                    Some(Observed::Regions(delta)) => regions.observe(delta),
                     None => return,
                 },
                 () = self.shared.wake.notified() => {}
@@ -115,6 +129,7 @@ impl Writer {
                 match news {
                     Observed::Members(delta) => members.observe(delta),
                     Observed::Policies(delta) => policies.observe(delta),
+                    Observed::Regions(delta) => regions.observe(delta),
                 }
             }
             let snapshot = problems.borrow_and_update().clone();
@@ -123,7 +138,10 @@ impl Writer {
             let settling = started.elapsed() < SETTLE;
             let inputs = Inputs { reports: &reports, mirrors: &progress, problems: &snapshot, now: now(), settling };
             let good = members.write(&sources, &inputs, &events).await;
-            let good = policies.write(&sources.client, &HubProblems(&snapshot), &events, now()).await && good;
+            let notices = self.shared.hub_notices.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let inputs = accepted::Inputs { problems: &HubProblems(&snapshot), notices: &notices, now: now() };
+            let good = policies.write::<FederationPolicy>(&sources.client, inputs, &events).await && good;
+            let good = regions.write::<Region>(&sources.client, inputs, &events).await && good;
             told.tell(&snapshot, &members, &events);
             if !good {
                 tokio::time::sleep(PAUSE).await;
@@ -221,7 +239,7 @@ fn about(origin: &ProblemOrigin, object: &ObjectName, members: &Members) -> Opti
     match origin {
         ProblemOrigin::Member(id) => Some(("MemberCluster", members.identity(id)?.clone())),
         ProblemOrigin::Hub if object.kind == "Region" => {
-            Some(("Region", Identity { name: Arc::from(object.name.as_str()), uid: Arc::from("") }))
+            Some(("Region", Identity { name: Arc::from(object.name.as_str()), uid: Arc::from(""), generation: 0 }))
         }
         ProblemOrigin::Hub => None,
     }

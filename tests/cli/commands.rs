@@ -69,10 +69,17 @@ async fn listings_print_for_people_and_for_programs() {
     }
     let (_, wide, _) = ended(&["status", "--world", folder, "-o", "wide"]).await;
     assert!(wide.contains("SERVICE RANGES") && wide.contains("10.101.0.0/16"), "{wide}");
+    assert!(wide.ends_with("services: 1; isthmus status services lists them\n"), "{wide}");
+    let (_, services, _) = ended(&["status", "services", "--world", folder]).await;
     assert!(
-        wide.lines().any(|line| line.split_whitespace().eq(["shop/web", "http:80/TCP/http", "2/2", "eu-1"])),
-        "{wide}"
+        services.lines().any(|line| line.split_whitespace().eq(["shop/web", "http:80/TCP/http", "2/2", "eu-1"])),
+        "{services}"
     );
+    let (_, json, _) = ended(&["status", "--world", folder, "-o", "json"]).await;
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&json["serviceCount"], json.get("services")), (&1.into(), None), "only where they are asked for");
+    let names = json["regions"].as_array().unwrap().iter().map(|region| region["name"].as_str().unwrap());
+    assert_eq!(names.collect::<Vec<_>>(), ["eu", "us"]);
 }
 
 #[tokio::test]

@@ -47,7 +47,7 @@ async fn a_region_answers_its_probes_and_ends_when_told() {
 
     // The same, asked from another process.
     let admin = format!("--admin=http://{}", region.admin());
-    let asked = run(&["status", &admin, "-o", "json"]).await;
+    let asked = run(&["status", "services", &admin, "-o", "json"]).await;
     let document: serde_json::Value = serde_json::from_slice(&asked.stdout).unwrap();
     assert_eq!(asked.status.code(), Some(0), "{document:#}");
     let services: Vec<&serde_json::Value> = document["services"].as_array().unwrap().iter().collect();

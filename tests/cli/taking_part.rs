@@ -33,7 +33,8 @@ async fn notices(world: &TempDir) -> Vec<String> {
         let (code, table) = print(command, world.path(), "table").await;
         assert_eq!(code, Some(0), "{command}: {table}");
         for line in &lines {
-            assert!(table.contains(&format!("us-1: note: {line}")), "{command} says {table}");
+            let shown = if command == "check" { "warning: MemberCluster us-1: " } else { "us-1: note: " };
+            assert!(table.contains(&format!("{shown}{line}")), "{command} says {table}");
         }
         all.push(lines);
     }
@@ -110,7 +111,12 @@ async fn addresses_that_are_not_served_fail_a_check_and_those_outside_do_not() {
         );
         assert!(table.contains(&format!("{line} offered by member {other} too")), "{table}");
     }
-    assert!(table.contains("not fine: 0 of 2 members refused, 2 objects with problems"), "{table}");
+    assert!(
+        table.contains(
+            "FAILED: 0 of 2 members refused, 0 not decided, 0 objects with problems, 2 more failures, 0 warnings"
+        ),
+        "{table}"
+    );
     let (_, status) = print("status", outside.path(), "table").await;
     assert!(status.contains("DuplicateAddresses"), "{status}");
 
@@ -129,5 +135,5 @@ async fn addresses_that_are_not_served_fail_a_check_and_those_outside_do_not() {
                 status: {addresses: [{type: InternalIP, address: 192.168.7.5}]}\n";
     std::fs::write(strict.path().join("clusters/us-1/node.yaml"), node).unwrap();
     let (code, table) = print("check", strict.path(), "table").await;
-    assert_eq!((code, table.contains("\nfine: 2 members")), (Some(0), true), "{table}");
+    assert_eq!((code, table.contains("\nOK: 2 members")), (Some(0), true), "{table}");
 }

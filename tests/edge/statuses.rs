@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use federation::change::LinkFailure;
-use federation::model::{Admission, ClusterId, ClusterUid, RegionId, Time};
+use federation::model::{Admission, ClusterId, ClusterUid, Network, RegionId, Time, Traffic};
 use federation::report::{CidrSource, Cidrs, Counts, LinkState, Listed, MemberReport, Verdict};
 use isthmus::api::{FederationPolicy, MemberCluster, MemberClusterStatus};
 use isthmus::clusters::{Notes, SeenTable, now};
@@ -59,6 +59,12 @@ fn report(link: LinkState, services: usize) -> Arc<MemberReport> {
         listed: true,
         known: true,
         missing: false,
+        network: Network::default_network(),
+        traffic: Traffic::Active,
+        weight: None,
+        generation: 1,
+        region_missing: false,
+        undeclared: Listed::default(),
         unreadable: Vec::new(),
         counts: Counts { services, endpoints: 5, mirrored: 7, headless_mirrors: 0 },
         mirrors_pending: 0,
@@ -133,7 +139,7 @@ async fn statuses_follow_reports() {
     tokio::time::sleep(Duration::from_millis(1_100)).await;
     writer.submit(vec![(id.clone(), Some(Arc::new(lost)))]);
     let status = shows(&members, "eu-1", "Connected=False/Unreachable Admitted=True/Admitted Synced=False/Stale").await;
-    assert!(status.conditions[0].message.contains("last heard 0s ago"), "{:?}", status.conditions[0]);
+    assert!(status.conditions[0].message.contains("; it last answered at 20"), "{:?}", status.conditions[0]);
     assert!(status.conditions[0].last_transition_time.0 > up.conditions[0].last_transition_time.0);
     assert_eq!(status.conditions[1].last_transition_time, up.conditions[1].last_transition_time);
     assert_eq!(status.admission, Some(record.clone()), "who came first is never forgotten");

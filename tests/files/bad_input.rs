@@ -51,7 +51,7 @@ async fn check_tells_every_mistake_with_its_place() {
         label.contains(": metadata.name: found 64 bytes; expected at most 63 bytes; the object is not used"),
         "{label}"
     );
-    assert!(text.contains("not fine: 0 of 1 members refused"), "{text}");
+    assert!(text.contains("FAILED: 1 of 2 members refused"), "{text}");
 
     // For programs: the same, in fields.
     let output = run(&["check", "--world", &shown(world.path()), "-o", "json"]).await;

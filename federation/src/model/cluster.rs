@@ -31,6 +31,8 @@ pub struct Member {
     /// Relative weight inside a tier; `None` means "by ready endpoints".
     pub weight: Option<u32>,
     pub created: Time,
+    /// `metadata.generation`; 0 where there is none.
+    pub generation: i64,
     /// The admission that its status has on record, if any. It survives restarts of whoever decides.
     pub recorded: Option<Admission>,
 }

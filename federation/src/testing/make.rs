@@ -143,6 +143,7 @@ pub fn member(id: &str, region: &str, pods: &str, services: &str) -> Member {
         traffic: Traffic::Active,
         weight: None,
         created: at(0),
+        generation: 0,
         recorded: None,
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{Debug, Write as _};
 
 use crate::model::{ClusterId, Merged, ServiceKey};
+use crate::references::HubNotice;
 use crate::report::MemberReport;
 use crate::{Engine, MirrorAction, MirrorKey, Topology, Vips};
 
@@ -18,6 +19,7 @@ pub struct Picture {
     pub reports: BTreeMap<ClusterId, MemberReport>,
     pub synced: bool,
     pub unknown: BTreeSet<ClusterId>,
+    pub hub_notices: Vec<HubNotice>,
 }
 
 impl Picture {
@@ -39,12 +41,13 @@ impl Picture {
             reports: engine.reports().iter().map(|(id, report)| (id.clone(), (**report).clone())).collect(),
             synced: engine.synced(),
             unknown: (**engine.unknown()).clone(),
+            hub_notices: (**engine.hub_notices()).clone(),
         }
     }
 
     /// Where another picture differs from this one, in words; `None` if nowhere.
     pub fn difference(&self, found: &Self) -> Option<String> {
-        let Self { merged, topology, vips, mirror_work, reports, synced, unknown } = self;
+        let Self { merged, topology, vips, mirror_work, reports, synced, unknown, hub_notices } = self;
         let mut text = String::new();
         differing("merged", merged, &found.merged, &mut text);
         differing("topology region", &topology.regions, &found.topology.regions, &mut text);
@@ -57,6 +60,9 @@ impl Picture {
         }
         if *unknown != found.unknown {
             let _ = writeln!(text, "unknown: expected {unknown:?}, found {:?}", found.unknown);
+        }
+        if *hub_notices != found.hub_notices {
+            let _ = writeln!(text, "hub notices: expected {hub_notices:?}, found {:?}", found.hub_notices);
         }
         (!text.is_empty()).then_some(text)
     }

@@ -16,7 +16,7 @@ pub struct Replica {
 impl Replica {
     /// Takes one round's effects. `Err`: an effect repeats what was known, or names one thing twice.
     pub fn follow(&mut self, effects: &Effects) -> Result<(), String> {
-        let Effects { services, vips, topology, mirrors, members, unknown } = effects;
+        let Effects { services, vips, topology, mirrors, members, unknown, hub_notices } = effects;
         let picture = &mut self.picture;
         feed("service", &mut picture.merged, services.iter().map(|(k, v)| (k.clone(), v.as_deref().cloned())))?;
         let flat = vips.iter().map(|(id, key, value)| ((id.clone(), key.clone()), value.as_deref().cloned()));
@@ -32,6 +32,12 @@ impl Replica {
                 return Err(format!("the unknown members were told again: {unknown:?}"));
             }
             picture.unknown.clone_from(unknown);
+        }
+        if let Some(notices) = hub_notices {
+            if **notices == picture.hub_notices {
+                return Err(format!("the hub's notices were told again: {notices:?}"));
+            }
+            picture.hub_notices.clone_from(notices);
         }
         if let Some(topology) = topology {
             if **topology == picture.topology {

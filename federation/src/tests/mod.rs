@@ -18,6 +18,7 @@ mod own_affair;
 mod product;
 mod property;
 mod random;
+mod references;
 mod zones;
 
 use std::fmt::Write as _;
@@ -135,6 +136,6 @@ fn release_text(helm: Option<&crate::model::HelmRelease>) -> String {
 
 /// Nothing but members' reports changed.
 fn only_reports(effects: &Effects) -> bool {
-    let Effects { services, vips, topology, mirrors, members: _, unknown: _ } = effects;
+    let Effects { services, vips, topology, mirrors, members: _, unknown: _, hub_notices: _ } = effects;
     services.is_empty() && vips.is_empty() && topology.is_none() && mirrors.is_empty()
 }

@@ -19,6 +19,7 @@ fn entry(name: &str, secret: Option<(&str, &str)>) -> MemberEntry {
         traffic: Traffic::Active,
         weight: None,
         created: Time::default(),
+        generation: 1,
         recorded: None,
     };
     let secret = secret.map(|(name, key)| SecretRef { name: Arc::from(name), key: Arc::from(key) });

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use federation::change::LinkFailure;
-use federation::model::{ClusterUid, RegionId};
+use federation::model::{ClusterUid, Network, RegionId, Traffic};
 use federation::report::{Cidrs, Counts, Listed, PendingReason, Verdict};
 
 use super::*;
@@ -20,6 +20,12 @@ fn report(id: &str, missing: bool, link: LinkState) -> (ClusterId, Arc<MemberRep
         listed: false,
         known: !missing,
         missing,
+        network: Network::default_network(),
+        traffic: Traffic::Active,
+        weight: None,
+        generation: 7,
+        region_missing: false,
+        undeclared: Listed::default(),
         unreadable: Vec::new(),
         counts: Counts::default(),
         mirrors_pending: 0,

@@ -8,7 +8,10 @@ use super::Oracle;
 use super::services::Found;
 use crate::change::MemberKind;
 use crate::model::{ClusterId, Families, Family, Member, Merged, Owner, ServiceKey, ServiceKind};
-use crate::report::{CidrSource, Cidrs, Counts, Listed, MemberReport, PendingReason, Refusal, Verdict};
+use crate::references::HubNotice;
+use crate::report::{
+    CidrSource, Cidrs, Counts, Listed, MemberReport, PendingReason, RangeUse, Refusal, UndeclaredRange, Verdict,
+};
 use crate::{Awaits, MirrorAction, MirrorKey, Place, Topology};
 
 /// As documented: a report names at most this many.
@@ -101,12 +104,18 @@ impl Oracle {
             let report = MemberReport {
                 id: id.clone(),
                 region: member.region.clone(),
+                network: member.network.clone(),
+                traffic: member.traffic,
+                weight: member.weight,
+                generation: member.generation,
                 uid: told.uid.clone(),
                 version: told.version.clone(),
                 link: told.link.clone(),
                 admission: self.verdicts.get(id).cloned().unwrap_or(unknown),
                 admitted: self.ledger.get(id).map(|(admission, _)| admission.clone()),
                 cidrs: self.wants(member),
+                region_missing: !self.regions.iter().any(|region| region.name == member.region),
+                undeclared: self.undeclared(member),
                 listed: told.is_listed(),
                 known: told.is_known(),
                 missing: missing.contains(id),
@@ -122,6 +131,51 @@ impl Oracle {
             reports.insert(id.clone(), report);
         }
         reports
+    }
+
+    fn undeclared(&self, member: &Member) -> Listed<UndeclaredRange> {
+        let told = |kind: MemberKind| self.told.get(&member.id).filter(|told| told.ever_listed.contains(&kind));
+        let nodes = told(MemberKind::Nodes).into_iter().flat_map(|told| &told.objects.nodes);
+        let cidrs = told(MemberKind::ServiceCidrs).into_iter().flat_map(|told| &told.objects.service_cidrs);
+        let uses = [
+            (RangeUse::Pods, &member.pods, nodes.flat_map(|node| node.pod_cidrs.clone()).collect::<Vec<IpNet>>()),
+            (RangeUse::Services, &member.services, cidrs.flat_map(|object| object.cidrs.clone()).collect()),
+        ];
+        let mut found = BTreeSet::new();
+        for (used_for, declared, mut shown) in uses {
+            let Some(declared) = declared else { continue };
+            shown.retain(|net| !IpNet::aggregate(declared).iter().any(|own| own.contains(net)));
+            found.extend(IpNet::aggregate(&shown).into_iter().map(|range| UndeclaredRange { used_for, range }));
+        }
+        named(found)
+    }
+
+    pub(super) fn hub_notices(&self) -> Vec<HubNotice> {
+        let mut found = BTreeSet::new();
+        for region in &self.regions {
+            for named in &region.failover {
+                if !self.regions.iter().any(|other| other.name == *named) {
+                    found.insert(HubNotice::UnknownRegion { region: region.name.clone(), named: named.clone() });
+                }
+            }
+        }
+        let mut policies: Vec<_> = self.policies.iter().collect();
+        policies.sort_by_key(|policy| (policy.created, policy.name.clone()));
+        for (index, policy) in policies.iter().enumerate() {
+            for weight in &policy.failover.clusters {
+                if !self.members.iter().any(|member| member.id == weight.cluster) {
+                    let (policy, named) = (policy.name.clone(), weight.cluster.clone());
+                    found.insert(HubNotice::UnknownCluster { policy, named });
+                }
+            }
+            let same = policies[..index]
+                .iter()
+                .find(|o| (&o.namespaces, &o.services) == (&policy.namespaces, &policy.services));
+            if let Some(first) = same {
+                found.insert(HubNotice::Shadowed { policy: policy.name.clone(), by: first.name.clone() });
+            }
+        }
+        found.into_iter().collect()
     }
 
     fn counts(&self, id: &ClusterId, merged: &BTreeMap<ServiceKey, Merged>) -> Counts {

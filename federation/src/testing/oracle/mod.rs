@@ -81,6 +81,7 @@ impl Oracle {
             topology: self.topology(),
             synced: self.unknown().is_empty(),
             unknown: self.unknown(),
+            hub_notices: self.hub_notices(),
             merged,
             mirror_work,
             reports,
