@@ -14,9 +14,9 @@ use crate::clusters::now;
 use crate::files;
 use crate::hub::HubObjects;
 use crate::problem::{Problem, ProblemBook, ProblemOrigin, Problems};
-use crate::status::conditions::ADMITTED;
+use crate::status::conditions::{ADMITTED, IDENTITY_UNKNOWN};
 use crate::status::known::Known;
-use crate::view::{self, MemberView};
+use crate::view::{self, ConditionView, MemberView};
 
 /// What came of it.
 pub struct Offline {
@@ -76,10 +76,12 @@ impl Offline {
     fn as_recorded(&self, judged: MemberView) -> MemberView {
         let Some(record) = self.on_record.iter().find(|record| record.id == judged.id) else { return judged };
         let fresh = judged.condition(ADMITTED).cloned();
-        // The judgement of a member's endpoints needs the endpoints: where it is admitted, the record knows more.
+        // The judgement of a member's endpoints needs the endpoints: where it is admitted, the record knows more. And that it
+        // is some cluster of its own is assumed here.
         let keep = fresh.as_ref().is_some_and(|fresh| fresh.status == "True" && fresh.reason == ADMITTED);
+        let knows_more = |record: &ConditionView| record.status == "True" || record.reason == IDENTITY_UNKNOWN;
         let conditions = record.conditions.iter().map(|condition| match &fresh {
-            Some(fresh) if condition.kind == ADMITTED && !(keep && condition.status == "True") => fresh.clone(),
+            Some(fresh) if condition.kind == ADMITTED && !(keep && knows_more(condition)) => fresh.clone(),
             _ => condition.clone(),
         });
         let conditions: Vec<_> = match record.conditions.is_empty() {

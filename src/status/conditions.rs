@@ -23,6 +23,8 @@ pub const READY: &str = "Ready";
 pub const ACCEPTED: &str = "Accepted";
 /// The reason for members whose Region does not exist.
 const UNKNOWN_REGION: &str = "UnknownRegion";
+/// The reason for members that were never reached.
+pub const IDENTITY_UNKNOWN: &str = "IdentityUnknown";
 /// The reason for kinds that cannot be read.
 pub const UNREADABLE: &str = "KindUnreadable";
 
@@ -250,7 +252,7 @@ fn address_reason(report: &MemberReport) -> &'static str {
 fn pending(why: &PendingReason) -> (&'static str, String) {
     match why {
         PendingReason::IdentityUnknown => {
-            ("IdentityUnknown", "it was never reached, so that nobody knows which cluster it is".to_owned())
+            (IDENTITY_UNKNOWN, "it was never reached, so that nobody knows which cluster it is".to_owned())
         }
         PendingReason::CidrsUnknown { pods, services } => {
             let mut missing = Vec::new();

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod adoption;
+mod agreement;
 mod api_server_lost;
 mod bad_objects;
 mod bare_watch;
