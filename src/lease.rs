@@ -4,6 +4,7 @@
 //! holder's claim is, is judged by our own monotonic clock from when we first saw it: clocks of machines do not agree.
 //! Work stops before the lease can run out, and the lease is released only after work has stopped.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -12,6 +13,7 @@ use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::Api;
 use kube::api::{ObjectMeta, PostParams};
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::shutdown::{Shutdown, ShutdownTrigger};
@@ -32,6 +34,8 @@ pub struct Candidate {
     identity: String,
     /// Somebody else's claim (its renewal as a whole, not its time) and when we first saw it.
     observed: Option<(LeaseSpec, Instant)>,
+    /// Who holds it, as far as it is somebody else.
+    leader: watch::Sender<Option<Arc<str>>>,
 }
 
 /// The lease as we last wrote it.
@@ -43,7 +47,13 @@ pub struct Held {
 
 impl Candidate {
     pub fn new(client: kube::Client, namespace: &str, name: &str, identity: String) -> Self {
-        Self { api: Api::namespaced(client, namespace), name: name.to_owned(), identity, observed: None }
+        let leader = watch::Sender::new(None);
+        Self { api: Api::namespaced(client, namespace), name: name.to_owned(), identity, observed: None, leader }
+    }
+
+    /// Who leads, while it is another one.
+    pub fn leader(&self) -> watch::Receiver<Option<Arc<str>>> {
+        self.leader.subscribe()
     }
 
     /// Waits until the lease is ours; `None` if the process should end first.
@@ -58,7 +68,8 @@ impl Candidate {
                 }
                 Ok(Ok(None)) if !said => {
                     said = true;
-                    tracing::info!(identity = self.identity, "another controller leads; standing by");
+                    let leader = self.leader.borrow().as_deref().unwrap_or_default().to_owned();
+                    tracing::info!(identity = self.identity, leader, "another controller leads; standing by");
                 }
                 Ok(Ok(None)) => {}
                 Ok(Err(error)) => tracing::warn!(%error, "cannot read or write the lease; trying again"),
@@ -80,6 +91,11 @@ impl Candidate {
         let spec = found.spec.clone().unwrap_or_default();
         let holder = spec.holder_identity.as_deref().unwrap_or_default();
         if !holder.is_empty() && holder != self.identity {
+            let _ = self.leader.send_if_modified(|known| {
+                let changed = known.as_deref() != Some(holder);
+                *known = Some(Arc::from(holder));
+                changed
+            });
             let held_for = Duration::from_secs(u64::try_from(spec.lease_duration_seconds.unwrap_or(0)).unwrap_or(0));
             match &self.observed {
                 Some((seen, since)) if *seen == spec && since.elapsed() >= held_for => {}

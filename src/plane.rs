@@ -13,6 +13,7 @@ use regions::catalog::{self, Catalog};
 use regions::class::Defaults;
 use regions::server::{self, Admission, Limits, Listening, Loads, Shared, Streams};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::admin;
@@ -131,7 +132,8 @@ pub async fn run(plane: Plane, shutdown: Shutdown) -> anyhow::Result<()> {
     };
     let awaits = origin.awaits();
     let config = Config { authority, own_namespace, awaits, hub };
-    let wiring = Wiring { config, feed: batches, catalog, followers, deadlines };
+    let region = serve.as_ref().map(|serve| serve.region.clone());
+    let wiring = Wiring { config, region, feed: batches, catalog, followers, deadlines };
     // Streams end one after another: those that end last are served until they do, so all that feeds them ends later.
     let (served, after_serving) = Shutdown::new();
     let last = if serve.is_some() { after_serving } else { shutdown.clone() };
@@ -314,10 +316,11 @@ pub struct Standby {
     pages: tokio::task::JoinHandle<()>,
 }
 
-pub async fn standby(pages: admin::Addresses) -> anyhow::Result<Standby> {
+/// `leader`: see [`admin::Ports::serve_standby`].
+pub async fn standby(pages: admin::Addresses, leader: watch::Receiver<Option<Arc<str>>>) -> anyhow::Result<Standby> {
     let ports = admin::Ports::bind(pages).await?;
     let (stop, shutdown) = Shutdown::new();
-    Ok(Standby { stop, pages: tokio::spawn(ports.serve_standby(shutdown)) })
+    Ok(Standby { stop, pages: tokio::spawn(ports.serve_standby(leader, shutdown)) })
 }
 
 impl Standby {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use federation::change::Batch;
-use federation::model::{ClusterId, ServiceKey, Time};
+use federation::model::{ClusterId, RegionId, ServiceKey, Time};
 use federation::report::MemberReport;
 use federation::{Config, Effects, Engine, Stats};
 use regions::catalog::{Catalog, CatalogCommand};
@@ -23,6 +23,8 @@ pub use knowledge::{Deadlines, Knowledge, KnowledgeView, Phase, why_unknown};
 
 /// Batches applied as one round at most, so that a round stays short and the next one sees what came meanwhile.
 const ROUND: usize = 256;
+/// Regions named in one text.
+const MAX_REGIONS_NAMED: usize = 8;
 /// Questions that may wait for the engine's thread.
 const QUERY_CAPACITY: usize = 16;
 
@@ -30,6 +32,8 @@ const QUERY_CAPACITY: usize = 16;
 #[derive(Clone, Debug, Default)]
 pub struct Picture {
     pub knowledge: Knowledge,
+    /// Set if the region that is served does not exist.
+    pub region_note: Option<Arc<str>>,
     /// Shared between rounds: most rounds change no report.
     pub members: Arc<BTreeMap<ClusterId, Arc<MemberReport>>>,
     pub services: usize,
@@ -61,6 +65,8 @@ pub type Follower = Box<dyn FnMut(&Effects) + Send>;
 /// What the engine's thread is given.
 pub struct Wiring {
     pub config: Config,
+    /// The region that is served, if this process serves proxies.
+    pub region: Option<RegionId>,
     pub feed: Batches,
     /// The region's resources and the streams' requests for them, if this process serves proxies.
     pub catalog: Option<(Catalog, mpsc::Receiver<CatalogCommand>)>,
@@ -103,14 +109,22 @@ async fn run(
     mut queries: mpsc::Receiver<Query>,
     mut shutdown: Shutdown,
 ) {
-    let Wiring { config, mut feed, catalog, followers, deadlines } = wiring;
+    let Wiring { config, region, mut feed, catalog, followers, deadlines } = wiring;
     let (catalog, mut commands) = match catalog {
         Some((catalog, commands)) => (Some(catalog), commands),
         None => (None, mpsc::channel(1).1),
     };
     let engine = Engine::new(config);
-    let mut state =
-        Loop { engine, catalog, followers, deadlines, started: None, picture: Picture::default(), sender: picture };
+    let mut state = Loop {
+        engine,
+        region,
+        catalog,
+        followers,
+        deadlines,
+        started: None,
+        picture: Picture::default(),
+        sender: picture,
+    };
     state.advance();
     state.publish();
     let mut waiting = Vec::with_capacity(ROUND);
@@ -143,6 +157,7 @@ async fn run(
 
 struct Loop {
     engine: Engine,
+    region: Option<RegionId>,
     catalog: Option<Catalog>,
     followers: Vec<Follower>,
     deadlines: Deadlines,
@@ -177,8 +192,24 @@ impl Loop {
         self.picture.last_round = started.elapsed();
         self.picture.services = self.engine.merged().len();
         self.picture.stats = self.engine.stats();
+        self.look_for_region();
         self.advance();
         self.publish();
+    }
+
+    /// A region that does not exist is served all the same: what its clients get is in the order of names.
+    fn look_for_region(&mut self) {
+        let regions = &self.engine.topology().regions;
+        let listed = self.engine.hub_is_listed();
+        let missing = self.region.as_ref().filter(|region| listed && !regions.contains_key(*region));
+        let note = missing.map(|region| Arc::from(missing_region(region, regions.keys())));
+        if note != self.picture.region_note {
+            match &note {
+                Some(note) => tracing::warn!("{note}"),
+                None => tracing::info!("the Region that is served exists now"),
+            }
+            self.picture.region_note = note;
+        }
     }
 
     /// Moves on to the phase that what is known, and the time, allow. No phase comes twice.
@@ -250,6 +281,15 @@ impl Loop {
         all.sort_by(|a, b| a.key.cmp(&b.key));
         all
     }
+}
+
+fn missing_region<'a>(region: &RegionId, regions: impl ExactSizeIterator<Item = &'a RegionId>) -> String {
+    let known: Vec<&str> = regions.take(MAX_REGIONS_NAMED).map(RegionId::as_str).collect();
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    format!(
+        "--region {region}: there is no Region of that name (known: {known}); its proxies are served in the order of the \
+         regions' names; create the Region, or correct the flag"
+    )
 }
 
 /// One merged service in a line.

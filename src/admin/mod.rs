@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context;
+use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Router, middleware};
 use federation::model::ClusterId;
@@ -23,6 +24,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::clusters::{HubTroubles, Notes, SeenTable};
+use crate::foreign::visible;
 use crate::mirror::MirrorProgress;
 use crate::problem::ProblemBook;
 use crate::runtime::World;
@@ -114,10 +116,18 @@ impl Ports {
         Ok(())
     }
 
-    /// Serves the pages of a controller that waits for its turn.
-    pub async fn serve_standby(self, shutdown: Shutdown) {
-        let router =
-            Router::new().route("/livez", get(pages::livez)).route("/readyz", get(async || "ok, standing by\n"));
+    /// Serves the pages of a controller that waits for its turn. `leader`: what is known of the one that leads.
+    pub async fn serve_standby(self, leader: watch::Receiver<Option<Arc<str>>>, shutdown: Shutdown) {
+        let text = move || match &*leader.borrow() {
+            Some(leader) => format!("standing by: {} leads; ask that one\n", visible(leader)),
+            None => "standing by: which controller leads is not known yet\n".to_owned(),
+        };
+        let elsewhere = async move || (StatusCode::SERVICE_UNAVAILABLE, text());
+        let router = Router::new()
+            .route("/livez", get(pages::livez))
+            .route("/readyz", get(async || "ok, standing by\n"))
+            .route("/metrics", get(async || ""))
+            .fallback(elsewhere);
         self.run(router.clone(), router, ConnectionCounts::default(), shutdown).await;
     }
 

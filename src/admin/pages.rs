@@ -47,7 +47,8 @@ fn known(sources: &Sources) -> KnowledgeView {
         let hub = problems.get(&ProblemOrigin::Hub).into_iter().flat_map(|page| page.problems());
         troubles.extend(hub.take(MAX_PROBLEMS).map(ToString::to_string));
     }
-    KnowledgeView { services: picture.services, ..picture.knowledge.view(&picture.members, &troubles) }
+    let notes = picture.region_note.iter().map(ToString::to_string).collect();
+    KnowledgeView { services: picture.services, notes, ..picture.knowledge.view(&picture.members, &troubles) }
 }
 
 pub async fn members(State(sources): State<Sources>) -> Response {

@@ -64,10 +64,10 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
 
     // A standby answers its probes, but starts nothing else: two controllers must never write at the same time.
-    let standby = plane::standby(pages).await?;
+    let candidate = Candidate::new(client.clone(), &namespace, &lease, identity());
+    let standby = plane::standby(pages, candidate.leader()).await?;
     let Some(uid) = hub_uid(&client, &mut shutdown).await else { return Ok(exit::FINE) };
-    plane.writers = Some(Writers::Cluster { hub: client.clone(), uid });
-    let candidate = Candidate::new(client, &namespace, &lease, identity());
+    plane.writers = Some(Writers::Cluster { hub: client, uid });
     let Some(mut held) = candidate.acquire(&mut shutdown).await else { return Ok(exit::FINE) };
     standby.end().await;
 

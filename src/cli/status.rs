@@ -157,6 +157,10 @@ fn print(document: &Document, wide: bool) {
         output::say(format_args!("not all is known: {}", known.message));
         output::gap();
     }
+    for note in document.knowledge.iter().flat_map(|known| &known.notes) {
+        output::say(format_args!("note: {note}"));
+        output::gap();
+    }
     if let Some(services) = &document.services {
         print_services(services);
         return;

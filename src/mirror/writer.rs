@@ -145,8 +145,15 @@ impl Jobs {
             Err(error) => (error.id(), Outcome::Retry(Arc::from("the write ended unexpectedly"))),
         };
         let Some(job) = self.by_task.remove(&id) else { return };
-        if let Outcome::Retry(error) = &outcome {
-            tracing::debug!(cluster = %job.cluster, "mirror write failed: {error}");
+        let (member, object) = (&job.cluster, &job.key);
+        match (&outcome, &job.action) {
+            (Outcome::Retry(error), _) => tracing::warn!(%member, %object, "a mirror could not be written: {error}"),
+            (_, MirrorAction::ApplyNamespace(_) | MirrorAction::ApplyService(_)) => {
+                tracing::info!(%member, %object, "mirror applied");
+            }
+            (_, MirrorAction::Delete { .. }) => tracing::info!(%member, %object, "mirror deleted"),
+            (_, MirrorAction::Release) => tracing::info!(%member, %object, "mirror released to its new owner"),
+            (_, MirrorAction::Leave) => {}
         }
         self.writer.work().done(&job, outcome, Instant::now());
     }

@@ -70,6 +70,9 @@ pub struct KnowledgeView {
     /// Merged services.
     #[serde(default)]
     pub services: usize,
+    /// What works, but perhaps not as it was meant.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 impl Knowledge {
@@ -122,6 +125,7 @@ impl Knowledge {
             hub_missing: self.hub_missing.iter().map(|kind| kind.as_str().to_owned()).collect(),
             unknown: unknown(members).map(|report| (report.id.to_string(), why_unknown(report))).collect(),
             services: 0,
+            notes: Vec::new(),
         }
     }
 }

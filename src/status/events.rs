@@ -64,7 +64,7 @@ impl Events {
     pub(super) fn turned(&self, kind: &str, about: &Identity, before: &[Condition], after: &[Condition]) {
         for condition in after.iter().filter(|condition| turned(before, condition)) {
             let note = format!("{} is {}: {}", condition.type_, condition.status, condition.message);
-            self.send(kind, about, condition.status == "True", &condition.reason, &note);
+            self.send(kind, about, is_usual(condition), &condition.reason, &note);
         }
     }
 }
@@ -74,9 +74,26 @@ fn turned(before: &[Condition], after: &Condition) -> bool {
     if after.type_ == READY && after.reason != "InvalidSpec" {
         return false;
     }
+    if is_passing(after) {
+        return false;
+    }
     match before.iter().find(|old| old.type_ == after.type_) {
-        Some(old) => old.status != after.status || (after.status == "False" && old.reason != after.reason),
-        None => after.status == "False",
+        Some(old) => old.status != after.status || (after.status != "Unknown" && old.reason != after.reason),
+        None => after.status != "Unknown" && !is_usual(after),
+    }
+}
+
+/// True, and for no other reason than that nothing is wrong: that reason is called like the condition.
+fn is_usual(condition: &Condition) -> bool {
+    condition.status == "True" && condition.reason == condition.type_
+}
+
+/// What every member goes through when it joins, and what another condition says already.
+fn is_passing(condition: &Condition) -> bool {
+    match (condition.status.as_str(), condition.reason.as_str()) {
+        ("False", "Listing" | "NotAdmitted" | "Stale") => true,
+        ("False", "MirrorsPending") => !condition.message.contains(text::LAST_FAILURE),
+        _ => false,
     }
 }
 
@@ -94,6 +111,13 @@ mod tests {
         let down = make(condition("Connected", Status::False, "Unreachable"));
         let refused = make(condition("Connected", Status::False, "CredentialRefused"));
         let ready = make(condition("Ready", Status::False, "Unreachable"));
+        let missing = make(condition("Connected", Status::True, "SecretMissing"));
+        let connecting = make(condition("Synced", Status::Unknown, "Connecting"));
+        let listing = make(condition("Synced", Status::False, "Listing"));
+        let writing = make(condition("Synced", Status::False, "MirrorsPending"));
+        let synced = make(condition("Synced", Status::True, "Synced"));
+        let message = text::mirrors_pending(1, Some("403"));
+        let failing = make(Wanted { message, ..condition("Synced", Status::False, "MirrorsPending") });
         for (before, after, news) in [
             (&vec![], &up, false),
             (&vec![], &down, true),
@@ -103,6 +127,16 @@ mod tests {
             (&down, &refused, true),
             (&down, &up, true),
             (&vec![], &ready, false),
+            // A member that joins: nothing is wrong with it.
+            (&connecting, &listing, false),
+            (&listing, &writing, false),
+            (&writing, &synced, true),
+            (&listing, &failing, true),
+            (&synced, &failing, true),
+            // True, but not for the usual reason.
+            (&up, &missing, true),
+            (&missing, &up, true),
+            (&vec![], &missing, true),
         ] {
             assert_eq!(after.iter().any(|condition| turned(before, condition)), news, "{before:?} → {after:?}");
         }

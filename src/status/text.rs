@@ -18,6 +18,8 @@ use crate::api::ANNOTATION_TAKE_OVER;
 use crate::foreign::visible;
 use crate::mirror::Claim;
 
+/// Between the number of mirrors that are not written and why the first of them is not.
+pub(super) const LAST_FAILURE: &str = "; the last failure: ";
 /// Items named in one message.
 const MAX_NAMED: usize = 8;
 
@@ -203,7 +205,7 @@ pub(super) fn held(member: &ClusterId, claim: &Claim) -> String {
 
 /// Mirrored objects that differ from what they should be, and why the first of them was not written.
 pub(super) fn mirrors_pending(count: usize, error: Option<&str>) -> String {
-    let error = error.map_or_else(String::new, |error| format!("; the last failure: {error}"));
+    let error = error.map_or_else(String::new, |error| format!("{LAST_FAILURE}{error}"));
     format!("mirrored objects to be written: {count}{error}")
 }
 

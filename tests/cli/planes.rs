@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::world::{serve, world};
-use crate::harness::{Isthmus, SOON, Source, run};
+use crate::harness::{Isthmus, SOON, Source, objects, run};
 use crate::testbed::process::Process;
 use crate::testbed::{eventually, http, ports};
 
@@ -149,4 +149,28 @@ fn files(root: &Path) -> Vec<String> {
     }
     found.sort_unstable();
     found
+}
+
+#[tokio::test]
+async fn a_region_that_does_not_exist_is_said() {
+    let world = world();
+    let mut region = Isthmus::region("asia", Source::World(world.path()));
+    region.wait_ready().await;
+    let note = "--region asia: there is no Region of that name (known: eu, us)";
+    eventually("the log says so", SOON, async || {
+        let log = region.log();
+        if log.contains(note) { Ok(()) } else { Err(log) }
+    })
+    .await;
+    let admin = format!("--admin=http://{}", region.admin());
+    let status = async || String::from_utf8(run(&["status", &admin]).await.stdout).unwrap();
+    let text = status().await;
+    assert!(text.starts_with(&format!("note: {note}")), "{text}");
+    // Created: nothing is left to say.
+    std::fs::write(world.path().join("asia.yaml"), objects::region("asia", &[])).unwrap();
+    eventually("the note is gone", SOON, async || {
+        let text = status().await;
+        if text.contains("--region asia") { Err(text) } else { Ok(()) }
+    })
+    .await;
 }

@@ -148,6 +148,8 @@ async fn a_manifest_is_applied_over_a_mirror() {
     let specs = [
         ("bare", "ports: [{name: http, port: 80}]"),
         ("used", "selector: {app: web}, ports: [{name: http, port: 80, targetPort: web}]"),
+        // Only its own port stays, not those of the mirror.
+        ("other", "ports: [{name: web, port: 8080}]"),
     ];
     for (way, args) in ways {
         for (kind, spec) in specs {
@@ -161,7 +163,8 @@ async fn a_manifest_is_applied_over_a_mirror() {
             us.cluster.kubectl(&[args, &[file.as_str()]].concat()).await;
             let own = us.until_service("shop", &name, "is let go", is_let_go).await;
             assert_eq!(own.metadata.uid, mirror.metadata.uid);
-            assert_eq!(objects::ports(&own), [("http", 80, "TCP")]);
+            let port = if kind == "other" { ("web", 8080, "TCP") } else { ("http", 80, "TCP") };
+            assert_eq!(objects::ports(&own), [port], "{name}");
             assert_eq!(objects::label(&own.metadata, "app.kubernetes.io/managed-by"), None, "nothing of ours is left");
             // Its source goes: it is nobody's mirror and stays.
             eu.withdraw("shop", &name).await;

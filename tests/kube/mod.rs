@@ -16,6 +16,7 @@ mod hostile_kubeconfigs;
 mod mirror_gaps;
 mod mirroring;
 mod onboarding;
+mod operators;
 mod own_affair;
 mod restarts;
 mod tls_secret;

@@ -35,6 +35,7 @@ pub async fn run(world: &World) -> anyhow::Result<()> {
     let own_namespace = Namespace::new("isthmus-system")?;
     let config = Config { authority: Authority::Own, own_namespace, awaits: Awaits::NotRefused, hub: None };
     let wiring = Wiring {
+        region: None,
         config,
         feed: batches,
         catalog: Some((Catalog::new(Arc::clone(&stats)), commands)),
