@@ -56,8 +56,8 @@ impl<'a> Known<'a> {
             mirrors: self.mirrors,
             seen: self.seen,
             spec_problems,
-            rejected: page.map_or(0, |page| page.total()),
-            unlisted: page.map_or(0, |page| page.unlisted()),
+            rejected: page.map_or(0, OriginProblems::total),
+            unlisted: page.map_or(0, OriginProblems::unlisted),
             was_synced: self.was_synced,
             late: self.mirrors.is_some_and(MirrorProgress::is_late),
             now: self.now,
@@ -66,7 +66,7 @@ impl<'a> Known<'a> {
 
     /// Everything of this member by which something is lost, one to a line.
     pub fn lines(&self, facts: &Facts<'_>) -> Vec<String> {
-        let listed = self.page(&facts.report.id).into_iter().flat_map(|page| page.problems()).map(ToString::to_string);
+        let listed = self.page(&facts.report.id).into_iter().flat_map(OriginProblems::problems).map(ToString::to_string);
         let refused = text::refused_addresses(facts.report);
         let conflicts = facts.report.family_conflicts.iter().map(text::family_conflict);
         facts.spec_problems.iter().cloned().chain(listed).chain(refused).chain(conflicts).collect()
@@ -74,7 +74,7 @@ impl<'a> Known<'a> {
 
     /// How many objects with problems are not among [`Known::lines`]; `None`: all are.
     pub fn rest(&self, id: &ClusterId) -> Option<String> {
-        self.page(id).and_then(|page| page.rest())
+        self.page(id).and_then(OriginProblems::rest)
     }
 
     /// `MemberCluster`s that were never usable, so that no report is made of them.
