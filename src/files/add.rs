@@ -28,7 +28,8 @@ pub fn load_with(dir: &Path, add: &[PathBuf]) -> io::Result<LoadedWorld> {
     let all = follower.problems();
     let unlisted = all.values().map(|excerpt| excerpt.unlisted).sum();
     let problems = all.into_values().flat_map(|excerpt| excerpt.problems).collect();
-    Ok(LoadedWorld { batches, problems, unlisted })
+    let passed_over = follower.passed_over().cloned().collect();
+    Ok(LoadedWorld { batches, problems, unlisted, passed_over })
 }
 
 /// Adds the objects of some files to those of a hub; one that is there already is replaced. What is wrong with the
@@ -48,7 +49,7 @@ pub fn add_to(objects: &mut HubObjects, add: &[PathBuf]) -> anyhow::Result<(Vec<
         problems.extend(contents.excerpt.problems);
         unlisted += contents.excerpt.unlisted;
         let mut documents: Vec<Option<Body>> =
-            parse::parse(&bytes)?.into_iter().map(|document| Some(document.body)).collect();
+            parse::parse(&bytes)?.documents.into_iter().map(|document| Some(document.body)).collect();
         for entry in contents.entries.iter().filter(|entry| matches!(entry.outcome, Outcome::Taken(_))) {
             let Some(Body::Object(fields)) = documents.get_mut(entry.index).and_then(Option::take) else { continue };
             let mut value = Value::Object(fields);
