@@ -20,22 +20,25 @@ pub struct Offline {
     pub problems: Vec<Problem>,
     /// Objects with problems that are not among these.
     pub unlisted: usize,
+    /// What was passed over in files.
+    pub passed_over: Vec<files::PassedOver>,
 }
 
 /// Reads a folder, plus the objects of some more files as if they lay in it.
 pub fn folder(folder: &Path, add: &[PathBuf]) -> anyhow::Result<Offline> {
     let world =
         files::load_with(folder, add).with_context(|| format!("cannot read the world in {}", folder.display()))?;
-    Ok(Offline { engine: judge(world.batches)?, problems: world.problems, unlisted: world.unlisted })
+    let files::LoadedWorld { batches, problems, unlisted, passed_over } = world;
+    Ok(Offline { engine: judge(batches)?, problems, unlisted, passed_over })
 }
 
 /// Reads the hub's objects, plus those of some files as if they had been applied.
 pub async fn hub(client: &kube::Client, add: &[PathBuf]) -> anyhow::Result<Offline> {
     let mut objects = HubObjects::read(client).await?;
-    let (mut problems, unlisted) = files::add_to(&mut objects, add)?;
+    let (mut problems, unlisted, passed_over) = files::add_to(&mut objects, add)?;
     let (batches, broken) = objects.batches();
     problems.extend(broken);
-    Ok(Offline { engine: judge(batches)?, problems, unlisted })
+    Ok(Offline { engine: judge(batches)?, problems, unlisted, passed_over })
 }
 
 impl Offline {

@@ -7,8 +7,10 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::output::{self, OutputArgs};
+use super::passed_over::{self, VerboseArgs};
 use super::source::SourceArgs;
 use super::{BadUsage, exit};
+use crate::files::PassedOver;
 use crate::offline::{self, Offline};
 use crate::problem::Problems;
 use crate::view::MemberView;
@@ -23,6 +25,8 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     add: Vec<PathBuf>,
     #[command(flatten)]
+    verbose: VerboseArgs,
+    #[command(flatten)]
     output: OutputArgs,
 }
 
@@ -35,6 +39,12 @@ struct Document {
     /// Objects with problems that are not among these, because there are too many to list.
     #[serde(rename = "problemsNotListed", skip_serializing_if = "is_zero")]
     problems_not_listed: usize,
+    /// Objects of other kinds, and documents that are no objects.
+    #[serde(rename = "passedOver", skip_serializing_if = "is_zero")]
+    passed_over: usize,
+    /// With `-v`.
+    #[serde(rename = "passedOverListed", skip_serializing_if = "Vec::is_empty")]
+    passed_over_listed: Vec<PassedOver>,
 }
 
 fn is_zero(count: &usize) -> bool {
@@ -47,7 +57,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             return Err(BadUsage(format!("--add: {} is not a file", file.display())).into());
         }
     }
-    let Offline { engine, problems, unlisted } = match args.source.folder()? {
+    let Offline { engine, problems, unlisted, passed_over: others } = match args.source.folder()? {
         Some(folder) => offline::folder(&folder, &args.add)?,
         None => offline::hub(&args.source.hub().await?, &args.add).await?,
     }
@@ -60,14 +70,25 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let bad = members.iter().filter(refused).count();
     let ok =
         bad == 0 && problems.is_empty() && unlisted == 0 && members.iter().all(|member| member.problems.is_empty());
-    let document = Document { ok, members, problems, problems_not_listed: unlisted };
+    let mut document = Document {
+        ok,
+        members,
+        problems,
+        problems_not_listed: unlisted,
+        passed_over: passed_over::count(&others),
+        passed_over_listed: Vec::new(),
+    };
+    let lines = passed_over::lines(&others, args.verbose);
+    if args.verbose.verbose {
+        document.passed_over_listed = others;
+    }
     if !output::print_document(args.output.format, &document)? {
-        print(&document, bad);
+        print(&document, bad, &lines);
     }
     Ok(if ok { exit::FINE } else { ExitCode::from(exit::PROBLEM) })
 }
 
-fn print(document: &Document, refused: usize) {
+fn print(document: &Document, refused: usize, passed_over: &[String]) {
     for problem in &document.problems {
         output::say(problem);
     }
@@ -111,6 +132,10 @@ fn print(document: &Document, refused: usize) {
         }
     }
     output::print_notes(&document.members);
+    if !passed_over.is_empty() {
+        output::gap();
+        passed_over.iter().for_each(output::say);
+    }
     let unserved = document.members.iter().map(|member| member.problems.len()).sum::<usize>();
     let members = document.members.len();
     output::gap();

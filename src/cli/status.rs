@@ -7,6 +7,7 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
 use super::output::{self, Format, OutputArgs};
+use super::passed_over::{self, VerboseArgs};
 use super::source::SourceArgs;
 use super::{BadUsage, exit};
 use crate::hub::HubObjects;
@@ -22,6 +23,8 @@ pub struct Args {
     /// Ask a running controller or region, for example http://127.0.0.1:15014.
     #[arg(long, value_name = "URL", conflicts_with_all = ["world", "hub_kubeconfig"])]
     admin: Option<String>,
+    #[command(flatten)]
+    verbose: VerboseArgs,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -47,6 +50,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             if world.unlisted > 0 {
                 output::complain(format_args!("{} more objects with problems are not listed", world.unlisted));
             }
+            passed_over::complain(&world.passed_over, args.verbose);
             let mut services: Vec<ServiceView> =
                 world.engine.merged().values().map(|merged| crate::runtime::summary(merged).into()).collect();
             services.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));

@@ -122,13 +122,15 @@ pub(super) fn identify(object: &Map<String, Value>) -> Identity<'_> {
 /// Whether a mapping is meant to be a Kubernetes object. Values of a Helm chart, a kustomization or a chart's description are not; a
 /// text such as `error: …` that a command wrote instead of objects must not be taken for one of these.
 fn claims(object: &Map<String, Value>) -> bool {
-    let shaped = ["metadata", "spec", "items"].iter().any(|field| object.contains_key(*field));
     let kind = object.get("kind");
-    let ours = |kind: &str| KNOWN.iter().any(|known| nearly(kind, known.name));
-    let identified = object.contains_key("apiVersion") && kind.is_some();
-    let kind = kind.is_some_and(|kind| kind.as_str().is_none_or(ours));
+    if object.contains_key("apiVersion") && kind.is_some() {
+        return true;
+    }
+    let shaped = ["metadata", "spec", "items"].iter().any(|field| object.contains_key(*field));
+    let near = |kind: &str| KNOWN.iter().any(|known| nearly(kind, known.name));
+    let ours = || kind.is_some_and(|kind| kind.as_str().is_none_or(near));
     let prose = |key: &String| key.contains(char::is_whitespace) || key.eq_ignore_ascii_case("error");
-    identified || shaped || kind || object.keys().any(prose)
+    shaped || ours() || object.keys().any(prose)
 }
 
 impl Known {

@@ -26,8 +26,8 @@ use super::settle::Folders;
 use super::world::World;
 use crate::problem::{Place, Problem};
 
-/// How long an unfinished state may last before it is taken for what is meant: a file that is gone, or empty, or still
-/// open for writing, and a cluster's folder that has just appeared.
+/// How long an unfinished state may last before it is taken for what is meant: a file that is gone, holds nothing any more,
+/// or is still open for writing, and a cluster's folder that has just appeared.
 pub const GRACE: Duration = Duration::from_millis(250);
 /// A file changed this shortly before it was read may change again without a trace: clocks of file systems tick.
 const TICK: Duration = Duration::from_millis(50);
@@ -39,7 +39,7 @@ pub(super) struct Follower {
     read: BTreeMap<PathBuf, LastRead>,
     /// Files that somebody is writing.
     writing: BTreeMap<PathBuf, Writing>,
-    /// Since when a file is gone, or empty.
+    /// Since when a file is gone, or holds nothing any more.
     gone: BTreeMap<PathBuf, Instant>,
     emptied: BTreeMap<PathBuf, Instant>,
     folders: Folders,

@@ -38,7 +38,7 @@ pub(super) fn named_like_ours(file: &Path) -> bool {
     !file.file_name().is_none_or(hidden) && extension.is_some_and(|extension| EXTENSIONS.contains(&&*extension))
 }
 
-/// Hidden files and folders are not read: tools keep their own things there.
+/// Hidden files and folders are not read: tools keep their own things there, as file systems do.
 pub(super) fn hidden(name: &OsStr) -> bool {
-    name.as_encoded_bytes().starts_with(b".")
+    name.as_encoded_bytes().starts_with(b".") || name == "lost+found"
 }

@@ -98,15 +98,17 @@ fn in_parts(text: &str, error: ParseError) -> Result<Parsed, ParseError> {
     let mut parsed = Parsed::default();
     let mut from = 0;
     while let Some(first) = parts.get(from) {
-        let end = (from + 1..parts.len()).find(|index| parts[*index].alone).unwrap_or(parts.len());
-        let run = first.until(&parts[end - 1]);
+        let rest = parts.get(from..).unwrap_or_default();
+        let count = rest.iter().skip(1).position(|part| part.alone).map_or(rest.len(), |others| others + 1);
+        let together = rest.get(..count).unwrap_or_default();
+        let run = first.until(together.last().unwrap_or(first));
         let Err(error) = parsed.take(text, run) else {
-            from = end;
+            from += count;
             continue;
         };
-        let (culprit, error) = culprit(text, &parts[from..end], error)?;
-        if culprit > 0 {
-            parsed.take(text, first.until(&parts[from + culprit - 1]))?;
+        let (culprit, error) = culprit(text, together, error)?;
+        if let Some(last) = culprit.checked_sub(1).and_then(|before| together.get(before)) {
+            parsed.take(text, first.until(last))?;
         }
         parsed.broken.push(error);
         from += culprit + 1;

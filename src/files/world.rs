@@ -1,6 +1,8 @@
 //! What all files together say, and which batches bring the engine from what it was told to what is so now.
 //! It does no IO and knows no clock.
 
+mod problems;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +16,7 @@ use super::objects::{self, Kind, Model, Told};
 use super::passed_over::PassedOver;
 use super::read::{Contents, Entry, Origin};
 use super::table::Table;
-use crate::problem::{MAX_BYTES, MAX_BYTES_PER_ORIGIN, ObjectName, Place, Problem};
+use crate::problem::{MAX_BYTES, MAX_BYTES_PER_ORIGIN, ObjectName, Problem};
 
 /// What a folder says of the version of Kubernetes.
 const FOLDER_VERSION: &str = "folder";
@@ -265,7 +267,7 @@ impl World {
             0 => String::new(),
             more => format!(", and {more} more files"),
         };
-        Some(format!("{}: found {found}{more}", self.root.join(path).display()).into())
+        Some(format!("{}: found {found}{more}", super::read::file_name(path)).into())
     }
 
     /// What was passed over, in the order of the files.
@@ -321,51 +323,5 @@ impl World {
             *weight = weight.saturating_sub(state.excerpt.weight());
         }
         Some(state)
-    }
-
-    /// All that is wrong now, by whose objects it concerns, in the order of the files; `folder` is what is wrong with the
-    /// folder itself. The first ones, where there are many.
-    pub(super) fn problems(&self, folder: &Excerpt) -> BTreeMap<Origin, Excerpt> {
-        let mut problems: BTreeMap<Origin, Excerpt> = BTreeMap::new();
-        // The files of a folder that is gone are remembered, but nobody can put them right.
-        let gone = |origin: &Origin| matches!(origin, Origin::Member(id) if !self.folders.contains_key(id));
-        for file in self.files.values().filter(|file| !gone(&file.origin)) {
-            let excerpt = problems.entry(file.origin.clone()).or_default();
-            excerpt.problems.extend(file.broken.iter().cloned());
-            excerpt.problems.extend(file.excerpt.problems.iter().cloned());
-            excerpt.unlisted += file.excerpt.unlisted;
-        }
-        for (origin, table) in self.tables.iter().filter(|(origin, _)| !gone(origin)) {
-            let doubles = table.double_problems(|entry| self.root.join(&entry.file));
-            problems.entry(origin.clone()).or_default().problems.extend(doubles);
-        }
-        let hub = problems.entry(Origin::Hub).or_default();
-        if let Some(found) = self.waiting() {
-            let object = ObjectName::new("Folder", None, &self.root.display().to_string());
-            let expected = "files that say who the members are; until then nothing is served";
-            let problem = Problem::new(&object, "", found, expected).at(Place { file: self.root.clone(), line: 1 });
-            hub.problems.push(problem);
-        }
-        let members = self.members();
-        for id in self.folders.keys().filter(|id| !members.contains(id)) {
-            let folder = Path::new(super::layout::CLUSTERS).join(id.as_str());
-            let object = ObjectName::new("Folder", None, &folder.display().to_string());
-            let found = format!("no MemberCluster named \"{id}\"");
-            let problem = Problem::new(&object, "", found, "one at the top of the folder; until then this is not used");
-            let place = Place { file: self.root.join(folder), line: 1 };
-            hub.problems.push(problem.at(place));
-        }
-        for excerpt in problems.values_mut() {
-            excerpt.problems.sort_by(|a, b| (&a.place, a).cmp(&(&b.place, b)));
-        }
-        let hub = problems.entry(Origin::Hub).or_default();
-        hub.problems.extend(folder.problems.iter().cloned());
-        hub.unlisted += folder.unlisted;
-        for excerpt in problems.values_mut() {
-            let all = std::mem::take(&mut excerpt.problems);
-            excerpt.add(all, &mut Room::of_one_origin());
-        }
-        problems.retain(|_, excerpt| !excerpt.is_empty());
-        problems
     }
 }

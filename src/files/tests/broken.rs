@@ -151,7 +151,7 @@ fn what_cannot_be_told_at_all() {
         ("\nkind: Service\nmetadata: {name: a}", format!("f:2: File clusters/eu-1/f.yaml: apiVersion: found nothing; {expected}")),
         ("kind: Service\napiVersion: v1", format!("f:1: File clusters/eu-1/f.yaml: metadata.name: found nothing; {expected}")),
         ("kind: Service\napiVersion: v1\nmetadata: {generateName: a-}", format!("f:3: File clusters/eu-1/f.yaml: metadata.name: found nothing; {expected}")),
-        ("kind: [Service]\napiVersion: v1", format!("f:1: File clusters/eu-1/f.yaml: kind: found a list; expected a text")),
+        ("kind: [Service]\napiVersion: v1", "f:1: File clusters/eu-1/f.yaml: kind: found a list; expected a text".into()),
         ("apiVersion: v1\nkind: Servise\nmetadata: {name: a}", "f:2: File clusters/eu-1/f.yaml: kind: found \"Servise\"; expected \"Service\"".into()),
         ("apiVersion: discovery.k8s.io/v1beta1\nkind: EndpointSlice\nmetadata: {name: a}", "f:1: EndpointSlice a: apiVersion: found \"discovery.k8s.io/v1beta1\"; expected discovery.k8s.io/v1".into()),
         ("apiVersion: networking.k8s.io/v1alpha1\nkind: ServiceCIDR\nmetadata: {name: a}", "f:1: ServiceCIDR a: apiVersion: found \"networking.k8s.io/v1alpha1\"; expected networking.k8s.io/v1 or networking.k8s.io/v1beta1".into()),

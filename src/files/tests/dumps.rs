@@ -83,6 +83,7 @@ fn folders_within_folders_are_read_and_names_end_in_any_case() {
     let folder = Folder::new(&[
         ("infra/members/eu-1.YAML", MEMBER),
         ("infra/.git/x.yaml", "["),
+        ("lost+found/x.yaml", "["),
         ("clusters/eu-1/shop/web.Yml", &service("web")),
         ("clusters/eu-1/shop/api.yaml/api.JSON", &service("api")),
         ("clusters/eu-1/.cache/x.yaml", "["),

@@ -129,7 +129,8 @@ fn what_is_whole_and_holds_less_takes_away() {
 /// What stands in its place is not the file, whatever it is.
 #[test]
 fn a_file_that_cannot_be_read_any_more_takes_nothing_away() {
-    let makes: [(&str, fn(&Folder)); 4] = [
+    type Make = fn(&Folder);
+    let makes: [(&str, Make); 4] = [
         ("a folder", |folder| std::fs::create_dir(folder.path().join(DUMP)).unwrap()),
         ("a FIFO", |folder| {
             let made = std::process::Command::new("mkfifo").arg(folder.path().join(DUMP)).status();
@@ -151,9 +152,9 @@ fn a_file_that_cannot_be_read_any_more_takes_nothing_away() {
         );
         let path = scene.folder.path().join(DUMP);
         if path.is_dir() {
-            std::fs::remove_dir(&path).unwrap()
+            std::fs::remove_dir(&path).unwrap();
         } else {
-            std::fs::remove_file(&path).unwrap()
+            std::fs::remove_file(&path).unwrap();
         }
         scene.folder.write(DUMP, dump(3));
         let told = [scene.scan(), scene.after(GRACE * 2)].concat();
@@ -181,7 +182,7 @@ fn what_was_never_understood_is_not_known_and_the_rest_is_used() {
         let told = folder.loaded();
         assert!(told.contains(&"eu-1.1 services full [shop/web]".to_owned()), "{told:?}");
         for kind in ["namespaces", "services", "endpointslices", "serviceexports"] {
-            let start = format!("eu-1.1 {kind} unreadable in part: w/{DUMP}: found {found}");
+            let start = format!("eu-1.1 {kind} unreadable in part: File {DUMP}: found {found}");
             assert!(told.iter().any(|line| line.starts_with(&start)), "{start}: {told:?}");
         }
         let mut scene = Scene::over(folder);
