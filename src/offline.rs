@@ -33,6 +33,8 @@ pub struct Offline {
     on_record: Vec<MemberView>,
     /// Members of which the connection is assumed, see [`Offline::assume_reached`].
     assumed: BTreeSet<ClusterId>,
+    /// What was passed over in files.
+    pub passed_over: Vec<files::PassedOver>,
 }
 
 /// Reads a folder, plus the objects of some more files as if they lay in it.
@@ -48,19 +50,21 @@ pub fn folder(folder: &Path, add: &[PathBuf]) -> anyhow::Result<Offline> {
             folder.display()
         )
     });
-    let files::LoadedWorld { problems, unlisted, book, .. } = world;
-    Ok(Offline { engine, problems, unlisted, book, empty, on_record: Vec::new(), assumed: BTreeSet::new() })
+    let files::LoadedWorld { problems, unlisted, book, passed_over, .. } = world;
+    let assumed = BTreeSet::new();
+    Ok(Offline { engine, problems, unlisted, book, empty, on_record: Vec::new(), assumed, passed_over })
 }
 
 /// Reads the hub's objects, plus those of some files as if they had been applied.
 pub async fn hub(client: &kube::Client, add: &[PathBuf]) -> anyhow::Result<Offline> {
     let mut objects = HubObjects::read(client).await?;
-    let (mut problems, unlisted) = files::add_to(&mut objects, add)?;
+    let (mut problems, unlisted, passed_over) = files::add_to(&mut objects, add)?;
     let (batches, broken) = objects.batches();
     problems.extend(broken);
     let book = book(&problems);
     let (engine, on_record) = (judge(batches)?, objects.views());
-    Ok(Offline { engine, problems, unlisted, book, empty: None, on_record, assumed: BTreeSet::new() })
+    let assumed = BTreeSet::new();
+    Ok(Offline { engine, problems, unlisted, book, empty: None, on_record, assumed, passed_over })
 }
 
 impl Offline {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use federation::model::{ClusterId, Digest, Namespace, RegionId};
-use federation::{Authority, Awaits, Config, Effects};
+use federation::{Authority, Awaits, Config, Effects, Engine};
 use regions::catalog::{self, Catalog};
 use regions::class::Defaults;
 use regions::server::{self, Admission, Limits, Listening, Loads, Shared, Streams};
@@ -267,9 +267,9 @@ fn start_writers(
 ) -> (Vec<Follower>, Option<Mirroring>) {
     match writers {
         Writers::Folder(folder) => {
-            let writer = mirror::folder::Folder::new(folder);
-            let follower: Follower = Box::new(move |effects: &Effects| {
-                for error in writer.submit(&effects.mirrors) {
+            let mut writer = mirror::folder::Folder::new(folder);
+            let follower: Follower = Box::new(move |engine: &Engine, effects: &Effects| {
+                for error in writer.follow(effects, |id, key| engine.mirror_is_wanted(id, key)) {
                     tracing::warn!(%error, "--mirror-out");
                 }
             });
@@ -294,7 +294,7 @@ fn start_writers(
                     () = telling.run(sources) => {}
                 }
             });
-            let follower: Follower = Box::new(move |effects: &Effects| {
+            let follower: Follower = Box::new(move |_: &Engine, effects: &Effects| {
                 for (id, report) in &effects.members {
                     match report {
                         Some(report) => mirror.plan_for(id, report.listed && report.admitted.is_some()),

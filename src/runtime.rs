@@ -59,8 +59,8 @@ pub enum Query {
     Services(oneshot::Sender<Vec<ServiceSummary>>),
 }
 
-/// Hears every round's effects on the engine's thread, so it must be quick.
-pub type Follower = Box<dyn FnMut(&Effects) + Send>;
+/// Hears every round's effects on the engine's thread, so it must be quick. It may ask the engine about what they are of.
+pub type Follower = Box<dyn FnMut(&Engine, &Effects) + Send>;
 
 /// What the engine's thread is given.
 pub struct Wiring {
@@ -176,7 +176,7 @@ impl Loop {
                 catalog.apply(&effects);
             }
             for follower in &mut self.followers {
-                follower(&effects);
+                follower(&self.engine, &effects);
             }
         }
         if !effects.members.is_empty() {

@@ -26,6 +26,8 @@ pub(crate) struct ClusterState {
     listed: BTreeSet<MemberKind>,
     /// Completely listed at least once, on whatever connection.
     seen: BTreeSet<MemberKind>,
+    /// Listed, but never wholly.
+    partly: BTreeSet<MemberKind>,
     /// Kinds that cannot be read on the latest connection, and why.
     pub unreadable: BTreeMap<MemberKind, Arc<str>>,
     pub namespaces: BTreeMap<Namespace, NamespaceObject>,
@@ -55,6 +57,7 @@ struct Standing {
     listed: bool,
     mapped: bool,
     known: bool,
+    known_wholly: bool,
     ranges: [bool; 2],
     unreadable: usize,
 }
@@ -112,6 +115,7 @@ impl Default for ClusterState {
             epoch: Epoch(0),
             listed: BTreeSet::new(),
             seen: BTreeSet::new(),
+            partly: BTreeSet::new(),
             unreadable: BTreeMap::new(),
             namespaces: BTreeMap::new(),
             services: HashMap::new(),
@@ -152,6 +156,11 @@ impl ClusterState {
         MemberKind::DECIDING.iter().all(|kind| self.seen.contains(kind))
     }
 
+    /// True when nothing of what it contributes is missing for all that is known.
+    pub fn is_known_wholly(&self) -> bool {
+        self.is_known() && !self.partly.iter().any(|kind| kind.is_deciding())
+    }
+
     /// True when all objects of a kind were listed at least once.
     pub fn has_seen(&self, kind: MemberKind) -> bool {
         self.seen.contains(&kind)
@@ -173,8 +182,11 @@ impl ClusterState {
         let before = self.standing();
         match changes {
             MemberChanges::Link(_) => {}
-            MemberChanges::Unreadable { kind, message } => {
+            MemberChanges::Unreadable { kind, message, partly } => {
                 self.listed.remove(&kind);
+                if partly {
+                    self.partly.insert(kind);
+                }
                 touched.link |= self.unreadable.insert(kind, message.clone()).is_none_or(|before| before != message);
             }
             MemberChanges::Namespaces(delta) => self.apply_namespaces(delta, &mut touched),
@@ -205,6 +217,7 @@ impl ClusterState {
             listed: self.is_listed(),
             mapped: self.is_mapped(),
             known: self.is_known(),
+            known_wholly: self.is_known_wholly(),
             ranges: [MemberKind::Nodes, MemberKind::ServiceCidrs].map(|kind| self.has_seen(kind)),
             unreadable: self.unreadable.len(),
         }
@@ -266,6 +279,7 @@ impl ClusterState {
         let services = std::mem::take(&mut self.services).into_keys();
         let services = services.chain(std::mem::take(&mut self.exports).into_keys()).collect();
         self.seen.clear();
+        self.partly.clear();
         self.namespaces.clear();
         self.service_names.clear();
         self.slices.clear();
@@ -284,6 +298,7 @@ impl ClusterState {
         if delta.is_full() {
             self.listed.insert(kind);
             self.seen.insert(kind);
+            self.partly.remove(&kind);
             self.unreadable.remove(&kind);
         }
     }

@@ -7,9 +7,11 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::output::{self, OutputArgs};
+use super::passed_over::{self, VerboseArgs};
 use super::source::SourceArgs;
 use super::verdict::{self, Finding, Outcome, Severity};
 use super::{BadUsage, exit};
+use crate::files::PassedOver;
 use crate::offline;
 use crate::problem::Problem;
 use crate::status::conditions::ADMITTED;
@@ -29,6 +31,8 @@ pub struct Args {
     #[arg(long)]
     strict: bool,
     #[command(flatten)]
+    verbose: VerboseArgs,
+    #[command(flatten)]
     output: OutputArgs,
 }
 
@@ -46,6 +50,12 @@ struct Document {
     problems_not_listed: usize,
     /// Everything else that is not as it should be.
     findings: Vec<Finding>,
+    /// Objects of other kinds, and documents that are no objects.
+    #[serde(rename = "passedOver", skip_serializing_if = "is_zero")]
+    passed_over: usize,
+    /// With `-v`.
+    #[serde(rename = "passedOverListed", skip_serializing_if = "Vec::is_empty")]
+    passed_over_listed: Vec<PassedOver>,
 }
 
 fn is_zero(count: &usize) -> bool {
@@ -76,16 +86,24 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }));
     let outcome = verdict::outcome(&world.problems, world.unlisted, &findings);
     let failed = outcome == Outcome::Failed || (args.strict && outcome == Outcome::Warnings);
-    let (problems, problems_not_listed) = (world.problems, world.unlisted);
-    let document =
-        Document { ok: outcome != Outcome::Failed, outcome, members, problems, problems_not_listed, findings };
+    let passed_over = passed_over::lines(&world.passed_over, args.verbose);
+    let document = Document {
+        ok: outcome != Outcome::Failed,
+        outcome,
+        members,
+        problems: world.problems,
+        problems_not_listed: world.unlisted,
+        findings,
+        passed_over: passed_over::count(&world.passed_over),
+        passed_over_listed: if args.verbose.verbose { world.passed_over } else { Vec::new() },
+    };
     if !output::print_document(args.output.format, &document)? {
-        print(&document);
+        print(&document, &passed_over);
     }
     Ok(if failed { ExitCode::from(exit::PROBLEM) } else { exit::FINE })
 }
 
-fn print(document: &Document) {
+fn print(document: &Document, passed_over: &[String]) {
     for problem in &document.problems {
         output::say(problem);
     }
@@ -107,6 +125,10 @@ fn print(document: &Document) {
         let condition = condition.as_deref().map_or_else(String::new, |condition| format!("{condition}: "));
         output::gap();
         output::say(format_args!("{severity}: {object}: {condition}{message}"));
+    }
+    if !passed_over.is_empty() {
+        output::gap();
+        passed_over.iter().for_each(output::say);
     }
     output::gap();
     output::say(summary(document, listed.len() + document.problems_not_listed));

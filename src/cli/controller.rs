@@ -1,6 +1,6 @@
 //! `isthmus controller`: the hub.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,7 +58,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut shutdown = Shutdown::on_signals()?;
     let Some((client, namespace)) = hub else {
         let nowhere = "--world without --mirror-out DIR: there is nowhere to write what would be mirrored";
-        plane.writers = Some(Writers::Folder(mirror_out.ok_or_else(|| BadUsage(nowhere.to_owned()))?));
+        let out = mirror_out.ok_or_else(|| BadUsage(nowhere.to_owned()))?;
+        outside(&out, source.world.as_deref())?;
+        plane.writers = Some(Writers::Folder(out));
         plane::run(plane, shutdown).await?;
         return Ok(exit::FINE);
     };
@@ -81,6 +83,21 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     held.release().await?;
     Ok(exit::FINE)
+}
+
+/// What is written would be read as if a user had put it there.
+fn outside(out: &Path, world: Option<&Path>) -> anyhow::Result<()> {
+    // The part of it that is there already.
+    let real = |path: &Path| {
+        let path = std::path::absolute(path).ok()?;
+        path.ancestors().find_map(|part| Some(part.canonicalize().ok()?.join(path.strip_prefix(part).ok()?)))
+    };
+    let Some((at, world)) = real(out).zip(world.and_then(real)) else { return Ok(()) };
+    if at.starts_with(&world) {
+        let text = format!("--mirror-out: {} lies in the folder of --world; expected one outside of it", out.display());
+        return Err(BadUsage(text).into());
+    }
+    Ok(())
 }
 
 /// Who the hub is, which its mirrors say. Asked until it answers; `None` if the process should end first.

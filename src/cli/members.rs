@@ -5,13 +5,14 @@ use ipnet::IpNet;
 use crate::clusters::MemberBounds;
 use crate::clusters::bounds::{MAX_MEMBER_BYTES, MAX_MEMBER_OBJECTS};
 use crate::clusters::connect::Allowed;
+use crate::convert::parse_cidr_flag;
 
 /// Flags of every command that watches members.
 #[derive(Clone, Debug, clap::Args)]
 pub struct MemberArgs {
     /// Also call API servers of members in this range, which is refused by default: loopback, link-local, cloud metadata,
     /// multicast, reserved. May be given several times.
-    #[arg(long, value_name = "CIDR")]
+    #[arg(long, value_name = "CIDR", value_parser = parse_cidr_flag)]
     allow_member_cidrs: Vec<IpNet>,
     /// Objects kept of one member, of all kinds together. Those beyond are rejected; what was there first stays.
     #[arg(long, value_name = "NUMBER", default_value_t = MAX_MEMBER_OBJECTS as u32, value_parser = clap::value_parser!(u32).range(1..))]

@@ -6,6 +6,7 @@ mod exit;
 mod manifests;
 mod members;
 pub(crate) mod output;
+mod passed_over;
 mod plane;
 mod proxy;
 mod region;

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::output::{self, Format, OutputArgs};
+use super::passed_over::{self, VerboseArgs};
 use super::source::SourceArgs;
 use super::{BadUsage, exit};
 use crate::clusters::now;
@@ -29,6 +30,8 @@ pub struct Args {
     /// Ask a running controller or region, for example http://127.0.0.1:15014.
     #[arg(long, value_name = "URL", conflicts_with_all = ["world", "hub_kubeconfig"])]
     admin: Option<String>,
+    #[command(flatten)]
+    verbose: VerboseArgs,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -67,11 +70,11 @@ struct RegionView {
 }
 
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Args { what, source, admin, output } = args;
+    let Args { what, source, admin, verbose, output } = args;
     let services = what == Some(What::Services);
     let mut document = match (admin, source.folder()?) {
         (Some(url), _) => from_admin(&url, services).await?,
-        (None, Some(folder)) => from_folder(crate::offline::folder(&folder, &[])?, services),
+        (None, Some(folder)) => from_folder(crate::offline::folder(&folder, &[])?, services, verbose),
         (None, None) if services => return Err(services_elsewhere().into()),
         (None, None) => {
             let objects = HubObjects::read(&source.hub().await?).await?;
@@ -97,13 +100,14 @@ fn services_elsewhere() -> BadUsage {
     )
 }
 
-fn from_folder(world: Offline, services: bool) -> Document {
+fn from_folder(world: Offline, services: bool, verbose: VerboseArgs) -> Document {
     for problem in &world.problems {
         output::complain(problem);
     }
     if world.unlisted > 0 {
         output::complain(format_args!("{} more objects with problems are not listed", world.unlisted));
     }
+    passed_over::complain(&world.passed_over, verbose);
     let known = Known::new(&world.book, now());
     let members = view::members(world.engine.reports().values(), &world.book, |report| MemberView::new(report, &known));
     let mut all: Vec<ServiceView> =

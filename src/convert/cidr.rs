@@ -18,10 +18,17 @@ pub enum CidrError {
     HostBits { expected: IpNet },
     #[error("the IPv4 range itself, not its IPv4-mapped form")]
     Mapped,
+    /// Some programs read such numbers as octal, others as decimal.
+    #[error("numbers without leading zeros: 10.64.0.0/14, not 010.64.0.0/14")]
+    LeadingZeros,
 }
 
 /// One range, as exact as it must be.
 pub fn parse_cidr(text: &str) -> Result<IpNet, CidrError> {
+    let plain = |byte: u8| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':' | b'/');
+    if text.bytes().all(plain) && has_leading_zeros(text) {
+        return Err(CidrError::LeadingZeros);
+    }
     let net: IpNet = text.parse().map_err(|_| CidrError::NotARange)?;
     if let IpNet::V6(v6) = net
         && v6.prefix_len() >= 96
@@ -31,6 +38,20 @@ pub fn parse_cidr(text: &str) -> Result<IpNet, CidrError> {
     }
     let expected = net.trunc();
     if expected == net { Ok(net) } else { Err(CidrError::HostBits { expected }) }
+}
+
+/// A range as a flag, as exact as in an object.
+pub fn parse_cidr_flag(text: &str) -> Result<IpNet, String> {
+    parse_cidr(text).map_err(|error| format!("expected {error}"))
+}
+
+/// Whether a decimal number of an address, or of a prefix's length, begins with a zero. Groups of an IPv6 address are hexadecimal
+/// for everybody.
+fn has_leading_zeros(text: &str) -> bool {
+    let (address, length) = text.split_once('/').unwrap_or((text, "0"));
+    let dotted = address.rsplit(':').next().filter(|last| last.contains('.'));
+    let mut numbers = dotted.unwrap_or_default().split('.').chain([length]);
+    numbers.any(|number| number.len() > 1 && number.starts_with('0'))
 }
 
 impl Check {

@@ -27,7 +27,7 @@ use k8s_openapi::api::{core::v1 as core, discovery::v1 as discovery, networking:
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 pub use check::REJECTED;
-pub use cidr::{CidrError, MAX_CIDRS_PER_NODE, MAX_CIDRS_PER_SERVICECIDR, parse_cidr};
+pub use cidr::{CidrError, MAX_CIDRS_PER_NODE, MAX_CIDRS_PER_SERVICECIDR, parse_cidr, parse_cidr_flag};
 pub use export::{export, key_export};
 pub use hub::{key_member, key_policy, key_region, member, policy, region};
 pub use meta::{

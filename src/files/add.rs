@@ -16,6 +16,7 @@ use super::decode::{Outcome, strip_nulls};
 use super::follow::Follower;
 use super::objects::Kind;
 use super::parse::{self, Body};
+use super::passed_over::PassedOver;
 use super::publish::Publisher;
 use super::read::{self, Origin};
 use crate::hub::HubObjects;
@@ -31,14 +32,15 @@ pub fn load_with(dir: &Path, add: &[PathBuf]) -> io::Result<LoadedWorld> {
     let problems = all.into_values().flat_map(|excerpt| excerpt.problems).collect();
     let book = ProblemBook::default();
     Publisher::new(dir, book.clone()).publish(&follower, &Ok(()));
-    Ok(LoadedWorld { batches, problems, unlisted, book: book.snapshot() })
+    let passed_over = follower.passed_over().cloned().collect();
+    Ok(LoadedWorld { batches, problems, unlisted, book: book.snapshot(), passed_over })
 }
 
 /// Adds the objects of some files to those of a hub; one that is there already is replaced. What is wrong with the
-/// files is returned, with the number of objects with problems that are not listed; an object that is rejected changes
+/// files is returned, with the number of objects with problems that are not listed, and what was passed over; an object that is rejected changes
 /// nothing.
-pub fn add_to(objects: &mut HubObjects, add: &[PathBuf]) -> anyhow::Result<(Vec<Problem>, usize)> {
-    let (mut problems, mut unlisted) = (Vec::new(), 0);
+pub fn add_to(objects: &mut HubObjects, add: &[PathBuf]) -> anyhow::Result<(Vec<Problem>, usize, Vec<PassedOver>)> {
+    let (mut problems, mut unlisted, mut passed_over) = (Vec::new(), 0, Vec::new());
     for shown in add {
         let bytes = bytes::read(shown).with_context(|| format!("cannot read {}", shown.display()))?;
         let contents = match read::read(&bytes, &Origin::Hub, &Arc::from(shown.as_path()), shown) {
@@ -50,8 +52,9 @@ pub fn add_to(objects: &mut HubObjects, add: &[PathBuf]) -> anyhow::Result<(Vec<
         };
         problems.extend(contents.excerpt.problems);
         unlisted += contents.excerpt.unlisted;
+        passed_over.extend(contents.passed_over);
         let mut documents: Vec<Option<Body>> =
-            parse::parse(&bytes)?.into_iter().map(|document| Some(document.body)).collect();
+            parse::parse(&bytes)?.documents.into_iter().map(|document| Some(document.body)).collect();
         for entry in contents.entries.iter().filter(|entry| matches!(entry.outcome, Outcome::Taken(_))) {
             let Some(Body::Object(fields)) = documents.get_mut(entry.index).and_then(Option::take) else { continue };
             let mut value = Value::Object(fields);
@@ -67,7 +70,7 @@ pub fn add_to(objects: &mut HubObjects, add: &[PathBuf]) -> anyhow::Result<(Vec<
             }
         }
     }
-    Ok((problems, unlisted))
+    Ok((problems, unlisted, passed_over))
 }
 
 /// What Kubernetes keeps of an object when it is applied anew, is kept here too: its time of birth, and what `keep` says.

@@ -57,6 +57,10 @@ pub(super) enum Identity<'a> {
     Foreign(String),
     /// It cannot be told: this field is missing or is no text.
     Unclear(&'static str),
+    /// It does not say that it is a Kubernetes object.
+    NoObject,
+    /// What an API server said instead of an object.
+    Answer(&'a str),
 }
 
 macro_rules! known {
@@ -85,32 +89,48 @@ static KNOWN: [Known; 9] = [
     known!(Export, "ServiceExport", api::MCS_GROUP, &api::MCS_VERSIONS, true, api::ServiceExport),
 ];
 
-/// The kinds that are understood at one level of the folder, for messages.
-pub(super) fn understood(hub: bool) -> String {
-    let names: Vec<_> = KNOWN.iter().filter(|known| known.kind.of_hub() == hub).map(|known| known.name).collect();
-    names.join(", ")
-}
-
 /// Who is it?
 pub(super) fn identify(object: &Map<String, Value>) -> Identity<'_> {
     let text = |key: &str| object.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
+    if !claims(object) {
+        return Identity::NoObject;
+    }
     let Some(kind) = text("kind") else { return Identity::Unclear("kind") };
     let Some(version) = text("apiVersion") else { return Identity::Unclear("apiVersion") };
     let group = version.split_once('/').map_or("", |(group, _)| group);
-    let metadata = |key: &str| object.get("metadata").and_then(|meta| meta.get(key)).and_then(Value::as_str);
+    let metadata = |key: &str| object.get("metadata").and_then(|meta| meta.get(key)).filter(|value| !value.is_null());
     match KNOWN.iter().find(|known| known.name == kind && known.group == group) {
         Some(known) => {
-            let Some(name) = metadata("name").filter(|name| !name.is_empty()) else {
+            let Some(name) = metadata("name").and_then(Value::as_str).filter(|name| !name.is_empty()) else {
                 return Identity::Unclear("metadata.name");
             };
-            let namespace = metadata("namespace").filter(|_| known.namespaced);
+            let namespace = match metadata("namespace").filter(|_| known.namespaced) {
+                Some(Value::String(namespace)) => Some(namespace.as_str()),
+                Some(_) => return Identity::Unclear("metadata.namespace"),
+                None => None,
+            };
             Identity::Known(known, ObjectName::new(kind, namespace, name))
         }
+        None if (version, kind) == ("v1", "Status") => Identity::Answer(text("message").unwrap_or("nothing more")),
         None => match KNOWN.iter().find(|known| known.group == group && nearly(kind, known.name)) {
             Some(near) => Identity::Slip(kind, near.name),
             None => Identity::Foreign(cut(&format!("{version} {kind}"), MAX_FOUND_LEN).into_owned()),
         },
     }
+}
+
+/// Whether a mapping is meant to be a Kubernetes object. Values of a Helm chart, a kustomization or a chart's description are not; a
+/// text such as `error: …` that a command wrote instead of objects must not be taken for one of these.
+fn claims(object: &Map<String, Value>) -> bool {
+    let kind = object.get("kind");
+    if object.contains_key("apiVersion") && kind.is_some() {
+        return true;
+    }
+    let shaped = ["metadata", "spec", "items"].iter().any(|field| object.contains_key(*field));
+    let near = |kind: &str| KNOWN.iter().any(|known| nearly(kind, known.name));
+    let ours = || kind.is_some_and(|kind| kind.as_str().is_none_or(near));
+    let prose = |key: &String| key.contains(char::is_whitespace) || key.eq_ignore_ascii_case("error");
+    shaped || ours() || object.keys().any(prose)
 }
 
 impl Known {
@@ -191,6 +211,9 @@ fn read<T: Convert + DeserializeOwned + JsonSchema>(
     Decoded { outcome, key, problems }
 }
 
+/// What is expected where YAML may have read a text as something else.
+pub(super) const TEXT: &str = "a text (in quotes, if it looks like something else)";
+
 /// What serde says about a value of the wrong shape, in the words of all other problems.
 fn shape_problem(name: &ObjectName, field: &str, message: &str) -> Problem {
     if let Some(missing) = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
@@ -202,7 +225,7 @@ fn shape_problem(name: &ObjectName, field: &str, message: &str) -> Problem {
     let expected = match expected {
         "u8" | "u16" | "u32" | "u64" | "i8" | "i16" | "i32" | "i64" => "a whole number in range",
         "f32" | "f64" => "a number",
-        "a string" | "string or map" => "a text (in quotes, if it looks like something else)",
+        "a string" | "string or map" => TEXT,
         "a sequence" => "a list",
         "a map" => "a mapping of fields",
         other if other.starts_with("struct ") || is_type_name(other) => "a mapping of fields",

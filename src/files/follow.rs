@@ -16,16 +16,18 @@ use super::bytes;
 use super::decode::Outcome;
 use super::excerpt::Excerpt;
 use super::hints::Hints;
+use super::layout::origin_of;
 use super::objects::Key;
 use super::parse::MAX_FILE_BYTES;
+use super::passed_over::PassedOver;
 use super::read::{self, Origin};
 use super::scan::{self, Listing, Seen, Stamp};
 use super::settle::Folders;
 use super::world::World;
 use crate::problem::{Place, Problem};
 
-/// How long an unfinished state may last before it is taken for what is meant: a file that is gone, or empty, or still
-/// open for writing, and a cluster's folder that has just appeared.
+/// How long an unfinished state may last before it is taken for what is meant: a file that is gone, holds nothing any more,
+/// or is still open for writing, and a cluster's folder that has just appeared.
 pub const GRACE: Duration = Duration::from_millis(250);
 /// A file changed this shortly before it was read may change again without a trace: clocks of file systems tick.
 const TICK: Duration = Duration::from_millis(50);
@@ -37,7 +39,7 @@ pub(super) struct Follower {
     read: BTreeMap<PathBuf, LastRead>,
     /// Files that somebody is writing.
     writing: BTreeMap<PathBuf, Writing>,
-    /// Since when a file is gone, or empty.
+    /// Since when a file is gone, or holds nothing any more.
     gone: BTreeMap<PathBuf, Instant>,
     emptied: BTreeMap<PathBuf, Instant>,
     folders: Folders,
@@ -160,12 +162,17 @@ impl Follower {
         self.world.problems(&self.folder_problems)
     }
 
+    /// What was passed over, in the order of the files.
+    pub(super) fn passed_over(&self) -> impl Iterator<Item = &PassedOver> {
+        self.world.passed_over()
+    }
+
     /// Looks at the files that were named, and at those that are waited for.
     fn glance(&mut self, ready: &BTreeSet<PathBuf>, now: Instant) {
         let waiting = self.writing.keys().chain(self.gone.keys()).chain(self.emptied.keys());
         let named: BTreeSet<PathBuf> = ready.iter().chain(waiting).cloned().collect();
         for file in named {
-            if let Some(origin) = scan::origin_of(&file) {
+            if let Some(origin) = origin_of(&file) {
                 let seen = scan::look(&self.root, &file);
                 self.file(&file, &origin, seen.as_ref(), ready.contains(&file), now);
             }
@@ -200,7 +207,8 @@ impl Follower {
                 self.forget(file);
                 self.world.remove(file);
             } else {
-                self.file(file, origin, None, false, now);
+                // One in a folder that cannot be listed any more may be there all the same.
+                self.file(file, origin, scan::look(&self.root, file).as_ref(), false, now);
             }
         }
         for (file, seen) in &files {
@@ -227,6 +235,12 @@ impl Follower {
     }
 
     fn missing(&mut self, file: &Path, origin: &Origin, now: Instant) {
+        if self.world.knows(file)
+            && let Some(found) = scan::in_place_of(&self.root, file)
+        {
+            self.unreadable(file, origin, found, "a file that can be read");
+            return;
+        }
         let since = self.gone.get(file).copied();
         self.forget(file);
         if !self.world.knows(file) || matches!(origin, Origin::Member(id) if !self.folders.listed(id)) {

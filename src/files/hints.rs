@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use notify::EventKind;
 use notify::event::{CreateKind, ModifyKind};
 
-use super::scan;
+use super::layout;
 
 /// Where to look, and where not to look yet. Paths are inside of the folder.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl Hints {
         }
         for path in &event.paths {
             let inside = path.strip_prefix(root).ok();
-            let Some(file) = inside.filter(|file| scan::origin_of(file).is_some()) else {
+            let Some(file) = inside.filter(|file| layout::origin_of(file).is_some()) else {
                 self.all |= concerns_layout(&event.kind, path, inside.is_none_or(&watched));
                 continue;
             };

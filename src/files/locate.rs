@@ -1,7 +1,7 @@
-//! The line of a field, found again in the text. Objects carry no lines for their fields: problems are rare, and a
+//! The line of a field, and how its value is written, found again in the text. Objects carry no lines for their fields: problems are rare, and a
 //! second look at one file is cheap.
 
-use serde_saphyr::granit_parser::{Event, Parser};
+use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle};
 
 use super::parse::Position;
 
@@ -14,9 +14,15 @@ pub(super) enum Step {
 
 /// The line of the field at `path` in the object that starts at `object`; if the field is not there, the line of what
 /// is nearest around it. Both count from 1.
+#[cfg(test)]
 pub(super) fn line_of(text: &str, object: Position, path: &[Step]) -> u32 {
+    find(text, object, path).0
+}
+
+/// The same, and the value as it is written, if it is no mapping and no list.
+pub(super) fn find(text: &str, object: Position, path: &[Step]) -> (u32, Option<String>) {
     if path.is_empty() {
-        return object.line;
+        return (object.line, None);
     }
     let mut nearest = object.line;
     let mut frames: Vec<Frame> = Vec::new();
@@ -42,7 +48,15 @@ pub(super) fn line_of(text: &str, object: Position, path: &[Step]) -> u32 {
                 if found {
                     nearest = line;
                     if on_path.unwrap_or(frame.on_path.unwrap_or(0) + 1) == path.len() {
-                        break;
+                        // The item itself, or the key before the value.
+                        let written = if on_path.is_some() {
+                            text.map(str::to_owned)
+                        } else if let Some(Ok((Event::Scalar(value, ..), _))) = parser.next_event() {
+                            Some(value.into_owned())
+                        } else {
+                            None
+                        };
+                        return (line, written);
                     }
                 }
                 on_path
@@ -59,7 +73,25 @@ pub(super) fn line_of(text: &str, object: Position, path: &[Step]) -> u32 {
         };
         frames.extend(opened.map(|inside| Frame { on_path, inside }));
     }
-    nearest
+    (nearest, None)
+}
+
+/// Whether the text ends with a key or a dash that nothing follows, as one that was cut off may.
+pub(super) fn ends_open(text: &str) -> bool {
+    let said = |line: &&str| !line.trim_start().is_empty() && !line.trim_start().starts_with('#');
+    let last = text.lines().rev().find(said).unwrap_or_default();
+    let last = last.split(" #").next().unwrap_or_default().trim_end();
+    if !last.ends_with(':') && last.trim_start() != "-" && !last.ends_with(" -") {
+        return false;
+    }
+    // It may be a part of a longer text.
+    let (mut parser, mut open) = (Parser::new_from_str(text), false);
+    while let Some(Ok((event, _))) = parser.next_event() {
+        if let Event::Scalar(text, style, ..) = event {
+            open = style == ScalarStyle::Plain && (text.is_empty() || text == "~");
+        }
+    }
+    open
 }
 
 /// A mapping or list that we are in.

@@ -1,15 +1,15 @@
 //! The folder source: a world in files, read at start and followed live.
 //!
 //! ```text
-//! world/*.yaml                 Region, MemberCluster, FederationPolicy
-//! world/clusters/<id>/*.yaml   that cluster's Namespaces, Services, EndpointSlices, Nodes, ServiceCIDRs, ServiceExports
+//! world/**.yaml                 Region, MemberCluster, FederationPolicy
+//! world/clusters/<id>/**.yaml   that cluster's Namespaces, Services, EndpointSlices, Nodes, ServiceCIDRs, ServiceExports
 //! ```
 //! It speaks to the engine exactly as clusters do: objects go through [`crate::convert`], a folder that is there is a
 //! cluster that can be heard, a folder that is gone is a cluster that cannot, and a file that says something wrong keeps
 //! what it said before. Objects are gone when they are gone from the files.
 //!
-//! From bytes to batches: [`scan`] (which files) → [`follow`] (what to believe now) → [`parse`] and [`decode`] (what it
-//! says) → [`table`] and [`world`] (what changed).
+//! From bytes to batches: [`layout`] and [`scan`] (which files) → [`follow`] (what to believe now) → [`parse`], [`read`] and
+//! [`decode`] (what it says) → [`table`] and [`world`] (what changed).
 
 mod add;
 mod bytes;
@@ -18,14 +18,18 @@ mod excerpt;
 mod fields;
 mod follow;
 mod hints;
+mod layout;
 mod locate;
 mod objects;
 mod parse;
+mod passed_over;
 mod path;
 mod publish;
+mod raw;
 mod read;
 mod scan;
 mod settle;
+mod split;
 mod table;
 mod watch;
 mod world;
@@ -44,9 +48,13 @@ use federation::change::Batch;
 pub use add::{add_to, load_with};
 pub use bytes::{MAX_STUCK, READ_TIMEOUT};
 pub use follow::{Counters, GRACE};
-pub use parse::{MAX_ALIAS_NODES, MAX_ALIASES, MAX_DEPTH, MAX_DOCUMENTS, MAX_FILE_BYTES, MAX_NODES};
+pub use layout::MAX_FOLDER_DEPTH;
+pub use parse::{
+    MAX_ALIAS_NODES, MAX_ALIASES, MAX_BROKEN_DOCUMENTS, MAX_DEPTH, MAX_DOCUMENTS, MAX_FILE_BYTES, MAX_NODES,
+};
+pub use passed_over::{MAX_PASSED_OVER_PER_FILE, PassedOver};
 pub use read::{MAX_LOCATE_BYTES, MAX_PROBLEMS_PER_FILE};
-pub use scan::{MAX_CLUSTERS, MAX_FILES, MAX_FOLDER_PROBLEMS};
+pub use scan::{MAX_CLUSTERS, MAX_FILES, MAX_FOLDER_PROBLEMS, MAX_FOLDERS};
 pub use settle::MAX_SETTLE;
 pub use watch::RESCAN;
 
@@ -67,6 +75,8 @@ pub struct LoadedWorld {
     pub unlisted: usize,
     /// All of them by origin, as a process that follows the folder has them.
     pub book: Problems,
+    /// Objects of other kinds, and documents that are no objects.
+    pub passed_over: Vec<PassedOver>,
 }
 
 /// Reads a folder once. An error means that the folder itself cannot be listed.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use federation::change::{Batch, Change, Delta, Epoch, HubChanges, MemberChanges, Object as _};
+use federation::change::{Batch, Change, Delta, Epoch, HubChanges, MemberChanges, MemberKind, Object as _};
 use federation::model::{
     ClusterId, Export, Member, Namespace, NamespaceObject, Node, Policy, Region, RegionId, Service, ServiceCidr,
     ServiceKey, Slice, SliceKey,
@@ -101,6 +101,17 @@ impl Kind {
     /// Whether it belongs to the hub, and so at the top of the folder.
     pub(super) fn of_hub(self) -> bool {
         matches!(self, Self::Region | Self::Policy | Self::Member)
+    }
+
+    /// A kind of a member that decides what the member contributes.
+    pub(super) fn deciding(self) -> Option<MemberKind> {
+        match self {
+            Self::Namespace => Some(MemberKind::Namespaces),
+            Self::Service => Some(MemberKind::Services),
+            Self::Slice => Some(MemberKind::Slices),
+            Self::Export => Some(MemberKind::Exports),
+            Self::Region | Self::Policy | Self::Member | Self::Node | Self::ServiceCidr => None,
+        }
     }
 
     /// The kinds of one origin.

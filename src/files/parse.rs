@@ -1,13 +1,13 @@
 //! From the text of one file to the objects in it, each with the line it starts on.
 //!
-//! A file is understood as a whole or not at all: half a file must never look like a smaller world.
+//! What cannot be parsed is not known, which is not the same as not there: a file that says nothing at all is an error, and
+//! a document that cannot be parsed is named beside those that can.
 
-use std::fmt;
-
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use serde_saphyr::{DuplicateKeyPolicy, Spanned};
+
+use super::raw::{self, Raw};
+use super::split::{self, Part};
 
 /// Largest file that is read, in bytes.
 pub const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
@@ -21,11 +21,30 @@ pub const MAX_DEPTH: usize = 64;
 pub const MAX_ALIASES: usize = 1_000;
 pub const MAX_ALIAS_NODES: usize = 100_000;
 
+/// Documents of one file that cannot be parsed and are passed over. With more of them the file as a whole is not used.
+pub const MAX_BROKEN_DOCUMENTS: usize = 16;
+
+/// What the text of a file holds.
+#[derive(Debug, Default)]
+pub(super) struct Parsed {
+    /// All objects, in order; those inside lists in place of the lists. Empty documents are passed over.
+    pub(super) documents: Vec<Document>,
+    /// Documents that cannot be parsed.
+    pub(super) broken: Vec<ParseError>,
+    /// The pieces of the text that were parsed by themselves.
+    pub(super) parts: Vec<Part>,
+}
+
 /// One object as it was written.
 #[derive(Debug)]
 pub(super) struct Document {
+    /// In the file.
     pub(super) at: Position,
     pub(super) body: Body,
+    /// It is an item of a list, not a document of its own.
+    pub(super) of_list: bool,
+    /// Which of the [`Parsed::parts`] it is in.
+    pub(super) part: usize,
 }
 
 #[derive(Debug)]
@@ -33,6 +52,8 @@ pub(super) enum Body {
     Object(Map<String, Value>),
     /// What stands there instead of a mapping, as in "a list".
     NotAMapping(&'static str),
+    /// A list of changes to other files.
+    Patch,
 }
 
 /// Where an object starts; both count from 1.
@@ -42,18 +63,91 @@ pub(super) struct Position {
     pub(super) column: u32,
 }
 
-/// A file that cannot be understood.
+/// Text that cannot be understood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: found {found}; expected {expected}")]
 pub(super) struct ParseError {
     pub(super) line: u32,
     pub(super) found: String,
     pub(super) expected: String,
+    /// It is about one document, not about the file.
+    pub(super) of_one: bool,
 }
 
-/// All objects of a file, in order; those inside lists in place of the lists. Empty documents are passed over.
-pub(super) fn parse(bytes: &[u8]) -> Result<Vec<Document>, ParseError> {
+/// An error means that nothing of the file can be used.
+pub(super) fn parse(bytes: &[u8]) -> Result<Parsed, ParseError> {
     let text = text(bytes)?;
+    if text.trim().is_empty() {
+        // What a failed `kubectl get > file` leaves behind.
+        let found = "an empty file".to_owned();
+        let expected = "objects; to take them away, delete the file or leave a comment in it".to_owned();
+        return Err(ParseError { line: 1, found, expected, of_one: false });
+    }
+    let whole = Part::whole(text);
+    match documents(text, &whole) {
+        Ok(documents) => Ok(Parsed { documents, broken: Vec::new(), parts: vec![whole] }),
+        Err(error) if error.of_one => in_parts(text, error),
+        Err(error) => Err(error),
+    }
+}
+
+/// Parses what can be parsed of a text that cannot be as a whole: the documents between those that are broken, and what
+/// several files have become that were written into one.
+fn in_parts(text: &str, error: ParseError) -> Result<Parsed, ParseError> {
+    let parts = split::parts(text);
+    let mut parsed = Parsed::default();
+    let mut from = 0;
+    while let Some(first) = parts.get(from) {
+        let rest = parts.get(from..).unwrap_or_default();
+        let count = rest.iter().skip(1).position(|part| part.alone).map_or(rest.len(), |others| others + 1);
+        let together = rest.get(..count).unwrap_or_default();
+        let run = first.until(together.last().unwrap_or(first));
+        let Err(error) = parsed.take(text, run) else {
+            from += count;
+            continue;
+        };
+        let (culprit, error) = culprit(text, together, error)?;
+        if let Some(last) = culprit.checked_sub(1).and_then(|before| together.get(before)) {
+            parsed.take(text, first.until(last))?;
+        }
+        parsed.broken.push(error);
+        from += culprit + 1;
+        if parsed.broken.len() > MAX_BROKEN_DOCUMENTS {
+            let expected = format!("at most {MAX_BROKEN_DOCUMENTS}");
+            let found = format!("more than {MAX_BROKEN_DOCUMENTS} documents that cannot be parsed");
+            return Err(ParseError { line: 1, found, expected, of_one: false });
+        }
+    }
+    if parsed.documents.is_empty() { Err(error) } else { Ok(parsed) }
+}
+
+/// Which of these documents is the one that cannot be parsed, and why. The error of all may point behind it: what is open at its
+/// end is noticed in the next one.
+fn culprit(text: &str, parts: &[Part], error: ParseError) -> Result<(usize, ParseError), ParseError> {
+    if !error.of_one {
+        return Err(error);
+    }
+    let at = parts.partition_point(|part| part.lines < error.line).saturating_sub(1);
+    for index in [Some(at), at.checked_sub(1)].into_iter().flatten() {
+        if let Some(Err(error)) = parts.get(index).map(|part| documents(text, part)) {
+            return if error.of_one { Ok((index, error)) } else { Err(error) };
+        }
+    }
+    Err(ParseError { of_one: false, ..error })
+}
+
+impl Parsed {
+    fn take(&mut self, text: &str, part: Part) -> Result<(), ParseError> {
+        let mut documents = documents(text, &part)?;
+        documents.iter_mut().for_each(|document| document.part = self.parts.len());
+        self.documents.extend(documents);
+        self.parts.push(part);
+        Ok(())
+    }
+}
+
+/// All objects of a part of the text.
+fn documents(text: &str, part: &Part) -> Result<Vec<Document>, ParseError> {
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_events: 2 * MAX_NODES,
@@ -72,22 +166,35 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Vec<Document>, ParseError> {
         duplicate_keys: DuplicateKeyPolicy::Error,
         with_snippet: false,
     };
-    let documents: Vec<Spanned<Raw>> =
-        serde_saphyr::from_str_multiple_with_options(text, options).map_err(|error| yaml_error(&error))?;
-    Ok(documents.into_iter().flat_map(flatten).collect())
+    let below = |error: ParseError| ParseError { line: error.line.saturating_add(part.lines), ..error };
+    let roots: Vec<Spanned<Raw>> = serde_saphyr::from_str_multiple_with_options(part.text(text), options)
+        .map_err(|error| below(yaml_error(&error)))?;
+    let mut documents = Vec::new();
+    for root in roots {
+        documents.extend(raw::objects(root).map_err(below)?);
+    }
+    for document in &mut documents {
+        document.at.line = document.at.line.saturating_add(part.lines);
+    }
+    Ok(documents)
 }
 
 /// UTF-8, with or without a byte order mark.
 pub(super) fn text(bytes: &[u8]) -> Result<&str, ParseError> {
+    let wide = matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]);
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
         let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
-        ParseError { line: line_number(line), found: "bytes that are not UTF-8".into(), expected: "UTF-8 text".into() }
+        let found = if wide { "UTF-16, as some shells write it" } else { "bytes that are not UTF-8" };
+        ParseError { line: line_number(line), found: found.into(), expected: "UTF-8 text".into(), of_one: false }
     })?;
-    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
+    Ok(text.strip_prefix(MARK).unwrap_or(text))
 }
 
-fn line_number(line: usize) -> u32 {
+/// A byte order mark, where a file begins.
+pub(super) const MARK: char = '\u{feff}';
+
+pub(super) fn line_number(line: usize) -> u32 {
     u32::try_from(line).unwrap_or(u32::MAX)
 }
 
@@ -106,169 +213,9 @@ fn yaml_error(error: &serde_saphyr::Error) -> ParseError {
             "at most {MAX_NODES} values, {MAX_DOCUMENTS} documents, {MAX_DEPTH} levels, and {MAX_ALIASES} aliases \
              that stand for at most {MAX_ALIAS_NODES} values"
         );
-        ("more than one file may hold".to_owned(), expected)
+        return ParseError { line, found: "more than one file may hold".to_owned(), expected, of_one: false };
     } else {
         (text.to_owned(), "valid YAML or JSON".to_owned())
     };
-    ParseError { line, found, expected }
-}
-
-fn flatten(document: Spanned<Raw>) -> Vec<Document> {
-    let at = position(&document);
-    match document.value {
-        Raw::Empty => Vec::new(),
-        Raw::NotAMapping(what) => vec![Document { at, body: Body::NotAMapping(what) }],
-        Raw::Mapping { fields, items: None } => vec![Document { at, body: Body::Object(fields) }],
-        Raw::Mapping { fields, items: Some(items) } => {
-            let text = |key: &str| fields.get(key).and_then(Value::as_str).unwrap_or_default();
-            // `ServiceList`, as the API itself writes it: its items name neither kind nor version.
-            let item_kind = text("kind").strip_suffix("List").unwrap_or_default().to_owned();
-            let version = text("apiVersion").to_owned();
-            items.into_iter().map(|item| list_item(item, &item_kind, &version)).collect()
-        }
-    }
-}
-
-fn list_item(item: Spanned<Value>, kind: &str, version: &str) -> Document {
-    let at = position(&item);
-    let body = match item.value {
-        Value::Object(mut fields) => {
-            if !kind.is_empty() && !fields.contains_key("kind") {
-                fields.insert("kind".into(), kind.into());
-                fields.entry("apiVersion").or_insert_with(|| version.into());
-            }
-            Body::Object(fields)
-        }
-        Value::Array(_) => Body::NotAMapping("a list"),
-        Value::Null => Body::NotAMapping("nothing"),
-        _ => Body::NotAMapping("a plain value"),
-    };
-    Document { at, body }
-}
-
-fn position<T>(node: &Spanned<T>) -> Position {
-    let number = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
-    Position { line: number(node.referenced.line()), column: number(node.referenced.column()) }
-}
-
-/// The root of a document; `items` are kept apart, because each of them has a place of its own.
-enum Raw {
-    Empty,
-    NotAMapping(&'static str),
-    Mapping { fields: Map<String, Value>, items: Option<Vec<Spanned<Value>>> },
-}
-
-impl<'de> Deserialize<'de> for Raw {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(RawVisitor)
-    }
-}
-
-struct RawVisitor;
-
-impl<'de> Visitor<'de> for RawVisitor {
-    type Value = Raw;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a Kubernetes object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Raw, A::Error> {
-        let mut fields = Map::new();
-        let mut items = None;
-        while let Some(key) = map.next_key::<String>()? {
-            if key == "items" {
-                match map.next_value()? {
-                    Items::List(list) => items = Some(list),
-                    Items::Other(value) => _ = fields.insert(key, value),
-                }
-            } else {
-                fields.insert(key, map.next_value()?);
-            }
-        }
-        Ok(Raw::Mapping { fields, items })
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Raw, A::Error> {
-        while list.next_element::<serde::de::IgnoredAny>()?.is_some() {}
-        Ok(Raw::NotAMapping("a list"))
-    }
-
-    fn visit_unit<E>(self) -> Result<Raw, E> {
-        Ok(Raw::Empty)
-    }
-    fn visit_none<E>(self) -> Result<Raw, E> {
-        Ok(Raw::Empty)
-    }
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Raw, D::Error> {
-        Raw::deserialize(deserializer)
-    }
-    fn visit_bool<E>(self, _: bool) -> Result<Raw, E> {
-        Ok(Raw::NotAMapping("a plain value"))
-    }
-    fn visit_i64<E>(self, _: i64) -> Result<Raw, E> {
-        Ok(Raw::NotAMapping("a plain value"))
-    }
-    fn visit_u64<E>(self, _: u64) -> Result<Raw, E> {
-        Ok(Raw::NotAMapping("a plain value"))
-    }
-    fn visit_f64<E>(self, _: f64) -> Result<Raw, E> {
-        Ok(Raw::NotAMapping("a plain value"))
-    }
-    fn visit_str<E>(self, _: &str) -> Result<Raw, E> {
-        Ok(Raw::NotAMapping("a plain value"))
-    }
-}
-
-/// A list, or something else that happens to be called `items`.
-enum Items {
-    List(Vec<Spanned<Value>>),
-    Other(Value),
-}
-
-impl<'de> Deserialize<'de> for Items {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ItemsVisitor;
-
-        impl<'de> Visitor<'de> for ItemsVisitor {
-            type Value = Items;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of Kubernetes objects")
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Items, A::Error> {
-                let mut items = Vec::new();
-                while let Some(item) = list.next_element()? {
-                    items.push(item);
-                }
-                Ok(Items::List(items))
-            }
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Items, A::Error> {
-                let value = Value::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
-                Ok(Items::Other(value))
-            }
-            fn visit_unit<E>(self) -> Result<Items, E> {
-                Ok(Items::List(Vec::new()))
-            }
-            fn visit_none<E>(self) -> Result<Items, E> {
-                Ok(Items::List(Vec::new()))
-            }
-            fn visit_bool<E>(self, value: bool) -> Result<Items, E> {
-                Ok(Items::Other(value.into()))
-            }
-            fn visit_i64<E>(self, value: i64) -> Result<Items, E> {
-                Ok(Items::Other(value.into()))
-            }
-            fn visit_u64<E>(self, value: u64) -> Result<Items, E> {
-                Ok(Items::Other(value.into()))
-            }
-            fn visit_f64<E>(self, value: f64) -> Result<Items, E> {
-                Ok(Items::Other(value.into()))
-            }
-            fn visit_str<E>(self, value: &str) -> Result<Items, E> {
-                Ok(Items::Other(value.into()))
-            }
-        }
-        deserializer.deserialize_any(ItemsVisitor)
-    }
+    ParseError { line, found, expected, of_one: true }
 }

@@ -1,18 +1,22 @@
 //! One file, read and understood: its objects in order, each with its verdict, and every problem with its line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use federation::model::ClusterId;
+use serde_json::Value;
 
 use super::decode::{self, Decoded, Identity, Known, Outcome};
 use super::excerpt::Excerpt;
 use super::locate;
 use super::objects::Key;
-use super::parse::{self, Body, Document, ParseError, Position};
+use super::parse::{self, Body, Document, ParseError, Parsed, Position, line_number};
+use super::passed_over::PassedOver;
 use super::path;
-use crate::problem::{ObjectName, Place, Problem};
+use super::split::Part;
+use crate::foreign::cut;
+use crate::problem::{MAX_FOUND_LEN, ObjectName, Place, Problem};
 
 /// Bytes that are read again in one file to find the lines of its problems. What is beyond gets its object's line.
 pub const MAX_LOCATE_BYTES: usize = 16 * 1024 * 1024;
@@ -47,22 +51,73 @@ pub(super) struct Contents {
     pub(super) excerpt: Excerpt,
     /// Something in it could not be told apart from an object that was there before, so nothing may be taken as gone.
     pub(super) unclear: bool,
+    /// Where and why it may not be the whole file. That matters if an object is missing that was there before.
+    pub(super) doubt: Option<(u32, &'static str)>,
+    /// Documents that could not be parsed: it is not known what they say.
+    pub(super) partly: bool,
+    /// The line of something that is no Kubernetes object at all.
+    pub(super) stray: Option<u32>,
+    pub(super) passed_over: Vec<PassedOver>,
+}
+
+impl Contents {
+    /// Objects of before that stay although they are not named any more: what cannot be told apart from one of them, and
+    /// a file that may not be the whole one, take nothing away.
+    pub(super) fn kept(&mut self, old: &[Arc<Entry>], file: &Path, root: &Path) -> Vec<Arc<Entry>> {
+        let named: BTreeSet<&ObjectName> = self.entries.iter().map(|entry| &entry.name).collect();
+        let missing: Vec<_> = old.iter().filter(|entry| !named.contains(&entry.name)).cloned().collect();
+        if self.unclear || missing.is_empty() {
+            return missing;
+        }
+        let stray = self.stray.map(|line| (line, "something that is no Kubernetes object"));
+        let Some((line, why)) = self.doubt.or(stray) else { return Vec::new() };
+        let found = format!("{why}, and {} objects fewer than before", missing.len());
+        let expected = "a whole file; what it said before of the others stays";
+        let problem = Problem::new(&file_name(file), "", found, expected);
+        self.excerpt.problems.push(problem.at(Place { file: root.join(file), line }));
+        missing
+    }
 }
 
 /// Understands the text of a file. `shown` is how problems name it, `file` where it is inside of the folder.
 pub(super) fn read(bytes: &[u8], origin: &Origin, file: &Arc<Path>, shown: &Path) -> Result<Contents, Box<Problem>> {
-    let documents = parse::parse(bytes).map_err(|error| broken(&error, file, shown))?;
+    let Parsed { documents, broken: lost, parts } = parse::parse(bytes).map_err(|error| broken(&error, file, shown))?;
     let text = parse::text(bytes).map_err(|error| broken(&error, file, shown))?;
     let (locate_bytes, contents) = (MAX_LOCATE_BYTES, Contents::default());
-    let mut reader = Reader { text, origin, file, shown, locate_bytes, contents, left_out: None };
-    let mut foreign: BTreeMap<String, (Position, usize)> = BTreeMap::new();
+    let part = parts.first().cloned().unwrap_or_else(|| Part::whole(text));
+    let mut reader = Reader { text, part, origin, file, shown, locate_bytes, contents, left_out: None };
+    let mut passed_over: BTreeMap<String, (u32, usize)> = BTreeMap::new();
     for (index, document) in documents.into_iter().enumerate() {
-        if let Some((kind, at)) = reader.document(index, document) {
-            foreign.entry(kind).or_insert((at, 0)).1 += 1;
+        reader.part = parts.get(document.part).cloned().unwrap_or_else(|| Part::whole(text));
+        let line = document.at.line;
+        if let Some(what) = reader.document(index, document) {
+            passed_over.entry(what).or_insert((line, 0)).1 += 1;
         }
     }
-    reader.foreign(foreign);
+    if locate::ends_open(reader.part.text(text)) {
+        reader.contents.doubt = Some((reader.last_line(), "an end with a key that has no value"));
+    }
+    for error in &lost {
+        let problem = Problem::new(&file_name(file), "", &error.found, &*error.expected).losing(PARTLY);
+        reader.report(Position { line: error.line, column: 1 }, problem);
+        (reader.contents.unclear, reader.contents.partly) = (true, true);
+    }
+    reader.contents.passed_over = PassedOver::of(passed_over, shown);
     Ok(reader.contents)
+}
+
+/// What becomes of a file with a document that cannot be parsed.
+const PARTLY: &str = "the other documents are used, and what the file said before of the rest stays";
+
+const OBJECT: &str = "a Kubernetes object with apiVersion, kind and metadata.name";
+
+/// What is found and expected where a text is written in a way that YAML reads as something else.
+fn in_quotes(written: &str, read_as: &str) -> (String, String) {
+    let shown = cut(written, MAX_FOUND_LEN / 2);
+    // In the words of serde: "integer `16`".
+    let (kind, value) = read_as.strip_suffix('`').and_then(|read_as| read_as.split_once('`')).unwrap_or(("", read_as));
+    let number = if matches!(kind, "integer " | "floating point ") { "the number " } else { "" };
+    (format!("{shown}, which YAML reads as {number}{value}"), format!("a text: write \"{shown}\", in quotes"))
 }
 
 /// The name that problems of a whole file carry.
@@ -78,6 +133,8 @@ fn broken(error: &ParseError, file: &Path, shown: &Path) -> Box<Problem> {
 
 struct Reader<'a> {
     text: &'a str,
+    /// The piece of it that is read.
+    part: Part,
     origin: &'a Origin,
     file: &'a Arc<Path>,
     shown: &'a Path,
@@ -88,37 +145,41 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Takes one object; if its kind is none of ours, says which, and where.
-    fn document(&mut self, index: usize, document: Document) -> Option<(String, Position)> {
+    /// Takes one object; if it is none of our business, says what it is.
+    fn document(&mut self, index: usize, document: Document) -> Option<String> {
         let at = document.at;
-        let expected = "a Kubernetes object with apiVersion, kind and metadata.name";
+        self.contents.doubt = None; // only the last one can be cut off
         let object = match document.body {
             Body::Object(object) => object,
-            Body::NotAMapping(what) => {
-                self.report(at, Problem::new(&file_name(self.file), "", what, expected));
-                self.contents.unclear = true;
-                return None;
-            }
+            Body::NotAMapping(what) => return self.unclear(at, "", what, OBJECT),
+            Body::Patch => return self.no_object(at, "a list of changes to other files"),
         };
         let (known, name) = match decode::identify(&object) {
             Identity::Known(known, name) => (known, name),
-            Identity::Foreign(kind) => return Some((kind, at)),
-            Identity::Slip(kind, near) => {
-                let problem = Problem::new(&file_name(self.file), "kind", format!("{kind:?}"), format!("{near:?}"));
-                self.report(at, problem);
-                self.contents.unclear = true;
-                return None;
+            Identity::Foreign(kind) => return Some(kind),
+            Identity::NoObject if document.of_list => return self.unclear(at, "kind", "nothing", OBJECT),
+            Identity::NoObject => return self.no_object(at, "no Kubernetes object"),
+            Identity::Slip(kind, near) => return self.unclear(at, "kind", &format!("{kind:?}"), &format!("{near:?}")),
+            Identity::Answer(message) => {
+                let found = format!("the answer of an API server: {message:?}");
+                return self.unclear(at, "", &found, "objects; what the file said before stays");
             }
             Identity::Unclear(field) => {
-                self.report(at, Problem::new(&file_name(self.file), field, "nothing", expected));
-                self.contents.unclear = true;
-                return None;
+                let value = path::steps(field).iter().try_fold(&Value::Null, |value, step| match step {
+                    locate::Step::Field(name) if value.is_null() => object.get(name),
+                    locate::Step::Field(name) => value.get(name),
+                    locate::Step::Index(_) => None,
+                });
+                let (found, expected) = self.no_text(at, field, value);
+                return self.unclear(at, field, &found, &expected);
             }
         };
         if known.kind.of_hub() != (*self.origin == Origin::Hub) {
             let (found, expected) = match self.origin {
-                Origin::Hub => ("it at the top of the folder".to_owned(), "it in clusters/<cluster id>/"),
-                Origin::Member(id) => (format!("it in clusters/{id}/"), "it at the top of the folder"),
+                Origin::Hub => ("it among the hub's files".to_owned(), "it in clusters/<cluster id>/"),
+                Origin::Member(id) => {
+                    (format!("it in clusters/{id}/"), "it among the hub's files, outside of clusters/")
+                }
             };
             self.report(at, Problem::new(&name, "", found, expected));
             return None;
@@ -127,18 +188,59 @@ impl Reader<'_> {
         for problem in problems {
             self.report(at, problem);
         }
+        if outcome == Outcome::Rejected {
+            self.contents.doubt = Some((at.line, "a last object that cannot be used"));
+        }
         let entry = Entry { file: self.file.clone(), line: at.line, index, known, name, outcome, key };
         self.contents.entries.push(Arc::new(entry));
         None
     }
 
-    /// Kinds that are not understood are told once for each file: dumps are full of them.
-    fn foreign(&mut self, kinds: BTreeMap<String, (Position, usize)>) {
-        let expected = format!("one of {}", decode::understood(*self.origin == Origin::Hub));
-        for (kind, (at, count)) in kinds {
-            let found = if count == 1 { kind } else { format!("{kind} ({count} objects)") };
-            self.report(at, Problem::new(&file_name(self.file), "kind", found, &*expected));
+    /// It cannot be told which object it is.
+    fn unclear(&mut self, at: Position, field: &str, found: &str, expected: &str) -> Option<String> {
+        self.report(at, Problem::new(&file_name(self.file), field, found, expected));
+        self.contents.unclear = true;
+        None
+    }
+
+    fn no_object(&mut self, at: Position, what: &str) -> Option<String> {
+        self.contents.stray.get_or_insert(at.line);
+        Some(what.to_owned())
+    }
+
+    /// What stands where a text should be, and what to do about it.
+    fn no_text(&mut self, at: Position, field: &str, value: Option<&Value>) -> (String, String) {
+        let read_as = match value {
+            None => return ("nothing".into(), OBJECT.into()),
+            Some(Value::Object(_)) => return ("a mapping".into(), "a text".into()),
+            Some(Value::Array(_)) => return ("a list".into(), "a text".into()),
+            Some(Value::String(text)) if text.is_empty() => return ("nothing".into(), OBJECT.into()),
+            Some(Value::String(_)) => return ("another text".into(), OBJECT.into()),
+            Some(Value::Null) => "nothing".to_owned(),
+            Some(Value::Bool(value)) => format!("`{value}`"),
+            Some(Value::Number(number)) => format!("integer `{number}`"),
+        };
+        match self.find(at, field).1.filter(|written| !written.is_empty()) {
+            Some(written) => in_quotes(&written, &read_as),
+            None => (read_as, OBJECT.into()),
         }
+    }
+
+    fn last_line(&self) -> u32 {
+        line_number(self.text.lines().count())
+    }
+
+    /// The line of a field, and its value as it is written.
+    fn find(&mut self, object: Position, field: &str) -> (u32, Option<String>) {
+        let steps = path::steps(field);
+        let text = self.part.text(self.text);
+        if steps.is_empty() || text.len() > self.locate_bytes {
+            return (object.line, None);
+        }
+        self.locate_bytes -= text.len();
+        let within = Position { line: object.line.saturating_sub(self.part.lines), ..object };
+        let (line, written) = locate::find(text, within, &steps);
+        (line.saturating_add(self.part.lines), written)
     }
 
     fn report(&mut self, object: Position, problem: Problem) {
@@ -146,13 +248,11 @@ impl Reader<'_> {
             self.leave_out(problem);
             return;
         }
-        let steps = path::steps(&problem.field);
-        let line = if steps.is_empty() || self.text.len() > self.locate_bytes {
-            object.line
-        } else {
-            self.locate_bytes -= self.text.len();
-            locate::line_of(self.text, object, &steps)
-        };
+        let (line, written) = self.find(object, &problem.field);
+        let mut problem = problem;
+        if let Some(written) = written.filter(|_| problem.expected == decode::TEXT) {
+            (problem.found, problem.expected) = in_quotes(&written, &problem.found);
+        }
         self.contents.excerpt.problems.push(problem.at(Place { file: self.shown.into(), line }));
     }
 

@@ -1,16 +1,19 @@
 //! Which files the folder holds, and whether they changed since they were last looked at.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::FileType;
 use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use federation::model::ClusterId;
 
 use super::bytes;
 use super::excerpt::Excerpt;
+use super::layout::{CLUSTERS, MAX_FOLDER_DEPTH, hidden, named_like_ours, origin_of};
 use super::read::{self, Origin};
 use crate::problem::{ObjectName, Place, Problem};
 
@@ -20,10 +23,8 @@ pub const MAX_FILES: usize = 100_000;
 pub const MAX_CLUSTERS: usize = 1_000;
 /// Problems listed of what a folder holds, besides those of its files.
 pub const MAX_FOLDER_PROBLEMS: usize = 256;
-
-/// Where the clusters' own folders are.
-pub(super) const CLUSTERS: &str = "clusters";
-const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
+/// Folders that are read, all clusters together.
+pub const MAX_FOLDERS: usize = 10_000;
 
 /// All there is. Paths are inside of the folder.
 #[derive(Debug, Default)]
@@ -74,12 +75,12 @@ impl Stamp {
 /// Lists the whole folder. Only a root that cannot be listed is an error.
 pub(super) fn list(root: &Path) -> io::Result<Listing> {
     let mut listing = Listing::default();
-    listing.folder(root, Path::new(""), &Origin::Hub)?;
+    listing.tree(root, Path::new(""), &Origin::Hub)?;
     let clusters = Path::new(CLUSTERS);
     match entries(&root.join(clusters)) {
         Ok(names) => {
             listing.watch(root, clusters);
-            for name in names {
+            for (name, _) in names {
                 listing.cluster(root, &clusters.join(name));
             }
         }
@@ -95,28 +96,6 @@ pub(super) fn look(root: &Path, file: &Path) -> Option<Seen> {
     seen(root, file, &origin)
 }
 
-/// Whose file that would be; `None` if no file stands there in the layout.
-pub(super) fn origin_of(file: &Path) -> Option<Origin> {
-    if !named_like_ours(file) {
-        return None;
-    }
-    let mut parts = file.components().map(|part| match part {
-        Component::Normal(name) => name.to_str(),
-        _ => None,
-    });
-    match (parts.next(), parts.next(), parts.next(), parts.next()) {
-        (Some(Some(_)), None, None, None) => Some(Origin::Hub),
-        (Some(Some(CLUSTERS)), Some(Some(id)), Some(Some(_)), None) => ClusterId::new(id).ok().map(Origin::Member),
-        _ => None,
-    }
-}
-
-fn named_like_ours(file: &Path) -> bool {
-    let hidden = file.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
-    let extension = file.extension().and_then(|extension| extension.to_str());
-    !hidden && extension.is_some_and(|extension| EXTENSIONS.contains(&extension))
-}
-
 /// `None` if there is no file: it is gone, or it is a folder, a socket or the like.
 fn seen(root: &Path, file: &Path, origin: &Origin) -> Option<Seen> {
     let path = root.join(file);
@@ -130,39 +109,100 @@ fn seen(root: &Path, file: &Path, origin: &Origin) -> Option<Seen> {
     Some(Seen { origin: origin.clone(), stamp })
 }
 
+/// What is there in place of a file that was: not the file, but nothing that takes its objects away either.
+pub(super) fn in_place_of(root: &Path, file: &Path) -> Option<&'static str> {
+    let path = root.join(file);
+    let kind = path.metadata().ok()?.file_type();
+    // Tools that mount a file that is missing make a folder of its name.
+    let made = || kind.is_dir() && path.read_dir().is_ok_and(|mut inside| inside.next().is_none());
+    bytes::oddity(kind).or_else(|| made().then_some("a folder"))
+}
+
 /// Names in a folder, sorted, so that whatever has a limit is cut at the same place each time.
-fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
+fn entries(folder: &Path) -> io::Result<Vec<(OsString, Option<FileType>)>> {
     let mut names = Vec::new();
     for entry in folder.read_dir()? {
-        names.push(PathBuf::from(entry?.file_name()));
+        let entry = entry?;
+        names.push((entry.file_name(), entry.file_type().ok()));
     }
-    names.sort_unstable();
+    names.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
     Ok(names)
 }
 
 impl Listing {
-    fn folder(&mut self, root: &Path, folder: &Path, origin: &Origin) -> io::Result<()> {
-        self.watch(root, folder);
-        for name in entries(&root.join(folder))? {
-            let file = folder.join(name);
-            if !named_like_ours(&file) {
-                continue;
-            }
-            if self.files.len() >= MAX_FILES {
-                self.report(root, folder, &format!("more than {MAX_FILES} files"), "fewer; the rest are not read");
-                break;
-            }
-            match seen(root, &file, origin) {
-                Some(seen) => _ = self.files.insert(file, seen),
-                None => self.odd(root, &file),
+    /// A folder and those within it. Links to folders are not followed: they may lead in circles, and to files that are read
+    /// already.
+    fn tree(&mut self, root: &Path, top: &Path, origin: &Origin) -> io::Result<()> {
+        let mut open = vec![(top.to_owned(), 0)];
+        while let Some((folder, depth)) = open.pop() {
+            let names = match entries(&root.join(&folder)) {
+                Ok(names) => names,
+                Err(error) if depth == 0 => return Err(error),
+                Err(error) => {
+                    // What its files say is not known, as if it were one file.
+                    self.files.insert(folder, Seen { origin: origin.clone(), stamp: Err(error.to_string()) });
+                    continue;
+                }
+            };
+            self.watch(root, &folder);
+            let within = self.files_of(root, &folder, names, origin);
+            for inner in within.into_iter().rev() {
+                if depth >= MAX_FOLDER_DEPTH {
+                    let found = format!("more than {MAX_FOLDER_DEPTH} folders around it");
+                    self.report(root, &inner, &found, "fewer; it is not read");
+                } else if self.watch.len() + open.len() >= MAX_FOLDERS {
+                    self.report(root, &inner, &format!("more than {MAX_FOLDERS} folders"), "fewer; it is not read");
+                } else {
+                    open.push((inner, depth + 1));
+                }
             }
         }
         Ok(())
     }
 
+    /// Takes the files of one folder; returns the folders within it.
+    fn files_of(
+        &mut self,
+        root: &Path,
+        folder: &Path,
+        names: Vec<(OsString, Option<FileType>)>,
+        origin: &Origin,
+    ) -> Vec<PathBuf> {
+        let mut within = Vec::new();
+        let mut full = false;
+        for (name, kind) in names {
+            let file = folder.join(&name);
+            if hidden(&name) || (file == Path::new(CLUSTERS)) {
+                continue;
+            }
+            if kind.is_some_and(|kind| kind.is_dir()) {
+                within.push(file);
+            } else if kind.is_some_and(|kind| kind.is_symlink()) && root.join(&file).is_dir() {
+                let expected = "a folder, or links to the files in it; it is passed over";
+                self.report(root, &file, "a link to a folder", expected);
+            } else if !named_like_ours(&file) || full {
+            } else if self.files.len() >= MAX_FILES {
+                full = true;
+                self.report(root, folder, &format!("more than {MAX_FILES} files"), "fewer; the rest are not read");
+            } else {
+                match seen(root, &file, origin) {
+                    Some(seen) => _ = self.files.insert(file, seen),
+                    None => self.odd(root, &file),
+                }
+            }
+        }
+        within
+    }
+
     fn cluster(&mut self, root: &Path, folder: &Path) {
         let path = root.join(folder);
         if !path.is_dir() {
+            if named_like_ours(folder) {
+                let expected =
+                    "it in clusters/<cluster id>/, or outside of clusters/ if it is the hub's; it is not read";
+                let problem = Problem::new(&read::file_name(folder), "", "it in clusters/ itself", expected);
+                self.tell(root, folder, problem);
+            }
             return;
         }
         let name = folder.file_name().unwrap_or_default().to_string_lossy();
@@ -178,7 +218,7 @@ impl Listing {
             self.report(root, folder, &format!("more than {MAX_CLUSTERS} clusters"), "fewer; this one is not read");
             return;
         }
-        let listed = self.folder(root, folder, &Origin::Member(id.clone())).map_err(|error| error.to_string());
+        let listed = self.tree(root, folder, &Origin::Member(id.clone())).map_err(|error| error.to_string());
         self.folders.insert(id, listed);
     }
 

@@ -97,6 +97,11 @@ impl Table {
         Told::All { objects, rejected }
     }
 
+    /// Whether a file says something of this object that cannot be used.
+    pub(super) fn is_rejected(&self, name: &ObjectName) -> bool {
+        self.copies.get(name).is_some_and(|copies| copies.iter().any(|entry| entry.outcome == Outcome::Rejected))
+    }
+
     /// The last good state of all objects of a kind.
     pub(super) fn objects(&self, kind: Kind) -> impl Iterator<Item = &Arc<Model>> {
         self.current.get(&kind).into_iter().flat_map(BTreeMap::values)

@@ -1,6 +1,8 @@
 //! What all files together say, and which batches bring the engine from what it was told to what is so now.
 //! It does no IO and knows no clock.
 
+mod problems;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,9 +13,10 @@ use federation::model::{ClusterId, ClusterUid};
 use super::decode::Outcome;
 use super::excerpt::{Excerpt, Room};
 use super::objects::{self, Kind, Model, Told};
+use super::passed_over::PassedOver;
 use super::read::{Contents, Entry, Origin};
 use super::table::Table;
-use crate::problem::{MAX_BYTES, MAX_BYTES_PER_ORIGIN, ObjectName, Place, Problem};
+use crate::problem::{MAX_BYTES, MAX_BYTES_PER_ORIGIN, ObjectName, Problem};
 
 /// What a folder says of the version of Kubernetes.
 const FOLDER_VERSION: &str = "folder";
@@ -35,6 +38,8 @@ pub(super) struct World {
     epochs: BTreeMap<ClusterId, u64>,
     /// Identities that were found. One stays until another one is found: a file less makes no other cluster.
     uids: BTreeMap<ClusterId, ClusterUid>,
+    /// Members of which a file could never be understood, and why not: what is known of them is a part.
+    partly: BTreeMap<ClusterId, Arc<str>>,
     told_hub: bool,
     /// Nothing is told before the hub's files say something, and all of them can be read: see [`World::follow`].
     waits: bool,
@@ -47,6 +52,9 @@ struct File {
     excerpt: Excerpt,
     /// What is wrong with the file as a whole; its entries are those of before.
     broken: Option<Problem>,
+    /// All that it said was understood at least once. Before that it may say more than is known of it.
+    whole: bool,
+    passed_over: Vec<PassedOver>,
 }
 
 /// What the engine was told last about the way to a member.
@@ -68,6 +76,7 @@ impl World {
             links: BTreeMap::new(),
             epochs: BTreeMap::new(),
             uids: BTreeMap::new(),
+            partly: BTreeMap::new(),
             told_hub: false,
             waits: false,
         }
@@ -82,7 +91,7 @@ impl World {
     /// Why nothing is told yet. `None`: it is.
     fn waiting(&self) -> Option<&'static str> {
         let hub = || self.files.values().filter(|file| file.origin == Origin::Hub);
-        let lacks = hub().any(|file| file.broken.is_some() && file.entries.is_empty());
+        let lacks = hub().any(|file| !file.whole);
         match self.waits && !self.told_hub {
             false => None,
             true if lacks => Some("a file that cannot be understood, and could not be before"),
@@ -105,15 +114,13 @@ impl World {
     }
 
     /// A file says something new.
-    pub(super) fn put(&mut self, file: &Path, origin: &Origin, contents: Contents) {
-        let old = self.take_out(file).map(|file| file.entries).unwrap_or_default();
+    pub(super) fn put(&mut self, file: &Path, origin: &Origin, mut contents: Contents) {
+        let old = self.take_out(file);
+        let whole = !contents.partly || old.as_ref().is_some_and(|file| file.whole);
+        let old = old.map(|file| file.entries).unwrap_or_default();
+        let kept = contents.kept(&old, file, &self.root);
         let mut entries = contents.entries;
-        if contents.unclear {
-            // What cannot be told apart from an object that was here before keeps that object.
-            let named: BTreeSet<&ObjectName> = entries.iter().map(|entry| &entry.name).collect();
-            let kept: Vec<_> = old.iter().filter(|entry| !named.contains(&entry.name)).cloned().collect();
-            entries.extend(kept);
-        }
+        entries.extend(kept);
         let table = self.tables.entry(origin.clone()).or_default();
         old.iter().for_each(|entry| table.remove(entry));
         entries.iter().for_each(|entry| table.add(entry));
@@ -121,7 +128,8 @@ impl World {
         let mut excerpt = Excerpt { problems: Vec::new(), unlisted: contents.excerpt.unlisted };
         excerpt.add(contents.excerpt.problems, &mut self.room(origin));
         *self.weights.entry(origin.clone()).or_default() += excerpt.weight();
-        let state = File { origin: origin.clone(), entries, excerpt, broken: None };
+        let passed_over = contents.passed_over;
+        let state = File { origin: origin.clone(), entries, excerpt, broken: None, whole, passed_over };
         self.files.insert(file.to_owned(), state);
     }
 
@@ -140,6 +148,8 @@ impl World {
             entries: Vec::new(),
             excerpt: Excerpt::default(),
             broken: None,
+            whole: false,
+            passed_over: Vec::new(),
         });
         state.broken = Some(problem);
     }
@@ -224,13 +234,45 @@ impl World {
         }
         let epoch = Epoch(*epoch);
         if matches!(wanted, Link::Up(_)) {
+            // A file that comes later and is broken says nothing that was known before.
+            let partly = if fresh || self.partly.contains_key(id) { self.lacks(&origin) } else { None };
+            let anew = fresh || self.partly.get(id) != partly.as_ref();
             for kind in Kind::of(false) {
-                let told = if fresh { Some(self.all(&origin, kind)) } else { changed.remove(&kind) };
+                let told = if anew { Some(self.all(&origin, kind)) } else { changed.remove(&kind) };
                 let told = told.filter(|told| !told.is_empty());
                 batches.extend(told.and_then(|told| objects::batch(kind, told, Some((id, epoch)))));
+                // Behind its list, so that at no moment all lists are complete and none is doubted.
+                let doubted = partly.as_ref().zip(kind.deciding()).filter(|_| anew);
+                batches.extend(doubted.map(|(message, kind)| Batch::Member {
+                    cluster: id.clone(),
+                    epoch,
+                    changes: MemberChanges::Unreadable { kind, message: Arc::clone(message), partly: true },
+                }));
+            }
+            match partly {
+                Some(message) => _ = self.partly.insert(id.clone(), message),
+                None => _ = self.partly.remove(id),
             }
         }
         self.links.insert(id.clone(), wanted);
+    }
+
+    /// Which of the files could never be understood as a whole, if one could not.
+    fn lacks(&self, origin: &Origin) -> Option<Arc<str>> {
+        let here = |(path, file): &(&PathBuf, &File)| file.origin == *origin && !self.fading.contains(*path);
+        let mut lacking = self.files.iter().filter(here).filter(|(_, file)| !file.whole);
+        let (path, file) = lacking.next()?;
+        let found = file.broken.as_ref().map_or("a document that cannot be parsed", |problem| &problem.found);
+        let more = match lacking.count() {
+            0 => String::new(),
+            more => format!(", and {more} more files"),
+        };
+        Some(format!("{}: found {found}{more}", super::read::file_name(path)).into())
+    }
+
+    /// What was passed over, in the order of the files.
+    pub(super) fn passed_over(&self) -> impl Iterator<Item = &PassedOver> {
+        self.files.values().flat_map(|file| &file.passed_over)
     }
 
     fn all(&self, origin: &Origin, kind: Kind) -> Told {
@@ -246,7 +288,7 @@ impl World {
     }
 
     fn link(&mut self, id: &ClusterId) -> Link {
-        let folder = self.root.join(super::scan::CLUSTERS).join(id.as_str());
+        let folder = self.root.join(super::layout::CLUSTERS).join(id.as_str());
         match self.folders.get(id) {
             None => Link::Down(format!("there is no folder {}", folder.display())),
             Some(Err(error)) => Link::Down(format!("the folder {} cannot be listed: {error}", folder.display())),
@@ -281,51 +323,5 @@ impl World {
             *weight = weight.saturating_sub(state.excerpt.weight());
         }
         Some(state)
-    }
-
-    /// All that is wrong now, by whose objects it concerns, in the order of the files; `folder` is what is wrong with the
-    /// folder itself. The first ones, where there are many.
-    pub(super) fn problems(&self, folder: &Excerpt) -> BTreeMap<Origin, Excerpt> {
-        let mut problems: BTreeMap<Origin, Excerpt> = BTreeMap::new();
-        // The files of a folder that is gone are remembered, but nobody can put them right.
-        let gone = |origin: &Origin| matches!(origin, Origin::Member(id) if !self.folders.contains_key(id));
-        for file in self.files.values().filter(|file| !gone(&file.origin)) {
-            let excerpt = problems.entry(file.origin.clone()).or_default();
-            excerpt.problems.extend(file.broken.iter().cloned());
-            excerpt.problems.extend(file.excerpt.problems.iter().cloned());
-            excerpt.unlisted += file.excerpt.unlisted;
-        }
-        for (origin, table) in self.tables.iter().filter(|(origin, _)| !gone(origin)) {
-            let doubles = table.double_problems(|entry| self.root.join(&entry.file));
-            problems.entry(origin.clone()).or_default().problems.extend(doubles);
-        }
-        let hub = problems.entry(Origin::Hub).or_default();
-        if let Some(found) = self.waiting() {
-            let object = ObjectName::new("Folder", None, &self.root.display().to_string());
-            let expected = "files that say who the members are; until then nothing is served";
-            let problem = Problem::new(&object, "", found, expected).at(Place { file: self.root.clone(), line: 1 });
-            hub.problems.push(problem);
-        }
-        let members = self.members();
-        for id in self.folders.keys().filter(|id| !members.contains(id)) {
-            let folder = Path::new(super::scan::CLUSTERS).join(id.as_str());
-            let object = ObjectName::new("Folder", None, &folder.display().to_string());
-            let found = format!("no MemberCluster named \"{id}\"");
-            let problem = Problem::new(&object, "", found, "one at the top of the folder; until then this is not used");
-            let place = Place { file: self.root.join(folder), line: 1 };
-            hub.problems.push(problem.at(place));
-        }
-        for excerpt in problems.values_mut() {
-            excerpt.problems.sort_by(|a, b| (&a.place, a).cmp(&(&b.place, b)));
-        }
-        let hub = problems.entry(Origin::Hub).or_default();
-        hub.problems.extend(folder.problems.iter().cloned());
-        hub.unlisted += folder.unlisted;
-        for excerpt in problems.values_mut() {
-            let all = std::mem::take(&mut excerpt.problems);
-            excerpt.add(all, &mut Room::of_one_origin());
-        }
-        problems.retain(|_, excerpt| !excerpt.is_empty());
-        problems
     }
 }

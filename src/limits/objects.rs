@@ -44,6 +44,25 @@ pub(super) fn bounds() -> Vec<Bound> {
             "`isthmus check`, `/debug/problems`",
         ),
         Bound::of("files of a folder", files::MAX_FILES, "not read", "`isthmus check`, `/debug/problems`"),
+        Bound::of("folders within a folder", files::MAX_FOLDERS, "not read", "`isthmus check`, `/debug/problems`"),
+        Bound::of(
+            "folders around a file, below that of the hub or of its cluster",
+            files::MAX_FOLDER_DEPTH,
+            "not read",
+            "`isthmus check`, `/debug/problems`",
+        ),
+        Bound::of(
+            "documents of a file that cannot be parsed",
+            files::MAX_BROKEN_DOCUMENTS,
+            "the file is not used; its last good state stays",
+            "`isthmus check`, `/debug/problems`",
+        ),
+        Bound::of(
+            "kinds that are passed over, listed for a file",
+            files::MAX_PASSED_OVER_PER_FILE,
+            "counted together",
+            "`isthmus check -v`",
+        ),
         Bound::of("clusters of a folder", files::MAX_CLUSTERS, "not read", "`isthmus check`, `/debug/problems`"),
         Bound::of("problems listed for a file", files::MAX_PROBLEMS_PER_FILE, "counted, not listed", "`isthmus check`"),
         Bound::of(

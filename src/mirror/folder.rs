@@ -2,14 +2,16 @@
 //! `<cluster>/<namespace>/<service>.yaml`, and `<cluster>/<namespace>/_namespace.yaml` for Namespaces (a Service's name
 //! cannot begin with `_`). Files appear whole or not at all.
 
+mod left;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use federation::model::ClusterId;
-use federation::{MirrorAction, MirrorKey};
+use federation::{Effects, MirrorAction, MirrorKey};
 use serde::Serialize;
 
 use super::objects;
@@ -21,24 +23,85 @@ const NAMESPACE_FILE: &str = "_namespace.yaml";
 pub enum FolderError {
     #[error("{}: cannot be written: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
+    #[error("{}: found something that Isthmus did not write; expected its own file, or none: move it away", path.display())]
+    Foreign { path: PathBuf },
     #[error("{}: the object cannot be put into YAML: {message}", path.display())]
     Yaml { path: PathBuf, message: String },
 }
 
-/// Writes wishes as files. Nothing else should write under its root.
-#[derive(Clone, Debug)]
+/// Keeps files as the federation wishes them. Others may write beside them: a file that is not Isthmus's own is neither
+/// changed nor removed.
+#[derive(Debug)]
 pub struct Folder {
     root: PathBuf,
+    /// Files that may be ours: written by this process, or found at its start.
+    held: BTreeSet<(ClusterId, MirrorKey)>,
+    /// Of these, the ones of which it was not known whether they are wanted.
+    open: BTreeSet<(ClusterId, MirrorKey)>,
 }
 
 impl Folder {
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        let root = root.into();
+        let held = left::found(&root);
+        Self { root, open: held.clone(), held }
+    }
+
+    /// Writes what is wished, and removes what is not wanted any more, whether or not a member ever held it, and whoever wrote
+    /// the file. `wanted` says so of one object; `None`: that is not known. Returns the errors.
+    pub fn follow(
+        &mut self,
+        effects: &Effects,
+        wanted: impl Fn(&ClusterId, &MirrorKey) -> Option<bool>,
+    ) -> Vec<FolderError> {
+        let mut errors = self.submit(&effects.mirrors);
+        for (cluster, key) in self.touched(effects) {
+            let slot = (cluster, key);
+            self.open.remove(&slot);
+            match wanted(&slot.0, &slot.1) {
+                Some(true) => {}
+                Some(false) => {
+                    errors.extend(remove(&self.path(&slot.0, &slot.1), &slot.1).err());
+                    self.held.remove(&slot);
+                }
+                None => _ = self.open.insert(slot),
+            }
+        }
+        errors
+    }
+
+    /// Files that may have become unwanted, or about which there was doubt.
+    fn touched(&self, effects: &Effects) -> BTreeSet<(ClusterId, MirrorKey)> {
+        let clusters: BTreeSet<&ClusterId> = self.held.iter().map(|(cluster, _)| cluster).collect();
+        let mut touched: BTreeSet<(ClusterId, MirrorKey)> = BTreeSet::new();
+        for (key, _) in &effects.services {
+            for cluster in &clusters {
+                touched.insert(((*cluster).clone(), MirrorKey::Service(key.clone())));
+                touched.insert(((*cluster).clone(), MirrorKey::Namespace(key.namespace.clone())));
+            }
+        }
+        let vips = effects.vips.iter().map(|(cluster, key, _)| (cluster.clone(), MirrorKey::Service(key.clone())));
+        touched.extend(vips);
+        touched.extend(effects.mirrors.iter().map(|(cluster, key, _)| (cluster.clone(), key.clone())));
+        touched.retain(|slot| self.held.contains(slot));
+        let gone = |id: &ClusterId| effects.members.iter().any(|(gone, report)| gone == id && report.is_none());
+        touched.extend(self.held.iter().filter(|(cluster, _)| gone(cluster)).cloned());
+        if effects.unknown.is_some() || !effects.members.is_empty() {
+            touched.extend(self.open.iter().cloned());
+        }
+        touched
     }
 
     /// Brings about all wishes it can; errors are those of the others.
-    pub fn submit(&self, wishes: &[(ClusterId, MirrorKey, MirrorAction)]) -> Vec<FolderError> {
-        wishes.iter().filter_map(|(cluster, key, action)| self.write(cluster, key, action).err()).collect()
+    pub fn submit(&mut self, wishes: &[(ClusterId, MirrorKey, MirrorAction)]) -> Vec<FolderError> {
+        let mut errors = Vec::new();
+        for (cluster, key, action) in wishes {
+            if action != &MirrorAction::Leave {
+                self.held.insert((cluster.clone(), key.clone()));
+            }
+            errors.extend(self.write(cluster, key, action).err());
+        }
+        errors
     }
 
     fn write(&self, cluster: &ClusterId, key: &MirrorKey, action: &MirrorAction) -> Result<(), FolderError> {
@@ -46,12 +109,12 @@ impl Folder {
         match (key, action) {
             (_, MirrorAction::Leave) => Ok(()),
             // What a user made theirs is none of ours any more.
-            (_, MirrorAction::Delete { .. } | MirrorAction::Release) => remove(&path),
+            (_, MirrorAction::Delete { .. } | MirrorAction::Release) => remove(&path, key),
             (MirrorKey::Namespace(name), MirrorAction::ApplyNamespace(helm)) => {
-                replace(&path, &objects::namespace(name, helm.as_deref(), FOLDER_HUB))
+                replace(&path, key, &objects::namespace(name, helm.as_deref(), FOLDER_HUB))
             }
-            (MirrorKey::Service(key), MirrorAction::ApplyService(wish)) => {
-                replace(&path, &objects::service(key, wish, FOLDER_HUB))
+            (MirrorKey::Service(service), MirrorAction::ApplyService(wish)) => {
+                replace(&path, key, &objects::service(service, wish, FOLDER_HUB))
             }
             // The engine pairs keys and actions of one kind.
             (_, MirrorAction::ApplyNamespace(_) | MirrorAction::ApplyService(_)) => Ok(()),
@@ -68,12 +131,15 @@ impl Folder {
     }
 }
 
-fn replace(path: &Path, object: &impl Serialize) -> Result<(), FolderError> {
+fn replace(path: &Path, key: &MirrorKey, object: &impl Serialize) -> Result<(), FolderError> {
     let io = |source| FolderError::Io { path: path.to_owned(), source };
     let yaml = |message: String| FolderError::Yaml { path: path.to_owned(), message };
     let text = serde_saphyr::to_string(object).map_err(|error| yaml(error.to_string()))?;
     if std::fs::read_to_string(path).is_ok_and(|before| before == text) {
         return Ok(());
+    }
+    if path.symlink_metadata().is_ok() && !left::is_ours(path, key) {
+        return Err(FolderError::Foreign { path: path.to_owned() });
     }
     let folder = path.parent().unwrap_or(path);
     std::fs::create_dir_all(folder).map_err(io)?;
@@ -82,14 +148,19 @@ fn replace(path: &Path, object: &impl Serialize) -> Result<(), FolderError> {
     std::fs::rename(&draft, path).map_err(io)
 }
 
-fn remove(path: &Path) -> Result<(), FolderError> {
+fn remove(path: &Path, key: &MirrorKey) -> Result<(), FolderError> {
+    if !left::is_ours(path, key) {
+        return Ok(());
+    }
     match std::fs::remove_file(path) {
         Err(source) if source.kind() != io::ErrorKind::NotFound => {
             Err(FolderError::Io { path: path.to_owned(), source })
         }
         _ => {
-            // Fails while something is left in it, and should.
-            let _ = path.parent().map(std::fs::remove_dir);
+            // Both fail while something is left in the folder, and should.
+            for folder in path.ancestors().skip(1).take(2) {
+                let _ = std::fs::remove_dir(folder);
+            }
             Ok(())
         }
     }

@@ -66,7 +66,8 @@ impl<'a> Known<'a> {
 
     /// Everything of this member by which something is lost, one to a line.
     pub fn lines(&self, facts: &Facts<'_>) -> Vec<String> {
-        let listed = self.page(&facts.report.id).into_iter().flat_map(OriginProblems::problems).map(ToString::to_string);
+        let listed =
+            self.page(&facts.report.id).into_iter().flat_map(OriginProblems::problems).map(ToString::to_string);
         let refused = text::refused_addresses(facts.report);
         let conflicts = facts.report.family_conflicts.iter().map(text::family_conflict);
         facts.spec_problems.iter().cloned().chain(listed).chain(refused).chain(conflicts).collect()

@@ -82,13 +82,50 @@ async fn listings_print_for_people_and_for_programs() {
     assert_eq!(names.collect::<Vec<_>>(), ["eu", "us"]);
 }
 
+/// Other kinds and other tools' files make nothing fail. They are counted, and `-v` lists them.
+#[tokio::test]
+async fn what_is_passed_over_is_counted_and_listed_for_those_who_ask() {
+    let world = world();
+    let folder = world.path().to_str().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = world.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    assert!(!ended(&["check", "--world", folder]).await.1.contains("passed over"));
+    write(
+        "clusters/eu-1/apps/pods.yaml",
+        "apiVersion: v1\nkind: PodList\nitems: [{metadata: {name: a}}, {metadata: {name: b}}]\n",
+    );
+    write("kustomization.yaml", "resources: [hub.yaml]\n");
+    let listed = ["clusters/eu-1/apps/pods.yaml:3: v1 Pod (2 objects)", "kustomization.yaml:1: no Kubernetes object"];
+    for command in ["check", "status"] {
+        let (code, out, errors) = ended(&[command, "--world", folder]).await;
+        assert_eq!(code, Some(0), "{out}{errors}");
+        let all = out + &errors;
+        assert!(all.contains("passed over: 3 objects of other kinds (-v lists them)"), "{all}");
+        let (code, out, errors) = ended(&[command, "-v", "--world", folder]).await;
+        assert_eq!(code, Some(0), "{out}{errors}");
+        for line in listed {
+            assert!((out.clone() + &errors).contains(&format!("{line}; passed over")), "{line}: {out}{errors}");
+        }
+    }
+    let (_, out, _) = ended(&["check", "--world", folder, "-o", "json"]).await;
+    let document: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&document["passedOver"], &document["passedOverListed"]), (&3.into(), &Value::Null));
+    let (_, out, _) = ended(&["check", "-v", "--world", folder, "-o", "json"]).await;
+    let document: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(document["passedOverListed"].as_array().unwrap().len(), 2, "{document}");
+}
+
 #[tokio::test]
 async fn bad_usage_is_told_and_ends_with_2() {
     let world = world();
     let folder = world.path().to_str().unwrap();
     let file = world.path().join("hub.yaml");
     let file = file.to_str().unwrap();
-    let cases: [(&[&str], &[&str]); 20] = [
+    let inside = format!("--mirror-out={folder}/out/mirrors");
+    let cases: [(&[&str], &[&str]); 21] = [
         (&[], &["Usage: isthmus"]),
         (&["fly"], &["unrecognized subcommand 'fly'"]),
         (&["region", "--world", folder], &["--region <REGION>"]),
@@ -129,6 +166,10 @@ async fn bad_usage_is_told_and_ends_with_2() {
         ),
         (&["region", "--region=eu", "--hub-kubeconfig=/no/such"], &["--hub-kubeconfig: /no/such"]),
         (&["controller", "--world", folder], &["--mirror-out DIR"]),
+        (
+            &["controller", "--world", folder, &inside],
+            &["--mirror-out: ", "lies in the folder of --world; expected one outside"],
+        ),
         (&["check", "--world", folder, "--add=/no/such"], &["--add: /no/such is not a file"]),
         (&["status", "--admin=127.0.0.1:15014"], &["--admin: \"127.0.0.1:15014\"", "http://127.0.0.1:15014"]),
         (&["status", "--world", folder, "-o", "xml"], &["'xml'", "table, wide, json, yaml"]),

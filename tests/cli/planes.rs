@@ -111,6 +111,52 @@ async fn mirrors_are_written_as_files_and_taken_away() {
     assert_eq!(status.code(), Some(0), "{}", process.log_tail(10));
 }
 
+/// What nobody applied to a member, and what an earlier process wrote, goes when it is not wanted any more; nothing else does.
+#[tokio::test]
+async fn mirrors_that_were_never_applied_and_those_of_an_earlier_run_are_taken_away() {
+    let world = world();
+    let out = tempfile::tempdir().unwrap();
+    let args = |admin: &str| {
+        [
+            "controller".to_owned(),
+            format!("--world={}", world.path().display()),
+            format!("--mirror-out={}", out.path().display()),
+            format!("--admin={admin}"),
+        ]
+    };
+    let spawn = || {
+        let admin = format!("127.0.0.1:{}", ports::free());
+        Process::spawn("controller", Path::new(env!("CARGO_BIN_EXE_isthmus")), args(&admin), world.path())
+    };
+    let mut first = spawn();
+    let has = async |first: &mut Process, expected: &[&str]| {
+        eventually(&format!("{expected:?}"), SOON, async || {
+            first.must_run();
+            let found = files(out.path());
+            if found == expected { Ok(()) } else { Err(format!("{found:?}")) }
+        })
+        .await;
+    };
+    has(&mut first, &["us-1/shop/_namespace.yaml", "us-1/shop/web.yaml"]).await;
+    let web = std::fs::read_to_string(world.path().join("clusters/eu-1/web.yaml")).unwrap();
+    std::fs::remove_file(world.path().join("clusters/eu-1/web.yaml")).unwrap();
+    has(&mut first, &[]).await;
+    std::fs::write(world.path().join("clusters/eu-1/web.yaml"), &web).unwrap();
+    has(&mut first, &["us-1/shop/_namespace.yaml", "us-1/shop/web.yaml"]).await;
+    first.terminate();
+    eventually("the controller ends", SOON, async || first.ended().ok_or("it runs")).await;
+
+    // While it does not run: the service goes, a user puts a file of their own beside, and files for a member that is none.
+    std::fs::remove_file(world.path().join("clusters/eu-1/web.yaml")).unwrap();
+    let ours = std::fs::read_to_string(out.path().join("us-1/shop/web.yaml")).unwrap();
+    std::fs::write(out.path().join("us-1/shop/mine.yaml"), ours.replace("isthmus.dev/mirror", "example.org/mirror"))
+        .unwrap();
+    std::fs::create_dir_all(out.path().join("gone-1/shop")).unwrap();
+    std::fs::write(out.path().join("gone-1/shop/web.yaml"), &ours).unwrap();
+    let mut second = spawn();
+    has(&mut second, &["us-1/shop/mine.yaml"]).await;
+}
+
 /// Families of an OpenMetrics page, each with its type; panics if a sample belongs to none or the page is cut off.
 fn families(page: &str) -> BTreeMap<String, String> {
     assert!(page.ends_with("# EOF\n"), "{page}");

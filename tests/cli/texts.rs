@@ -62,7 +62,7 @@ async fn no_name_steers_a_terminal_or_hides_in_a_page() {
     assert!(names.contains(&MISLEADING), "JSON says what was written: {names:?}");
     assert_eq!(yaml, document, "and so does YAML");
 
-    let mut region = Isthmus::region("eu", Source::World(world.path()));
+    let mut region = Isthmus::region_with("eu", Source::World(world.path()), &SHORT.map(str::to_owned));
     region.wait_ready().await;
     region.has_service("shop/web", &["eu-1"], 2).await;
     for page in ["/debug/problems", "/debug/members", "/debug/knowledge", "/readyz", "/metrics"] {
@@ -201,7 +201,7 @@ async fn what_blocks_or_has_no_end_in_a_folder_is_told_and_the_rest_is_used() {
     assert!(made.unwrap().success());
     let _socket = std::os::unix::net::UnixListener::bind(at("socket.yaml")).unwrap();
 
-    let output = run(&["check", "--world", world.path().to_str().unwrap()]).await;
+    let output = run(&["check", "-v", "--world", world.path().to_str().unwrap()]).await;
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1), "{text}");
     for (file, found) in [
@@ -216,11 +216,16 @@ async fn what_blocks_or_has_no_end_in_a_folder_is_told_and_the_rest_is_used() {
     }
     assert!(text.contains("messages.yaml: found "), "{text}");
     assert!(
-        text.contains("state.yaml: found a plain value") || text.contains("File clusters/eu-1/state.yaml"),
+        text.contains("state.yaml:1: no Kubernetes object; passed over")
+            || text.contains("File clusters/eu-1/state.yaml"),
         "{text}"
     );
 
-    let mut region = Isthmus::region("eu", Source::World(world.path()));
+    // What the files that cannot be read would say is not known.
+    let mut region = Isthmus::region_with("eu", Source::World(world.path()), &SHORT.map(str::to_owned));
     region.wait_ready().await;
     region.has_service("shop/web", &["eu-1"], 2).await;
 }
+
+/// How long a region waits for a member that is not known.
+const SHORT: [&str; 2] = ["--sync-deadline=1", "--member-deadline=1"];

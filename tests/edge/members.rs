@@ -49,7 +49,7 @@ fn line(batch: &Batch) -> Option<(Epoch, String)> {
         MemberChanges::Nodes(d) => delta(KINDS[3], d),
         MemberChanges::ServiceCidrs(d) => delta(KINDS[4], d),
         MemberChanges::Exports(d) => delta(KINDS[5], d),
-        MemberChanges::Unreadable { kind, message } => format!("{} unreadable: {message}", kind.plural()),
+        MemberChanges::Unreadable { kind, message, .. } => format!("{} unreadable: {message}", kind.plural()),
     };
     Some((*epoch, text))
 }

@@ -101,8 +101,12 @@ async fn exit_codes_tell_fine_from_broken_from_misused() {
 #[tokio::test]
 async fn all_that_is_good_is_served_and_outlives_its_file_turning_bad() {
     let world = world();
-    let mut region = Isthmus::region("eu", Source::World(world.path()));
+    // Two of its files cannot be understood, so that not all is known of the member: see docs/restarts.md.
+    let short = ["--sync-deadline=1".to_owned(), "--member-deadline=1".to_owned()];
+    let mut region = Isthmus::region_with("eu", Source::World(world.path()), &short);
     region.wait_ready().await;
+    let known = region.page("/readyz").await;
+    assert!(known.contains("eu-1: KindUnreadable") && known.contains("half.yaml"), "{known}");
     region.has_service("shop/web", &["eu-1"], 2).await;
     let names: Vec<String> = region.services().await.into_keys().collect();
     assert_eq!(names, ["shop/good-neighbour", &format!("shop/{}", "s".repeat(LONGEST_LABEL)), "shop/web"]);
@@ -123,7 +127,7 @@ async fn all_that_is_good_is_served_and_outlives_its_file_turning_bad() {
         all.iter().find(ours).filter(|problem| problem["object"]["kind"] == "File").cloned().ok_or(page)
     })
     .await;
-    assert!(told["expected"].as_str().unwrap().ends_with("what it said before stays"), "{told}");
+    assert!(told["lost"].as_str().unwrap().ends_with("what the file said before of the rest stays"), "{told}");
     let after = ads::everything(region.xds(), &node).await;
     assert_eq!(before, after);
 

@@ -4,4 +4,5 @@
 
 mod ads;
 mod bad_input;
+mod cut_short;
 mod folder_equals_cluster;

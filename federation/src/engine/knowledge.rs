@@ -84,7 +84,7 @@ impl Engine {
             return;
         }
         let is_unknown = |(id, state): (&ClusterId, &ClusterState)| {
-            (self.must_be_known(id) && !state.is_known()).then(|| id.clone())
+            (self.must_be_known(id) && !state.is_known_wholly()).then(|| id.clone())
         };
         let fresh: BTreeSet<ClusterId> = self.clusters.iter().filter_map(is_unknown).collect();
         if fresh == *self.unknown {

@@ -36,6 +36,32 @@ impl Engine {
         self.actions.retain(|_, work| !work.is_empty());
     }
 
+    /// Whether an object that Isthmus makes should stand in a member, whatever stands there now. `None`: that is not known, or it
+    /// is for others to say.
+    pub fn mirror_is_wanted(&self, id: &ClusterId, key: &MirrorKey) -> Option<bool> {
+        if !self.synced() {
+            return None;
+        }
+        if !self.members.contains_key(id) {
+            return Some(false);
+        }
+        let state = self.clusters.get(id)?;
+        if !state.is_mapped() || !self.ledger.contains_key(id) {
+            return None;
+        }
+        match key {
+            // A Namespace that is there may hold more than ours.
+            MirrorKey::Namespace(namespace) => match self.merged_names.contains_key(namespace) {
+                false if state.namespaces.contains_key(namespace) || !self.everyone_is_heard() => None,
+                wanted => Some(wanted),
+            },
+            MirrorKey::Service(key) => match (self.merged.get(key), state.services.get(key)) {
+                (None, _) => self.everyone_is_heard().then_some(false),
+                (Some(_), found) => Some(found.is_none_or(|found| found.is_mirror())),
+            },
+        }
+    }
+
     fn expand_mirrors(&self, dirty: &mut Dirty) {
         if dirty.links {
             dirty.mirrors.extend(self.orphans.iter().cloned());

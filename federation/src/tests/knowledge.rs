@@ -66,7 +66,7 @@ fn without(world: &World, cluster: &str, epoch: u64, kinds: &[MemberKind]) -> Ve
 }
 
 fn unreadable(cluster: &str, kind: MemberKind) -> Batch {
-    said(cluster, 1, MemberChanges::Unreadable { kind, message: "forbidden".into() })
+    said(cluster, 1, MemberChanges::Unreadable { kind, message: "forbidden".into(), partly: false })
 }
 
 #[test]
@@ -168,6 +168,31 @@ fn a_right_that_is_missing_from_the_start_keeps_unknown_what_it_decides_and_no_m
         assert_eq!(unknown(&engine), expected, "{kind:?}");
         assert_eq!(names(&engine).contains(&"shop/only-b".to_owned()), expected.is_empty(), "{kind:?}");
     }
+}
+
+/// A folder of which some files cannot be understood: the others are used, and what the rest would say is not known.
+#[test]
+fn a_member_of_which_a_part_is_told_contributes_that_part_and_is_not_known() {
+    let world = world();
+    let mut engine = engine(Awaits::Admitted);
+    engine.apply([world.hub(), world.listing("a", 1)].concat(), make::at(1));
+    let part = |kind| said("b", 1, MemberChanges::Unreadable { kind, message: "a file".into(), partly: true });
+    // Whatever the order of kinds: at no moment is it known.
+    for batch in without(&world, "b", 1, &[]) {
+        let kind = kind_of(&batch);
+        engine.apply([batch], make::at(2));
+        assert_eq!(unknown(&engine), ["b"]);
+        engine.apply(kind.map(part), make::at(2));
+        assert_eq!(unknown(&engine), ["b"]);
+    }
+    assert_eq!(names(&engine), ["shop/only-b", "shop/web"], "the part counts");
+    // A connection that comes anew brings no knowledge by itself.
+    engine.apply([down("b", 1), up("b", 2, "uid-b")], make::at(3));
+    assert_eq!(unknown(&engine), ["b"]);
+    engine.apply(without(&world, "b", 2, &[MemberKind::Slices]), make::at(4));
+    assert_eq!(unknown(&engine), ["b"]);
+    engine.apply(world.listing("b", 2), make::at(5));
+    assert_eq!(unknown(&engine), [""; 0]);
 }
 
 #[test]

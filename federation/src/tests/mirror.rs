@@ -265,3 +265,35 @@ fn headless_mirrors_are_counted() {
     engine.apply([said("b", 1, gone)], make::at(2));
     assert_eq!((counts(&engine).mirrored, counts(&engine).headless_mirrors), (1, 0));
 }
+
+/// What files hold outlives the process that wrote them, so it is judged by what is wanted, not by what changed.
+#[test]
+fn what_is_wanted_is_known_only_when_everything_is() {
+    use crate::{HubKind, MirrorKey};
+    let service = |name: &str| MirrorKey::Service(make::key(name));
+    let namespace = |name: &str| MirrorKey::Namespace(crate::model::Namespace::new(name).unwrap());
+    let mut engine = world().service_object("c", make::service("shop/web", "http:80", "10.98.0.1")).engine(make::at(1));
+    let wanted = |engine: &Engine, id: &str, key: &MirrorKey| engine.mirror_is_wanted(&make::cluster(id), key);
+    assert_eq!(engine.hub_missing(), Vec::<HubKind>::new());
+    for (id, key, expected) in [
+        ("b", service("shop/web"), Some(true)),
+        ("a", service("shop/web"), Some(false)), // it has the real one
+        ("c", service("shop/web"), Some(false)), // so has it, or one of its own
+        ("b", service("shop/old"), Some(false)),
+        ("gone", service("shop/web"), Some(false)), // no member
+        ("b", namespace("shop"), Some(true)),
+        ("b", namespace("old"), Some(false)),
+    ] {
+        assert_eq!(wanted(&engine, id, &key), expected, "{id} {key}");
+    }
+    // A mirror that stands there is wanted all the same, and a Namespace that does is for others to say.
+    engine.apply([put("b", right())], make::at(2));
+    assert_eq!(wanted(&engine, "b", &service("shop/web")), Some(true));
+    let old = MemberChanges::Namespaces(Delta::put(make::namespace("old", "")));
+    engine.apply([said("b", 1, old)], make::at(2));
+    assert_eq!(wanted(&engine, "b", &namespace("old")), None);
+    // Who cannot be heard may back anything.
+    engine.apply([down("a", 1)], make::at(3));
+    assert_eq!(wanted(&engine, "b", &service("shop/old")), None);
+    assert_eq!(wanted(&engine, "b", &service("shop/web")), Some(true));
+}

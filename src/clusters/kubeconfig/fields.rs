@@ -1,9 +1,12 @@
 //! Walks an untrusted document by field name, and says where it is without saying what it holds: paths are made of
 //! field names that we asked for and of positions.
 
+use std::sync::LazyLock;
+
 use serde_json::{Map, Value};
 
 use super::{KubeconfigError, invalid};
+use crate::nearly::nearly;
 
 /// One mapping of the document, and its path.
 #[derive(Clone)]
@@ -48,6 +51,15 @@ impl<'a> Fields<'a> {
         Ok(Self { map, path: self.path(field) })
     }
 
+    /// The same; an absent one is empty.
+    pub(super) fn object_or_empty(&self, field: &str) -> Result<Self, KubeconfigError> {
+        static NOTHING: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
+        match self.get(field) {
+            Some(_) => self.object(field),
+            None => Ok(Self { map: &NOTHING, path: self.path(field) }),
+        }
+    }
+
     /// The entries of a list of mappings; an absent list is empty.
     pub(super) fn list(&self, field: &str) -> Result<Vec<Self>, KubeconfigError> {
         let Some(value) = self.get(field) else { return Ok(Vec::new()) };
@@ -60,27 +72,38 @@ impl<'a> Fields<'a> {
         entries.iter().enumerate().map(entry).collect()
     }
 
-    /// Refuses fields that are not on the list: those in `refused` by name and with their reason, others unnamed
-    /// (a field's name is content too).
-    pub(super) fn allow(
-        &self,
-        allowed: &[&str],
-        refused: &[(&str, &'static str)],
-        otherwise: &'static str,
-    ) -> Result<(), KubeconfigError> {
+    /// Refuses the fields in `refused`, by name and with their reason, and what is nearly spelt like one that is known. Others
+    /// are passed over, as kubectl does: nobody reads them. They stay unnamed, because a field's name is content too.
+    pub(super) fn allow(&self, known: &[&str], refused: &[(&str, &'static str)]) -> Result<(), KubeconfigError> {
         // In the order of our list, not of the document, so that the answer is the same for the same mistake.
         for (field, why) in refused {
-            if self.map.get(*field).is_some_and(|value| !value.is_null()) {
+            if self.map.get(*field).is_some_and(|value| !is_unset(field, value)) {
                 return Err(KubeconfigError::Refused { field: self.path(field), why });
             }
         }
-        let foreign =
-            |field: &String| !allowed.contains(&field.as_str()) && !refused.iter().any(|(known, _)| known == field);
-        if self.map.keys().any(foreign) {
-            let field = format!("{} (a field in it)", self.path(""));
-            return Err(KubeconfigError::Refused { field, why: otherwise });
+        let names: Vec<&str> = known.iter().copied().chain(refused.iter().map(|(field, _)| *field)).collect();
+        let slip = |field: &str| {
+            let near = |name: &&str| field.eq_ignore_ascii_case(name) || (name.len() > 4 && nearly(field, name));
+            if names.contains(&field) { None } else { names.iter().copied().find(near) }
+        };
+        if let Some(near) = self.map.keys().find_map(|field| slip(field)) {
+            let field = format!("{} (a field in it that is spelt nearly like {near:?})", self.path(""));
+            return Err(KubeconfigError::Refused { field, why: SLIP });
         }
         Ok(())
+    }
+}
+
+const SLIP: &str = "Isthmus guesses nothing about credentials; correct the field's name, or remove the field";
+
+/// What kubectl takes for a field that is not there. A mapping without anything in it is a command all the same.
+fn is_unset(field: &str, value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty() && !matches!(field, "exec" | "auth-provider"),
+        _ => false,
     }
 }
 

@@ -4,6 +4,7 @@
 //! an error**: parsers quote the lines they choke on, and those lines hold the token.
 
 mod fields;
+mod identity;
 #[cfg(test)]
 mod tests;
 
@@ -11,11 +12,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use kube::config::AuthInfo;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use secrecy::{ExposeSecret, SecretString};
+use rustls::pki_types::{PrivateKeyDer, ServerName};
+use secrecy::ExposeSecret;
 use serde_json::Value;
 
 use fields::{Fields, named};
+use identity::{Certificate, Identity, certificates, decode, identity};
 
 use crate::foreign::Secrets;
 
@@ -40,16 +42,6 @@ pub struct Access {
     identity: Identity,
 }
 
-#[derive(Clone, Debug)]
-enum Identity {
-    Token(SecretString),
-    /// Base64 of PEM, as `kube` wants it; checked before.
-    Certificate {
-        certificate: String,
-        key: SecretString,
-    },
-}
-
 /// Why a kubeconfig was refused. Texts name fields and places, never content.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KubeconfigError {
@@ -59,6 +51,14 @@ pub enum KubeconfigError {
     NotText,
     #[error("the kubeconfig cannot be read as YAML{}", at(.line_column))]
     NotYaml { line_column: Option<(u64, u64)> },
+    #[error("the kubeconfig has a field twice{}; expected each once", at(.line_column))]
+    Twice { line_column: Option<(u64, u64)> },
+    #[error(
+        "the kubeconfig is more than is read of one{}; expected one document of at most {MAX_YAML_NODES} values and \
+         {MAX_YAML_DEPTH} levels, without anchors, aliases and merge keys: write their values out",
+        at(.line_column)
+    )]
+    Beyond { line_column: Option<(u64, u64)> },
     #[error("the kubeconfig's {field} is refused: {why}")]
     Refused { field: String, why: &'static str },
     #[error("the kubeconfig's {field} cannot be used; expected {expected}")]
@@ -82,25 +82,38 @@ impl Access {
         let clusters = clusters.iter().map(|entry| check_cluster(entry)).collect::<Result<Vec<_>, _>>()?;
         let users = users.iter().map(|entry| check_user(entry)).collect::<Result<Vec<_>, _>>()?;
 
+        if root.text("kind")?.is_some_and(|kind| kind != "Config") {
+            return Err(invalid("kind", "Config, as kubectl writes it"));
+        }
         let context = match (root.text("current-context")?, contexts.as_slice()) {
             (Some(name), _) => {
                 named(&contexts, name)?.ok_or_else(|| invalid("current-context", "the name of one of its contexts"))?
             }
             (None, [only]) => only.clone(),
-            (None, _) => return Err(invalid("current-context", "the name of one of its contexts")),
+            (None, _) => {
+                return Err(invalid(
+                    "current-context",
+                    "the name of one of its contexts, because there is not exactly one",
+                ));
+            }
         };
         let context = context.object("context")?;
         let cluster = context.text("cluster")?.unwrap_or_default();
         let cluster = named(&clusters, cluster)?
             .ok_or_else(|| invalid(context.path("cluster"), "the name of one of its clusters"))?;
         let user = context.text("user")?.unwrap_or_default();
-        let user = named(&users, user)?.ok_or_else(|| invalid(context.path("user"), "the name of one of its users"))?;
+        let user = named(&users, user)?.ok_or_else(|| {
+            invalid(
+                context.path("user"),
+                "the name of one of its users: Isthmus connects to no member without a credential",
+            )
+        })?;
         let cluster = cluster.object("cluster")?;
         Ok(Self {
             server: server(&cluster)?,
             tls_server_name: tls_server_name(&cluster)?,
             roots: roots(&cluster)?,
-            identity: identity(&user.object("user")?)?,
+            identity: identity(&user.object_or_empty("user")?)?,
         })
     }
 
@@ -114,13 +127,12 @@ impl Access {
         let mut config = kube::Config::new(self.server.clone());
         config.root_cert = self.roots.clone();
         config.tls_server_name = self.tls_server_name.clone();
-        config.auth_info = match &self.identity {
-            Identity::Token(token) => AuthInfo { token: Some(token.clone()), ..AuthInfo::default() },
-            Identity::Certificate { certificate, key } => AuthInfo {
-                client_certificate_data: Some(certificate.clone()),
-                client_key_data: Some(key.clone()),
-                ..AuthInfo::default()
-            },
+        let Identity { token, certificate } = &self.identity;
+        config.auth_info = AuthInfo {
+            token: token.clone(),
+            client_certificate_data: certificate.as_ref().map(|certificate| certificate.chain.clone()),
+            client_key_data: certificate.as_ref().map(|certificate| certificate.key.clone()),
+            ..AuthInfo::default()
         };
         config
     }
@@ -128,17 +140,16 @@ impl Access {
     /// Recognises the token or key, for taking it out of texts that a server sends back. (Passwords are refused: see
     /// `check_user`.)
     pub fn secrets(&self) -> Secrets {
-        match &self.identity {
-            Identity::Token(token) => Secrets::new([token.expose_secret().as_bytes()]),
+        let Identity { token, certificate } = &self.identity;
+        let mut secrets: Vec<Vec<u8>> = token.iter().map(|token| token.expose_secret().as_bytes().to_vec()).collect();
+        if let Some(Certificate { key, .. }) = certificate {
             // As the kubeconfig holds it, as the PEM that this is, and as the bytes in that.
-            Identity::Certificate { key, .. } => {
-                let pem = decode(key.expose_secret()).unwrap_or_default();
-                let der = PrivateKeyDer::from_pem_slice(&pem);
-                let der = der.as_ref().map(PrivateKeyDer::secret_der).unwrap_or_default();
-                let body = STANDARD.encode(der);
-                Secrets::new([key.expose_secret().as_bytes(), body.as_bytes(), der])
-            }
+            let pem = decode(key.expose_secret()).unwrap_or_default();
+            let der = PrivateKeyDer::from_pem_slice(&pem);
+            let der = der.as_ref().map(PrivateKeyDer::secret_der).unwrap_or_default();
+            secrets.extend([key.expose_secret().as_bytes().to_vec(), STANDARD.encode(der).into_bytes(), der.to_vec()]);
         }
+        Secrets::new(secrets.iter().map(Vec::as_slice))
     }
 }
 
@@ -147,6 +158,7 @@ fn read(bytes: &[u8]) -> Result<Value, KubeconfigError> {
         return Err(KubeconfigError::TooLarge { found: bytes.len() });
     }
     let text = std::str::from_utf8(bytes).map_err(|_| KubeconfigError::NotText)?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let options = serde_saphyr::options! {
         with_snippet: false,
         budget: serde_saphyr::budget! {
@@ -160,22 +172,27 @@ fn read(bytes: &[u8]) -> Result<Value, KubeconfigError> {
             max_merge_keys: 0,
         },
     };
-    serde_saphyr::from_str_with_options(text, options).map_err(|error| KubeconfigError::NotYaml {
-        line_column: error.location().map(|place| (place.line(), place.column())),
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| {
+        use serde_saphyr::Error;
+        let line_column = error.location().map(|place| (place.line(), place.column()));
+        match error.without_snippet() {
+            Error::DuplicateMappingKey { .. } => KubeconfigError::Twice { line_column },
+            Error::Budget { .. } | Error::MultipleDocuments { .. } => KubeconfigError::Beyond { line_column },
+            _ => KubeconfigError::NotYaml { line_column },
+        }
     })
 }
 
-const FILE: &str = "a file path must not come from a Secret; put the content into the matching \"-data\" field";
-const FOREIGN: &str = "Isthmus does not know this field, and guesses nothing about credentials";
+const FILE: &str =
+    "a file path must not come from a Secret; put the content into the matching \"-data\" field, and remove this one";
 
 fn check_cluster<'a>(entry: &Fields<'a>) -> Result<Fields<'a>, KubeconfigError> {
-    entry.object("cluster")?.allow(
+    entry.object_or_empty("cluster")?.allow(
         &["server", "certificate-authority-data", "tls-server-name", "insecure-skip-tls-verify", "disable-compression", "extensions"],
         &[
             ("certificate-authority", FILE),
             ("proxy-url", "a proxy named in a Secret would see all traffic to the member; give the address that Isthmus can reach"),
         ],
-        FOREIGN,
     )?;
     Ok(entry.clone())
 }
@@ -185,12 +202,15 @@ fn check_user<'a>(entry: &Fields<'a>) -> Result<Fields<'a>, KubeconfigError> {
     const ACT_AS: &str = "Isthmus does not act as somebody else; give its own ServiceAccount the rights it needs";
     const PASSWORD: &str =
         "API servers have not accepted passwords since Kubernetes 1.19; use a token or a client certificate";
-    entry.object("user")?.allow(
+    entry.object_or_empty("user")?.allow(
         &["token", "client-certificate-data", "client-key-data", "extensions"],
         &[
             ("exec", COMMAND),
             ("auth-provider", COMMAND),
-            ("tokenFile", "a file path must not come from a Secret; put the token itself into \"token\""),
+            (
+                "tokenFile",
+                "a file path must not come from a Secret; put the token itself into \"token\", and remove this one",
+            ),
             ("client-certificate", FILE),
             ("client-key", FILE),
             ("username", PASSWORD),
@@ -200,7 +220,6 @@ fn check_user<'a>(entry: &Fields<'a>) -> Result<Fields<'a>, KubeconfigError> {
             ("as-groups", ACT_AS),
             ("as-user-extra", ACT_AS),
         ],
-        FOREIGN,
     )?;
     Ok(entry.clone())
 }
@@ -219,7 +238,7 @@ fn tls_server_name(cluster: &Fields<'_>) -> Result<Option<String>, KubeconfigErr
     if cluster.flag("insecure-skip-tls-verify")? {
         return Err(KubeconfigError::Refused {
             field: cluster.path("insecure-skip-tls-verify"),
-            why: "the API server must prove who it is; give its certificate-authority-data",
+            why: "the API server must prove who it is; remove this, and give its certificate-authority-data",
         });
     }
     let Some(name) = cluster.text("tls-server-name")? else { return Ok(None) };
@@ -234,45 +253,6 @@ fn roots(cluster: &Fields<'_>) -> Result<Option<Vec<Vec<u8>>>, KubeconfigError> 
     let pem = decode(data).ok_or_else(error)?;
     let roots = certificates(&pem).ok_or_else(error)?;
     Ok(Some(roots.into_iter().map(|certificate| certificate.to_vec()).collect()))
-}
-
-fn identity(user: &Fields<'_>) -> Result<Identity, KubeconfigError> {
-    const EITHER: &str = "either a token, or client-certificate-data and client-key-data";
-    let certificate = user.text("client-certificate-data")?;
-    let key = user.text("client-key-data")?;
-    match (user.text("token")?, certificate, key) {
-        (Some(token), None, None) => {
-            let token = token.trim();
-            let legal = token.len() <= MAX_TOKEN_BYTES && token.bytes().all(|byte| byte.is_ascii_graphic());
-            if token.is_empty() || !legal {
-                return Err(invalid(user.path("token"), "one line of printable ASCII without spaces"));
-            }
-            Ok(Identity::Token(SecretString::from(token.to_owned())))
-        }
-        (None, Some(certificate), Some(key)) => {
-            let pem = decode(certificate);
-            pem.as_deref()
-                .and_then(certificates)
-                .ok_or_else(|| invalid(user.path("client-certificate-data"), "base64 of PEM certificates"))?;
-            let key = SecretString::from(key.to_owned());
-            decode(key.expose_secret())
-                .and_then(|pem| PrivateKeyDer::from_pem_slice(&pem).ok())
-                .ok_or_else(|| invalid(user.path("client-key-data"), "base64 of one PEM private key"))?;
-            Ok(Identity::Certificate { certificate: certificate.to_owned(), key })
-        }
-        _ => Err(invalid(user.path(""), EITHER)),
-    }
-}
-
-fn decode(base64: &str) -> Option<Vec<u8>> {
-    STANDARD.decode(base64.trim()).ok()
-}
-
-/// All certificates of a bundle; `None` if there is none, too many, or one that cannot be read.
-fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
-    let certificates: Vec<_> =
-        CertificateDer::pem_slice_iter(pem).take(MAX_CERTIFICATES + 1).collect::<Result<_, _>>().ok()?;
-    (!certificates.is_empty() && certificates.len() <= MAX_CERTIFICATES).then_some(certificates)
 }
 
 fn invalid(field: impl Into<String>, expected: &'static str) -> KubeconfigError {

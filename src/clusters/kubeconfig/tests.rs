@@ -107,11 +107,93 @@ fn a_hostile_field_sleeps_nowhere_in_the_document() {
     assert!(refusal(&text).contains("users[1].user.exec is refused"));
 }
 
+/// What nobody reads is passed over; a slip in what somebody would read is not.
 #[test]
-fn a_fields_name_is_content_too() {
-    let line = format!("{TOKEN}: oops");
-    let text = refusal(&kubeconfig(&[SERVER], &["token: x", &line]));
-    assert!(text.contains("users[0].user (a field in it) is refused"), "{text}");
+fn a_field_that_is_not_known_is_passed_over_unless_it_is_a_slip() {
+    let token = token_line();
+    let foreign = format!("{TOKEN}: oops");
+    let cluster = [SERVER, "extensions: [{name: minikube.sigs.k8s.io, extension: {a: b}}]", "future: {a: [b]}"];
+    assert!(Access::parse(kubeconfig(&cluster, &[&token, &foreign, "id: 7"]).as_bytes()).is_ok());
+    for (slip, known) in [
+        ("tokenfile: /x", "tokenFile"),
+        ("tokens: x", "token"),
+        ("EXEC: {command: sh}", "exec"),
+        ("client-certificate_data: x", "client-certificate-data"),
+    ] {
+        let text = refusal(&kubeconfig(&[SERVER], &[&token, slip]));
+        assert!(text.contains("users[0].user (a field in it that is spelt nearly like "), "{text}");
+        assert!(text.contains(known) && text.contains("correct the field's name"), "{text}");
+    }
+    let text = refusal(&kubeconfig(&[SERVER, "insecure-skip-tls-verifi: true"], &[&token]));
+    assert!(text.contains("clusters[0].cluster (a field in it") && text.contains("insecure-skip-tls-verify"), "{text}");
+}
+
+/// What kubectl takes for a field that is not set.
+#[test]
+fn a_field_that_is_empty_is_not_there() {
+    let token = token_line();
+    let empty = [
+        "exec: null",
+        "auth-provider: ~",
+        "tokenFile: ''",
+        "client-certificate: \"\"",
+        "client-key: ''",
+        "username: ''",
+        "password: ''",
+        "as: ''",
+        "as-uid: ''",
+        "as-groups: []",
+        "as-user-extra: {}",
+        "client-certificate-data: ''",
+        "client-key-data: \"\"",
+        "extensions: null",
+    ];
+    let user: Vec<&str> = empty.into_iter().chain([&*token]).collect();
+    let cluster = [
+        SERVER,
+        "certificate-authority: ''",
+        "proxy-url: \"\"",
+        "tls-server-name: ''",
+        "insecure-skip-tls-verify: false",
+        "certificate-authority-data: ''",
+        "disable-compression: null",
+    ];
+    let text = kubeconfig(&cluster, &user)
+        .replace("namespace: x", "namespace: ''")
+        .replace("preferences: {}", "preferences: null");
+    assert!(Access::parse(text.as_bytes()).is_ok(), "{:?}", Access::parse(text.as_bytes()));
+    // Entries that the context does not name may be empty as a whole.
+    let text = text + "- name: other\n  user: null\n- name: third\n";
+    assert!(Access::parse(text.as_bytes()).is_ok(), "{:?}", Access::parse(text.as_bytes()));
+    // A command without anything in it is one.
+    assert!(refusal(&kubeconfig(&[SERVER], &[&token, "exec: {}"])).contains("users[0].user.exec is refused"));
+}
+
+#[tokio::test]
+async fn base64_may_be_broken_into_lines() {
+    let pem = pem();
+    let broken = |text: &str, by: &str| {
+        let lines: Vec<&str> = text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+        lines.join(by)
+    };
+    let forms: [fn(&str) -> String; 4] = [
+        |lines| format!("|\n      {}", lines.replace('\n', "\n      ")),
+        |lines| format!(">-\n      {}", lines.replace('\n', "\n      ")),
+        |lines| lines.replace('\n', "\n      "),
+        |lines| format!("\"{}\\r\\n\"", lines.replace('\n', "\\r\\n ")),
+    ];
+    for form in forms {
+        let line = |field: &str, data: &str| format!("{field}: {}", form(&broken(data, "\n")));
+        let ca = line("certificate-authority-data", &pem.certificate);
+        let (chain, key) = (line("client-certificate-data", &pem.certificate), line("client-key-data", &pem.key));
+        let text = kubeconfig(&[SERVER, &ca], &[&chain, &key, &token_line()]);
+        let access = Access::parse(text.as_bytes()).unwrap_or_else(|error| panic!("{error}: {text}"));
+        let config = access.config();
+        assert_eq!(config.auth_info.client_certificate_data.as_deref(), Some(&*pem.certificate));
+        assert!(config.auth_info.token.is_some(), "a token beside a certificate is sent as well");
+        assert!(access.secrets().are_in(TOKEN) && access.secrets().are_in(&pem.key));
+        assert!(super::super::connect::client(config).is_ok(), "kube takes it");
+    }
 }
 
 #[test]
@@ -138,9 +220,22 @@ fn what_cannot_be_used_is_named_with_what_is_expected() {
         ),
         (&[SERVER], &["token: 12345"], "users[0].user.token cannot be used; expected text"),
         (&[SERVER], &["token: 'two words'"], "users[0].user.token cannot be used; expected one line"),
-        (&[SERVER], &["token: ''"], "users[0].user cannot be used; expected either a token"),
-        (&[SERVER], &[token, "client-certificate-data: aGk=", "client-key-data: aGk="], "expected either a token"),
-        (&[SERVER], &["client-certificate-data: aGk="], "expected either a token"),
+        (&[SERVER], &["token: ''"], "users[0].user cannot be used; expected a token, or client-"),
+        (
+            &[SERVER],
+            &[token, "client-certificate-data: aGk=", "client-key-data: aGk="],
+            "client-certificate-data cannot",
+        ),
+        (
+            &[SERVER],
+            &["client-certificate-data: aGk="],
+            "users[0].user cannot be used; expected client-key-data beside",
+        ),
+        (
+            &[SERVER],
+            &[token, "client-key-data: aGk="],
+            "users[0].user cannot be used; expected client-certificate-data",
+        ),
         (
             &[SERVER],
             &["client-certificate-data: aGk=", "client-key-data: aGk="],
@@ -161,7 +256,11 @@ fn contexts_must_be_unambiguous() {
     let two = without.replace("clusters:\n- name", "- name: b\n  context: {cluster: c, user: u}\nclusters:\n- name");
     assert!(refusal(&two).contains("current-context cannot be used"));
     assert!(refusal(&good.replace("current-context: main", "current-context: gone")).contains("current-context"));
-    assert!(refusal(&good.replace("    user: u\n", "    user: gone\n")).contains("contexts[0].context.user"));
+    for user in ["    user: gone\n", "    user: ''\n", ""] {
+        let text = refusal(&good.replace("    user: u\n", user));
+        assert!(text.contains("contexts[0].context.user") && text.contains("without a credential"), "{text}");
+    }
+    assert!(refusal(&good.replace("kind: Config", "kind: Secret")).contains("kind cannot be used; expected Config"));
     let twins = good + "- name: u\n  user: {token: other}\n";
     assert!(refusal(&twins).contains("users[1].name"));
 }
@@ -183,6 +282,17 @@ fn what_is_not_yaml_says_where_and_nothing_else() {
         refusal(text);
     }
     assert!(refusal(&broken[0]).contains("cannot be read as YAML (line "), "{}", refusal(&broken[0]));
+    let beyond = [&broken[2], &broken[7], &format!("{good}a: [{}]\n", "x, ".repeat(MAX_YAML_NODES))];
+    for text in beyond {
+        let error = refusal(text);
+        assert!(
+            error.contains("more than is read of one (line ") && error.contains("write their values out"),
+            "{error}"
+        );
+    }
+    let twice = good.replace("    token: ", "    token: x\n    token: ");
+    assert!(refusal(&twice).contains("has a field twice (line "), "{}", refusal(&twice));
+    assert!(Access::parse(format!("\u{feff}{good}").as_bytes()).is_ok(), "a byte order mark is no content");
     assert_eq!(Access::parse(b"\xff\xfe").unwrap_err(), KubeconfigError::NotText);
     assert!(matches!(Access::parse(&vec![b' '; MAX_KUBECONFIG_BYTES + 1]), Err(KubeconfigError::TooLarge { .. })));
     let deep = format!("a: {}", "[".repeat(5_000));

@@ -173,7 +173,7 @@ where
     }
 
     async fn unreadable(&mut self, message: Arc<str>) -> Result<(), FeedClosed> {
-        self.feed.send(self.batch(MemberChanges::Unreadable { kind: self.kind, message })).await
+        self.feed.send(self.batch(MemberChanges::Unreadable { kind: self.kind, message, partly: false })).await
     }
 }
 

@@ -19,6 +19,13 @@ fn ranges() {
         ("10.8.0.0/-1", CidrError::NotARange),
         ("10.8.0/14", CidrError::NotARange),
         (" 10.8.0.0/14", CidrError::NotARange),
+        // 010 is 8 for some programs, 10 for others.
+        ("010.64.0.0/14", CidrError::LeadingZeros),
+        ("10.064.0.0/14", CidrError::LeadingZeros),
+        ("10.64.00.0/14", CidrError::LeadingZeros),
+        ("10.64.0.0/014", CidrError::LeadingZeros),
+        ("fd00::/08", CidrError::LeadingZeros),
+        ("::ffff:010.8.0.0/112", CidrError::LeadingZeros),
         ("", CidrError::NotARange),
     ] {
         assert_eq!(parse_cidr(bad), Err(error), "{bad:?}");

@@ -53,7 +53,7 @@ fn objects_are_added_to_those_of_a_hub() {
     let shown: Vec<_> = problems.0.iter().map(|problem| folder.shown(problem)).collect();
     assert_eq!(shown.len(), 2, "{shown:?}");
     assert!(shown[0].starts_with("w/add.yaml:18: MemberCluster BAD: metadata.name:"), "{shown:?}");
-    assert!(shown[1].starts_with("w/add.yaml:21: Service shop/web: found it at the top"), "{shown:?}");
+    assert!(shown[1].starts_with("w/add.yaml:21: Service shop/web: found it among the hub's files"), "{shown:?}");
     let names: Vec<_> = hub.members.iter().filter_map(|member| member.metadata.name.as_deref()).collect();
     assert_eq!(names, ["eu-1", "us-1"]);
     let eu = &hub.members[0];

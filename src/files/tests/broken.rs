@@ -80,12 +80,12 @@ fn values_of_the_wrong_shape() {
         (
             "namespace: shop,",
             "namespace: shop, labels: {a: 1},",
-            "f:3: Service shop/web: metadata.labels.a: found integer `1`; expected a text (in quotes, if it looks like something else)",
+            "f:3: Service shop/web: metadata.labels.a: found 1, which YAML reads as the number 1; expected a text: write \"1\", in quotes",
         ),
         (
             "namespace: shop,",
             "namespace: shop, labels: {a: yes},",
-            "f:3: Service shop/web: metadata.labels.a: found boolean `true`; expected a text (in quotes, if it looks like something else)",
+            "f:3: Service shop/web: metadata.labels.a: found yes, which YAML reads as true; expected a text: write \"yes\", in quotes",
         ),
     ];
     for (from, to, expected) in cases {
@@ -100,7 +100,7 @@ fn values_of_the_wrong_shape() {
     assert_eq!(
         hub_problems_of(&traffic),
         [
-            "f:6: MemberCluster eu-1: spec.traffic: found boolean `false`; expected a text (in quotes, if it looks like something else)",
+            "f:6: MemberCluster eu-1: spec.traffic: found Off, which YAML reads as false; expected a text: write \"Off\", in quotes",
         ]
     );
 }
@@ -147,13 +147,12 @@ fn what_cannot_be_told_at_all() {
     let cases = [
         ("- a\n- b\n", format!("f:1: File clusters/eu-1/f.yaml: found a list; {expected}")),
         ("hello", format!("f:1: File clusters/eu-1/f.yaml: found a plain value; {expected}")),
-        ("a: b", format!("f:1: File clusters/eu-1/f.yaml: kind: found nothing; {expected}")),
+        ("metadata: {name: a}", format!("f:1: File clusters/eu-1/f.yaml: kind: found nothing; {expected}")),
         ("\nkind: Service\nmetadata: {name: a}", format!("f:2: File clusters/eu-1/f.yaml: apiVersion: found nothing; {expected}")),
         ("kind: Service\napiVersion: v1", format!("f:1: File clusters/eu-1/f.yaml: metadata.name: found nothing; {expected}")),
         ("kind: Service\napiVersion: v1\nmetadata: {generateName: a-}", format!("f:3: File clusters/eu-1/f.yaml: metadata.name: found nothing; {expected}")),
-        ("kind: [Service]\napiVersion: v1", format!("f:1: File clusters/eu-1/f.yaml: kind: found nothing; {expected}")),
+        ("kind: [Service]\napiVersion: v1", "f:1: File clusters/eu-1/f.yaml: kind: found a list; expected a text".into()),
         ("apiVersion: v1\nkind: Servise\nmetadata: {name: a}", "f:2: File clusters/eu-1/f.yaml: kind: found \"Servise\"; expected \"Service\"".into()),
-        ("apiVersion: serving.knative.dev/v1\nkind: Service\nmetadata: {name: a}", "f:2: File clusters/eu-1/f.yaml: kind: found serving.knative.dev/v1 Service; expected one of Namespace, Service, EndpointSlice, Node, ServiceCIDR, ServiceExport".into()),
         ("apiVersion: discovery.k8s.io/v1beta1\nkind: EndpointSlice\nmetadata: {name: a}", "f:1: EndpointSlice a: apiVersion: found \"discovery.k8s.io/v1beta1\"; expected discovery.k8s.io/v1".into()),
         ("apiVersion: networking.k8s.io/v1alpha1\nkind: ServiceCIDR\nmetadata: {name: a}", "f:1: ServiceCIDR a: apiVersion: found \"networking.k8s.io/v1alpha1\"; expected networking.k8s.io/v1 or networking.k8s.io/v1beta1".into()),
     ];
@@ -162,11 +161,11 @@ fn what_cannot_be_told_at_all() {
     }
     assert_eq!(
         problems_of(REGION),
-        ["f:1: Region eu: found it in clusters/eu-1/; expected it at the top of the folder"]
+        ["f:1: Region eu: found it in clusters/eu-1/; expected it among the hub's files, outside of clusters/"]
     );
     assert_eq!(
         hub_problems_of(&service("web")),
-        ["f:1: Service shop/web: found it at the top of the folder; expected it in clusters/<cluster id>/"]
+        ["f:1: Service shop/web: found it among the hub's files; expected it in clusters/<cluster id>/"]
     );
 }
 

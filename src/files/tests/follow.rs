@@ -7,8 +7,8 @@ use crate::files::follow::{Follower, GRACE};
 use crate::files::hints::Hints;
 use crate::files::settle::MAX_SETTLE;
 
-struct Scene {
-    folder: Folder,
+pub(super) struct Scene {
+    pub(super) folder: Folder,
     follower: Follower,
     now: Instant,
 }
@@ -17,38 +17,41 @@ const WEB: &str = "clusters/eu-1/web.yaml";
 
 impl Scene {
     /// A started world: one member with one service.
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self::of(&[("hub.yaml", MEMBER), (WEB, &service("web"))])
     }
 
-    fn of(files: &[(&str, &str)]) -> Self {
-        let folder = Folder::new(files);
+    pub(super) fn of(files: &[(&str, &str)]) -> Self {
+        Self::over(Folder::new(files))
+    }
+
+    pub(super) fn over(folder: Folder) -> Self {
         let follower = Follower::new(&folder.path());
         let mut scene = Self { folder, follower, now: Instant::now() };
         assert!(!scene.scan().is_empty(), "the start tells something");
         scene
     }
 
-    fn step(&mut self, hints: &Hints) -> Vec<String> {
+    pub(super) fn step(&mut self, hints: &Hints) -> Vec<String> {
         let (batches, result) = self.follower.step(hints, self.now);
         result.unwrap();
         batches.iter().map(|batch| self.folder.shown(told(batch))).collect()
     }
 
-    fn ready(&mut self, files: &[&str]) -> Vec<String> {
+    pub(super) fn ready(&mut self, files: &[&str]) -> Vec<String> {
         self.step(&Hints { ready: files.iter().map(Into::into).collect(), ..Hints::default() })
     }
 
-    fn writing(&mut self, file: &str) -> Vec<String> {
+    pub(super) fn writing(&mut self, file: &str) -> Vec<String> {
         self.step(&Hints { writing: [file.into()].into(), ..Hints::default() })
     }
 
-    fn scan(&mut self) -> Vec<String> {
+    pub(super) fn scan(&mut self) -> Vec<String> {
         self.step(&Hints { all: true, ..Hints::default() })
     }
 
     /// Lets time pass, and steps as often as is asked for on the way.
-    fn after(&mut self, time: Duration) -> Vec<String> {
+    pub(super) fn after(&mut self, time: Duration) -> Vec<String> {
         let end = self.now + time;
         let mut told = Vec::new();
         for _ in 0..100 {
@@ -61,7 +64,7 @@ impl Scene {
         told
     }
 
-    fn problems(&self) -> Vec<String> {
+    pub(super) fn problems(&self) -> Vec<String> {
         self.follower
             .problems()
             .into_values()
@@ -71,7 +74,7 @@ impl Scene {
     }
 }
 
-const NOTHING: [&str; 0] = [];
+pub(super) const NOTHING: [&str; 0] = [];
 
 #[test]
 fn a_change_is_told_as_a_difference() {

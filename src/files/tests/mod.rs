@@ -3,11 +3,13 @@
 
 mod add;
 mod broken;
+mod dumps;
 mod follow;
 mod lists;
 mod load;
 mod parse;
 mod watch;
+mod whole;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -74,6 +76,13 @@ impl Folder {
     }
 }
 
+/// What was passed over.
+impl Folder {
+    fn passed_over(&self) -> Vec<String> {
+        load(&self.path()).unwrap().passed_over.iter().map(|other| self.shown(other)).collect()
+    }
+}
+
 /// `eu-1.1 services full [shop/web] rejected [shop/api]`, `hub regions put eu, delete us`.
 fn told(batch: &Batch) -> String {
     match batch {
@@ -95,7 +104,9 @@ fn told(batch: &Batch) -> String {
                 MemberChanges::Nodes(delta) => format!("nodes {}", delta_text(delta)),
                 MemberChanges::ServiceCidrs(delta) => format!("servicecidrs {}", delta_text(delta)),
                 MemberChanges::Exports(delta) => format!("exports {}", delta_text(delta)),
-                MemberChanges::Unreadable { kind, message } => format!("{} unreadable: {message}", kind.plural()),
+                MemberChanges::Unreadable { kind, message, partly } => {
+                    format!("{} unreadable{}: {message}", kind.plural(), if *partly { " in part" } else { "" })
+                }
             };
             format!("{cluster}.{} {text}", epoch.0)
         }

@@ -4,7 +4,7 @@ use crate::files::path::{join, steps};
 
 /// `line:column name` of each object.
 fn objects(input: &str) -> Vec<String> {
-    let documents = parse(input.as_bytes()).unwrap_or_else(|error| panic!("{error}"));
+    let parsed = parse(input.as_bytes()).unwrap_or_else(|error| panic!("{error}"));
     let show = |body: &Body| match body {
         Body::Object(fields) => {
             let kind = fields.get("kind").and_then(|kind| kind.as_str()).unwrap_or("?");
@@ -12,8 +12,10 @@ fn objects(input: &str) -> Vec<String> {
             format!("{kind}/{name}")
         }
         Body::NotAMapping(what) => (*what).to_owned(),
+        Body::Patch => "a patch".to_owned(),
     };
-    documents.iter().map(|d| format!("{}:{} {}", d.at.line, d.at.column, show(&d.body))).collect()
+    let objects = parsed.documents.iter().map(|d| format!("{}:{} {}", d.at.line, d.at.column, show(&d.body)));
+    objects.chain(parsed.broken.iter().map(ToString::to_string)).collect()
 }
 
 fn error(input: &[u8]) -> String {
@@ -23,7 +25,7 @@ fn error(input: &[u8]) -> String {
 #[test]
 fn documents_and_lists_know_where_they_start() {
     let cases = [
-        ("", &[][..]),
+        ("# nothing", &[][..]),
         ("# nothing\n", &[]),
         ("---\n---\n...\n---\n", &[]),
         ("null\n---\n~\n", &[]),
@@ -51,18 +53,18 @@ fn documents_and_lists_know_where_they_start() {
 fn broken_text_is_told_with_its_line() {
     let valid = "expected valid YAML or JSON";
     let cases: [(&[u8], String); 9] = [
-        (b"kind: A\n---\nkind: [B\n", format!("line 3: found unclosed bracket '['; {valid}")),
+        (b"# A\n---\nkind: [B\n", format!("line 3: found unclosed bracket '['; {valid}")),
         (b"kind: A\n\tname: b\n", format!("line 1: found while scanning a plain scalar, found a tab; {valid}")),
         (b"kind: A\nkind: B\n", "line 2: found the key \"kind\" again; expected each key of a mapping once".into()),
         (
-            b"a: b\n---\nmetadata:\n  name: a\n name: b\n",
+            b"# b\n---\nmetadata:\n  name: a\n name: b\n",
             format!("line 5: found while parsing a block mapping, did not find expected key; {valid}"),
         ),
         (b"kind: A\nmeta\xff: b\n", "line 2: found bytes that are not UTF-8; expected UTF-8 text".into()),
         (b"kind: *a\n", format!("line 1: found alias references unknown anchor; {valid}")),
         (b"kind: \"A\n", format!("line 2: found invalid indentation in multiline quoted scalar; {valid}")),
         (b"{\"kind\": \"A\",\n\"x\": [}", format!("line 2: found mismatched bracket '[' closed by '}}'; {valid}")),
-        (b"\xfe\xff\0k\0i", "line 1: found bytes that are not UTF-8; expected UTF-8 text".into()),
+        (b"\xfe\xff\0k\0i", "line 1: found UTF-16, as some shells write it; expected UTF-8 text".into()),
     ];
     for (input, expected) in cases {
         assert_eq!(error(input), expected, "{:?}", String::from_utf8_lossy(input));

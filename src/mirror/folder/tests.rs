@@ -49,7 +49,7 @@ fn files(root: &Path) -> Vec<String> {
 #[test]
 fn wishes_become_files_and_go_again() {
     let root = tempfile::tempdir().unwrap();
-    let folder = Folder::new(root.path());
+    let mut folder = Folder::new(root.path());
     assert!(folder.submit(&wishes(80)).is_empty());
     assert_eq!(files(root.path()), ["eu-1/shop/_namespace.yaml", "eu-1/shop/web.yaml"]);
     let path = root.path().join("eu-1/shop/web.yaml");
@@ -76,6 +76,93 @@ fn what_cannot_be_written_is_told_and_the_rest_is_written() {
     std::fs::create_dir_all(root.path().join("eu-1/shop/web.yaml")).unwrap();
     let errors = Folder::new(root.path()).submit(&wishes(80));
     assert_eq!(errors.len(), 1);
-    assert!(errors[0].to_string().contains("eu-1/shop/web.yaml: cannot be written"), "{}", errors[0]);
+    assert!(
+        errors[0].to_string().contains("eu-1/shop/web.yaml: found something that Isthmus did not write"),
+        "{}",
+        errors[0]
+    );
     assert!(root.path().join("eu-1/shop/_namespace.yaml").is_file());
+}
+
+fn leave(key: MirrorKey) -> Effects {
+    let cluster = ClusterId::new("eu-1").unwrap();
+    Effects { mirrors: vec![(cluster, key, MirrorAction::Leave)], ..Effects::default() }
+}
+
+/// All that may change whether something is wanted.
+fn all_changed() -> Effects {
+    Effects { unknown: Some(Arc::default()), ..Effects::default() }
+}
+
+#[test]
+fn what_is_not_wanted_any_more_goes_whoever_wrote_it_and_whether_or_not_it_was_applied() {
+    let root = tempfile::tempdir().unwrap();
+    let mut folder = Folder::new(root.path());
+    folder.submit(&wishes(80));
+    let keys: Vec<MirrorKey> = wishes(80).into_iter().map(|(_, key, _)| key).collect();
+    // It was never applied, so that there is nothing to delete in the member; and nothing is known as long as there is doubt.
+    for wanted in [None, Some(true)] {
+        for key in &keys {
+            assert!(folder.follow(&leave(key.clone()), |_, _| wanted).is_empty());
+        }
+        assert_eq!(files(root.path()).len(), 2, "{wanted:?}");
+    }
+    folder.follow(&leave(keys[1].clone()), |_, key| Some(matches!(key, MirrorKey::Namespace(_))));
+    assert_eq!(files(root.path()), ["eu-1/shop/_namespace.yaml"]);
+
+    // Files of an earlier run: for a member that is gone, for a service that is, and in doubt at first.
+    folder.submit(&wishes(80));
+    std::fs::create_dir_all(root.path().join("us-9/shop")).unwrap();
+    std::fs::copy(root.path().join("eu-1/shop/web.yaml"), root.path().join("us-9/shop/web.yaml")).unwrap();
+    let mut later = Folder::new(root.path());
+    assert!(later.follow(&all_changed(), |_, _| None).is_empty());
+    assert_eq!(files(root.path()).len(), 3);
+    assert!(later.follow(&Effects::default(), |_, _| Some(false)).is_empty(), "nothing changed");
+    assert_eq!(files(root.path()).len(), 3);
+    assert!(later.follow(&all_changed(), |cluster, _| Some(cluster.as_str() == "eu-1")).is_empty());
+    assert_eq!(files(root.path()), ["eu-1/shop/_namespace.yaml", "eu-1/shop/web.yaml"]);
+    let gone = Effects { members: vec![(ClusterId::new("eu-1").unwrap(), None)], ..Effects::default() };
+    later.follow(&gone, |_, _| Some(false));
+    assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 0, "and the folders with them");
+}
+
+#[test]
+fn a_file_that_somebody_else_wrote_is_neither_changed_nor_removed() {
+    let root = tempfile::tempdir().unwrap();
+    Folder::new(root.path()).submit(&wishes(80));
+    let path = root.path().join("eu-1/shop/web.yaml");
+    let ours = std::fs::read_to_string(&path).unwrap();
+    let foreign = [
+        ours.replace("isthmus.dev/mirror:", "isthmus.dev/other:"),
+        ours.replace("isthmus.dev/hub: folder", "isthmus.dev/hub: 5d1b-uid-of-a-hub"),
+        ours.replace("name: web", "name: api"),
+        ours.replace("namespace: shop", "namespace: store"),
+        format!("{ours}---\n{ours}"),
+        "kind: [".to_owned(),
+        String::new(),
+    ];
+    for text in foreign {
+        assert_ne!(text, ours);
+        std::fs::write(&path, &text).unwrap();
+        let mut folder = Folder::new(root.path());
+        folder.follow(&all_changed(), |_, _| Some(false));
+        let errors = folder.submit(&wishes(81));
+        assert_eq!(errors.len(), 1, "{text}");
+        assert!(
+            errors[0].to_string().contains("web.yaml: found something that Isthmus did not write"),
+            "{}",
+            errors[0]
+        );
+        let gone = MirrorAction::Delete { uid: Arc::from(""), resource_version: Arc::from("") };
+        let (cluster, key, _) = wishes(80).remove(1);
+        folder.submit(&[(cluster, key, gone)]);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+    }
+    // A link is none of ours, even if it leads to such a file.
+    let elsewhere = root.path().join("elsewhere.yaml");
+    std::fs::write(&elsewhere, &ours).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
+    Folder::new(root.path()).follow(&all_changed(), |_, _| Some(false));
+    assert!(path.is_symlink() && elsewhere.is_file());
 }

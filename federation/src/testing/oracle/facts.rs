@@ -21,6 +21,8 @@ pub(super) struct Told {
     pub listed: BTreeSet<MemberKind>,
     /// Kinds that were ever listed by this cluster.
     pub ever_listed: BTreeSet<MemberKind>,
+    /// Of these, the kinds of which it never told all.
+    pub told_partly: BTreeSet<MemberKind>,
     pub unreadable: BTreeMap<MemberKind, Arc<str>>,
     pub objects: Objects,
 }
@@ -44,6 +46,7 @@ impl Default for Told {
             version: None,
             listed: BTreeSet::new(),
             ever_listed: BTreeSet::new(),
+            told_partly: BTreeSet::new(),
             unreadable: BTreeMap::new(),
             objects: Objects::default(),
         }
@@ -67,6 +70,10 @@ impl Told {
 
     pub fn is_known(&self) -> bool {
         WITH_ALL_OF.iter().filter(|kind| self.ever_listed.contains(kind)).count() == 4
+    }
+
+    pub fn is_known_wholly(&self) -> bool {
+        self.is_known() && !WITH_ALL_OF.iter().any(|kind| self.told_partly.contains(kind))
     }
 
     pub fn hear(&mut self, epoch: Epoch, changes: &MemberChanges, admitted: Option<&ClusterUid>, now: Time) {
@@ -96,6 +103,7 @@ impl Told {
                 if self.uid.as_ref().is_some_and(|known| known != uid) {
                     self.objects = Objects::default(); // they were another cluster's
                     self.ever_listed.clear();
+                    self.told_partly.clear();
                 }
                 self.uid = Some(uid.clone());
                 self.version = Some(version.clone());
@@ -116,7 +124,10 @@ impl Told {
         let Objects { namespaces, services, slices, nodes, service_cidrs, exports } = &mut self.objects;
         let (kind, is_full) = match changes {
             MemberChanges::Link(_) => return,
-            MemberChanges::Unreadable { kind, message } => {
+            MemberChanges::Unreadable { kind, message, partly } => {
+                if *partly {
+                    self.told_partly.insert(*kind);
+                }
                 self.listed.retain(|listed| listed != kind);
                 self.unreadable.insert(*kind, message.clone());
                 return;
@@ -131,6 +142,7 @@ impl Told {
         if is_full {
             self.listed.insert(kind);
             self.ever_listed.insert(kind);
+            self.told_partly.remove(&kind);
             self.unreadable.remove(&kind);
         }
     }
@@ -141,6 +153,7 @@ impl Told {
         self.objects = Objects::default();
         self.listed.clear();
         self.ever_listed.clear();
+        self.told_partly.clear();
         self.version = None;
         if self.is_up() {
             self.link = LinkState::IdentityChanged { found, admitted: admitted.clone(), since: now };

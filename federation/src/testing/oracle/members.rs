@@ -82,7 +82,7 @@ impl Oracle {
                     ))
                 ),
             };
-            if expected && !self.told.get(id).is_some_and(super::facts::Told::is_known) {
+            if expected && !self.told.get(id).is_some_and(super::facts::Told::is_known_wholly) {
                 unknown.insert(id.clone());
             }
         }

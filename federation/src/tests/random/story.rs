@@ -52,7 +52,8 @@ pub(in crate::tests) enum What {
     Nodes(Say<NodeSpec>),
     ServiceCidrs(Say<CidrSpec>),
     Exports(Say<ExportSpec>),
-    Unreadable(MemberKind),
+    /// The kind, and whether only a part of it was ever told.
+    Unreadable(MemberKind, bool),
 }
 
 /// One list of each kind.
@@ -121,7 +122,9 @@ impl What {
             Self::Nodes(say) => MemberChanges::Nodes(say.delta(cluster)),
             Self::ServiceCidrs(say) => MemberChanges::ServiceCidrs(say.delta(cluster)),
             Self::Exports(say) => MemberChanges::Exports(say.delta(cluster)),
-            Self::Unreadable(kind) => MemberChanges::Unreadable { kind: *kind, message: "forbidden".into() },
+            Self::Unreadable(kind, partly) => {
+                MemberChanges::Unreadable { kind: *kind, message: "forbidden".into(), partly: *partly }
+            }
         }
     }
 }
@@ -135,7 +138,7 @@ impl What {
             Self::Nodes(say) => say.is_none_at_all(),
             Self::ServiceCidrs(say) => say.is_none_at_all(),
             Self::Exports(say) => say.is_none_at_all(),
-            Self::Unreadable(_) => false,
+            Self::Unreadable(..) => false,
         }
     }
 }
@@ -148,14 +151,14 @@ fn what() -> impl Strategy<Value = What> + Clone {
         1 => say(objects::node(), objects::NODE_KEYS).prop_map(What::Nodes),
         1 => say(objects::service_cidr(), objects::NODE_KEYS).prop_map(What::ServiceCidrs),
         2 => say(objects::export(), &SERVICES).prop_map(What::Exports),
-        1 => of(&[
+        1 => (of(&[
             MemberKind::Namespaces,
             MemberKind::Services,
             MemberKind::Slices,
             MemberKind::Exports,
             MemberKind::Nodes,
             MemberKind::ServiceCidrs,
-        ]).prop_map(What::Unreadable),
+        ]), any::<bool>()).prop_map(|(kind, partly)| What::Unreadable(kind, partly)),
     ]
 }
 
@@ -274,7 +277,9 @@ impl fmt::Debug for What {
             Self::Nodes(say) => write!(f, "nodes {say:?}"),
             Self::ServiceCidrs(say) => write!(f, "service cidrs {say:?}"),
             Self::Exports(say) => write!(f, "exports {say:?}"),
-            Self::Unreadable(kind) => write!(f, "{} cannot be read", kind.plural()),
+            Self::Unreadable(kind, partly) => {
+                write!(f, "{} cannot be read{}", kind.plural(), if *partly { " wholly" } else { "" })
+            }
         }
     }
 }
