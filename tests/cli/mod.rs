@@ -5,6 +5,7 @@
 mod bench;
 mod commands;
 mod draining;
+mod image;
 mod manifests;
 mod pages;
 mod planes;
