@@ -10,6 +10,7 @@ mod api_server_lost;
 mod bad_objects;
 mod bare_watch;
 mod cidr_clash;
+mod day;
 mod endpoints;
 mod hostile_kubeconfigs;
 mod mirror_gaps;
