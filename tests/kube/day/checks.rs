@@ -20,8 +20,6 @@ const CALL_LIMIT: Duration = Duration::from_secs(10);
 pub const FIRST_IMAGE: &str = "registry.example/mesh/isthmus:1.2.3";
 pub const SECOND_IMAGE: &str = "registry.example/mesh/isthmus:1.3.0";
 const NAMESPACE: &str = "isthmus-system";
-/// In the bootstrap of docs/proxies.md.
-const NODE: &str = "web-7d9f";
 
 /// Three Deployments of two pods each, with the image of the command.
 pub fn installed(kubelet: &Kubelet) {
@@ -38,10 +36,10 @@ pub async fn name_resolves(stage: &Stage, kubelet: &Kubelet) {
     stage.dns.resolves_to("isthmus-region-eu.isthmus-system.svc.cluster.local", &addresses, SOON).await;
 }
 
-/// Some replica of the region says that the Envoy took all that it was sent.
-pub async fn synced(kubelet: &Kubelet) {
+/// Some replica of the region says that this client took all that it was sent.
+pub async fn synced(kubelet: &Kubelet, node: &str) {
     let program = env!("CARGO_BIN_EXE_isthmus");
-    eventually("the Envoy is SYNCED", SOON, async || {
+    eventually(&format!("{node} is SYNCED"), SOON, async || {
         let mut said = String::new();
         for pod in kubelet.of_region("eu") {
             let command = format!("{program} proxy --admin http://127.0.0.1:15014 -o json");
@@ -51,7 +49,7 @@ pub async fn synced(kubelet: &Kubelet) {
                 let types = proxy["types"].as_array().into_iter().flatten();
                 let states: Vec<&Value> = types.map(|kind| &kind["state"]).collect();
                 let fine = |state: &&Value| *state == "SYNCED" || *state == "NOT_SENT"; // the latter: there is none of it
-                proxy["node"] == NODE && states.contains(&&json!("SYNCED")) && states.iter().all(|state| fine(state))
+                proxy["node"] == node && states.contains(&&json!("SYNCED")) && states.iter().all(|state| fine(state))
             };
             if proxies.as_array().into_iter().flatten().any(is_synced) {
                 return Ok(());

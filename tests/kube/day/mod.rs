@@ -5,6 +5,7 @@
 mod audit;
 mod checks;
 mod documented;
+mod grpc;
 mod kubelet;
 mod rights;
 mod script;
@@ -39,7 +40,9 @@ async fn day() {
     stage.script.section("Mark and call").await;
     let envoy = stage.envoy().await;
     checks::answers(&stage.script.in_a_pod(), &envoy, "eu-2").await;
-    checks::synced(&kubelet).await;
+    checks::synced(&kubelet, "web-7d9f").await;
+    let _peers = grpc::is_answered(&stage).await;
+    checks::synced(&kubelet, "checkout-7d9f").await;
 
     let old = checks::token(stage.cluster("us-1"), "isthmus-member-token").await;
     stage.script.section("Rotate a member's token").await;
@@ -59,7 +62,7 @@ async fn day() {
     checks::conflicts_are_said(&stage).await;
     checks::name_resolves(&stage, &kubelet).await;
     checks::answers(&call, &envoy, "us-1").await;
-    checks::synced(&kubelet).await;
+    checks::synced(&kubelet, "web-7d9f").await;
 
     stage.script.section("Remove a region").await;
     checks::removed(&stage, "us-1").await;

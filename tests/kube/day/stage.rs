@@ -96,6 +96,11 @@ impl Stage {
         &self.clusters[at]
     }
 
+    /// A file, or a folder, that lives as long as this.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
     /// The client's Envoy, in a pod of `eu-1` with the Secret of namespace `shop` mounted.
     pub async fn envoy(&self) -> Pod {
         let secrets = Api::<Secret>::namespaced(self.cluster("eu-1").client(), "shop");
