@@ -17,6 +17,7 @@ mod mirror_gaps;
 mod mirroring;
 mod onboarding;
 mod own_affair;
+mod readers;
 mod restarts;
 mod tls_secret;
 mod two_hubs;

@@ -8,6 +8,8 @@ use serde_json::Value;
 /// Everything that accounts of Isthmus's namespace ask for.
 const POLICY: &str = "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules:\n- level: Metadata\n  \
                       userGroups: ['system:serviceaccounts:isthmus-system']\n- level: None\n";
+/// Where the test itself asks from.
+pub const TEST: &str = "127.0.0.1";
 const ACCOUNT: &str = "system:serviceaccount:isthmus-system:";
 
 /// API group, resource with subresource, verb.
@@ -35,6 +37,23 @@ impl AuditLog {
         let flags =
             vec![format!("--audit-policy-file={}", policy.display()), format!("--audit-log-path={}", log.display())];
         (Self(log), flags)
+    }
+
+    /// How much there is of it.
+    pub fn len(&self) -> usize {
+        std::fs::read(&self.0).unwrap().len()
+    }
+
+    /// Accounts that asked for anything, resource or not, and were answered, since the log was so long.
+    pub fn answered_since(&self, length: usize) -> BTreeSet<String> {
+        let text = std::fs::read(&self.0).unwrap();
+        // The last line may be half written.
+        let lines = String::from_utf8_lossy(&text[length..]).into_owned();
+        let events = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let answered = events.filter(|event| event["responseStatus"]["code"] == 200 && event["sourceIPs"][0] != TEST);
+        answered
+            .filter_map(|event| Some(event["user"]["username"].as_str()?.strip_prefix(ACCOUNT)?.to_owned()))
+            .collect()
     }
 
     /// Requests for resources, by accounts of ours.

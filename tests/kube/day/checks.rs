@@ -49,7 +49,7 @@ pub async fn synced(kubelet: &Kubelet, node: &str) {
                 let types = proxy["types"].as_array().into_iter().flatten();
                 let states: Vec<&Value> = types.map(|kind| &kind["state"]).collect();
                 let fine = |state: &&Value| *state == "SYNCED" || *state == "NOT_SENT"; // the latter: there is none of it
-                proxy["node"] == node && states.contains(&&json!("SYNCED")) && states.iter().all(|state| fine(state))
+                proxy["node"] == node && states.contains(&&json!("SYNCED")) && states.iter().all(fine)
             };
             if proxies.as_array().into_iter().flatten().any(is_synced) {
                 return Ok(());
@@ -105,7 +105,15 @@ pub async fn rotated(stage: &Stage, kubelet: &Kubelet, old: &str) {
         }
     })
     .await;
-    // Written into one member and read by regions after that: only the new tokens can have done it.
+    // Who is answered from now on has a new one.
+    let [.., audit] = &stage.audits;
+    let length = audit.len();
+    eventually("both accounts are answered", SOON, async || {
+        let answered = audit.answered_since(length);
+        let both = ["isthmus-member", "isthmus-member-reader"].iter().all(|account| answered.contains(*account));
+        if both { Ok(()) } else { Err(format!("{answered:?}")) }
+    })
+    .await;
     us.apply(&objects::service("shop", "late", "", "ports: [{name: http, port: 80}]")).await;
     us.apply(&objects::slice("shop", "late", &["10.3.0.2".to_owned()], "us-a")).await;
     let mirrors = Api::<Service>::namespaced(stage.cluster("eu-1").client(), "shop");

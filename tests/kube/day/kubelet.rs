@@ -114,7 +114,8 @@ impl Drop for Kubelet {
 struct Container {
     pod: Pod,
     ready: bool,
-    probe: (SocketAddr, String),
+    readiness: (SocketAddr, String),
+    liveness: (SocketAddr, String),
 }
 
 struct Node {
@@ -209,7 +210,7 @@ impl Node {
             env,
             dns: None,
         };
-        let probe = probe(container, address);
+        let [readiness, liveness] = ["readinessProbe", "livenessProbe"].map(|name| probe(container, name, address));
         let started = Pod::start(&run, address).await;
         let labels = pod.metadata.labels.clone().unwrap_or_default();
         let running = Running { address, network: started.network(), image: text(&container["image"]), labels };
@@ -217,7 +218,7 @@ impl Node {
             seen.addresses.entry(account).or_default().push(address.to_string());
             seen.running.insert(name.clone(), running);
         });
-        self.containers.insert(name, Container { pod: started, ready: false, probe });
+        self.containers.insert(name, Container { pod: started, ready: false, readiness, liveness });
     }
 
     /// Probes each container, and writes what changed into its pod's status.
@@ -228,11 +229,12 @@ impl Node {
                 faults.push(format!("{name} ended\n{}", container.pod.log_tail(20)));
                 continue;
             }
-            let (at, path) = &container.probe;
-            let answer = http::get(*at, &at.to_string(), path, PROBE_LIMIT).await;
-            let ready = answer.is_ok_and(|answer| answer.status == 200);
+            let ready = asked(&container.readiness).await;
             if ready == container.ready {
                 continue;
+            }
+            if !asked(&container.liveness).await {
+                faults.push(format!("{name} changed its readiness to {ready}, and is not alive"));
             }
             let address = container.pod.address().to_string();
             let condition = json!({"type": "Ready", "status": if ready { "True" } else { "False" }, "lastTransitionTime": Timestamp::now()});
@@ -256,9 +258,14 @@ impl Node {
     }
 }
 
-/// Where the readiness probe goes; its port is named.
-fn probe(container: &Value, address: Ipv4Addr) -> (SocketAddr, String) {
-    let get = &container["readinessProbe"]["httpGet"];
+async fn asked((at, path): &(SocketAddr, String)) -> bool {
+    let answer = http::get(*at, &at.to_string(), path, PROBE_LIMIT).await;
+    answer.is_ok_and(|answer| answer.status == 200)
+}
+
+/// Where a probe goes; its port is named.
+fn probe(container: &Value, name: &str, address: Ipv4Addr) -> (SocketAddr, String) {
+    let get = &container[name]["httpGet"];
     let ports = container["ports"].as_array().cloned().unwrap_or_default();
     let port = ports.iter().find(|port| port["name"] == get["port"]).expect("the probe's port");
     let port = port["containerPort"].as_u64().and_then(|port| u16::try_from(port).ok()).expect("a port");

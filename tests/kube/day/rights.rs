@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::audit::{AuditLog, Request, Right, granted};
+use super::audit::{AuditLog, Request, Right, TEST, granted};
 use super::kubelet::Kubelet;
 use crate::harness::run;
 
@@ -17,7 +17,7 @@ pub async fn are_those_that_are_used(audits: &[AuditLog; 4], kubelet: &Kubelet) 
     let [hub, members @ ..] = audits;
     let hub = hub.requests();
     // From loopback comes the test itself, with a token that it took.
-    let members = members.iter().flat_map(AuditLog::requests).filter(|request| request.from != "127.0.0.1");
+    let members = members.iter().flat_map(AuditLog::requests).filter(|request| request.from != TEST);
     let members: Vec<Request> = members.collect();
     let refused: Vec<&Request> = hub.iter().chain(&members).filter(|request| request.code == 403).collect();
     assert!(refused.is_empty(), "a right is missing: {refused:?}");
