@@ -129,13 +129,10 @@ fn refuse_what_means_nothing(args: &Args) -> Result<(), BadUsage> {
 
 fn deployments(args: &Args) -> Result<Deployments, BadUsage> {
     let Some(image) = &args.image else {
-        let text = format!(
-            "--image: found nothing; expected the image to run, such as --image registry.example/mesh/isthmus:1.2.3. No \
-             image is published: build one with the Dockerfile and push it where the hub's nodes can pull it. (`isthmus \
-             manifests {}` and the other parts need none)",
-            Part::Crds.name()
-        );
-        return Err(BadUsage(text));
+        let text = "--image: found nothing; expected the image to run, such as --image registry.example/mesh/isthmus:1.2.3. \
+                    No image is published: build one with the Dockerfile and push it where the hub's nodes can pull it. \
+                    (`all`, which is the default, and `deployments` need it, the other parts do not)";
+        return Err(BadUsage(text.to_owned()));
     };
     let image: Image = image.parse().map_err(|error| BadUsage(format!("--image: found {image:?}; {error}")))?;
     let pull_policy = args.image_pull_policy.unwrap_or_else(|| PullPolicy::of(&image));

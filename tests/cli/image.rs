@@ -46,7 +46,7 @@ async fn what_the_image_runs_is_what_the_manifests_expect() {
     let [copied] = values(last, "COPY")[..] else { panic!("one COPY") };
     assert_eq!(copied.split(' ').collect::<Vec<_>>(), ["--from=build", "/src/target/release/isthmus", &entry[0]]);
     assert_eq!(entry.len(), 1);
-    assert_eq!(values(last, "CMD"), [""; 0], "a command would come before the arguments of whoever gives none");
+    assert_eq!(values(last, "CMD"), [""; 0], "without arguments it should say what it can do");
     assert_eq!(values(last, "RUN"), [""; 0], "there is no shell to run anything");
 
     let args = ["manifests", "deployments", "--image=a:1", "--region=eu"];

@@ -207,7 +207,7 @@ pub async fn upgraded(stage: &Stage, kubelet: &Kubelet, before: Vec<(String, Val
     .await;
 }
 
-/// A field that somebody else took over since is not put back without a word.
+/// A field that another tool has set since is not put back without a word.
 pub async fn conflicts_are_said(stage: &Stage) {
     let hub = stage.cluster("hub");
     let scale = |number: &'static str| async move {

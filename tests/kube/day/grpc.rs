@@ -13,7 +13,7 @@ use crate::testbed::{Pod, PodSpec, eventually, http};
 const PAGE: &str = include_str!("../../../docs/grpc.md");
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 3, 0, 9);
 const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 60);
-/// Where the programs are told what to do.
+/// The port on which the programs take orders.
 const CONTROL: u16 = 9_000;
 const LIMIT: Duration = Duration::from_secs(30);
 const IDENTITY: &str = "us-1-greeter";

@@ -170,7 +170,7 @@ impl Node {
                 faults.push(format!("{name} does not end when asked to\n{}", pod.log_tail(10)));
             }
             if late || pod.has_ended() {
-                // Whoever deleted it may have done so for good already.
+                // It may be gone already: not every delete waits for us.
                 let _ = self.pods.delete(&name, &DeleteParams::default().grace_period(0)).await;
             } else {
                 self.ending.push((name, pod, since));

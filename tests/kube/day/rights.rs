@@ -35,7 +35,7 @@ pub async fn are_those_that_are_used(audits: &[AuditLog; 4], kubelet: &Kubelet) 
         let by = match request.account.as_str() {
             "isthmus-member" => &controllers,
             "isthmus-member-reader" => &regions,
-            other => panic!("an account of nobody's: {other}"),
+            other => panic!("an unknown account: {other}"),
         };
         assert!(by.contains(&request.from), "{request:?} should come from {by:?}");
     }

@@ -127,7 +127,7 @@ impl Stage {
     }
 }
 
-/// Somebody's Service `shop/web`, not marked, and its only pod.
+/// The Service `shop/web` of a member's user, not marked, and its only pod.
 async fn application(member: &Cluster, address: &str, zone: &str, identity: &str) -> Backend {
     member.apply(&objects::namespace("shop")).await;
     let spec = "selector: {app: web}, ports: [{name: http, port: 80, targetPort: 8080}]";
