@@ -3,6 +3,7 @@
 //! which everything else that the test starts has its place.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -16,7 +17,7 @@ use super::wait::eventually;
 /// Where the test's own namespace is from a pod; any address of it that is not a pod's would do.
 const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 const LIMIT: Duration = Duration::from_secs(20);
-/// Arguments: the address, a file for /etc/resolv.conf or nothing, the program and its own arguments.
+/// Arguments: the address, a file for /etc/resolv.conf or nothing, a user or nothing, the program and its own arguments.
 const SETUP: &str = r#"
 set -e
 ip link set lo up
@@ -27,8 +28,11 @@ ip link set eth0 up
 ip route add GATEWAY dev eth0
 ip route add default via GATEWAY src "$1"
 if [ -n "$2" ]; then mount --bind "$2" /etc/resolv.conf; fi
-shift 2
-exec env "$@"
+user=$3
+shift 3
+if [ -z "$user" ]; then exec env "$@"; fi
+mount -o remount,bind,ro /
+exec setpriv --reuid "$user" --regid "$user" --clear-groups --no-new-privs --bounding-set=-all -- env "$@"
 "#;
 
 /// What runs in a pod.
@@ -38,6 +42,8 @@ pub struct PodSpec {
     pub program: PathBuf,
     pub args: Vec<String>,
     pub env: Vec<(String, String)>,
+    /// As a restricted container: this user, no privileges, and nothing to write to.
+    pub user: Option<u32>,
     /// The cluster's DNS server. Without it no name is resolved as in a pod.
     pub dns: Option<(IpAddr, String)>,
 }
@@ -66,6 +72,8 @@ impl Pod {
         let words = ["--net", "--mount", "--", "sh", "-c", &setup, "pod", &address.to_string()].map(str::to_owned);
         let mut args = words.to_vec();
         args.push(resolver.unwrap_or_default());
+        let user = spec.user.filter(|user| is_possible(*user, &spec.program));
+        args.push(user.map(|user| user.to_string()).unwrap_or_default());
         args.extend(spec.env.iter().map(|(name, value)| format!("{name}={value}")));
         args.push(spec.program.display().to_string());
         args.extend_from_slice(&spec.args);
@@ -122,6 +130,18 @@ impl Pod {
     pub fn log_tail(&self, lines: usize) -> String {
         self.process.log_tail(lines)
     }
+}
+
+/// Not where the test's own namespace has no other users, or where others may not read the program.
+fn is_possible(user: u32, program: &Path) -> bool {
+    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    let users = map.lines().filter_map(|line| line.split_whitespace().nth(2)?.parse::<u64>().ok()).sum::<u64>();
+    let open = |path: &Path| path.metadata().is_ok_and(|found| found.permissions().mode() & 0o001 != 0);
+    let possible = users > u64::from(user) && program.ancestors().filter(|path| !path.as_os_str().is_empty()).all(open);
+    if !possible {
+        eprintln!("testbed: {} cannot be run as user {user} here, so it is run unrestricted", program.display());
+    }
+    possible
 }
 
 fn ip(args: &[&str]) {

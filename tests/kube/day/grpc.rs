@@ -65,6 +65,7 @@ async fn peer(address: Ipv4Addr, env: Vec<(String, String)>) -> Pod {
         program,
         args: vec![SocketAddr::from((address, CONTROL)).to_string()],
         env,
+        user: None,
         dns: Some((IpAddr::from([10, 101, 0, 10]), "shop".to_owned())),
     };
     let pod = Pod::start(&spec, address).await;

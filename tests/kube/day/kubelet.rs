@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -62,6 +63,9 @@ impl Kubelet {
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
+                let folder = tempfile::Builder::new().prefix("isthmus-kubelet-").tempdir().unwrap();
+                // Containers have users of their own.
+                std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
                 let node = Node {
                     pods: Api::namespaced(hub.client(), NAMESPACE),
                     hub,
@@ -70,7 +74,7 @@ impl Kubelet {
                     containers: BTreeMap::new(),
                     ending: Vec::new(),
                     next: 1,
-                    folder: tempfile::Builder::new().prefix("isthmus-kubelet-").tempdir().unwrap(),
+                    folder,
                 };
                 node.run(&stopped).await;
             });
@@ -208,6 +212,7 @@ impl Node {
             program: PathBuf::from(env!("CARGO_BIN_EXE_isthmus")),
             args: list(&container["args"]).iter().map(text).collect(),
             env,
+            user: Some(user(&spec, container)),
             dns: None,
         };
         let [readiness, liveness] = ["readinessProbe", "livenessProbe"].map(|name| probe(container, name, address));
@@ -256,6 +261,15 @@ impl Node {
     fn note(&self, write: impl FnOnce(&mut Seen)) {
         write(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner));
     }
+}
+
+/// Restricted containers are the only ones that this kubelet knows.
+fn user(pod: &Value, container: &Value) -> u32 {
+    assert!(
+        pod["securityContext"]["runAsNonRoot"] == true
+            && container["securityContext"]["readOnlyRootFilesystem"] == true
+    );
+    pod["securityContext"]["runAsUser"].as_u64().and_then(|user| u32::try_from(user).ok()).expect("a user")
 }
 
 async fn asked((at, path): &(SocketAddr, String)) -> bool {

@@ -121,6 +121,7 @@ impl Stage {
             program: isthmus::demo::envoy_binary::obtain(None, &|_| {}).await.unwrap(),
             args: args.map(str::to_owned).to_vec(),
             env: Vec::new(),
+            user: None,
             dns: Some((IpAddr::from([10, 101, 0, 10]), "shop".to_owned())),
         };
         Pod::start(&spec, CLIENT).await
