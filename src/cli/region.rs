@@ -99,6 +99,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         member_deadline,
     } = args;
     let secrets = secrets_namespace.as_deref().unwrap_or(&source.namespace);
+    let own_namespace = source.own_namespace()?;
     Namespace::new(secrets).map_err(|error| BadUsage(format!("--secrets-namespace: {error}")))?;
     let region = RegionId::new(&region).map_err(|error| BadUsage(format!("--region: {error}")))?;
     if !xds.ip().is_loopback() && !allow_plaintext {
@@ -113,7 +114,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let shutdown = Shutdown::on_signals()?;
     let plane = Plane {
         origin: plane::Origin::from_args(&source, members.bounds(), Access::Read, secrets).await?,
-        own_namespace: source.own_namespace()?,
+        own_namespace,
         authority,
         pages: plane.pages()?,
         deadlines: Deadlines { sync: plane.sync_deadline(), member: Duration::from_secs(member_deadline) },

@@ -81,7 +81,7 @@ async fn bad_usage_is_told_and_ends_with_2() {
     let folder = world.path().to_str().unwrap();
     let file = world.path().join("hub.yaml");
     let file = file.to_str().unwrap();
-    let cases: [(&[&str], &[&str]); 20] = [
+    let cases: [(&[&str], &[&str]); 25] = [
         (&[], &["Usage: isthmus"]),
         (&["fly"], &["unrecognized subcommand 'fly'"]),
         (&["region", "--world", folder], &["--region <REGION>"]),
@@ -121,6 +121,14 @@ async fn bad_usage_is_told_and_ends_with_2() {
             &["--tls-key: found /no/such: No such file"],
         ),
         (&["region", "--region=eu", "--hub-kubeconfig=/no/such"], &["--hub-kubeconfig: /no/such"]),
+        (
+            &["region", "--region=eu", "--world", folder, "--secrets-namespace=isthmus-regions"],
+            &["--secrets-namespace <NAMESPACE>", "--world <DIR>"],
+        ),
+        (&["region", "--region=eu", "--secrets-namespace=A"], &["--secrets-namespace: ", "\"A\""]),
+        (&["region", "--region=eu", "--namespace=A"], &["--namespace: ", "\"A\""]),
+        (&["manifests"], &["--image: found nothing", "Dockerfile"]),
+        (&["manifests", "crds", "--image=a:1"], &["--image: `crds` does not depend on it"]),
         (&["controller", "--world", folder], &["--mirror-out DIR"]),
         (&["check", "--world", folder, "--add=/no/such"], &["--add: /no/such is not a file"]),
         (&["status", "--admin=127.0.0.1:15014"], &["--admin: \"127.0.0.1:15014\"", "http://127.0.0.1:15014"]),
