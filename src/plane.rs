@@ -20,7 +20,7 @@ use crate::admin;
 use crate::api::FOLDER_HUB;
 use crate::cli::BadUsage;
 use crate::cli::source::SourceArgs;
-use crate::clusters::{self, HubOptions, MemberBounds, Tables};
+use crate::clusters::{self, Access, HubOptions, MemberBounds, Tables};
 use crate::descriptors;
 use crate::feed::Feed;
 use crate::mirror::{self, MirrorProgress};
@@ -45,7 +45,13 @@ pub struct Plane {
 
 /// Where the world comes from.
 pub enum Origin {
-    Hub { client: kube::Client, namespace: String, members: MemberBounds },
+    Hub {
+        client: kube::Client,
+        /// Where the Secrets are that this process reads.
+        secrets: String,
+        access: Access,
+        members: MemberBounds,
+    },
     Folder(PathBuf),
 }
 
@@ -85,10 +91,15 @@ impl Writers {
 type Mirroring = tokio::sync::watch::Receiver<BTreeMap<ClusterId, MirrorProgress>>;
 
 impl Origin {
-    pub async fn from_args(args: &SourceArgs, members: MemberBounds) -> anyhow::Result<Self> {
+    pub async fn from_args(
+        args: &SourceArgs,
+        members: MemberBounds,
+        access: Access,
+        secrets: &str,
+    ) -> anyhow::Result<Self> {
         match args.folder()? {
             Some(folder) => Ok(Self::Folder(folder)),
-            None => Ok(Self::Hub { client: args.hub().await?, namespace: args.namespace.clone(), members }),
+            None => Ok(Self::Hub { client: args.hub().await?, secrets: secrets.to_owned(), access, members }),
         }
     }
 
@@ -208,7 +219,7 @@ impl Ports {
     ) -> anyhow::Result<Option<Arc<tls::Status>>> {
         let Some((listener, origin)) = self.tls.take() else { return Ok(None) };
         let hub = match world {
-            Origin::Hub { client, namespace, .. } => Some((client.clone(), namespace.clone())),
+            Origin::Hub { client, secrets, .. } => Some((client.clone(), secrets.clone())),
             Origin::Folder(_) => None,
         };
         let started = Tls::start(origin, hub, problems.clone()).await;
@@ -244,8 +255,8 @@ fn start_source(
                 Ok(())
             });
         }
-        Origin::Hub { client, namespace, members } => {
-            let options = HubOptions { client, namespace, members };
+        Origin::Hub { client, secrets, access, members } => {
+            let options = HubOptions { client, namespace: secrets, access, members };
             tasks.spawn(async move {
                 tokio::select! {
                     () = shutdown.wait() => {}

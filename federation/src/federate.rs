@@ -15,8 +15,9 @@ use crate::store::ClusterState;
 /// The label that marks a Service, or all Services of a Namespace: `true` or `false`.
 pub const FEDERATE_LABEL: &str = "isthmus.dev/federate";
 
-/// Namespaces that belong to Kubernetes itself.
-const NEVER: [&str; 3] = ["kube-system", "kube-public", "kube-node-lease"];
+/// Namespaces that belong to Kubernetes itself, and the one that is Isthmus's in every member, whatever it is called in the
+/// hub: the name of a region's control plane is there, and must mean the same in each member.
+const NEVER: [&str; 4] = ["kube-system", "kube-public", "kube-node-lease", "isthmus-system"];
 
 /// What the label says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -42,10 +42,14 @@ pub struct MemberClusterSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::network")]
     pub network: Option<String>,
-    /// The Secret with this cluster's kubeconfig, in Isthmus's own namespace. Left out only where the cluster's
-    /// objects come from a folder.
+    /// The Secret with this cluster's kubeconfig, in Isthmus's own namespace. The controller writes mirrors with it. Left
+    /// out only where the cluster's objects come from a folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kubeconfig_secret_ref: Option<SecretKeyRef>,
+    /// The Secret with a kubeconfig that may only read, for the control planes of regions. Left out: they use
+    /// kubeconfigSecretRef.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_kubeconfig_secret_ref: Option<SecretKeyRef>,
     /// Address ranges. A list that is left out is discovered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cidrs: Option<DeclaredCidrs>,

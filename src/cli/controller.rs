@@ -11,6 +11,7 @@ use super::members::MemberArgs;
 use super::plane::PlaneArgs;
 use super::source::SourceArgs;
 use super::{BadUsage, exit};
+use crate::clusters::Access;
 use crate::lease::Candidate;
 use crate::plane::{self, Origin, Plane, Writers};
 use crate::runtime::Deadlines;
@@ -39,9 +40,9 @@ pub struct Args {
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { source, mirror_out, lease, members, plane } = args;
     let pages = plane.pages()?;
-    let origin = Origin::from_args(&source, members.bounds()).await?;
+    let origin = Origin::from_args(&source, members.bounds(), Access::Write, &source.namespace).await?;
     let hub = match &origin {
-        Origin::Hub { client, namespace, .. } => Some((client.clone(), namespace.clone())),
+        Origin::Hub { client, .. } => Some((client.clone(), source.namespace.clone())),
         Origin::Folder(_) => None,
     };
     let mut plane = Plane {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use federation::Authority;
-use federation::model::RegionId;
+use federation::model::{Namespace, RegionId};
 
 use regions::server::Limits;
 
@@ -14,6 +14,7 @@ use super::plane::PlaneArgs;
 use super::source::SourceArgs;
 use super::tls::TlsArgs;
 use super::{BadUsage, exit};
+use crate::clusters::Access;
 use crate::plane::{self, Plane, Serve};
 use crate::runtime::Deadlines;
 use crate::shutdown::Shutdown;
@@ -26,6 +27,11 @@ pub struct Args {
     region: String,
     #[command(flatten)]
     source: SourceArgs,
+    /// Where this process reads Secrets: kubeconfigs of members (spec.readKubeconfigSecretRef, else
+    /// spec.kubeconfigSecretRef) and the certificate of --tls-secret. A namespace that holds none of the controller's
+    /// credentials keeps them away from regions. [default: that of --namespace]
+    #[arg(long, value_name = "NAMESPACE", conflicts_with = "world")]
+    secrets_namespace: Option<String>,
     /// Where to serve xDS in plaintext. Other than on loopback this needs --allow-plaintext.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:15010")]
     xds: SocketAddr,
@@ -79,8 +85,22 @@ impl ConnectionArgs {
 }
 
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Args { region, source, xds, allow_plaintext, clusters, tls, connections, members, plane, member_deadline } =
-        args;
+    let Args {
+        region,
+        source,
+        secrets_namespace,
+        xds,
+        allow_plaintext,
+        clusters,
+        tls,
+        connections,
+        members,
+        plane,
+        member_deadline,
+    } = args;
+    let secrets = secrets_namespace.as_deref().unwrap_or(&source.namespace);
+    let own_namespace = source.own_namespace()?;
+    Namespace::new(secrets).map_err(|error| BadUsage(format!("--secrets-namespace: {error}")))?;
     let region = RegionId::new(&region).map_err(|error| BadUsage(format!("--region: {error}")))?;
     if !xds.ip().is_loopback() && !allow_plaintext {
         let text = format!(
@@ -93,8 +113,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let authority = if source.world.is_some() { Authority::Own } else { Authority::Recorded };
     let shutdown = Shutdown::on_signals()?;
     let plane = Plane {
-        origin: plane::Origin::from_args(&source, members.bounds()).await?,
-        own_namespace: source.own_namespace()?,
+        origin: plane::Origin::from_args(&source, members.bounds(), Access::Read, secrets).await?,
+        own_namespace,
         authority,
         pages: plane.pages()?,
         deadlines: Deadlines { sync: plane.sync_deadline(), member: Duration::from_secs(member_deadline) },

@@ -20,7 +20,8 @@ pub struct TlsArgs {
     /// Let in only clients that have a certificate of one of these CAs: a PEM file.
     #[arg(long, value_name = "FILE", requires = "tls_cert", help_heading = "TLS")]
     tls_client_ca: Option<PathBuf>,
-    /// Take all three from a Secret of type kubernetes.io/tls in Isthmus's own namespace; its ca.crt is the clients' CA.
+    /// Take all three from a Secret of type kubernetes.io/tls, in the namespace of --secrets-namespace; its ca.crt is the
+    /// clients' CA.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["tls_cert", "world"], help_heading = "TLS")]
     tls_secret: Option<String>,
     /// Where to serve xDS over TLS. [default: 0.0.0.0:15012 if there is a certificate]

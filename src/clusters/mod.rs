@@ -17,4 +17,5 @@ pub mod wire;
 pub use bounds::MemberBounds;
 pub use registry::{HubOptions, Tables, run_hub};
 pub use retry::Retry;
+pub use secret::Access;
 pub use tables::{Clients, HubTroubles, MemberClient, Note, NoteReason, Notes, SeenMark, SeenTable, TakeOvers, now};

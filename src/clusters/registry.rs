@@ -19,7 +19,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use super::bounds::MemberBounds;
 use super::connect::root_cause;
 use super::member::{Epochs, Member};
-use super::secret::Credential;
+use super::secret::{Access, Credential};
 use super::tables::{Clients, HubTroubles, Notes, SeenMark, SeenTable, TakeOvers};
 use super::watch::{Follow, Guarded, Listener, Share, Sink, ToFeed, Trouble, follow};
 use super::wire::Fault;
@@ -35,8 +35,10 @@ const ROSTER_QUEUE: usize = 64;
 pub struct HubOptions {
     /// The cluster that holds the custom resources. [`super::connect::client`] makes one that notices dead connections.
     pub client: kube::Client,
-    /// Isthmus's own namespace, where kubeconfig Secrets are. Secrets elsewhere are never read.
+    /// Where kubeconfig Secrets are. Secrets elsewhere are never read.
     pub namespace: String,
+    /// Which of a member's credentials to use.
+    pub access: Access,
     /// What is kept of each member, and where it may be.
     pub members: MemberBounds,
 }
@@ -78,7 +80,7 @@ pub async fn run_hub(options: HubOptions, tables: Tables, feed: Feed, problems: 
     hub.spawn(follow::<SecretEntries, _>(secrets, how(), ToRoster(sender)));
 
     let mut sessions = Sessions::new(tables, feed, problems, options.members);
-    let mut roster = Roster::new(options.namespace);
+    let mut roster = Roster::new(options.namespace, options.access);
     loop {
         tokio::select! {
             news = inbox.recv() => {
@@ -209,10 +211,10 @@ impl Listener for Complaints {
             trouble;
         let text = match &error {
             kube::Error::Api(status) if status.code == 404 => {
-                format!("the hub does not know {plural}: install what `isthmus manifests` prints")
+                format!("the hub does not know {plural}: apply what `isthmus manifests crds` prints")
             }
             kube::Error::Api(status) if status.code == 403 => {
-                format!("Isthmus may not watch {plural} in the hub: install what `isthmus manifests` prints")
+                format!("Isthmus may not watch {plural} in the hub: apply what `isthmus manifests hub-rbac` prints")
             }
             kube::Error::Api(status) => format!("the hub answered {} when asked to watch {plural}", status.code),
             other if Fault::of(other).is_some() => {

@@ -23,7 +23,16 @@ impl fmt::Debug for SecretBytes {
     }
 }
 
-/// Where a member's credential stands, as `spec.kubeconfigSecretRef` says.
+/// What a process does in members, and so which of a member's credentials it uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// It writes mirrors: the Secret of `spec.kubeconfigSecretRef`.
+    Write,
+    /// It only reads: the Secret of `spec.readKubeconfigSecretRef`, and the other one where that is left out.
+    Read,
+}
+
+/// Where a member's credential is, as `spec.kubeconfigSecretRef` or `spec.readKubeconfigSecretRef` says.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SecretRef {
     pub name: Arc<str>,

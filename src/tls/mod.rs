@@ -27,7 +27,8 @@ pub use material::{Fields, MAX_BYTES, Material, Unusable};
 pub enum Origin {
     /// PEM files. Without a CA, clients are not asked who they are.
     Files { cert: PathBuf, key: PathBuf, client_ca: Option<PathBuf> },
-    /// A Secret of type `kubernetes.io/tls` in Isthmus's own namespace; `ca.crt` in it, if it is there, is the clients' CA.
+    /// A Secret of type `kubernetes.io/tls` where this process reads Secrets; `ca.crt` in it, if it is there, is the clients'
+    /// CA.
     Secret(String),
 }
 

@@ -117,7 +117,9 @@ impl Listener for Quiet {
     fn trouble(&mut self, _: &str, trouble: Trouble) {
         let refused = matches!(trouble, Trouble::Refused(_));
         if refused && !self.refused {
-            tracing::warn!("--tls-secret: Isthmus may not watch this Secret: install what `isthmus manifests` prints");
+            tracing::warn!(
+                "--tls-secret: Isthmus may not watch this Secret: apply what `isthmus manifests hub-rbac` prints"
+            );
         }
         self.refused = refused;
     }

@@ -125,7 +125,7 @@ async fn bad_usage_is_told_and_ends_with_2() {
     let file = world.path().join("hub.yaml");
     let file = file.to_str().unwrap();
     let inside = format!("--mirror-out={folder}/out/mirrors");
-    let cases: [(&[&str], &[&str]); 21] = [
+    let cases: [(&[&str], &[&str]); 26] = [
         (&[], &["Usage: isthmus"]),
         (&["fly"], &["unrecognized subcommand 'fly'"]),
         (&["region", "--world", folder], &["--region <REGION>"]),
@@ -165,6 +165,14 @@ async fn bad_usage_is_told_and_ends_with_2() {
             &["--tls-key: found /no/such: No such file"],
         ),
         (&["region", "--region=eu", "--hub-kubeconfig=/no/such"], &["--hub-kubeconfig: /no/such"]),
+        (
+            &["region", "--region=eu", "--world", folder, "--secrets-namespace=isthmus-regions"],
+            &["--secrets-namespace <NAMESPACE>", "--world <DIR>"],
+        ),
+        (&["region", "--region=eu", "--secrets-namespace=A"], &["--secrets-namespace: ", "\"A\""]),
+        (&["region", "--region=eu", "--namespace=A"], &["--namespace: ", "\"A\""]),
+        (&["manifests"], &["--image: found nothing", "Dockerfile"]),
+        (&["manifests", "crds", "--image=a:1"], &["--image: `crds` does not depend on it"]),
         (&["controller", "--world", folder], &["--mirror-out DIR"]),
         (
             &["controller", "--world", folder, &inside],

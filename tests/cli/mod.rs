@@ -5,6 +5,7 @@
 mod bench;
 mod commands;
 mod draining;
+mod image;
 mod innocents;
 mod manifests;
 mod pages;

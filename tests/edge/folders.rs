@@ -26,6 +26,7 @@ metadata: {name: eu-1}
 spec:
   region: eu
   kubeconfigSecretRef: {name: eu-1}
+  readKubeconfigSecretRef: {name: eu-1-reader}
   cidrs: {pods: [10.8.0.0/14, 'fd00:8::/32'], services: [10.96.0.0/16]}
   exports: {namespaces: [shop, 'team-*']}
   weight: 10000

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use federation::change::{Batch, Delta, Epoch, HubChanges, LinkChange, MemberChanges};
 use isthmus::clusters::connect::Allowed;
-use isthmus::clusters::{HubOptions, MemberBounds, Tables, run_hub};
+use isthmus::clusters::{Access, HubOptions, MemberBounds, Tables, run_hub};
 use isthmus::feed::{Batches, Feed};
 use isthmus::problem::ProblemBook;
 use tokio::task::JoinHandle;
@@ -61,7 +61,7 @@ impl Scene {
         let tables = Tables::default();
         let members =
             MemberBounds { addresses: Allowed::new(&["127.0.0.0/8".parse().unwrap()]), ..MemberBounds::default() };
-        let options = HubOptions { client, namespace: "isthmus-system".to_owned(), members };
+        let options = HubOptions { client, namespace: "isthmus-system".to_owned(), access: Access::Write, members };
         let run = run_hub(options, tables.clone(), feed, ProblemBook::default());
         let task = tokio::spawn(async move {
             run.await;

@@ -146,7 +146,7 @@ async fn two_hubs_that_start_together_settle_on_one() {
 async fn a_member_whose_rights_are_older_says_what_is_missing() {
     let federation = Federation::joined(&IDS).await;
     let us = federation.member("us-1");
-    let older = r#"[{"op": "remove", "path": "/rules/7"}, {"op": "remove", "path": "/rules/6"}]"#;
+    let older = r#"[{"op": "remove", "path": "/rules/8"}, {"op": "remove", "path": "/rules/7"}]"#;
     us.cluster.kubectl(&["patch", "clusterrole", "isthmus-member", "--type=json", "-p", older]).await;
     let _controller = federation.controller().await;
     federation.until_ready("eu-1").await;

@@ -41,23 +41,30 @@ pub struct CoreDns {
 impl CoreDns {
     /// Ready when this returns: it has seen all services of the cluster.
     pub async fn start(cluster: &Cluster) -> Self {
-        Self::with_options(cluster, "").await
+        Self::with_options(cluster, "", SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free()))).await
+    }
+
+    /// The same at this address, such as pods find it at.
+    pub async fn start_at(cluster: &Cluster, address: SocketAddr) -> Self {
+        Self::with_options(cluster, "", address).await
     }
 
     /// Serves `clusterset.local` from ServiceImports as well (KEP-1645). Their
     /// CRD must be there, or it is never ready.
     pub async fn start_multicluster(cluster: &Cluster) -> Self {
-        Self::with_options(cluster, "multicluster clusterset.local").await
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free()));
+        Self::with_options(cluster, "multicluster clusterset.local", address).await
     }
 
-    async fn with_options(cluster: &Cluster, option: &str) -> Self {
+    async fn with_options(cluster: &Cluster, option: &str, address: SocketAddr) -> Self {
         let [binary] = obtain_all([Tool::CoreDns]).await;
         let folder = tempfile::Builder::new().prefix("isthmus-coredns-").tempdir().expect("make a folder for CoreDNS");
-        let [port, ready_port] = std::array::from_fn(|_| ports::free());
+        let (port, ready_port) = (address.port(), ports::free());
         let zones = if option.is_empty() { "cluster.local" } else { "cluster.local clusterset.local" };
         let corefile = format!(
-            "{zones} {{\n  bind 127.0.0.1\n  errors\n  ready 127.0.0.1:{ready_port}\n  \
+            "{zones} {{\n  bind {bind}\n  errors\n  ready 127.0.0.1:{ready_port}\n  \
              kubernetes {zones} {{\n    kubeconfig {kubeconfig} {context}\n    ttl 0\n    {option}\n  }}\n}}\n",
+            bind = address.ip(),
             kubeconfig = cluster.kubeconfig_path().display(),
             context = cluster.name(),
         );
@@ -76,7 +83,6 @@ impl CoreDns {
             }
         })
         .await;
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         Self { process, address, resolver: resolver(address), _folder: folder }
     }
 

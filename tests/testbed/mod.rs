@@ -5,6 +5,7 @@
 //! | [`Cluster`] | etcd, kube-apiserver and kube-controller-manager of one cluster |
 //! | [`CoreDns`] | cluster DNS over that cluster's API |
 //! | [`Envoy`] | an Envoy that takes everything from a control plane over ADS |
+//! | [`Pod`] | a process with a pod's network |
 //! | [`Backend`], [`Traffic`] | HTTP servers that can be killed, and a client that records every answer |
 //!
 //! A test whose endpoints come from a cluster *and* are called runs in
@@ -28,6 +29,7 @@ mod hash;
 pub mod http;
 pub mod netns;
 pub mod pki;
+pub mod pod;
 pub mod ports;
 pub mod process;
 mod selftest;
@@ -38,6 +40,7 @@ pub use backends::Backend;
 pub use cluster::{AccountAccess, Cluster, ClusterSpec, client_of, config_of, rule};
 pub use coredns::CoreDns;
 pub use envoy::{ClusterStatus, Envoy, EnvoySpec, EnvoyTls, HostStatus};
+pub use pod::{Pod, PodSpec};
 pub use traffic::Traffic;
 pub use wait::eventually;
 

@@ -2,7 +2,7 @@
 
 use crate::model::{Federate, Policy};
 use crate::testing::{World, make};
-use crate::{Engine, FEDERATE_LABEL};
+use crate::{Authority, Config, Engine, FEDERATE_LABEL};
 
 fn world(policies: &[Policy]) -> World {
     let mut world = World::new().region("eu", &[]).member("a", "eu", "10.0.0.0/16", "10.96.0.0/16");
@@ -201,4 +201,17 @@ fn what_another_product_derived_never_takes_part() {
     let world = world(&[make::policy("default", Federate::All)]).service_object("a", derived);
     assert_eq!(merged(&world), [""; 0]);
     assert_eq!(merged(&world.export("a", "shop/gke-mcs-1", 1)), [""; 0], "an export would only echo it");
+}
+
+/// The hub's own namespace may have another name; in members Isthmus's is always the same.
+#[test]
+fn what_is_isthmuss_never_takes_part_whatever_the_hub_calls_it() {
+    let mut world = world(&[make::policy("default", Federate::All)]);
+    for name in ["isthmus-system/isthmus-region-eu", "mesh/isthmus-metrics", "mesh-2/web", "isthmus-regions/web"] {
+        world = world.service_object("a", make::service(name, "http:80", "10.96.0.1"));
+    }
+    let mut engine = Engine::new(Config { own_namespace: make::ns("mesh"), ..World::config(Authority::Own) });
+    engine.apply(world.batches(), make::at(9));
+    let keys: Vec<String> = engine.merged().keys().map(ToString::to_string).collect();
+    assert_eq!(keys, ["isthmus-regions/web", "mesh-2/web"]);
 }

@@ -9,17 +9,20 @@ use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DeserializeGuard;
 
-use crate::api::{ANNOTATION_TAKE_OVER, MemberCluster};
+use crate::api::{ANNOTATION_TAKE_OVER, MemberCluster, SecretKeyRef};
 use crate::clusters::kubeconfig::MAX_KUBECONFIG_BYTES;
 use crate::clusters::secret::{SecretBytes, SecretRef};
 use crate::clusters::watch::{Reading, guarded};
 use crate::convert::{Accepted, Convert, Converted};
 
-/// A member, and where its credential is.
+/// A member, and where its credentials are.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct MemberEntry {
     pub(super) member: Member,
+    /// `spec.kubeconfigSecretRef`.
     pub(super) secret: Option<SecretRef>,
+    /// `spec.readKubeconfigSecretRef`.
+    pub(super) read_secret: Option<SecretRef>,
     /// The claim of another hub that this one should replace.
     pub(super) take_over: Option<Arc<str>>,
 }
@@ -39,13 +42,16 @@ impl Reading for MemberEntries {
 
     fn read(wire: &Self::Wire) -> Converted<MemberEntry> {
         guarded(wire, |object| {
-            let secret = object.spec.kubeconfig_secret_ref.as_ref();
-            let secret = secret
-                .map(|secret| SecretRef { name: Arc::from(secret.name.as_str()), key: Arc::from(secret.key.as_str()) });
+            let place = |secret: &SecretKeyRef| SecretRef {
+                name: Arc::from(secret.name.as_str()),
+                key: Arc::from(secret.key.as_str()),
+            };
+            let secret = object.spec.kubeconfig_secret_ref.as_ref().map(place);
+            let read_secret = object.spec.read_kubeconfig_secret_ref.as_ref().map(place);
             let annotations = object.metadata.annotations.as_ref();
             let take_over = annotations.and_then(|annotations| annotations.get(ANNOTATION_TAKE_OVER));
             let take_over = take_over.map(|text| Arc::from(text.as_str()));
-            Ok(object.convert()?.map(|member| MemberEntry { member, secret, take_over }))
+            Ok(object.convert()?.map(|member| MemberEntry { member, secret, read_secret, take_over }))
         })
     }
 

@@ -8,11 +8,13 @@ use federation::model::ClusterId;
 
 use super::entries::{MemberEntry, SecretEntry, Value};
 use crate::clusters::kubeconfig::MAX_KUBECONFIG_BYTES;
-use crate::clusters::secret::{Credential, SecretRef};
+use crate::clusters::secret::{Access, Credential, SecretRef};
 
 #[derive(Debug)]
 pub(super) struct Roster {
+    /// Where the Secrets are.
     namespace: String,
+    access: Access,
     members: BTreeMap<ClusterId, Row>,
     /// `None` until Secrets were listed once: before that, a missing Secret means nothing.
     secrets: Option<BTreeMap<Arc<str>, SecretEntry>>,
@@ -22,16 +24,21 @@ pub(super) struct Roster {
 #[derive(Debug)]
 struct Row {
     secret: Option<SecretRef>,
+    read_secret: Option<SecretRef>,
     take_over: Option<Arc<str>>,
 }
 
 impl Roster {
-    pub(super) fn new(namespace: String) -> Self {
-        Self { namespace, members: BTreeMap::new(), secrets: None }
+    pub(super) fn new(namespace: String, access: Access) -> Self {
+        Self { namespace, access, members: BTreeMap::new(), secrets: None }
     }
 
     pub(super) fn members(&mut self, delta: Delta<MemberEntry>) {
-        apply(&mut self.members, delta, |MemberEntry { secret, take_over, .. }| Row { secret, take_over });
+        apply(&mut self.members, delta, |MemberEntry { secret, read_secret, take_over, .. }| Row {
+            secret,
+            read_secret,
+            take_over,
+        });
     }
 
     pub(super) fn secrets(&mut self, delta: Delta<SecretEntry>) {
@@ -43,7 +50,7 @@ impl Roster {
     }
 
     pub(super) fn credentials(&self) -> impl Iterator<Item = (&ClusterId, Credential)> {
-        self.members.iter().map(|(id, row)| (id, self.credential(row.secret.as_ref())))
+        self.members.iter().map(|(id, row)| (id, self.credential(row)))
     }
 
     /// What each member's annotation says about who holds it.
@@ -51,18 +58,17 @@ impl Roster {
         self.members.iter().filter_map(|(id, row)| Some((id.clone(), row.take_over.clone()?))).collect()
     }
 
-    fn credential(&self, secret: Option<&SecretRef>) -> Credential {
+    fn credential(&self, row: &Row) -> Credential {
         let missing = |text: String| Credential::Missing(Arc::from(text));
         let Some(secrets) = &self.secrets else { return Credential::Unknown };
         let namespace = &self.namespace;
+        let (field, secret) = self.wanted(row);
         let Some(SecretRef { name, key }) = secret else {
-            return missing(format!(
-                "spec.kubeconfigSecretRef is not set; expected a Secret in namespace {namespace} with a kubeconfig"
-            ));
+            return missing(format!("{field}; expected a Secret in namespace {namespace} with a kubeconfig"));
         };
         let Some(entry) = secrets.get(name) else {
             return missing(format!(
-                "Secret {namespace}/{name} does not exist; create it with the kubeconfig under {key:?}"
+                "Secret {namespace}/{name} does not exist; create it with the kubeconfig under {key:?} ({field})"
             ));
         };
         match entry.keys.get(key) {
@@ -72,9 +78,27 @@ impl Roster {
             },
             Some(Value::TooLarge(found)) => missing(format!(
                 "Secret {namespace}/{name}, key {key:?} has {found} bytes; expected a kubeconfig of at most \
-                 {MAX_KUBECONFIG_BYTES} bytes"
+                 {MAX_KUBECONFIG_BYTES} bytes ({field})"
             )),
-            None => missing(format!("Secret {namespace}/{name} has no key {key:?}; put the kubeconfig under it")),
+            None => {
+                missing(format!("Secret {namespace}/{name} has no key {key:?}; put the kubeconfig under it ({field})"))
+            }
+        }
+    }
+
+    /// Which Secret this process uses for the member, and the field that says so or is missing.
+    fn wanted<'a>(&self, row: &'a Row) -> (&'static str, Option<&'a SecretRef>) {
+        let Row { secret, read_secret, .. } = row;
+        match (self.access, read_secret, secret) {
+            (Access::Read, Some(read), _) => ("spec.readKubeconfigSecretRef", Some(read)),
+            (Access::Read, None, Some(secret)) => {
+                ("spec.kubeconfigSecretRef, as spec.readKubeconfigSecretRef is not set", Some(secret))
+            }
+            (Access::Read, None, None) => {
+                ("neither spec.readKubeconfigSecretRef nor spec.kubeconfigSecretRef is set", None)
+            }
+            (Access::Write, _, Some(secret)) => ("spec.kubeconfigSecretRef", Some(secret)),
+            (Access::Write, _, None) => ("spec.kubeconfigSecretRef is not set", None),
         }
     }
 }

@@ -35,6 +35,7 @@ spec:
   region: eu
   network: corp
   kubeconfigSecretRef: {name: eu-1}
+  readKubeconfigSecretRef: {name: eu-1-reader}
   cidrs: {pods: [10.8.0.0/14], services: [10.12.0.0/20]}
   exports: {namespaces: [shop, "team-b-*"]}
   traffic: Drained

@@ -114,7 +114,7 @@ fn fields_that_nobody_reads() {
         [
             "f:6: MemberCluster eu-1: spec.cidrs.pod: found a field that is not known; expected \"pods\", which is not set",
             "f:7: MemberCluster eu-1: spec.wieght: found a field that is not known; expected \"weight\", which is not set",
-            "f:8: MemberCluster eu-1: spec.color: found a field that is not known; expected one of cidrs, exports, kubeconfigSecretRef, network, region, traffic, weight",
+            "f:8: MemberCluster eu-1: spec.color: found a field that is not known; expected one of cidrs, exports, kubeconfigSecretRef, network, readKubeconfigSecretRef, region, traffic, weight",
         ]
     );
     let folder = Folder::new(&[("f.yaml", &member)]);

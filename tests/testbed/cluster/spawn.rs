@@ -27,6 +27,7 @@ const CONTROLLERS: &[&str] = &[
     "root-ca-certificate-publisher-controller",
     "service-cidr-controller",
     "serviceaccount-controller",
+    "serviceaccount-token-controller",
     "statefulset-controller",
 ];
 
@@ -111,7 +112,8 @@ impl ControlPlane {
         apiserver_args.extend(spec.apiserver_flags.iter().cloned());
         let controllers = binaries.controllers.map(|binary| {
             let config = write("controllers.kubeconfig", &kubeconfig("controllers", &controller_token));
-            Controllers::spawn(binary, controller_args(&config, &ca_file), folder)
+            let account_key = folder.join("account.key").display().to_string();
+            Controllers::spawn(binary, controller_args(&config, &ca_file, &account_key), folder)
         });
         Self {
             etcd: Process::spawn("etcd", &binaries.etcd, etcd_args, folder),
@@ -214,10 +216,11 @@ fn etcd_args(data: &str, client_port: u16, peer_port: u16) -> Vec<String> {
     ]
 }
 
-fn controller_args(kubeconfig: &str, ca_file: &str) -> Vec<String> {
+fn controller_args(kubeconfig: &str, ca_file: &str, account_key: &str) -> Vec<String> {
     vec![
         format!("--kubeconfig={kubeconfig}"),
         format!("--root-ca-file={ca_file}"),
+        format!("--service-account-private-key-file={account_key}"),
         format!("--controllers={}", CONTROLLERS.join(",")),
         "--secure-port=0".into(),
         "--leader-elect=false".into(),

@@ -21,7 +21,7 @@ impl Oracle {
     pub(super) fn why_not(&self, member: &Member, told: &Told, service: &Service) -> Option<NotExported> {
         let namespace = service.key.namespace.as_str();
         let policy = self.policy_of(told, service);
-        let system = ["kube-system", "kube-public", "kube-node-lease", self.own_namespace.as_str()];
+        let system = ["kube-system", "kube-public", "kube-node-lease", "isthmus-system", self.own_namespace.as_str()];
         if system.contains(&namespace) || service.key.to_string() == "default/kubernetes" {
             return Some(NotExported::System);
         }
