@@ -10,7 +10,7 @@ use federation::{Authority, Awaits, Config, Engine};
 
 use crate::clusters::now;
 use crate::files;
-use crate::hub::HubObjects;
+use crate::hub::{HubClient, HubObjects};
 use crate::problem::Problem;
 
 /// What came of it.
@@ -30,7 +30,7 @@ pub fn folder(folder: &Path, add: &[PathBuf]) -> anyhow::Result<Offline> {
 }
 
 /// Reads the hub's objects, plus those of some files as if they had been applied.
-pub async fn hub(client: &kube::Client, add: &[PathBuf]) -> anyhow::Result<Offline> {
+pub async fn hub(client: &HubClient, add: &[PathBuf]) -> anyhow::Result<Offline> {
     let mut objects = HubObjects::read(client).await?;
     let (mut problems, unlisted) = files::add_to(&mut objects, add)?;
     let (batches, broken) = objects.batches();

@@ -19,9 +19,10 @@ use crate::admin;
 use crate::api::FOLDER_HUB;
 use crate::cli::BadUsage;
 use crate::cli::source::SourceArgs;
-use crate::clusters::{self, HubOptions, MemberBounds, Tables};
+use crate::clusters::{self, HubOptions, HubTroubles, MemberBounds, Tables};
 use crate::descriptors;
 use crate::feed::Feed;
+use crate::hub::HubClient;
 use crate::mirror::{self, MirrorProgress};
 use crate::problem::ProblemBook;
 use crate::runtime::{self, Deadlines, Follower, Wiring};
@@ -44,7 +45,7 @@ pub struct Plane {
 
 /// Where the world comes from.
 pub enum Origin {
-    Hub { client: kube::Client, namespace: String, members: MemberBounds },
+    Hub { hub: HubClient, namespace: String, members: MemberBounds },
     Folder(PathBuf),
 }
 
@@ -87,7 +88,7 @@ impl Origin {
     pub async fn from_args(args: &SourceArgs, members: MemberBounds) -> anyhow::Result<Self> {
         match args.folder()? {
             Some(folder) => Ok(Self::Folder(folder)),
-            None => Ok(Self::Hub { client: args.hub().await?, namespace: args.namespace.clone(), members }),
+            None => Ok(Self::Hub { hub: args.hub().await?, namespace: args.namespace.clone(), members }),
         }
     }
 
@@ -206,7 +207,7 @@ impl Ports {
     ) -> anyhow::Result<Option<Arc<tls::Status>>> {
         let Some((listener, origin)) = self.tls.take() else { return Ok(None) };
         let hub = match world {
-            Origin::Hub { client, namespace, .. } => Some((client.clone(), namespace.clone())),
+            Origin::Hub { hub, namespace, .. } => Some((hub.clone(), namespace.clone())),
             Origin::Folder(_) => None,
         };
         let started = Tls::start(origin, hub, problems.clone()).await;
@@ -242,8 +243,8 @@ fn start_source(
                 Ok(())
             });
         }
-        Origin::Hub { client, namespace, members } => {
-            let options = HubOptions { client, namespace, members };
+        Origin::Hub { hub, namespace, members } => {
+            let options = HubOptions { hub, namespace, members };
             tasks.spawn(async move {
                 tokio::select! {
                     () = shutdown.wait() => {}
@@ -313,10 +314,11 @@ pub struct Standby {
     pages: tokio::task::JoinHandle<()>,
 }
 
-pub async fn standby(pages: admin::Addresses) -> anyhow::Result<Standby> {
+/// `troubles`: why the hub does not say who it is, as long as it does not; until then it is not ready to take over.
+pub async fn standby(pages: admin::Addresses, troubles: HubTroubles) -> anyhow::Result<Standby> {
     let ports = admin::Ports::bind(pages).await?;
     let (stop, shutdown) = Shutdown::new();
-    Ok(Standby { stop, pages: tokio::spawn(ports.serve_standby(shutdown)) })
+    Ok(Standby { stop, pages: tokio::spawn(ports.serve_standby(troubles, shutdown)) })
 }
 
 impl Standby {

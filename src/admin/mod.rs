@@ -113,9 +113,11 @@ impl Ports {
     }
 
     /// Serves the pages of a controller that waits for its turn.
-    pub async fn serve_standby(self, shutdown: Shutdown) {
-        let router =
-            Router::new().route("/livez", get(pages::livez)).route("/readyz", get(async || "ok, standing by\n"));
+    pub async fn serve_standby(self, troubles: HubTroubles, shutdown: Shutdown) {
+        let router = Router::new()
+            .route("/livez", get(pages::livez))
+            .route("/readyz", get(pages::standby_readyz))
+            .with_state(troubles);
         self.run(router.clone(), router, ConnectionCounts::default(), shutdown).await;
     }
 

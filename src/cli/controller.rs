@@ -11,6 +11,8 @@ use super::members::MemberArgs;
 use super::plane::PlaneArgs;
 use super::source::SourceArgs;
 use super::{BadUsage, exit};
+use crate::clusters::HubTroubles;
+use crate::hub::HubClient;
 use crate::lease::Candidate;
 use crate::plane::{self, Origin, Plane, Writers};
 use crate::runtime::Deadlines;
@@ -41,7 +43,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let pages = plane.pages()?;
     let origin = Origin::from_args(&source, members.bounds()).await?;
     let hub = match &origin {
-        Origin::Hub { client, namespace, .. } => Some((client.clone(), namespace.clone())),
+        Origin::Hub { hub, namespace, .. } => Some((hub.clone(), namespace.clone())),
         Origin::Folder(_) => None,
     };
     let mut plane = Plane {
@@ -56,7 +58,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         writers: None,
     };
     let mut shutdown = Shutdown::on_signals()?;
-    let Some((client, namespace)) = hub else {
+    let Some((hub, namespace)) = hub else {
         let nowhere = "--world without --mirror-out DIR: there is nowhere to write what would be mirrored";
         plane.writers = Some(Writers::Folder(mirror_out.ok_or_else(|| BadUsage(nowhere.to_owned()))?));
         plane::run(plane, shutdown).await?;
@@ -64,10 +66,11 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
 
     // A standby answers its probes, but starts nothing else: two controllers must never write at the same time.
-    let standby = plane::standby(pages).await?;
-    let Some(uid) = hub_uid(&client, &mut shutdown).await else { return Ok(exit::FINE) };
-    plane.writers = Some(Writers::Cluster { hub: client.clone(), uid });
-    let candidate = Candidate::new(client, &namespace, &lease, identity());
+    let troubles = HubTroubles::default();
+    let standby = plane::standby(pages, troubles.clone()).await?;
+    let Some(uid) = hub_uid(&hub, &troubles, &mut shutdown).await else { return Ok(exit::FINE) };
+    plane.writers = Some(Writers::Cluster { hub: hub.client(), uid });
+    let candidate = Candidate::new(hub, &namespace, &lease, identity());
     let Some(mut held) = candidate.acquire(&mut shutdown).await else { return Ok(exit::FINE) };
     standby.end().await;
 
@@ -84,16 +87,23 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 /// Who the hub is, which its mirrors say. Asked until it answers; `None` if the process should end first.
-async fn hub_uid(client: &kube::Client, shutdown: &mut Shutdown) -> Option<Arc<str>> {
+async fn hub_uid(hub: &HubClient, troubles: &HubTroubles, shutdown: &mut Shutdown) -> Option<Arc<str>> {
+    const IDENTITY: &str = "identity";
     let mut said = String::new();
     loop {
-        match crate::hub::uid(client).await {
-            Ok(uid) => return Some(uid),
-            Err(error) if format!("{error:#}") != said => {
-                said = format!("{error:#}");
-                tracing::warn!("the hub's identity is not known, so nothing is written yet: {said}");
+        match crate::hub::uid(hub).await {
+            Ok(uid) => {
+                troubles.set(IDENTITY, None);
+                return Some(uid);
             }
-            Err(_) => {}
+            Err(error) => {
+                let text = format!("{error:#}");
+                if text != said {
+                    tracing::warn!("the hub's identity is not known, so nothing is written yet: {text}");
+                    troubles.set(IDENTITY, Some(text.clone()));
+                    said = text;
+                }
+            }
         }
         tokio::select! {
             () = shutdown.wait() => return None,

@@ -63,7 +63,7 @@ impl Policies {
                     row.conditions = conditions;
                 }
                 Err(error) => {
-                    tracing::debug!(policy = &*row.identity.name, "status not written: {error}");
+                    tracing::warn!(policy = &*row.identity.name, "status not written: {error}");
                     good = false;
                 }
             }
