@@ -9,6 +9,8 @@ pub mod clusters;
 pub mod convert;
 pub mod demo;
 mod descriptors;
+#[cfg(test)]
+mod docs;
 pub mod feed;
 pub mod files;
 pub mod foreign;

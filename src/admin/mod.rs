@@ -30,6 +30,8 @@ use crate::shutdown::Shutdown;
 
 pub use connections::{ANSWER_TIMEOUT, ConnectionCounts, HEADER_TIMEOUT, IDLE_TIMEOUT, MAX_CONNECTIONS};
 pub use host::Hosts;
+#[cfg(test)]
+pub(crate) use metrics::every_metric;
 pub use page::MAX_PAGES;
 
 /// What the pages read.

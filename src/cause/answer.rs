@@ -22,7 +22,7 @@ pub(super) fn refused(side: Side, status: &Status) -> Cause {
     };
     match status.code {
         401 => Cause::new("it does not accept the credential (401): it is wrong, expired or revoked", credential),
-        403 => Cause::new("it accepts the credential, but does not permit this (403)", rights),
+        403 => Cause::new("it accepts the credential, but it may not do this (403)", rights),
         400 => Cause::new(
             "it answered 400 (bad request)",
             "check scheme and port in the kubeconfig's `server`: a port that speaks TLS needs https://",

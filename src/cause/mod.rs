@@ -58,15 +58,20 @@ impl fmt::Display for Cause {
     }
 }
 
-/// The whole sentence: server, cause, what could not be done, what to do. `what` completes "could not …".
+/// The whole sentence: server, cause, what could not be done, what to do. `what` completes "could not …" and "may not …".
 pub fn sentence(side: Side, server: &str, what: &str, error: &kube::Error) -> String {
     let Cause { found, remedy } = of(side, error);
+    let server = server.trim_end_matches('/');
+    if matches!(error, kube::Error::Api(status) if status.code == 403) {
+        return format!("{server}: it accepts the credential, but it may not {what} (403); {remedy}");
+    }
     let end = if remedy.is_empty() { String::new() } else { format!("; {remedy}") };
     format!("{server}: {found} (could not {what}){end}")
 }
 
 /// The same when nothing came within a limit that was set from outside of the connection.
 pub fn late(server: &str, what: &str, limit: Duration) -> String {
+    let server = server.trim_end_matches('/');
     format!("{server}: no answer within {} (could not {what}); {}", seconds(limit), network::SILENT)
 }
 

@@ -13,7 +13,7 @@ pub struct SourceArgs {
     /// Take the world from this folder instead of a hub cluster.
     #[arg(long, value_name = "DIR", conflicts_with = "hub_kubeconfig")]
     pub world: Option<PathBuf>,
-    /// Reach the hub cluster with this kubeconfig file. Left out: in-cluster, else $KUBECONFIG or ~/.kube/config.
+    /// Reach the hub cluster with this kubeconfig file. Left out: $KUBECONFIG or ~/.kube/config, else in-cluster.
     #[arg(long, value_name = "FILE")]
     pub hub_kubeconfig: Option<PathBuf>,
     /// Isthmus's own namespace in the hub, where kubeconfig Secrets are.

@@ -41,7 +41,7 @@ pub const CALL_TIMEOUT: Duration = Duration::from_secs(4);
 /// Deadline of one page of a list.
 pub const LIST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Name lookup, connection and TLS. Shorter than [`CALL_TIMEOUT`], so that it is known which of them took too long.
-const CONNECT_TIMEOUT: Duration = Duration::from_millis(3_500);
+pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(3_500);
 /// Silence on an idle connection before TCP asks whether the other side is still there.
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(5);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(3);

@@ -8,6 +8,7 @@ mod members;
 mod notices;
 mod observed;
 mod policies;
+pub mod reasons;
 pub(crate) mod text;
 mod wanted;
 mod writer;

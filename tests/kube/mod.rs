@@ -9,6 +9,7 @@ mod adoption;
 mod api_server_lost;
 mod bad_objects;
 mod bare_watch;
+mod causes;
 mod cidr_clash;
 mod endpoints;
 mod hostile_kubeconfigs;
