@@ -123,7 +123,7 @@ impl Scrape {
         let admitted = |report: &MemberReport| {
             u64::from(matches!(report.admission, Verdict::Admitted | Verdict::AdmittedWithDrift(_)))
         };
-        gauges(out, "member_connected", "1 while the member's API server is heard", of(up))?;
+        gauges(out, "member_connected", "1 while the member's API server answers", of(up))?;
         gauges(out, "member_admitted", "1 while the member takes part", of(admitted))?;
         gauges(
             out,
@@ -137,12 +137,7 @@ impl Scrape {
             "Endpoints the member contributes",
             of(|report| report.counts.endpoints as u64),
         )?;
-        gauges(
-            out,
-            "member_mirrored",
-            "Mirrored Services that stand in the member",
-            of(|report| report.counts.mirrored as u64),
-        )?;
+        gauges(out, "member_mirrored", "Mirrored Services in the member", of(|report| report.counts.mirrored as u64))?;
         gauges(
             out,
             "member_mirrors_pending",
@@ -255,7 +250,7 @@ fn connections(out: &mut DescriptorEncoder<'_>, stats: &ConnectionStats) -> std:
         "Places for handshakes, new streams and long requests that were given on while their holders still worked",
         places_passed_on.get(),
     )?;
-    counter(out, "xds_connections_cut_off", "Connections told to end that did not in time", cut_off.get())?;
+    counter(out, "xds_connections_cut_off", "Connections that were asked to end and did not in time", cut_off.get())?;
     counter(out, "xds_connections_silent", "Connections given up because the client did not answer", silent.get())
 }
 

@@ -61,7 +61,7 @@ fn certificate(side: Side, why: &CertificateError) -> Cause {
     }
 }
 
-/// Kinds that only the library below knows. Their names are a closed set; what stands behind a name may be the server's.
+/// Kinds that only the library below knows. Their names are a closed set; what follows a name may be the server's.
 fn other_kind(debug: &str) -> Cause {
     let name: String = debug.chars().take_while(char::is_ascii_alphanumeric).collect();
     match &*name {

@@ -27,7 +27,7 @@ fn line(text: Option<&StyledStr>) -> String {
 }
 
 fn row(arg: &Arg) -> String {
-    let value = arg.get_value_names().unwrap_or_default().iter().map(|name| name.to_string()).collect::<Vec<_>>();
+    let value = arg.get_value_names().unwrap_or_default().iter().map(ToString::to_string).collect::<Vec<_>>();
     let value = if arg.get_action().takes_values() && !value.is_empty() {
         format!(" {}", value.join(" "))
     } else {

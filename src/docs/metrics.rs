@@ -18,7 +18,7 @@ fn rows(text: &str) -> BTreeMap<String, (String, String, String)> {
                 rows.entry(name.clone()).or_default().2 = rest.trim_end_matches('.').to_owned();
             }
             [hash, what, name, kind] if hash == "#" && what == "TYPE" => {
-                rows.entry(name.clone()).or_default().0.clone_from(kind)
+                rows.entry(name.clone()).or_default().0.clone_from(kind);
             }
             _ if line.starts_with('#') => {}
             _ => {

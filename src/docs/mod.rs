@@ -31,7 +31,7 @@ fn pages() -> Vec<(String, String)> {
     files.into_iter().map(|file| (file.display().to_string(), read(&file))).collect()
 }
 
-/// Checks what stands in a page behind the line that says so, or writes it.
+/// Checks the part of a page behind the line that says it is made, or writes it.
 fn made(page: &str, text: &str) {
     let begin = "<!-- made from the code: ISTHMUS_WRITE_DOCS=1 cargo test --lib docs -->\n";
     let whole = read(page);
@@ -43,7 +43,7 @@ fn made(page: &str, text: &str) {
     assert_eq!(after, text, "{page} is out of date; run ISTHMUS_WRITE_DOCS=1 cargo test --lib docs");
 }
 
-/// What stands in backticks in the first column of the tables of a text.
+/// What is in backticks in the first column of the tables of a text.
 fn first_column(text: &str) -> BTreeSet<String> {
     let rows = text.lines().filter_map(|line| line.strip_prefix("| `"));
     rows.filter_map(|row| row.split_once('`')).map(|(name, _)| name.to_owned()).collect()

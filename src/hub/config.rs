@@ -8,13 +8,16 @@ use std::path::{Path, PathBuf};
 use kube::Config;
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError, LoadDataError};
 
+/// Kubernetes sets it in every pod.
+const IN_CLUSTER: &str = "KUBERNETES_SERVICE_HOST";
+
 /// From a file. The error names it, what is wrong, and what would be right.
 pub async fn from_file(file: &Path) -> Result<Config, String> {
     let kubeconfig = read(file).map_err(|why| format!("{}: {why}", file.display()))?;
     let context = kubeconfig.current_context.clone().unwrap_or_default();
     no_proxy(&kubeconfig, &context).map_err(|why| format!("{}: {why}", file.display()))?;
     let known: Vec<String> = kubeconfig.contexts.iter().map(|context| context.name.clone()).collect();
-    #[expect(clippy::disallowed_methods, reason = "chosen by whoever starts us, so its plugins may run")]
+    #[expect(clippy::disallowed_methods, reason = "chosen by the operator, so its plugins may run")]
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
     let config = config.map_err(|error| format!("{}: {}", file.display(), loading(&error, &context, &known)))?;
     directly(&config);
@@ -24,11 +27,19 @@ pub async fn from_file(file: &Path) -> Result<Config, String> {
 /// From $KUBECONFIG or ~/.kube/config, else from the pod's service account.
 pub async fn infer() -> Result<Config, String> {
     match env::var_os("KUBECONFIG").filter(|paths| !paths.is_empty()) {
-        // Several files are merged by the library; one is read here, where its errors are explained.
-        Some(paths) => match env::split_paths(&paths).collect::<Vec<_>>().as_slice() {
-            [file] => return from_file(file).await.map_err(|error| format!("$KUBECONFIG: {error}")),
-            _ => {}
-        },
+        Some(paths) => {
+            let files: Vec<PathBuf> = env::split_paths(&paths).filter(|path| !path.as_os_str().is_empty()).collect();
+            let of = |error| format!("$KUBECONFIG: {error}");
+            match files.as_slice() {
+                [file] => return from_file(file).await.map_err(of),
+                // The library merges them; here they are read so that an error has its file.
+                files => {
+                    for file in files.iter().filter(|file| file.exists()) {
+                        read(file).map_err(|why| of(format!("{}: {why}", file.display())))?;
+                    }
+                }
+            }
+        }
         None => {
             let home = env::home_dir().map(|home| home.join(".kube/config"));
             if let Some(file) = home.filter(|file| file.is_file()) {
@@ -36,10 +47,16 @@ pub async fn infer() -> Result<Config, String> {
             }
         }
     }
-    let config = Config::infer().await.map_err(|_| {
-        "no hub cluster: not running in a cluster and no kubeconfig found; pass --hub-kubeconfig FILE or --world DIR"
-            .to_owned()
-    })?;
+    let config = match Config::infer().await {
+        Ok(config) => config,
+        Err(_) if env::var_os(IN_CLUSTER).is_some() => Config::incluster()
+            .map_err(|error| format!("no hub cluster: the pod's service account cannot be used: {error}"))?,
+        Err(_) => {
+            let text = "no hub cluster: not running in a cluster and no kubeconfig found; pass --hub-kubeconfig FILE or \
+                        --world DIR";
+            return Err(text.to_owned());
+        }
+    };
     directly(&config);
     Ok(config)
 }

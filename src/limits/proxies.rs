@@ -136,9 +136,9 @@ fn refusals() -> Vec<Bound> {
         ),
         Bound::of("since the last try of a client that is listed", time(TRIES_WITHIN), "it is listed no more", "–"),
         Bound::of(
-            "versions and addresses of old Envoys that are told in the log",
+            "versions and addresses of old Envoys that the log names",
             MAX_OUTDATED,
-            "no longer told",
+            "the log names no more of them",
             "`isthmus proxy`, metric `isthmus_xds_outdated_streams`",
         ),
     ]

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::view::{Delivery, ProxyDetail, ProxyView, TurnedAway, TypeState};
 use crate::cli::{Format, Listing, gap, say, table, table_lines};
 
-/// What stands where a profile would, of a client that is turned away.
+/// In the column of profiles, for a client that is turned away.
 const REFUSED: &str = "REFUSED";
 /// Proxies named in one note.
 const NAMED: usize = 5;

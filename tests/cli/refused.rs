@@ -44,8 +44,8 @@ async fn misspelt_metadata_of_a_real_envoy_is_told_where_people_look() {
         eventually(&format!("{name} is listed as refused"), SOON, async || {
             let (code, out) = proxy(&region, &[]).await;
             let row = out.lines().any(|line| line.starts_with(name) && line.contains("REFUSED"));
-            let told = out.contains(&format!("{name} at 127.0.0.1 is refused (")) && out.contains(&text);
-            if code == Some(1) && row && told { Ok(()) } else { Err(out) }
+            let reason = out.contains(&format!("{name} at 127.0.0.1 is refused (")) && out.contains(&text);
+            if code == Some(1) && row && reason { Ok(()) } else { Err(out) }
         })
         .await;
         let (code, out) = proxy(&region, &[name]).await;

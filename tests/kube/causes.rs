@@ -1,4 +1,4 @@
-//! Whatever keeps Isthmus from an API server is named in the same words wherever it is told, with what to do: for the hub
+//! Whatever keeps Isthmus from an API server is named in the same words in all places, with what to do: for the hub
 //! by the commands, in the log and on `/readyz`, for a member in its condition and in the log.
 
 mod servers;
@@ -278,15 +278,15 @@ async fn what_keeps_from_a_member_is_named_everywhere() {
     }
     for case in &cases {
         let found = case.found;
-        let told = federation
+        let condition = federation
             .until_told(case.name, "Connected", "False", case.reason, found, |condition| {
                 condition.message.contains(found)
             })
             .await;
-        case.assert_said("condition", &told.message);
-        assert!(told.message.starts_with(&format!("{}", case.server())), "{}: {}", case.name, told.message);
+        case.assert_said("condition", &condition.message);
+        assert!(condition.message.starts_with(case.server()), "{}: {}", case.name, condition.message);
         // Names in a certificate are its owner's words.
-        assert!(!told.message.contains("other.example"), "{}", told.message);
+        assert!(!condition.message.contains("other.example"), "{}", condition.message);
         let marker = format!("\"cluster\":\"{}\"", case.name);
         let log = controller.log();
         let lines: Vec<&str> = log.lines().filter(|line| line.contains(&marker) && line.contains(found)).collect();

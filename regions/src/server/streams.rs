@@ -118,7 +118,7 @@ impl Streams {
         lock(&self.refusals).add(node, address, kind, Arc::from(message), SystemTime::now());
     }
 
-    /// Whether an old Envoy of this version at this address is to be told of in the log.
+    /// Whether the log has not named an old Envoy of this version at this address yet.
     pub(super) fn is_news(&self, version: Version, address: IpAddr) -> bool {
         lock(&self.outdated).is_new(version, address)
     }

@@ -1,4 +1,4 @@
-//! A connector that knows how far it came: what fails, or takes too long, is told with the step under way.
+//! A connector that knows how far it came: an error names the step under way.
 
 use std::pin::Pin;
 use std::sync::Arc;

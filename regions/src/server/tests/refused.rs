@@ -1,4 +1,4 @@
-//! What people are told of clients that are turned away, and of those that are old.
+//! What is shown of clients that are turned away, and of those that are old.
 
 use envoy_types::pb::envoy::config::core::v3::node::UserAgentVersionType;
 use envoy_types::pb::envoy::config::core::v3::{BuildVersion, Locality};
@@ -91,7 +91,7 @@ async fn clients_that_are_refused_are_listed_with_the_reason_until_they_are_let_
     let listed = server.streams.refused();
     assert!(listed.len() == bad - 1 && listed.iter().all(|client| &*client.node != "case"), "{listed:?}");
     // What ends a stream later is listed too, by its own reason.
-    talk.say(xds::DeltaDiscoveryRequest { node: node("somebody else"), ..<_>::default() }).await;
+    talk.say(xds::DeltaDiscoveryRequest { node: node("another"), ..<_>::default() }).await;
     talk.refusal().await;
     server
         .until("the change of name is listed", |server| {
