@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use axum::http::StatusCode;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Limited};
@@ -10,6 +10,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
+use crate::cause::{self, Side};
 use crate::foreign::cut;
 
 /// An admin page that takes longer does not work.
@@ -36,7 +37,7 @@ pub async fn fetch(url: &str) -> anyhow::Result<(StatusCode, Bytes)> {
     let uri: axum::http::Uri = url.parse().context("not a URL")?;
     let client: Client<HttpConnector, Empty<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
     let fetch = async {
-        let answer = client.get(uri).await.context("nobody answers")?;
+        let answer = client.get(uri).await.map_err(|error| anyhow!("{}", cause::of(Side::Hub, &error).found))?;
         let status = answer.status();
         let body = Limited::new(answer.into_body(), MAX_PAGE).collect().await;
         anyhow::Ok((status, body.map_err(anyhow::Error::from_boxed).context("the answer broke off")?.to_bytes()))

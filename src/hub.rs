@@ -1,22 +1,28 @@
 //! The hub's objects, read once: for commands that look and leave. Members are not asked; what is known of them stands
 //! in their status.
 
+mod client;
+pub mod config;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use federation::change::{Batch, Delta, Epoch, HubChanges, LinkChange, MemberChanges};
 use federation::model::{ClusterUid, Network};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use kube::api::ListParams;
 
-use crate::api::{FederationPolicy, MemberCluster, MemberClusterStatus, Region, Traffic};
+use crate::api::{FederationPolicy, MemberCluster, MemberClusterStatus, Region};
 use crate::clusters::bounds::MAX_MEMBER_OBJECTS;
+use crate::clusters::connect;
 use crate::convert::{Accepted, Convert, parse_cidr};
 use crate::problem::Problem;
 use crate::view::{ConditionView, MemberView};
+
+pub use client::HubClient;
 
 /// One list of the hub must not take longer.
 const LIST_TIMEOUT: Duration = Duration::from_secs(15);
@@ -25,12 +31,12 @@ const PAGE_SIZE: u32 = 200;
 
 /// Identity of the hub: UID of its `kube-system` namespace (KEP-2149). It survives everything but a hub that is built
 /// again.
-pub async fn uid(client: &kube::Client) -> anyhow::Result<Arc<str>> {
-    let api: Api<Namespace> = Api::all(client.clone());
+pub async fn uid(hub: &HubClient) -> anyhow::Result<Arc<str>> {
+    const WHAT: &str = "get the namespace kube-system";
+    let api: Api<Namespace> = Api::all(hub.client());
     let found = tokio::time::timeout(LIST_TIMEOUT, api.get("kube-system")).await;
-    let found = found.context("the hub's API server does not answer in time")?;
-    let hint = "apply what `isthmus manifests hub-rbac` prints";
-    let found = found.with_context(|| format!("cannot get namespace kube-system in the hub ({hint})"))?;
+    let found = found.map_err(|_| anyhow!(hub.late(WHAT, LIST_TIMEOUT)))?;
+    let found = found.map_err(|error| anyhow!(hub.describe(WHAT, &error)))?;
     found.metadata.uid.map(Arc::from).context("namespace kube-system of the hub has no UID")
 }
 
@@ -43,8 +49,8 @@ pub struct HubObjects {
 }
 
 impl HubObjects {
-    pub async fn read(client: &kube::Client) -> anyhow::Result<Self> {
-        Ok(Self { regions: list(client).await?, members: list(client).await?, policies: list(client).await? })
+    pub async fn read(hub: &HubClient) -> anyhow::Result<Self> {
+        Ok(Self { regions: list(hub).await?, members: list(hub).await?, policies: list(hub).await? })
     }
 
     /// As the engine would hear them, with the members' identities and discovered ranges as their status records them.
@@ -91,32 +97,52 @@ impl HubObjects {
     }
 }
 
-async fn list<K>(client: &kube::Client) -> anyhow::Result<Vec<K>>
+async fn list<K>(hub: &HubClient) -> anyhow::Result<Vec<K>>
 where
     K: kube::Resource<DynamicType = (), Scope = k8s_openapi::ClusterResourceScope>
         + Clone
         + std::fmt::Debug
         + serde::de::DeserializeOwned,
 {
-    let api: Api<K> = Api::all(client.clone());
-    let kind = K::kind(&());
-    let hint = "are the definitions installed? see `isthmus manifests crds`";
-    let pages = async {
-        let mut items = Vec::new();
-        let mut page = ListParams::default().limit(PAGE_SIZE);
-        while items.len() < MAX_MEMBER_OBJECTS {
-            let found =
-                api.list(&page).await.with_context(|| format!("cannot list {kind} objects in the hub ({hint})"))?;
-            items.extend(found.items);
-            match found.metadata.continue_.filter(|token| !token.is_empty()) {
-                Some(token) => page.continue_token = Some(token),
-                None => return Ok(items),
-            }
+    let what = format!("list {} objects", K::kind(&()));
+    match tokio::time::timeout(LIST_TIMEOUT, pages::<K>(hub)).await {
+        Ok(Ok(Some(items))) => Ok(items),
+        Ok(Ok(None)) => {
+            Err(anyhow!("the hub has more than {MAX_MEMBER_OBJECTS} {} objects; expected fewer", K::kind(&())))
         }
-        anyhow::bail!("the hub has more than {MAX_MEMBER_OBJECTS} {kind} objects; expected fewer")
-    };
-    let found = tokio::time::timeout(LIST_TIMEOUT, pages).await;
-    found.with_context(|| format!("the hub's API server does not answer in time for {kind} objects"))?
+        Ok(Err(kube::Error::Api(status))) if status.code == 404 && is_api_server(hub).await => {
+            Err(anyhow!(hub.without_kind(&K::kind(&()))))
+        }
+        Ok(Err(error)) => Err(anyhow!(hub.describe(&what, &error))),
+        Err(_) => Err(anyhow!(hub.late(&what, LIST_TIMEOUT))),
+    }
+}
+
+/// `None`: there are too many.
+async fn pages<K>(hub: &HubClient) -> kube::Result<Option<Vec<K>>>
+where
+    K: kube::Resource<DynamicType = (), Scope = k8s_openapi::ClusterResourceScope>
+        + Clone
+        + std::fmt::Debug
+        + serde::de::DeserializeOwned,
+{
+    let api: Api<K> = Api::all(hub.client());
+    let mut items = Vec::new();
+    let mut page = ListParams::default().limit(PAGE_SIZE);
+    while items.len() < MAX_MEMBER_OBJECTS {
+        let found = api.list(&page).await?;
+        items.extend(found.items);
+        match found.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => page.continue_token = Some(token),
+            None => return Ok(Some(items)),
+        }
+    }
+    Ok(None)
+}
+
+/// Whether what answers 404 is an API server at all: others say so to whatever they are asked.
+async fn is_api_server(hub: &HubClient) -> bool {
+    matches!(tokio::time::timeout(LIST_TIMEOUT, connect::version(&hub.client())).await, Ok(Ok(_)))
 }
 
 fn convert<K: Convert>(objects: &[K], problems: &mut Vec<Problem>) -> Delta<K::Model> {
@@ -152,11 +178,7 @@ fn view(member: &MemberCluster) -> MemberView {
     let view = MemberView {
         region: member.spec.region.clone(),
         network: member.spec.network.clone().unwrap_or_else(|| Network::default_network().to_string()),
-        traffic: match member.spec.traffic {
-            Traffic::Active => "Active",
-            Traffic::Drained => "Drained",
-        }
-        .to_owned(),
+        traffic: member.spec.traffic.as_str().to_owned(),
         weight: member.spec.weight,
         uid: status.cluster_uid,
         kubernetes_version: status.kubernetes_version,

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::anyhow;
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
@@ -16,6 +16,7 @@ use kube::api::{ObjectMeta, PostParams};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use crate::hub::HubClient;
 use crate::shutdown::{Shutdown, ShutdownTrigger};
 
 /// How long a claim holds after its last renewal.
@@ -27,8 +28,14 @@ const GIVE_UP_AFTER: Duration = Duration::from_secs(10);
 /// One request must not eat the whole margin.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
 
+// What could not be done.
+const ACQUIRE: &str = "read or write the lease";
+const RENEW: &str = "renew the lease";
+const RELEASE: &str = "release the lease";
+
 /// A place in the race for one lease.
 pub struct Candidate {
+    hub: HubClient,
     api: Api<Lease>,
     name: String,
     identity: String,
@@ -46,9 +53,10 @@ pub struct Held {
 }
 
 impl Candidate {
-    pub fn new(client: kube::Client, namespace: &str, name: &str, identity: String) -> Self {
+    pub fn new(hub: HubClient, namespace: &str, name: &str, identity: String) -> Self {
         let leader = watch::Sender::new(None);
-        Self { api: Api::namespaced(client, namespace), name: name.to_owned(), identity, observed: None, leader }
+        let api = Api::namespaced(hub.client(), namespace);
+        Self { api, hub, name: name.to_owned(), identity, observed: None, leader }
     }
 
     /// Who leads, while it is another one.
@@ -72,8 +80,8 @@ impl Candidate {
                     tracing::info!(identity = self.identity, leader, "another controller leads; standing by");
                 }
                 Ok(Ok(None)) => {}
-                Ok(Err(error)) => tracing::warn!(%error, "cannot read or write the lease; trying again"),
-                Err(_) => tracing::warn!("the hub's API server does not answer in time; trying again"),
+                Ok(Err(error)) => tracing::warn!("no lease yet: {}", self.hub.describe(ACQUIRE, &error)),
+                Err(_) => tracing::warn!("no lease yet: {}", self.hub.late(ACQUIRE, REQUEST_TIMEOUT)),
             }
             tokio::select! {
                 () = shutdown.wait() => return None,
@@ -143,8 +151,8 @@ impl Held {
                     stop.fire();
                     return false;
                 }
-                Ok(Err(error)) => tracing::warn!(%error, "cannot renew the lease; trying again"),
-                Err(_) => tracing::warn!("the hub's API server does not answer in time; cannot renew the lease"),
+                Ok(Err(error)) => tracing::warn!("{}", self.candidate.hub.describe(RENEW, &error)),
+                Err(_) => tracing::warn!("{}", self.candidate.hub.late(RENEW, REQUEST_TIMEOUT)),
             }
             if self.renewed.elapsed() >= GIVE_UP_AFTER {
                 tracing::error!("the lease could not be renewed for {} s; stopping", GIVE_UP_AFTER.as_secs());
@@ -164,10 +172,10 @@ impl Held {
     pub async fn release(self) -> anyhow::Result<()> {
         let mut lease = self.lease;
         lease.spec.get_or_insert_default().holder_identity = None;
-        let api = &self.candidate.api;
-        let replaced =
-            timeout(REQUEST_TIMEOUT, api.replace(&self.candidate.name, &PostParams::default(), &lease)).await;
-        replaced.context("the hub's API server does not answer in time")?.context("cannot release the lease")?;
+        let Candidate { hub, api, name, .. } = &self.candidate;
+        let replaced = timeout(REQUEST_TIMEOUT, api.replace(name, &PostParams::default(), &lease)).await;
+        let replaced = replaced.map_err(|_| anyhow!(hub.late(RELEASE, REQUEST_TIMEOUT)))?;
+        replaced.map_err(|error| anyhow!(hub.describe(RELEASE, &error)))?;
         Ok(())
     }
 }

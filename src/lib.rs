@@ -3,11 +3,14 @@
 pub mod admin;
 pub mod api;
 pub mod bench;
+pub mod cause;
 pub mod cli;
 pub mod clusters;
 pub mod convert;
 pub mod demo;
 mod descriptors;
+#[cfg(test)]
+mod docs;
 pub mod feed;
 pub mod files;
 pub mod foreign;

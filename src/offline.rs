@@ -12,7 +12,7 @@ use federation::{Authority, Awaits, Config, Engine};
 
 use crate::clusters::now;
 use crate::files;
-use crate::hub::HubObjects;
+use crate::hub::{HubClient, HubObjects};
 use crate::problem::{Problem, ProblemBook, ProblemOrigin, Problems};
 use crate::status::conditions::{ADMITTED, IDENTITY_UNKNOWN};
 use crate::status::known::Known;
@@ -56,7 +56,7 @@ pub fn folder(folder: &Path, add: &[PathBuf]) -> anyhow::Result<Offline> {
 }
 
 /// Reads the hub's objects, plus those of some files as if they had been applied.
-pub async fn hub(client: &kube::Client, add: &[PathBuf]) -> anyhow::Result<Offline> {
+pub async fn hub(client: &HubClient, add: &[PathBuf]) -> anyhow::Result<Offline> {
     let mut objects = HubObjects::read(client).await?;
     let (mut problems, unlisted, passed_over) = files::add_to(&mut objects, add)?;
     let (batches, broken) = objects.batches();

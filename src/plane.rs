@@ -20,9 +20,10 @@ use crate::admin;
 use crate::api::FOLDER_HUB;
 use crate::cli::BadUsage;
 use crate::cli::source::SourceArgs;
-use crate::clusters::{self, Access, HubOptions, MemberBounds, Tables};
+use crate::clusters::{self, Access, HubOptions, HubTroubles, MemberBounds, Tables};
 use crate::descriptors;
 use crate::feed::Feed;
+use crate::hub::HubClient;
 use crate::mirror::{self, MirrorProgress};
 use crate::problem::ProblemBook;
 use crate::runtime::{self, Deadlines, Follower, Wiring};
@@ -46,7 +47,7 @@ pub struct Plane {
 /// Where the world comes from.
 pub enum Origin {
     Hub {
-        client: kube::Client,
+        hub: HubClient,
         /// Where the Secrets are that this process reads.
         secrets: String,
         access: Access,
@@ -99,7 +100,7 @@ impl Origin {
     ) -> anyhow::Result<Self> {
         match args.folder()? {
             Some(folder) => Ok(Self::Folder(folder)),
-            None => Ok(Self::Hub { client: args.hub().await?, secrets: secrets.to_owned(), access, members }),
+            None => Ok(Self::Hub { hub: args.hub().await?, secrets: secrets.to_owned(), access, members }),
         }
     }
 
@@ -219,7 +220,7 @@ impl Ports {
     ) -> anyhow::Result<Option<Arc<tls::Status>>> {
         let Some((listener, origin)) = self.tls.take() else { return Ok(None) };
         let hub = match world {
-            Origin::Hub { client, secrets, .. } => Some((client.clone(), secrets.clone())),
+            Origin::Hub { hub, secrets, .. } => Some((hub.clone(), secrets.clone())),
             Origin::Folder(_) => None,
         };
         let started = Tls::start(origin, hub, problems.clone()).await;
@@ -255,8 +256,8 @@ fn start_source(
                 Ok(())
             });
         }
-        Origin::Hub { client, secrets, access, members } => {
-            let options = HubOptions { client, namespace: secrets, access, members };
+        Origin::Hub { hub, secrets, access, members } => {
+            let options = HubOptions { hub, namespace: secrets, access, members };
             tasks.spawn(async move {
                 tokio::select! {
                     () = shutdown.wait() => {}
@@ -327,11 +328,16 @@ pub struct Standby {
     pages: tokio::task::JoinHandle<()>,
 }
 
-/// `leader`: see [`admin::Ports::serve_standby`].
-pub async fn standby(pages: admin::Addresses, leader: watch::Receiver<Option<Arc<str>>>) -> anyhow::Result<Standby> {
+/// `leader`: see [`admin::Ports::serve_standby`]. `troubles`: why the hub does not say who it is, as long as it does not;
+/// until then it is not ready to take over.
+pub async fn standby(
+    pages: admin::Addresses,
+    leader: watch::Receiver<Option<Arc<str>>>,
+    troubles: HubTroubles,
+) -> anyhow::Result<Standby> {
     let ports = admin::Ports::bind(pages).await?;
     let (stop, shutdown) = Shutdown::new();
-    Ok(Standby { stop, pages: tokio::spawn(ports.serve_standby(leader, shutdown)) })
+    Ok(Standby { stop, pages: tokio::spawn(ports.serve_standby(leader, troubles, shutdown)) })
 }
 
 impl Standby {

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use federation::model::Traffic;
 use federation::report::MemberReport;
 use regions::resource::ResourceType;
 use regions::server::StreamInfo;
@@ -69,11 +68,7 @@ impl MemberView {
         let view = Self {
             region: report.region.to_string(),
             network: report.network.to_string(),
-            traffic: match report.traffic {
-                Traffic::Active => "Active",
-                Traffic::Drained => "Drained",
-            }
-            .to_owned(),
+            traffic: crate::api::Traffic::from(report.traffic).as_str().to_owned(),
             weight: report.weight,
             uid: report.uid.as_ref().map(|uid| uid.0.to_string()),
             kubernetes_version: report.version.as_ref().map(ToString::to_string),

@@ -1,6 +1,7 @@
 //! Who is asking: a client's node, checked and reduced to what its answer depends on.
 
 mod node;
+mod version;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
@@ -12,6 +13,7 @@ use federation::model::{ClusterId, NameError, Namespace, Network, RegionId, Zone
 use federation::view::ClientClass;
 
 pub(crate) use node::read_node;
+pub use version::{LEAST, Version};
 
 /// Longest node id that is kept, in bytes; it is shown to people and used as a key.
 pub const MAX_NODE_ID_LEN: usize = 253;
@@ -80,6 +82,8 @@ pub struct Client {
     /// `node.metadata.TTL`: how long it keeps what it has when nobody confirms it. `None`: for ever. Incremental
     /// xDS only.
     pub ttl: Option<Duration>,
+    /// Which Envoy it is; `None`: none, or it does not say.
+    pub version: Option<Version>,
     pub class: Class,
 }
 
@@ -135,7 +139,13 @@ impl Client {
         };
         // In state of the world Envoy 1.40 was seen to crash when the time was over.
         let ttl = if incremental && profile != Profile::Grpc { ttl(node)? } else { None };
-        Ok(Self { node_id: node.id.clone(), namespace, ttl, class: Class { client, network_named, profile } })
+        let (node_id, version) = (node.id.clone(), Version::of(node));
+        Ok(Self { node_id, namespace, ttl, version, class: Class { client, network_named, profile } })
+    }
+
+    /// What it does not do because it is an old Envoy.
+    pub fn lacks(&self) -> Option<String> {
+        self.version?.lacks()
     }
 }
 

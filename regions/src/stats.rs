@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
 use crate::resource::{ResourceType, TYPES};
+use crate::server::RefusalKind;
 
 /// Shared by the catalog and all streams. Counters only grow; gauges go both ways.
 #[derive(Debug, Default)]
@@ -47,8 +48,12 @@ pub struct StreamStats {
     pub open_delta: Gauge,
     /// Streams ever accepted.
     pub accepted: Counter,
-    /// Streams that were ended with an error of ours.
+    /// Streams that were ended with an error of ours, the end of the process and of old connections included.
     pub refused: Counter,
+    /// Of these, those that the client would have kept, by [`RefusalKind::index`].
+    pub refused_by_kind: [Counter; RefusalKind::ALL.len()],
+    /// Open streams of Envoys that are too old for all that they are sent.
+    pub outdated: Gauge,
     /// Payload of responses, in bytes, before framing.
     pub sent_bytes: Counter,
     pub by_type: [TypeStats; TYPES],
@@ -131,6 +136,11 @@ impl Gauge {
 }
 
 impl StreamStats {
+    pub fn refused_of(&self, kind: RefusalKind) -> &Counter {
+        // As many as there are kinds.
+        self.refused_by_kind.get(kind.index()).unwrap_or(&self.refused)
+    }
+
     pub fn of(&self, resource_type: ResourceType) -> &TypeStats {
         resource_type.pick(&self.by_type)
     }

@@ -26,6 +26,14 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// A `uint32`, cut as protobuf cuts it.
+    pub(crate) fn number(self) -> Result<u32, Malformed> {
+        match self {
+            Self::Number(number) => Ok(u32::try_from(number & u64::from(u32::MAX)).unwrap_or(u32::MAX)),
+            Self::Bytes(_) | Self::Fixed => Err(Malformed("bytes where a number is expected")),
+        }
+    }
+
     pub(crate) fn text(self) -> Result<&'a str, Malformed> {
         str::from_utf8(self.bytes()?).map_err(|_| Malformed("a string that is not UTF-8"))
     }

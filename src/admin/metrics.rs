@@ -1,6 +1,9 @@
 //! `/metrics`: OpenMetrics text, made from the published picture at each scrape. Labels come from closed sets:
 //! member ids, and names in the code.
 
+#[cfg(test)]
+mod every;
+
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -14,6 +17,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 use regions::resource::ResourceType;
+use regions::server::RefusalKind;
 use regions::stats::{CatalogStats, ConnectionStats, LoadStats, TypeStats};
 
 use super::{ConnectionCounts, Proxies, Sources};
@@ -21,19 +25,20 @@ use crate::problem::Problems;
 use crate::runtime::{Phase, Picture};
 use crate::{telemetry, tls};
 
+#[cfg(test)]
+pub(crate) use every::every_metric;
+
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 pub async fn metrics(State(sources): State<Sources>) -> Response {
-    let mut registry = Registry::with_prefix("isthmus");
-    registry.register_collector(Box::new(Scrape {
+    let scrape = Scrape {
         picture: Arc::clone(&sources.world.picture.borrow()),
         problems: sources.problems.snapshot(),
         connections: sources.connections,
         proxies: sources.proxies,
-    }));
-    let mut text = String::new();
-    match prometheus_client::encoding::text::encode(&mut text, &registry) {
-        Ok(()) => ([(header::CONTENT_TYPE, OPENMETRICS)], text).into_response(),
+    };
+    match scrape.text() {
+        Ok(text) => ([(header::CONTENT_TYPE, OPENMETRICS)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("cannot encode metrics: {error}\n")).into_response(),
     }
 }
@@ -98,6 +103,14 @@ impl Collector for Scrape {
 }
 
 impl Scrape {
+    fn text(self) -> Result<String, std::fmt::Error> {
+        let mut registry = Registry::with_prefix("isthmus");
+        registry.register_collector(Box::new(self));
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry)?;
+        Ok(text)
+    }
+
     fn members(&self, out: &mut DescriptorEncoder<'_>) -> std::fmt::Result {
         let of = |value: fn(&MemberReport) -> u64| {
             let line = move |report: &Arc<MemberReport>| {
@@ -110,7 +123,7 @@ impl Scrape {
         let admitted = |report: &MemberReport| {
             u64::from(matches!(report.admission, Verdict::Admitted | Verdict::AdmittedWithDrift(_)))
         };
-        gauges(out, "member_connected", "1 while the member's API server is heard", of(up))?;
+        gauges(out, "member_connected", "1 while the member's API server answers", of(up))?;
         gauges(out, "member_admitted", "1 while the member takes part", of(admitted))?;
         gauges(
             out,
@@ -124,12 +137,7 @@ impl Scrape {
             "Endpoints the member contributes",
             of(|report| report.counts.endpoints as u64),
         )?;
-        gauges(
-            out,
-            "member_mirrored",
-            "Mirrored Services that stand in the member",
-            of(|report| report.counts.mirrored as u64),
-        )?;
+        gauges(out, "member_mirrored", "Mirrored Services in the member", of(|report| report.counts.mirrored as u64))?;
         gauges(
             out,
             "member_mirrors_pending",
@@ -184,7 +192,13 @@ impl Scrape {
             open.map(|(variant, open)| (vec![("variant", variant.to_owned())], count(open))),
         )?;
         counter(out, "xds_accepted", "Streams accepted", stats.streams.accepted.get())?;
-        counter(out, "xds_refused", "Streams refused", stats.streams.refused.get())?;
+        let help = "Streams ended by the server, also because the process or an old connection ended";
+        counter(out, "xds_refused", help, stats.streams.refused.get())?;
+        let refused = RefusalKind::ALL
+            .map(|kind| (vec![("reason", kind.label().to_owned())], stats.streams.refused_of(kind).get()));
+        counters(out, "xds_streams_refused", "Streams refused because of what the client says or asks for", refused)?;
+        let help = "Open streams of Envoys that are too old for all that they are sent";
+        gauge(out, "xds_outdated_streams", help, count(&stats.streams.outdated))?;
         counter(out, "xds_sent_bytes", "Bytes of responses", stats.streams.sent_bytes.get())?;
         let by_type = |pick: fn(&TypeStats) -> &regions::stats::Counter| {
             let line =
@@ -236,7 +250,7 @@ fn connections(out: &mut DescriptorEncoder<'_>, stats: &ConnectionStats) -> std:
         "Places for handshakes, new streams and long requests that were given on while their holders still worked",
         places_passed_on.get(),
     )?;
-    counter(out, "xds_connections_cut_off", "Connections told to end that did not in time", cut_off.get())?;
+    counter(out, "xds_connections_cut_off", "Connections that were asked to end and did not in time", cut_off.get())?;
     counter(out, "xds_connections_silent", "Connections given up because the client did not answer", silent.get())
 }
 

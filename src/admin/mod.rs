@@ -32,6 +32,8 @@ use crate::shutdown::Shutdown;
 
 pub use connections::{ANSWER_TIMEOUT, ConnectionCounts, HEADER_TIMEOUT, IDLE_TIMEOUT, MAX_CONNECTIONS};
 pub use host::Hosts;
+#[cfg(test)]
+pub(crate) use metrics::every_metric;
 pub use page::MAX_PAGES;
 
 /// What the pages read.
@@ -117,7 +119,12 @@ impl Ports {
     }
 
     /// Serves the pages of a controller that waits for its turn. `leader`: what is known of the one that leads.
-    pub async fn serve_standby(self, leader: watch::Receiver<Option<Arc<str>>>, shutdown: Shutdown) {
+    pub async fn serve_standby(
+        self,
+        leader: watch::Receiver<Option<Arc<str>>>,
+        troubles: HubTroubles,
+        shutdown: Shutdown,
+    ) {
         let text = move || match &*leader.borrow() {
             Some(leader) => format!("standing by: {} leads; ask that one\n", visible(leader)),
             None => "standing by: which controller leads is not known yet\n".to_owned(),
@@ -125,9 +132,10 @@ impl Ports {
         let elsewhere = async move || (StatusCode::SERVICE_UNAVAILABLE, text());
         let router = Router::new()
             .route("/livez", get(pages::livez))
-            .route("/readyz", get(async || "ok, standing by\n"))
+            .route("/readyz", get(pages::standby_readyz))
             .route("/metrics", get(async || ""))
-            .fallback(elsewhere);
+            .fallback(elsewhere)
+            .with_state(troubles);
         self.run(router.clone(), router, ConnectionCounts::default(), shutdown).await;
     }
 

@@ -7,7 +7,7 @@ use federation::report::MemberReport;
 
 use super::Sources;
 use super::page::json;
-use crate::clusters::now;
+use crate::clusters::{HubTroubles, now};
 use crate::foreign::visible;
 use crate::problem::{ObjectName, Problem, ProblemOrigin};
 use crate::runtime::{KnowledgeView, Phase};
@@ -31,6 +31,17 @@ pub async fn readyz(State(sources): State<Sources>) -> impl IntoResponse {
     let KnowledgeView { ready, message, .. } = known(&sources);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, format!("{}\n", visible(&message)))
+}
+
+/// Of a controller that does not lead: ready to take over unless the hub cannot be reached.
+pub async fn standby_readyz(State(troubles): State<HubTroubles>) -> impl IntoResponse {
+    match troubles.texts().as_slice() {
+        [] => (StatusCode::OK, "ok, standing by\n".to_owned()),
+        texts => {
+            let text = format!("waiting for the hub: {}", texts.join("; "));
+            (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", visible(&text)))
+        }
+    }
 }
 
 /// What is known and what is missing: what `/readyz` says, in parts.

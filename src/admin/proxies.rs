@@ -33,16 +33,20 @@ pub async fn list(State(sources): State<Sources>) -> Response {
     let view = |(node, open): (&String, &Vec<StreamInfo>)| {
         ProxyView::new(node, open, &streams.complaints(node)).placed(&members)
     };
-    json(&nodes.iter().map(view).collect::<Vec<_>>())
+    let refused = streams.refused();
+    let refused = refused.iter().map(ProxyView::turned_away);
+    json(&nodes.iter().map(view).chain(refused).collect::<Vec<_>>())
 }
 
-/// A node that is gone is shown as long as its rejections are remembered.
+/// A node that is gone is shown as long as its rejections are remembered, one that is turned away as long as it tries.
 pub async fn detail(State(sources): State<Sources>, Path(node): Path<String>) -> Response {
     let members = sources.world.picture.borrow().members.clone();
     let Some(Proxies { streams, loads, .. }) = sources.proxies else { return unknown(&node) };
     let (open, complaints) = (of(&streams, &node), streams.complaints(&node));
     if open.is_empty() && complaints.iter().all(Option::is_none) {
-        return unknown(&node);
+        let refused = streams.refused().into_iter().find(|client| *client.node == *node);
+        let Some(proxy) = refused.as_ref().map(ProxyView::turned_away) else { return unknown(&node) };
+        return json(&ProxyDetail { proxy, resources: Vec::new(), unanswered: None, loads: Vec::new() });
     }
     let (held, unanswered) = held(&streams, &open).await;
     json(&ProxyDetail {

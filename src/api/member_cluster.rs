@@ -111,6 +111,24 @@ pub enum Traffic {
     Drained,
 }
 
+impl From<federation::model::Traffic> for Traffic {
+    fn from(traffic: federation::model::Traffic) -> Self {
+        match traffic {
+            federation::model::Traffic::Active => Self::Active,
+            federation::model::Traffic::Drained => Self::Drained,
+        }
+    }
+}
+
+impl Traffic {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "Active",
+            Self::Drained => "Drained",
+        }
+    }
+}
+
 /// What was found, what was decided, and when it was last heard.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -118,13 +118,9 @@ fn print(document: &Document, passed_over: &[String]) {
     print_members(&document.members);
     for finding in &document.findings {
         let Finding { severity, object, condition, message } = finding;
-        let severity = match severity {
-            Severity::Warning => "warning",
-            Severity::Failure => "FAILED",
-        };
         let condition = condition.as_deref().map_or_else(String::new, |condition| format!("{condition}: "));
         output::gap();
-        output::say(format_args!("{severity}: {object}: {condition}{message}"));
+        output::say(format_args!("{}: {object}: {condition}{message}", severity.label()));
     }
     if !passed_over.is_empty() {
         output::gap();

@@ -11,7 +11,8 @@ use super::members::MemberArgs;
 use super::plane::PlaneArgs;
 use super::source::SourceArgs;
 use super::{BadUsage, exit};
-use crate::clusters::Access;
+use crate::clusters::{Access, HubTroubles};
+use crate::hub::HubClient;
 use crate::lease::Candidate;
 use crate::plane::{self, Origin, Plane, Writers};
 use crate::runtime::Deadlines;
@@ -42,7 +43,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let pages = plane.pages()?;
     let origin = Origin::from_args(&source, members.bounds(), Access::Write, &source.namespace).await?;
     let hub = match &origin {
-        Origin::Hub { client, .. } => Some((client.clone(), source.namespace.clone())),
+        Origin::Hub { hub, .. } => Some((hub.clone(), source.namespace.clone())),
         Origin::Folder(_) => None,
     };
     let mut plane = Plane {
@@ -57,7 +58,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         writers: None,
     };
     let mut shutdown = Shutdown::on_signals()?;
-    let Some((client, namespace)) = hub else {
+    let Some((hub, namespace)) = hub else {
         let nowhere = "--world without --mirror-out DIR: there is nowhere to write what would be mirrored";
         let out = mirror_out.ok_or_else(|| BadUsage(nowhere.to_owned()))?;
         outside(&out, source.world.as_deref())?;
@@ -67,10 +68,11 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
 
     // A standby answers its probes, but starts nothing else: two controllers must never write at the same time.
-    let candidate = Candidate::new(client.clone(), &namespace, &lease, identity());
-    let standby = plane::standby(pages, candidate.leader()).await?;
-    let Some(uid) = hub_uid(&client, &mut shutdown).await else { return Ok(exit::FINE) };
-    plane.writers = Some(Writers::Cluster { hub: client, uid });
+    let candidate = Candidate::new(hub.clone(), &namespace, &lease, identity());
+    let troubles = HubTroubles::default();
+    let standby = plane::standby(pages, candidate.leader(), troubles.clone()).await?;
+    let Some(uid) = hub_uid(&hub, &troubles, &mut shutdown).await else { return Ok(exit::FINE) };
+    plane.writers = Some(Writers::Cluster { hub: hub.client(), uid });
     let Some(mut held) = candidate.acquire(&mut shutdown).await else { return Ok(exit::FINE) };
     standby.end().await;
 
@@ -102,16 +104,23 @@ fn outside(out: &Path, world: Option<&Path>) -> anyhow::Result<()> {
 }
 
 /// Who the hub is, which its mirrors say. Asked until it answers; `None` if the process should end first.
-async fn hub_uid(client: &kube::Client, shutdown: &mut Shutdown) -> Option<Arc<str>> {
+async fn hub_uid(hub: &HubClient, troubles: &HubTroubles, shutdown: &mut Shutdown) -> Option<Arc<str>> {
+    const IDENTITY: &str = "identity";
     let mut said = String::new();
     loop {
-        match crate::hub::uid(client).await {
-            Ok(uid) => return Some(uid),
-            Err(error) if format!("{error:#}") != said => {
-                said = format!("{error:#}");
-                tracing::warn!("the hub's identity is not known, so nothing is written yet: {said}");
+        match crate::hub::uid(hub).await {
+            Ok(uid) => {
+                troubles.set(IDENTITY, None);
+                return Some(uid);
             }
-            Err(_) => {}
+            Err(error) => {
+                let text = format!("{error:#}");
+                if text != said {
+                    tracing::warn!("the hub's identity is not known, so nothing is written yet: {text}");
+                    troubles.set(IDENTITY, Some(text.clone()));
+                    said = text;
+                }
+            }
         }
         tokio::select! {
             () = shutdown.wait() => return None,

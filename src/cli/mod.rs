@@ -56,6 +56,14 @@ enum Command {
     Manifests(manifests::Args),
 }
 
+/// The command line as clap knows it, for the documentation's tests.
+#[cfg(test)]
+pub(crate) fn command() -> clap::Command {
+    let mut command = <Args as clap::CommandFactory>::command();
+    command.build();
+    command
+}
+
 /// Parses the command line and runs it.
 pub fn run() -> ExitCode {
     let Args { command, log } = Args::parse();

@@ -9,8 +9,8 @@ use super::{BadUsage, exit};
 use crate::proxy::view::{Delivery, ProxyView};
 use crate::proxy::{Admin, ask_detail, ask_dump, ask_list, print_detail, print_list};
 
-/// Without NODE: all connected proxies. Exit 0: none rejects what it is sent; 1: some does, no such proxy, or a control
-/// plane does not answer; 2: bad usage.
+/// Without NODE: all connected proxies, and clients that are refused. Exit 0: none rejects what it is sent and none is
+/// refused; 1: some is, no such proxy, or a control plane does not answer; 2: bad usage.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A proxy's node id: shows that one in detail.
@@ -48,7 +48,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             if !output::print_document(format, &detail)? {
                 print_detail(&detail);
             }
-            Ok(code(detail.proxy.worst()))
+            Ok(code(&[detail.proxy]))
         }
         None => {
             let (proxies, failed) = ask_list(&admins).await;
@@ -62,12 +62,12 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             if !output::print_document(format, &proxies)? {
                 print_list(&proxies, format);
             }
-            let worst = proxies.iter().filter_map(ProxyView::worst).max();
-            Ok(if failed.is_empty() { code(worst) } else { ExitCode::from(exit::PROBLEM) })
+            Ok(if failed.is_empty() { code(&proxies) } else { ExitCode::from(exit::PROBLEM) })
         }
     }
 }
 
-fn code(worst: Option<Delivery>) -> ExitCode {
-    if worst == Some(Delivery::Rejected) { ExitCode::from(exit::PROBLEM) } else { exit::FINE }
+fn code(proxies: &[ProxyView]) -> ExitCode {
+    let bad = |proxy: &ProxyView| proxy.refused.is_some() || proxy.worst() == Some(Delivery::Rejected);
+    if proxies.iter().any(bad) { ExitCode::from(exit::PROBLEM) } else { exit::FINE }
 }

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context;
+use anyhow::anyhow;
 
 use super::BadUsage;
+use crate::hub::{HubClient, config};
 
 /// Flags of every command that needs a world.
 #[derive(Clone, Debug, clap::Args)]
@@ -12,7 +13,7 @@ pub struct SourceArgs {
     /// Take the world from this folder instead of a hub cluster.
     #[arg(long, value_name = "DIR", conflicts_with = "hub_kubeconfig")]
     pub world: Option<PathBuf>,
-    /// Reach the hub cluster with this kubeconfig file. Left out: in-cluster, else $KUBECONFIG or ~/.kube/config.
+    /// Reach the hub cluster with this kubeconfig file. Left out: $KUBECONFIG or ~/.kube/config, else in-cluster.
     #[arg(long, value_name = "FILE")]
     pub hub_kubeconfig: Option<PathBuf>,
     /// Isthmus's own namespace in the hub, where kubeconfig Secrets are.
@@ -32,24 +33,15 @@ impl SourceArgs {
         Ok(Some(folder.clone()))
     }
 
-    /// A client for the hub. Whoever starts us chose this kubeconfig, so it is trusted and may run plugins, unlike those
-    /// that come from Secrets.
-    pub async fn hub(&self) -> anyhow::Result<kube::Client> {
+    /// A client for the hub.
+    pub async fn hub(&self) -> anyhow::Result<HubClient> {
         let config = match &self.hub_kubeconfig {
-            Some(file) => {
-                let kubeconfig = kube::config::Kubeconfig::read_from(file)
-                    .map_err(|_| BadUsage(format!("--hub-kubeconfig: {} cannot be read as a kubeconfig", file.display())))?;
-                let options = kube::config::KubeConfigOptions::default();
-                #[expect(clippy::disallowed_methods, reason = "chosen by whoever starts us, so its plugins may run")]
-                let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await;
-                config
-                    .map_err(|error| BadUsage(format!("--hub-kubeconfig: {}: {error}", file.display())))?
-            }
-            None => kube::Config::infer().await.map_err(|_| {
-                BadUsage("no hub cluster: not running in a cluster and no kubeconfig found; pass --hub-kubeconfig FILE or --world DIR".to_owned())
-            })?,
+            Some(file) => config::from_file(file).await.map_err(|why| BadUsage(format!("--hub-kubeconfig: {why}"))),
+            None => config::infer().await.map_err(BadUsage),
         };
-        crate::clusters::connect::client(config).context("cannot make a client for the hub cluster")
+        let config = config?;
+        let server = config.cluster_url.to_string();
+        HubClient::new(config).map_err(|cause| anyhow!("cannot make a client for the hub {server}: {cause}"))
     }
 
     pub fn own_namespace(&self) -> anyhow::Result<federation::model::Namespace> {

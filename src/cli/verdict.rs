@@ -38,6 +38,16 @@ pub enum Severity {
     Failure,
 }
 
+impl Severity {
+    /// For people.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Warning => "warning",
+            Self::Failure => "FAILED",
+        }
+    }
+}
+
 /// What speaks against it, besides the objects' own problems. `conditions`: whether what the conditions of a member say of
 /// its connection and its lists is known, and not assumed.
 pub fn findings(members: &[MemberView], known: impl Fn(&str) -> bool, hub: &[HubNotice]) -> Vec<Finding> {

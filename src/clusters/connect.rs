@@ -3,7 +3,7 @@
 
 mod address;
 mod body;
-mod failure;
+mod steps;
 #[cfg(test)]
 mod tests;
 
@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use federation::change::LinkFailure;
 use federation::model::ClusterUid;
-use hyper_timeout::TimeoutConnector;
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
@@ -29,19 +28,20 @@ use super::kubeconfig::Access;
 use super::secret::Credential;
 use super::tables::MemberClient;
 use super::wire;
+use crate::cause::{self, Side};
 use crate::foreign::cut;
 use address::{Checked, Gate};
 use body::{Bounded, Shape};
+use steps::Stepped;
 
 pub use address::{Allowed, NotAllowed};
-pub use failure::{describe, root_cause};
 
 /// Deadline of one request that is not a watch or a list: name lookup, connection, TLS and answer.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(4);
 /// Deadline of one page of a list.
 pub const LIST_TIMEOUT: Duration = Duration::from_secs(30);
-/// Name lookup, connection and TLS.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
+/// Name lookup, connection and TLS. Shorter than [`CALL_TIMEOUT`], so that it is known which of them took too long.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(3_500);
 /// Silence on an idle connection before TCP asks whether the other side is still there.
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(5);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(3);
@@ -133,8 +133,7 @@ where
     tcp.set_keepalive_retries(Some(KEEPALIVE_RETRIES));
     tcp.set_tcp_user_timeout(Some(UNACKNOWLEDGED_AFTER));
     let tls = config.rustls_https_connector_with_connector(Gate::new(tcp, allowed))?;
-    let mut connector = TimeoutConnector::new(tls);
-    connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    let connector = Stepped::new(tls, CONNECT_TIMEOUT);
     let http: HttpClient<_, Body> =
         HttpClient::builder(TokioExecutor::new()).pool_max_idle_per_host(IDLE_CONNECTIONS).build(connector);
     let bounded = tower::service_fn(move |request: http::Request<Body>| {
@@ -143,6 +142,9 @@ where
         async move {
             let answer = tokio::time::timeout_at(asked + shape.deadline(), answer).await;
             let answer = answer.map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))??;
+            if is_page_for_people(&answer) {
+                return Err(wire::Fault::Html { what: "the answer" }.into());
+            }
             let shape = shape.answered(answer.status());
             Ok::<_, BoxError>(answer.map(|body| Bounded::new(body, shape, asked)))
         }
@@ -155,6 +157,12 @@ where
         .map_err(BoxError::from)
         .service(bounded);
     Ok(ClientBuilder::new(service, config.default_namespace.clone()).build())
+}
+
+/// A refusal in HTML comes from something else than an API server, and its code means nothing.
+fn is_page_for_people<B>(answer: &http::Response<B>) -> bool {
+    let html = |value: &http::HeaderValue| value.as_bytes().starts_with(b"text/html");
+    !answer.status().is_success() && answer.headers().get(http::header::CONTENT_TYPE).is_some_and(html)
 }
 
 /// The answer of `/version`.
@@ -175,11 +183,14 @@ struct SystemMetadata {
     uid: Option<String>,
 }
 
+/// What an API server says it is; only one answers this.
+pub async fn version(client: &kube::Client) -> Result<String, kube::Error> {
+    Ok(wire::get::<Version>(client, "/version", "its version", "a version").await?.git_version)
+}
+
 async fn identify(client: &kube::Client, access: &Access) -> Result<Link, ConnectError> {
     let server = access.server();
-    let explain = |what: &str, error: &kube::Error| describe(server, what, error);
-    let asked = wire::get::<Version>(client, "/version", "its version", "a version");
-    let version = call("read its version", server, asked).await?.git_version;
+    let version = call("read its version", server, version(client)).await?;
     let path = "/api/v1/namespaces/kube-system";
     let asked = wire::get::<System>(client, path, "the namespace kube-system", "a Namespace");
     let system = call("get the namespace kube-system", server, asked).await?;
@@ -193,10 +204,10 @@ async fn identify(client: &kube::Client, access: &Access) -> Result<Link, Connec
         )
     })?;
     let denied = [
-        may_list::<Namespace>(client, "namespaces", &explain).await?,
-        may_list::<Service>(client, "services", &explain).await?,
-        may_list::<EndpointSlice>(client, "endpointslices", &explain).await?,
-        may_list::<Node>(client, "nodes", &explain).await?,
+        may_list::<Namespace>(client, server, "namespaces").await?,
+        may_list::<Service>(client, server, "services").await?,
+        may_list::<EndpointSlice>(client, server, "endpointslices").await?,
+        may_list::<Node>(client, server, "nodes").await?,
     ];
     // What cannot be read at all is no use; what can be read in part is followed in part.
     let [namespaces, services, slices, _] = &denied;
@@ -219,8 +230,8 @@ fn plain(text: &str) -> Option<&str> {
 /// `Some`: this kind may not be listed.
 async fn may_list<K>(
     client: &kube::Client,
+    server: &http::Uri,
     kind: &str,
-    explain: &impl Fn(&str, &kube::Error) -> ConnectError,
 ) -> Result<Option<ConnectError>, ConnectError>
 where
     K: kube::Resource<DynamicType = ()>,
@@ -231,10 +242,28 @@ where
     let path = format!("{}?limit=1", api.resource_url());
     match tokio::time::timeout(CALL_TIMEOUT, wire::get_text(client, &path, "the list")).await {
         Ok(Ok(_)) => Ok(None),
-        Ok(Err(error)) if is_forbidden(&error) => Ok(Some(explain(&what, &error))),
-        Ok(Err(error)) => Err(explain(&what, &error)),
-        Err(_) => Err(failure::late("", &what, CALL_TIMEOUT)),
+        Ok(Err(error)) if is_forbidden(&error) => Ok(Some(describe(server, &what, &error))),
+        Ok(Err(error)) => Err(describe(server, &what, &error)),
+        Err(_) => Err(late(server, &what)),
     }
+}
+
+/// Classes an error of a request to a member: `what` completes "could not …".
+pub fn describe(server: &http::Uri, what: &str, error: &kube::Error) -> ConnectError {
+    // Not even the server's name: whatever else was said would tell who is there.
+    if wire::find::<NotAllowed>(error).is_some() {
+        return ConnectError::new(LinkFailure::KubeconfigInvalid, cause::of(Side::Member, error).to_string());
+    }
+    let reason = match error {
+        kube::Error::Api(status) if matches!(status.code, 401 | 403) => LinkFailure::CredentialRefused,
+        _ => LinkFailure::Unreachable,
+    };
+    ConnectError::new(reason, cause::sentence(Side::Member, &server.to_string(), what, error))
+}
+
+/// No answer within [`CALL_TIMEOUT`].
+pub fn late(server: &http::Uri, what: &str) -> ConnectError {
+    ConnectError::new(LinkFailure::Unreachable, cause::late(&server.to_string(), what, CALL_TIMEOUT))
 }
 
 fn is_forbidden(error: &kube::Error) -> bool {
@@ -249,6 +278,6 @@ async fn call<T>(
     match tokio::time::timeout(CALL_TIMEOUT, request).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Err(describe(server, what, &error)),
-        Err(_) => Err(failure::late(&server.to_string(), what, CALL_TIMEOUT)),
+        Err(_) => Err(late(server, what)),
     }
 }

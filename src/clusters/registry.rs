@@ -17,14 +17,13 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::bounds::MemberBounds;
-use super::connect::root_cause;
 use super::member::{Epochs, Member};
 use super::secret::{Access, Credential};
 use super::tables::{Clients, HubTroubles, Notes, SeenMark, SeenTable, TakeOvers};
 use super::watch::{Follow, Guarded, Listener, Share, Sink, ToFeed, Trouble, follow};
-use super::wire::Fault;
 use crate::api::{FederationPolicy, Region};
 use crate::feed::{Feed, FeedClosed};
+use crate::hub::HubClient;
 use crate::problem::{ProblemBook, ProblemOrigin};
 use entries::{MemberEntries, MemberEntry, SecretEntries, SecretEntry};
 use roster::Roster;
@@ -33,8 +32,8 @@ use roster::Roster;
 const ROSTER_QUEUE: usize = 64;
 
 pub struct HubOptions {
-    /// The cluster that holds the custom resources. [`super::connect::client`] makes one that notices dead connections.
-    pub client: kube::Client,
+    /// The cluster that holds the custom resources.
+    pub hub: HubClient,
     /// Where kubeconfig Secrets are. Secrets elsewhere are never read.
     pub namespace: String,
     /// Which of a member's credentials to use.
@@ -58,12 +57,12 @@ pub struct Tables {
 pub async fn run_hub(options: HubOptions, tables: Tables, feed: Feed, problems: ProblemBook) -> FeedClosed {
     let (sender, mut inbox) = mpsc::channel(ROSTER_QUEUE);
     let mut hub = JoinSet::new();
-    let client = &options.client;
+    let client = &options.hub.client();
     let how = || Follow {
         origin: ProblemOrigin::Hub,
         problems: problems.clone(),
         seen: SeenMark::default(),
-        listener: Complaints { said: String::new(), troubles: tables.hub.clone() },
+        listener: Complaints { hub: options.hub.clone(), said: String::new(), troubles: tables.hub.clone() },
         // Our own status writes come back as events that change nothing.
         remember: true,
         relist: None,
@@ -201,6 +200,7 @@ impl Sessions {
 
 /// Says once what is wrong with a watch of the hub, and when it is something else.
 struct Complaints {
+    hub: HubClient,
     said: String,
     troubles: HubTroubles,
 }
@@ -210,17 +210,8 @@ impl Listener for Complaints {
         let (Trouble::Broken(error) | Trouble::Refused(error) | Trouble::Unusable(error) | Trouble::Stuck(error)) =
             trouble;
         let text = match &error {
-            kube::Error::Api(status) if status.code == 404 => {
-                format!("the hub does not know {plural}: apply what `isthmus manifests crds` prints")
-            }
-            kube::Error::Api(status) if status.code == 403 => {
-                format!("Isthmus may not watch {plural} in the hub: apply what `isthmus manifests hub-rbac` prints")
-            }
-            kube::Error::Api(status) => format!("the hub answered {} when asked to watch {plural}", status.code),
-            other if Fault::of(other).is_some() => {
-                format!("the hub's list of {plural} cannot be used: {}", root_cause(other))
-            }
-            other => format!("the hub cannot be reached to watch {plural}: {}", root_cause(other)),
+            kube::Error::Api(status) if status.code == 404 => self.hub.without_kind(plural),
+            other => self.hub.describe(&format!("watch {plural}"), other),
         };
         self.troubles.set(plural, Some(text.clone()));
         if text != self.said {

@@ -6,7 +6,7 @@ use crate::clusters::bounds::{
     MAX_ANSWER_VALUES, MAX_EMPTY_PAGES, MAX_MEMBER_BYTES, MAX_MEMBER_OBJECTS, MAX_OBJECT_BYTES, MAX_PAGE_BYTES,
     MAX_TOKEN_BYTES, PORTS_PER_OBJECT, WHOLE_LIST_TIMEOUT, WHOLE_WATCH_TIMEOUT,
 };
-use crate::clusters::connect::{CALL_TIMEOUT, LIST_TIMEOUT};
+use crate::clusters::connect::{CALL_TIMEOUT, CONNECT_TIMEOUT, LIST_TIMEOUT};
 use crate::clusters::watch::MAX_EVENTS_PER_BATCH;
 use crate::feed::{FEED_CAPACITY, WAITING_PER_MEMBER};
 
@@ -16,6 +16,12 @@ const PROBLEMS: &str = "`isthmus status`, `/debug/problems`";
 
 pub(super) fn bounds() -> Vec<Bound> {
     vec![
+        Bound::of(
+            "a connection to an API server: name lookup, TCP and TLS together",
+            time(CONNECT_TIMEOUT),
+            "counts as not answered, with the step that took too long; tried again",
+            "condition `Connected`",
+        ),
         Bound::of(
             "one call to an API server",
             time(CALL_TIMEOUT),

@@ -4,8 +4,9 @@ use regions::catalog::{MAX_CLASSES, MAX_CLASSES_PER_ADDRESS};
 use regions::class::MAX_NODE_ID_LEN;
 use regions::server::{
     CONCURRENT, FIRST_REQUEST, FIRST_REQUEST_WHOLE, HOLD, LONG_HOLD, LONG_REQUEST_LEN, LONG_REQUESTS, Limits,
-    MAX_CLUSTERS_READ, MAX_LOADS, MAX_LOCALITIES, MAX_LOCALITIES_READ, MAX_PARTIAL_BYTES,
-    MAX_PARTIAL_BYTES_PER_CONNECTION, MAX_REPORT_LEN, MAX_REQUEST_LEN, PATIENCE,
+    MAX_CLUSTERS_READ, MAX_LOADS, MAX_LOCALITIES, MAX_LOCALITIES_READ, MAX_OUTDATED, MAX_PARTIAL_BYTES,
+    MAX_PARTIAL_BYTES_PER_CONNECTION, MAX_REFUSALS, MAX_REFUSALS_OF_ADDRESS, MAX_REPORT_LEN, MAX_REQUEST_LEN, PATIENCE,
+    TRIES_WITHIN,
 };
 use regions::session::{MAX_ERROR_LEN, MAX_HOSTS, MAX_NAME_BYTES, MAX_NAME_LEN, MAX_NAMES};
 
@@ -17,9 +18,11 @@ const PASSED_ON: &str = "metric `isthmus_xds_places_passed_on_total`";
 const EXHAUSTED: &str = "stream ended with `RESOURCE_EXHAUSTED`";
 const TOO_LATE: &str = "stream ended with `DEADLINE_EXCEEDED`";
 const AT_CLIENT: &str = "the client's log";
+/// Where a client that is turned away shows.
+const TURNED_AWAY: &str = "log, `isthmus proxy`, metric `isthmus_xds_streams_refused_total`";
 
 pub(super) fn bounds() -> Vec<Bound> {
-    [connections(), places(), requests(), classes(), reports()].into_iter().flatten().collect()
+    [connections(), places(), requests(), classes(), refusals(), reports()].into_iter().flatten().collect()
 }
 
 fn connections() -> Vec<Bound> {
@@ -68,8 +71,8 @@ fn places() -> Vec<Bound> {
         Bound::of("streams that are brought up at a time", CONCURRENT, IN_TURN, PASSED_ON),
         Bound::of("a stream that has not taken its first answers, while others wait", time(HOLD), GOES_ON, PASSED_ON),
         Bound::of("the same while nobody waits", time(PATIENCE), "its place is free", "–"),
-        Bound::of("a stream on which nothing is said", time(FIRST_REQUEST), TOO_LATE, AT_CLIENT),
-        Bound::of("the first request of a stream, its turn included", time(FIRST_REQUEST_WHOLE), TOO_LATE, AT_CLIENT),
+        Bound::of("a stream on which nothing is said", time(FIRST_REQUEST), TOO_LATE, TURNED_AWAY),
+        Bound::of("the first request of a stream, its turn included", time(FIRST_REQUEST_WHOLE), TOO_LATE, TURNED_AWAY),
         Bound::of(
             format!("requests of more than {} that are read at a time", bytes(LONG_REQUEST_LEN)),
             LONG_REQUESTS,
@@ -82,12 +85,12 @@ fn places() -> Vec<Bound> {
 
 fn requests() -> Vec<Bound> {
     vec![
-        Bound::of("a request", bytes(MAX_REQUEST_LEN), "stream ended with `OUT_OF_RANGE`", AT_CLIENT),
+        Bound::of("a request", bytes(MAX_REQUEST_LEN), "stream ended with `OUT_OF_RANGE`", TURNED_AWAY),
         Bound::of(
             "requests that have not arrived whole, on a connection",
             bytes(MAX_PARTIAL_BYTES_PER_CONNECTION),
             EXHAUSTED,
-            AT_CLIENT,
+            TURNED_AWAY,
         ),
         Bound::of(
             "requests that have not arrived whole, in the process",
@@ -95,16 +98,16 @@ fn requests() -> Vec<Bound> {
             "the fullest connection of the address that holds the most is ended",
             "log, metric `isthmus_xds_connections_cut_off_total`",
         ),
-        Bound::of("names of one type on a stream", MAX_NAMES, EXHAUSTED, AT_CLIENT),
-        Bound::of("names on a stream that are not those of resources", bytes(MAX_NAME_BYTES), EXHAUSTED, AT_CLIENT),
-        Bound::of("a resource name", bytes(MAX_NAME_LEN), EXHAUSTED, AT_CLIENT),
+        Bound::of("names of one type on a stream", MAX_NAMES, EXHAUSTED, TURNED_AWAY),
+        Bound::of("names on a stream that are not those of resources", bytes(MAX_NAME_BYTES), EXHAUSTED, TURNED_AWAY),
+        Bound::of("a resource name", bytes(MAX_NAME_LEN), EXHAUSTED, TURNED_AWAY),
         Bound::of(
             "virtual hosts on a stream",
             MAX_HOSTS,
             "those that do not exist are forgotten, and asked for again by the next HTTP request",
             "–",
         ),
-        Bound::of("`node.id`", bytes(MAX_NODE_ID_LEN), "stream ended with `INVALID_ARGUMENT`", AT_CLIENT),
+        Bound::of("`node.id`", bytes(MAX_NODE_ID_LEN), "stream ended with `INVALID_ARGUMENT`", TURNED_AWAY),
         Bound::of("the text of a rejection", bytes(MAX_ERROR_LEN), "cut", "`isthmus proxy`, log"),
     ]
 }
@@ -114,6 +117,30 @@ fn classes() -> Vec<Bound> {
     vec![
         Bound::of("classes of clients (places, profiles, listening addresses)", MAX_CLASSES, EXHAUSTED, REFUSED),
         Bound::of("of these, opened by clients of one address", MAX_CLASSES_PER_ADDRESS, EXHAUSTED, REFUSED),
+    ]
+}
+
+fn refusals() -> Vec<Bound> {
+    vec![
+        Bound::of(
+            "clients that are turned away and listed",
+            MAX_REFUSALS,
+            "the one that tried longest ago is listed no more",
+            "metric `isthmus_xds_streams_refused_total`",
+        ),
+        Bound::of(
+            "of these, clients of one address",
+            MAX_REFUSALS_OF_ADDRESS,
+            "the one of that address that tried longest ago is listed no more",
+            "metric `isthmus_xds_streams_refused_total`",
+        ),
+        Bound::of("since the last try of a client that is listed", time(TRIES_WITHIN), "it is listed no more", "–"),
+        Bound::of(
+            "versions and addresses of old Envoys that the log names",
+            MAX_OUTDATED,
+            "the log names no more of them",
+            "`isthmus proxy`, metric `isthmus_xds_outdated_streams`",
+        ),
     ]
 }
 

@@ -21,6 +21,7 @@ use super::objects::{self, Standing};
 use super::work::Outcome;
 use super::{fields, release};
 use crate::api::FIELD_MANAGER;
+use crate::cause::{self, Side};
 use crate::clusters::MemberClient;
 
 /// Deadline of one write, with the reads that belong to it.
@@ -70,7 +71,7 @@ fn explain(error: &ApplyError) -> String {
         ApplyError::Kube(kube::Error::Api(status)) => {
             format!("{}: {} ({})", status.reason, status.message, status.code)
         }
-        ApplyError::Kube(_) => "the connection failed".to_owned(),
+        ApplyError::Kube(error) => cause::of(Side::Member, error).to_string(),
         ApplyError::Unruly => error.to_string(),
     }
 }

@@ -23,6 +23,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::api::{FIELD_MANAGER, SYSTEM_NAMESPACE};
+use crate::cause::{self, Side};
 use crate::clusters::{Clients, MemberClient};
 
 /// The Lease, in [`SYSTEM_NAMESPACE`] of the member.
@@ -232,7 +233,7 @@ async fn call<T>(what: &str, request: impl Future<Output = kube::Result<T>>) -> 
             "cannot {what} {lease}: {}: {} ({})",
             status.reason, status.message, status.code
         ))),
-        Ok(Err(_)) => Err(Trouble::Failed(format!("cannot {what} {lease}: the connection failed"))),
+        Ok(Err(error)) => Err(Trouble::Failed(format!("cannot {what} {lease}: {}", cause::of(Side::Member, &error)))),
         Err(_) => Err(Trouble::Failed(format!("cannot {what} {lease}: no answer within {} s", CALL_TIMEOUT.as_secs()))),
     }
 }

@@ -5,9 +5,13 @@ use std::collections::BTreeMap;
 use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 
-use super::view::{Delivery, ProxyDetail, ProxyView, TypeState};
+use super::view::{Delivery, ProxyDetail, ProxyView, TurnedAway, TypeState};
 use crate::cli::{Format, Listing, gap, say, table, table_lines};
 
+/// In the column of profiles, for a client that is turned away.
+const REFUSED: &str = "REFUSED";
+/// Proxies named in one note.
+const NAMED: usize = 5;
 /// Resources shown one by one; the others are in `-o json`.
 const SHOWN: usize = 20;
 
@@ -24,7 +28,7 @@ pub fn print_list(proxies: &[ProxyView], format: Format) {
     head.extend(upper.iter().map(String::as_str));
     head.push("AGE");
     if wide {
-        head.extend(["NAMESPACE", "PEER", "STREAMS"]);
+        head.extend(["NAMESPACE", "PEER", "STREAMS", "VERSION"]);
     }
     if replicas {
         head.push("REPLICA");
@@ -33,15 +37,16 @@ pub fn print_list(proxies: &[ProxyView], format: Format) {
     for proxy in proxies {
         let place = [&proxy.region, &proxy.zone].into_iter().flatten().cloned().collect::<Vec<_>>();
         let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
-        let mut row =
-            vec![proxy.node.clone(), cluster(proxy), place.join("/"), text(&proxy.variant), text(&proxy.profile)];
+        let profile = if proxy.refused.is_some() { REFUSED.to_owned() } else { text(&proxy.profile) };
+        let place = if place.is_empty() { "-".to_owned() } else { place.join("/") };
+        let mut row = vec![named(proxy), cluster(proxy), place, text(&proxy.variant), profile];
         row.extend(kinds.iter().map(|kind| {
             let found = proxy.types.iter().find(|found| found.kind == *kind);
             found.map_or_else(|| "-".to_owned(), shown)
         }));
         row.push(proxy.since.as_deref().map_or_else(|| "-".to_owned(), age));
         if wide {
-            row.extend([text(&proxy.namespace), text(&proxy.peer), proxy.streams.to_string()]);
+            row.extend([text(&proxy.namespace), text(&proxy.peer), proxy.streams.to_string(), text(&proxy.version)]);
         }
         if replicas {
             row.push(text(&proxy.admin));
@@ -53,6 +58,11 @@ pub fn print_list(proxies: &[ProxyView], format: Format) {
         gap();
         say(format_args!("{} belongs to no admitted member, so nothing federated is sent to it: {why}", proxy.node));
     }
+    for (proxy, refused) in proxies.iter().filter_map(|proxy| Some((proxy, proxy.refused.as_ref()?))) {
+        gap();
+        say(turned_away(proxy, refused));
+    }
+    notes(proxies);
     for proxy in proxies.iter().filter(|proxy| proxy.worst() == Some(Delivery::Rejected)) {
         for found in proxy.types.iter().filter(|found| found.state == Delivery::Rejected) {
             if let Some(error) = &found.last_error {
@@ -60,6 +70,35 @@ pub fn print_list(proxies: &[ProxyView], format: Format) {
                 say(format_args!("{} rejects {}: {}", proxy.node, found.kind, error.message));
             }
         }
+    }
+}
+
+/// What a client that is turned away calls itself.
+fn named(proxy: &ProxyView) -> String {
+    if proxy.node.is_empty() { "(no node.id)".to_owned() } else { proxy.node.clone() }
+}
+
+fn turned_away(proxy: &ProxyView, refused: &TurnedAway) -> String {
+    let TurnedAway { message, count, last, .. } = refused;
+    let times = if *count == 1 { "once".to_owned() } else { format!("{count} times") };
+    let peer = proxy.peer.as_deref().unwrap_or("an unknown address");
+    format!("{} at {peer} is refused ({times}, last {} ago): {message}", named(proxy), age(last))
+}
+
+/// What holds of several proxies is said once.
+fn notes(proxies: &[ProxyView]) {
+    let mut all: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for proxy in proxies {
+        for note in &proxy.notes {
+            all.entry(note).or_default().push(&proxy.node);
+        }
+    }
+    for (note, nodes) in all {
+        let rest = nodes.len().saturating_sub(NAMED);
+        let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+        let shown = nodes.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
+        gap();
+        say(format_args!("{shown}{rest}: note: {note}"));
     }
 }
 
@@ -91,6 +130,10 @@ pub fn print_detail(detail: &ProxyDetail) {
     let ProxyDetail { proxy, resources, unanswered, loads } = detail;
     let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
     let place = [&proxy.region, &proxy.zone].into_iter().flatten().cloned().collect::<Vec<_>>();
+    if let Some(refused) = &proxy.refused {
+        say(turned_away(proxy, refused));
+        return;
+    }
     let connected = match (&proxy.since, proxy.connected) {
         (Some(since), true) => format!("for {}, from {}", age(since), text(&proxy.peer)),
         _ => "no; its last rejections are remembered".to_owned(),
@@ -103,8 +146,10 @@ pub fn print_detail(detail: &ProxyDetail) {
             ("Namespace", text(&proxy.namespace)),
             ("Protocol", text(&proxy.variant)),
             ("Profile", text(&proxy.profile)),
+            ("Version", text(&proxy.version)),
         ]);
     }
+    facts.extend(proxy.notes.iter().map(|note| ("Note", note.clone())));
     facts.extend(proxy.no_member.as_ref().map(|why| ("No member", why.clone())));
     facts.extend(proxy.admin.as_ref().map(|admin| ("Replica", admin.clone())));
     for (name, value) in facts {
@@ -194,6 +239,7 @@ fn more(all: usize) {
 fn paint(lines: &Listing) {
     let colours = [
         ("REJECTED", AnsiColor::Red),
+        (REFUSED, AnsiColor::Red),
         ("ERROR", AnsiColor::Red),
         ("STALE", AnsiColor::Yellow),
         ("NOT_SENT", AnsiColor::Yellow),

@@ -6,9 +6,9 @@ use std::time::SystemTime;
 
 use federation::model::ClusterId;
 use federation::report::MemberReport;
-use regions::class::{EnvoyProfile, Interception, Profile};
+use regions::class::{Client, EnvoyProfile, Interception, Profile};
 use regions::resource::{ResourceType, version_text};
-use regions::server::{ClusterLoad, Complaint, Complaints, LoadReport, StreamInfo};
+use regions::server::{ClusterLoad, Complaint, Complaints, LoadReport, RefusedClient, StreamInfo};
 use regions::session::{Held, State, TypeStatus, Variant};
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +39,15 @@ pub struct ProxyView {
     /// Why nothing federated is sent to it: the cluster it names is no admitted member. `None`: it is served.
     #[serde(default)]
     pub no_member: Option<String>,
+    /// Which Envoy it is, `1.40.0`; `None`: none, or it does not say.
+    #[serde(default)]
+    pub version: Option<String>,
+    /// What works, but not as one might expect: an Envoy that is too old, a region without members.
+    #[serde(default)]
+    pub notes: Vec<String>,
+    /// It is turned away, and still tries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<TurnedAway>,
     /// Open streams.
     pub streams: u64,
     /// Types it ever asked for, in the order in which they are sent.
@@ -46,6 +55,21 @@ pub struct ProxyView {
     /// The admin address of the replica that it is connected to; set by whoever asks several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admin: Option<String>,
+}
+
+/// Why a client is turned away.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TurnedAway {
+    /// `node`, `request`, `bounds`, `silent` or `other`, as the metric says it.
+    pub reason: String,
+    /// What it was answered last: the field, what was found, what would be right.
+    pub message: String,
+    /// Tries.
+    pub count: u64,
+    /// RFC 3339.
+    pub first: String,
+    pub last: String,
 }
 
 /// How one type stands with a proxy.
@@ -161,10 +185,31 @@ impl ProxyView {
             peer: newest.and_then(|stream| stream.peer).map(|peer| peer.to_string()),
             since: streams.first().and_then(|stream| rfc3339(stream.since)),
             no_member: None,
+            version: client.and_then(|client| client.version).map(|version| version.to_string()),
+            notes: client.and_then(Client::lacks).into_iter().collect(),
+            refused: None,
             streams: streams.len() as u64,
             types: types.filter_map(|t| TypeState::new(t, streams, t.pick(complaints).as_ref())).collect(),
             admin: None,
         }
+    }
+
+    /// One that is turned away.
+    pub fn turned_away(client: &RefusedClient) -> Self {
+        let RefusedClient { node, address, kind, message, count, first, last } = client;
+        let time = |at: SystemTime| rfc3339(at).unwrap_or_default();
+        let refused = TurnedAway {
+            reason: kind.label().to_owned(),
+            message: message.to_string(),
+            count: *count,
+            first: time(*first),
+            last: time(*last),
+        };
+        let mut view = Self::new(node, &[], &Complaints::default());
+        view.peer = Some(address.to_string());
+        view.since = rfc3339(*first);
+        view.refused = Some(refused);
+        view
     }
 
     /// Adds what the control plane knows of the member that the proxy says it is in.
@@ -184,6 +229,14 @@ impl ProxyView {
                 None => Some(format!("there is no MemberCluster {named:?}, which its CLUSTER_ID names")),
             },
         };
+        let region = self.region.as_deref().filter(|_| self.no_member.is_none());
+        if let Some(region) = region.filter(|region| !members.values().any(|member| member.region.as_str() == *region))
+        {
+            self.notes.push(format!(
+                "no member is in region {region:?}, which its node.locality.region names: no endpoint counts as near; expected \
+                 the name of a Region that has members"
+            ));
+        }
         self
     }
 

@@ -82,7 +82,7 @@ impl HubObjects {
                     row.conditions = conditions;
                 }
                 Err(error) => {
-                    tracing::debug!(kind, name, "status not written: {error}");
+                    tracing::warn!(kind, name, "status not written: {error}");
                     good = false;
                 }
             }

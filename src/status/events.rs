@@ -12,6 +12,7 @@ use super::conditions::READY;
 use super::observed::Identity;
 use super::text;
 use crate::api::{API_VERSION, FIELD_MANAGER};
+use crate::cause::{self, Side};
 
 /// Events that may wait to be written.
 const QUEUE: usize = 256;
@@ -34,7 +35,11 @@ impl Events {
             while let Some((event, about)) = receiver.recv().await {
                 match tokio::time::timeout(WRITE_TIMEOUT, recorder.publish(&event, &about)).await {
                     Ok(Ok(())) => {}
-                    Ok(Err(_)) | Err(_) => tracing::debug!(reason = event.reason, "an Event could not be written"),
+                    Ok(Err(error)) => {
+                        let cause = cause::of(Side::Hub, &error);
+                        tracing::warn!(reason = event.reason, "an Event was not written: the hub: {cause}");
+                    }
+                    Err(_) => tracing::warn!(reason = event.reason, "an Event was not written: no answer in time"),
                 }
             }
         };

@@ -111,7 +111,7 @@ impl Members {
                     }
                 }
                 Err(error) => {
-                    tracing::debug!(member = &*write.identity.name, "status not written: {error}");
+                    tracing::warn!(member = &*write.identity.name, "status not written: {error}");
                     good = false;
                 }
             }

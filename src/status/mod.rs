@@ -9,6 +9,7 @@ pub mod known;
 mod members;
 mod notices;
 mod observed;
+pub mod reasons;
 pub(crate) mod text;
 mod wanted;
 mod writer;

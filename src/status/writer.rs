@@ -17,6 +17,7 @@ use super::events::Events;
 use super::members::{Inputs, Members};
 use super::observed::{self, Identity, Observed, ToWriter};
 use crate::api::{FederationPolicy, Region};
+use crate::cause::{self, Side};
 use crate::clusters::watch::{Follow, Listener, Share, Trouble, follow};
 use crate::clusters::{Notes, SeenMark, SeenTable, now};
 use crate::foreign::visible;
@@ -181,8 +182,8 @@ pub(super) async fn deadline<T>(write: impl Future<Output = kube::Result<T>>) ->
     match tokio::time::timeout(WRITE_TIMEOUT, write).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(kube::Error::Api(status))) => Err(format!("{} ({}): {}", status.reason, status.code, status.message)),
-        Ok(Err(_)) => Err("the hub cannot be reached".to_owned()),
-        Err(_) => Err("the hub does not answer".to_owned()),
+        Ok(Err(error)) => Err(format!("the hub: {}", cause::of(Side::Hub, &error))),
+        Err(_) => Err(format!("the hub: no answer within {} s", WRITE_TIMEOUT.as_secs())),
     }
 }
 

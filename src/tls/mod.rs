@@ -13,9 +13,9 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use kube::Client;
 use regions::server::TlsSource;
 
+use crate::hub::HubClient;
 use crate::problem::ProblemBook;
 
 pub use files::POLL;
@@ -46,7 +46,7 @@ impl Tls {
     /// Files have to be there and right from the start; a Secret may come later, and clients are turned away until then.
     pub async fn start(
         origin: Origin,
-        hub: Option<(Client, String)>,
+        hub: Option<(HubClient, String)>,
         problems: ProblemBook,
     ) -> Result<Self, StartError> {
         match (origin, hub) {
@@ -56,10 +56,10 @@ impl Tls {
                 keeper.offer(files.read().await)?;
                 Ok(Self { source, status: keeper.status(), follow: Box::pin(files.follow(keeper)) })
             }
-            (Origin::Secret(name), Some((client, namespace))) => {
+            (Origin::Secret(name), Some((hub, namespace))) => {
                 let (keeper, source) = Keeper::new(secret::object(&namespace, &name), problems);
                 let status = keeper.status();
-                Ok(Self { source, status, follow: Box::pin(secret::follow(client, namespace, name, keeper)) })
+                Ok(Self { source, status, follow: Box::pin(secret::follow(hub, namespace, name, keeper)) })
             }
             (Origin::Secret(name), None) => Err(StartError::NoHub(name)),
         }

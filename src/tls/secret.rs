@@ -5,7 +5,7 @@ use std::sync::Arc;
 use federation::change::{Change, Delta, Object};
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::{Api, Client};
+use kube::Api;
 
 use super::keeper::Keeper;
 use super::material::{Fields, Material, Unusable};
@@ -14,6 +14,7 @@ use crate::clusters::secret::SecretBytes;
 use crate::clusters::watch::{Follow, Listener, Reading, Share, Sink, Trouble, follow_one};
 use crate::convert::Converted;
 use crate::feed::FeedClosed;
+use crate::hub::HubClient;
 use crate::problem::{ObjectName, ProblemBook, ProblemOrigin};
 
 const FIELDS: Fields = Fields { cert: "data[tls.crt]", key: "data[tls.key]", client_ca: "data[ca.crt]" };
@@ -27,14 +28,14 @@ pub(super) fn object(namespace: &str, name: &str) -> ObjectName {
 }
 
 /// Follows it for ever. The hub being away changes nothing.
-pub(super) async fn follow(client: Client, namespace: String, name: String, keeper: Keeper) {
-    let api: Api<Secret> = Api::namespaced(client, &namespace);
+pub(super) async fn follow(hub: HubClient, namespace: String, name: String, keeper: Keeper) {
+    let api: Api<Secret> = Api::namespaced(hub.client(), &namespace);
     let how = Follow {
         origin: ProblemOrigin::Hub,
         // Nothing is ever rejected on the way: the keeper judges.
         problems: ProblemBook::default(),
         seen: SeenMark::default(),
-        listener: Quiet::default(),
+        listener: Quiet { hub, refused: false },
         remember: false,
         relist: None,
         optional: None,
@@ -108,19 +109,16 @@ impl Sink<TlsSecret> for ToKeeper {
 }
 
 /// The watch of the members says already when the hub is away; what is said here is what only this one knows.
-#[derive(Default)]
 struct Quiet {
+    hub: HubClient,
     refused: bool,
 }
 
 impl Listener for Quiet {
     fn trouble(&mut self, _: &str, trouble: Trouble) {
-        let refused = matches!(trouble, Trouble::Refused(_));
-        if refused && !self.refused {
-            tracing::warn!(
-                "--tls-secret: Isthmus may not watch this Secret: apply what `isthmus manifests hub-rbac` prints"
-            );
+        let was_refused = std::mem::replace(&mut self.refused, matches!(trouble, Trouble::Refused(_)));
+        if let (Trouble::Refused(error), false) = (trouble, was_refused) {
+            tracing::warn!("--tls-secret: {}", self.hub.describe("watch this Secret", &error));
         }
-        self.refused = refused;
     }
 }

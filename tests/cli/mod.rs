@@ -12,6 +12,7 @@ mod pages;
 mod planes;
 mod proxy;
 mod readiness;
+mod refused;
 mod taking_part;
 mod texts;
 mod world;

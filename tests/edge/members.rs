@@ -6,6 +6,7 @@ use federation::change::{Batch, Delta, Epoch, HubChanges, LinkChange, MemberChan
 use isthmus::clusters::connect::Allowed;
 use isthmus::clusters::{Access, HubOptions, MemberBounds, Tables, run_hub};
 use isthmus::feed::{Batches, Feed};
+use isthmus::hub::HubClient;
 use isthmus::problem::ProblemBook;
 use tokio::task::JoinHandle;
 
@@ -56,12 +57,13 @@ fn line(batch: &Batch) -> Option<(Epoch, String)> {
 
 impl Scene {
     async fn start(hub: Cluster) -> Self {
-        let client = isthmus::clusters::connect::client(crate::testbed::config_of(&hub.kubeconfig()).await).unwrap();
+        let client = HubClient::new(crate::testbed::config_of(&hub.kubeconfig()).await).unwrap();
         let (feed, receiver) = Feed::new();
         let tables = Tables::default();
         let members =
             MemberBounds { addresses: Allowed::new(&["127.0.0.0/8".parse().unwrap()]), ..MemberBounds::default() };
-        let options = HubOptions { client, namespace: "isthmus-system".to_owned(), access: Access::Write, members };
+        let options =
+            HubOptions { hub: client, namespace: "isthmus-system".to_owned(), access: Access::Write, members };
         let run = run_hub(options, tables.clone(), feed, ProblemBook::default());
         let task = tokio::spawn(async move {
             run.await;

@@ -42,7 +42,12 @@ impl AdsClient {
     }
 
     pub async fn ask(&self, node: &str, type_url: &str, names: &[&str]) {
-        let node = Some(Node { id: node.to_owned(), ..Node::default() });
+        self.ask_as(Node { id: node.to_owned(), ..Node::default() }, type_url, names).await;
+    }
+
+    /// The same with all that a node may say.
+    pub async fn ask_as(&self, node: Node, type_url: &str, names: &[&str]) {
+        let node = Some(node);
         let names = names.iter().map(|&name| name.to_owned()).collect();
         let type_url = type_url.to_owned();
         let ask = DeltaDiscoveryRequest { node, type_url, resource_names_subscribe: names, ..Default::default() };

@@ -10,6 +10,7 @@ mod agreement;
 mod api_server_lost;
 mod bad_objects;
 mod bare_watch;
+mod causes;
 mod cidr_clash;
 mod day;
 mod endpoints;

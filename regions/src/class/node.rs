@@ -1,10 +1,13 @@
 //! A node off the wire, reduced to what a [`super::Client`] is made from. Envoy's names five hundred extensions in each first
 //! request, and nothing bounds what a stranger's may hold.
 
-use envoy_types::pb::envoy::config::core::v3::{Locality, Node};
+use envoy_types::pb::envoy::config::core::v3::node::UserAgentVersionType;
+use envoy_types::pb::envoy::config::core::v3::{BuildVersion, Locality, Node};
+use envoy_types::pb::envoy::r#type::v3::SemanticVersion;
 use envoy_types::pb::google::protobuf::value::Kind;
 use envoy_types::pb::google::protobuf::{ListValue, Struct, Value};
 
+use super::cut;
 use crate::wire::{Malformed, fields};
 
 /// Metadata that means something here.
@@ -21,7 +24,10 @@ const KEYS: [&str; 10] = [
     "TTL",
 ];
 
-/// Reads `id`, `locality`, `user_agent_name` and the metadata in [`KEYS`] of a `core.v3.Node`.
+/// Longest version in words that is kept, in bytes.
+const MAX_VERSION_LEN: usize = 32;
+
+/// Reads `id`, `locality`, the user agent with its version and the metadata in [`KEYS`] of a `core.v3.Node`.
 pub(crate) fn read_node(message: &[u8]) -> Result<Node, Malformed> {
     let mut node = Node::default();
     for field in fields(message) {
@@ -30,10 +36,36 @@ pub(crate) fn read_node(message: &[u8]) -> Result<Node, Malformed> {
             (3, value) => metadata(value.bytes()?, &mut node)?,
             (4, value) => node.locality = Some(locality(value.bytes()?)?),
             (6, value) => node.user_agent_name = value.text()?.to_owned(),
+            (7, value) => {
+                let text = cut(value.text()?, MAX_VERSION_LEN);
+                node.user_agent_version_type = Some(UserAgentVersionType::UserAgentVersion(text));
+            }
+            (8, value) => {
+                let version = version(value.bytes()?)?;
+                let build = BuildVersion { version: Some(version), metadata: None };
+                node.user_agent_version_type = Some(UserAgentVersionType::UserAgentBuildVersion(build));
+            }
             _ => {}
         }
     }
     Ok(node)
+}
+
+/// The first field of a `core.v3.BuildVersion`: a `SemanticVersion` of three numbers.
+fn version(message: &[u8]) -> Result<SemanticVersion, Malformed> {
+    let mut version = SemanticVersion::default();
+    for field in fields(message) {
+        let (1, numbers) = field? else { continue };
+        for field in fields(numbers.bytes()?) {
+            match field? {
+                (1, value) => version.major_number = value.number()?,
+                (2, value) => version.minor_number = value.number()?,
+                (3, value) => version.patch = value.number()?,
+                _ => {}
+            }
+        }
+    }
+    Ok(version)
 }
 
 fn locality(message: &[u8]) -> Result<Locality, Malformed> {

@@ -35,7 +35,10 @@ pub use lrs::{
     MAX_REPORT_LEN,
 };
 pub use requests::{LONG_REQUEST_LEN, MAX_REQUEST_LEN};
-pub use streams::{Complaint, Complaints, StreamInfo, Streams, Unanswered};
+pub use streams::{
+    Complaint, Complaints, MAX_OUTDATED, MAX_REFUSALS, MAX_REFUSALS_OF_ADDRESS, RefusalKind, RefusedClient, StreamInfo,
+    Streams, TRIES_WITHIN, Unanswered,
+};
 pub use transport::{Limits, Listening, Peer, TlsSource};
 
 /// Connections the kernel holds for us while we are busy: a restart brings all proxies back at once, and a thousand of

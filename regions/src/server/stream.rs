@@ -1,5 +1,7 @@
 //! One stream: it waits for the client or for news, lets the session decide, and hands on what it says.
 
+mod notes;
+
 use std::future::{pending, poll_fn};
 use std::pin::{Pin, pin};
 use std::time::Duration;
@@ -16,12 +18,13 @@ use super::method::Method;
 use super::open::Open;
 use super::places::Place;
 use super::requests::Requests;
-use super::streams::Entry;
+use super::streams::{Entry, RefusalKind};
 use super::transport::Peer;
 use crate::catalog::{ClassSubscription, OpenError};
-use crate::class::Client;
+use crate::class::{Client, MAX_NODE_ID_LEN, cut};
 use crate::resource::{ResourceType, TYPES};
 use crate::session::{Heard, RawRequest, Refusal, Session};
+use notes::Old;
 
 /// Runs a stream to its end, and returns the last thing the client hears.
 pub(super) fn run(
@@ -40,6 +43,8 @@ pub(super) fn run(
         node: String::new(),
         began: Instant::now(),
         session,
+        refused: None,
+        old: None,
         subscription: None,
         outside: None,
         mailbox,
@@ -67,6 +72,7 @@ async fn until_drained(
     };
     let Err(status) = end else { return Status::ok("") };
     stream.shared.stats.streams.refused.inc();
+    stream.note_refusal(&status);
     debug!(node = stream.node, peer = %address, code = ?status.code(), message = status.message(), "stream ended by us");
     status
 }
@@ -79,6 +85,10 @@ struct Stream {
     node: String,
     began: Instant,
     session: Session,
+    /// Why it is turned away, if more is known than the status says.
+    refused: Option<RefusalKind>,
+    /// Counts an old Envoy, for as long as its stream lives.
+    old: Option<Old>,
     subscription: Option<ClassSubscription>,
     /// What the log says of where the client is; `None`: nothing yet.
     outside: Option<bool>,
@@ -146,10 +156,16 @@ impl Stream {
             Status::deadline_exceeded(format!("the first request did not arrive whole within {FIRST_REQUEST_WHOLE:?}"))
         })?;
         let Some(first) = first? else { return Ok(None) };
-        let client = self.session.identify(first.node.as_ref(), &self.shared.defaults).map_err(refuse)?;
+        if let Some(node) = &first.node {
+            self.node = cut(&node.id, MAX_NODE_ID_LEN);
+        }
+        let client = self.session.identify(first.node.as_ref(), &self.shared.defaults).map_err(|refusal| {
+            self.refused = Some(RefusalKind::Node);
+            refuse(refusal)
+        })?;
         let Some(client) = client else { return Ok(None) };
         self.subscription = Some(self.open(&client).await?);
-        self.node.clone_from(&client.node_id);
+        self.note_version(&client);
         debug!(node = self.node, variant = ?self.session.variant(), class = ?client.class, "stream opened");
         self.peer.connection.note_identified();
         self.entry.identified(client);
@@ -170,10 +186,7 @@ impl Stream {
             self.shared.catalog.open(client.class.clone(), address, self.session.interest().clone()).await
         };
         let opened = opened.map_err(|closed| Status::unavailable(closed.to_string()))?;
-        opened.map_err(|error: OpenError| {
-            warn!(node = client.node_id, %error, "client refused");
-            Status::resource_exhausted(error.to_string())
-        })
+        opened.map_err(|error: OpenError| Status::resource_exhausted(error.to_string()))
     }
 
     /// Takes in one request. The node, its extensions included, ends here.
@@ -211,24 +224,6 @@ impl Stream {
         }
         self.entry.update(resource_type, &self.session);
         Ok(())
-    }
-
-    /// Says once, and again when it turns, that the client is in no admitted member.
-    fn note_standing(&mut self, outside: bool) {
-        if self.outside == Some(outside) {
-            return;
-        }
-        if outside {
-            warn!(
-                node = self.node,
-                cluster = self.entry.cluster().as_deref().unwrap_or_default(),
-                "the proxy belongs to no admitted member, so nothing federated is sent to it: check CLUSTER_ID in its node \
-                 metadata, and the MemberCluster of that name"
-            );
-        } else if self.outside.is_some() {
-            debug!(node = self.node, "the proxy's member is admitted now");
-        }
-        self.outside = Some(outside);
     }
 
     /// Brings the session up to date and hands on what it has to say.

@@ -1,28 +1,36 @@
 //! Who is connected, and how each type stands: for pages, `isthmus proxy` and CSDS.
 
 mod complaints;
+mod outdated;
 mod question;
+mod refusals;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use crate::class::Client;
+use crate::class::{Client, Version};
 use crate::interest::Interest;
 use crate::resource::{ResourceType, TYPES};
 use crate::session::{Inspection, Session, TypeStatus, Variant};
 use complaints::Book;
 pub use complaints::{Complaint, Complaints};
+pub use outdated::MAX_OUTDATED;
+use outdated::Outdated;
 use question::Questions;
 pub use question::Unanswered;
+use refusals::Refusals;
+pub use refusals::{MAX_REFUSALS, MAX_REFUSALS_OF_ADDRESS, RefusalKind, RefusedClient, TRIES_WITHIN};
 
 /// The table of open streams. Cheap to clone; each stream writes its own row.
 #[derive(Clone, Default)]
 pub struct Streams {
     rows: Arc<Mutex<BTreeMap<u64, Arc<Row>>>>,
     complaints: Arc<Mutex<Book>>,
+    refusals: Arc<Mutex<Refusals>>,
+    outdated: Arc<Mutex<Outdated>>,
     next: Arc<AtomicU64>,
 }
 
@@ -101,6 +109,20 @@ impl Streams {
         lock(&self.complaints).of(node)
     }
 
+    /// Clients that are turned away and still try.
+    pub fn refused(&self) -> Vec<RefusedClient> {
+        lock(&self.refusals).list(SystemTime::now())
+    }
+
+    pub(super) fn refuse(&self, node: &str, address: IpAddr, kind: RefusalKind, message: &str) {
+        lock(&self.refusals).add(node, address, kind, Arc::from(message), SystemTime::now());
+    }
+
+    /// Whether the log has not named an old Envoy of this version at this address yet.
+    pub(super) fn is_news(&self, version: Version, address: IpAddr) -> bool {
+        lock(&self.outdated).is_new(version, address)
+    }
+
     pub(super) fn enter(&self, variant: Variant, peer: Option<SocketAddr>, interest: Arc<Interest>) -> Entry {
         let id = self.next.fetch_add(1, Relaxed) + 1;
         let (since, standing, questions) = (SystemTime::now(), Mutex::default(), Questions::new(interest));
@@ -136,6 +158,9 @@ impl Entry {
     pub(super) fn identified(&mut self, client: Client) {
         let complaints = lock(&self.streams.complaints).of(&client.node_id);
         self.standing = complaints.map(|complaint| complaint.is_some_and(|complaint| complaint.standing));
+        if let Some(peer) = self.row.peer {
+            lock(&self.streams.refusals).settle(&client.node_id, peer.ip().to_canonical());
+        }
         lock(&self.row.standing).client = Some(client);
     }
 

@@ -5,6 +5,7 @@ mod csds;
 mod hogs;
 mod hostile_bytes;
 mod lrs;
+mod refused;
 
 use std::time::Duration;
 

@@ -13,6 +13,9 @@ use hyper_util::client::legacy::connect::dns::Name;
 use ipnet::IpNet;
 use tower::{BoxError, Service};
 
+use super::steps::begins;
+use crate::cause::Step;
+
 /// Ranges that no member's API server is in, and what they are.
 const REFUSED: [(&str, &str); 14] = [
     ("0.0.0.0/8", "unspecified"),
@@ -72,9 +75,13 @@ impl Allowed {
 
     /// Checks a host that is an address already. Names are checked when they are resolved.
     pub(super) fn check_host(&self, uri: &Uri) -> Result<(), NotAllowed> {
-        let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-        host.parse().map_or(Ok(()), |ip| self.check(ip))
+        address(uri).map_or(Ok(()), |ip| self.check(ip))
     }
+}
+
+/// The host of a URL if it is an address and no name.
+fn address(uri: &Uri) -> Option<IpAddr> {
+    uri.host()?.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
 
 /// The IPv4 address that an IPv6 address leads to, if it leads to one: mapped, compatible, NAT64, 6to4.
@@ -137,7 +144,10 @@ where
             }
             match refused {
                 Some(why) if good.is_empty() => Err(why.into()),
-                _ => Ok(good.into_iter()),
+                _ => {
+                    begins(Step::Dial);
+                    Ok(good.into_iter())
+                }
             }
         });
         self.resolver.call(name).map(filter)
@@ -173,7 +183,12 @@ where
     fn call(&mut self, uri: Uri) -> Self::Future {
         match self.allowed.check_host(&uri) {
             Err(why) => Either::Left(ready(Err(why.into()))),
-            Ok(()) => Either::Right(self.connector.call(uri).map(boxed::<C>)),
+            Ok(()) => {
+                if address(&uri).is_some() {
+                    begins(Step::Dial);
+                }
+                Either::Right(self.connector.call(uri).map(boxed::<C>))
+            }
         }
     }
 }
@@ -187,6 +202,9 @@ where
     C: Service<Uri>,
     C::Error: Into<BoxError>,
 {
+    if result.is_ok() {
+        begins(Step::Handshake);
+    }
     result.map_err(Into::into)
 }
 

@@ -177,5 +177,5 @@ async fn the_hubs_own_address_may_be_anywhere() {
     let closed = Witness::new().port();
     let config = kube::Config::new(format!("https://127.0.0.1:{closed}").parse().expect("a URL"));
     let error = failure(&client(config).expect("a client")).await;
-    assert_eq!(root_cause(&error), "connection refused");
+    assert_eq!(cause::of(Side::Hub, &error).found, "connection refused");
 }

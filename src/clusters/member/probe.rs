@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use federation::change::LinkFailure;
 use tokio::time::Instant;
 
-use crate::clusters::connect::{CALL_TIMEOUT, ConnectError, describe};
+use crate::clusters::connect::{CALL_TIMEOUT, ConnectError, describe, late};
 use crate::clusters::tables::MemberClient;
 
 /// Time between probes. With [`CALL_TIMEOUT`] and one repetition this bounds how long a loss goes unnoticed: 4 s until
@@ -83,9 +82,6 @@ pub(super) async fn probe(client: MemberClient, server: http::Uri) -> Result<(),
             let at_once = !matches!(error, kube::Error::Api(_)) && begun.elapsed() < CALL_TIMEOUT / 2;
             Err(Failure { error: describe(&server, WHAT, &error), at_once })
         }
-        Err(_) => {
-            let message = format!("{server}: no answer within {} s (could not {WHAT})", CALL_TIMEOUT.as_secs());
-            Err(Failure { error: ConnectError::new(LinkFailure::Unreachable, message), at_once: false })
-        }
+        Err(_) => Err(Failure { error: late(&server, WHAT), at_once: false }),
     }
 }

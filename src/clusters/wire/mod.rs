@@ -85,7 +85,7 @@ impl Fault {
 }
 
 /// The first error of a type in a chain of causes.
-pub(super) fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
+pub(crate) fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
     let mut at = Some(error);
     for _ in 0..MAX_CAUSES {
         let error = at?;

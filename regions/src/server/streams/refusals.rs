@@ -1,0 +1,161 @@
+//! Clients that were turned away, and why: such a client knows the reason, but people look for it here. Each is shown as
+//! long as it tries; once it is let in, or tries no more, it is forgotten.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+/// Clients that are remembered; beyond that, the one that tried longest ago is forgotten.
+pub const MAX_REFUSALS: usize = 1_024;
+/// Of these, clients of one address: names cost nothing.
+pub const MAX_REFUSALS_OF_ADDRESS: usize = 64;
+/// A client that has not tried for so long has given up: Envoy waits 30 s at most between two tries.
+pub const TRIES_WITHIN: Duration = Duration::from_secs(120);
+
+/// Why a stream was ended that the client would have kept. A closed set: it labels a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RefusalKind {
+    /// What its node says cannot be served.
+    Node,
+    /// A request that cannot be read, or is none that may come on this stream.
+    Request,
+    /// It asks for more than a client may have.
+    Bounds,
+    /// It said nothing.
+    Silent,
+    /// It is too far behind, and has to begin again.
+    Behind,
+    Other,
+}
+
+impl RefusalKind {
+    pub const ALL: [Self; 6] = [Self::Node, Self::Request, Self::Bounds, Self::Silent, Self::Behind, Self::Other];
+
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Node => "node",
+            Self::Request => "request",
+            Self::Bounds => "bounds",
+            Self::Silent => "silent",
+            Self::Behind => "behind",
+            Self::Other => "other",
+        }
+    }
+
+    pub fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// A client that was turned away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedClient {
+    /// As it called itself; empty if it did not.
+    pub node: Arc<str>,
+    pub address: IpAddr,
+    pub kind: RefusalKind,
+    /// What it was answered last.
+    pub message: Arc<str>,
+    pub count: u64,
+    pub first: SystemTime,
+    pub last: SystemTime,
+}
+
+/// By address and name.
+#[derive(Default)]
+pub(super) struct Refusals(BTreeMap<(IpAddr, Arc<str>), RefusedClient>);
+
+impl Refusals {
+    pub(super) fn add(&mut self, node: &str, address: IpAddr, kind: RefusalKind, message: Arc<str>, at: SystemTime) {
+        let key = (address, Arc::<str>::from(node));
+        if let Some(known) = self.0.get_mut(&key) {
+            known.count += 1;
+            (known.kind, known.message, known.last) = (kind, message, at);
+            return;
+        }
+        let of_address = || self.0.iter().filter(|((ip, _), _)| *ip == address);
+        let room = if of_address().count() >= MAX_REFUSALS_OF_ADDRESS {
+            of_address().min_by_key(|(_, client)| client.last).map(|(key, _)| key.clone())
+        } else if self.0.len() >= MAX_REFUSALS {
+            self.0.iter().min_by_key(|(_, client)| client.last).map(|(key, _)| key.clone())
+        } else {
+            None
+        };
+        if let Some(oldest) = room {
+            self.0.remove(&oldest);
+        }
+        let client = RefusedClient { node: key.1.clone(), address, kind, message, count: 1, first: at, last: at };
+        self.0.insert(key, client);
+    }
+
+    /// It was let in.
+    pub(super) fn settle(&mut self, node: &str, address: IpAddr) {
+        self.0.remove(&(address, Arc::<str>::from(node)));
+    }
+
+    /// Those that still try.
+    pub(super) fn list(&mut self, now: SystemTime) -> Vec<RefusedClient> {
+        self.0.retain(|_, client| {
+            now.duration_since(client.last).is_ok_and(|age| age <= TRIES_WITHIN) || client.last > now
+        });
+        self.0.values().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    fn add(refusals: &mut Refusals, node: &str, address: [u8; 4], seconds: u64) {
+        refusals.add(node, IpAddr::from(address), RefusalKind::Node, Arc::from("no good"), at(seconds));
+    }
+
+    #[test]
+    fn a_refused_client_is_listed_as_long_as_it_tries() {
+        let mut refusals = Refusals::default();
+        add(&mut refusals, "web", [10, 0, 0, 1], 1);
+        add(&mut refusals, "web", [10, 0, 0, 1], 60);
+        add(&mut refusals, "pay", [10, 0, 0, 2], 100);
+        let listed = refusals.list(at(170));
+        assert_eq!(
+            listed.iter().map(|client| (&*client.node, client.count)).collect::<Vec<_>>(),
+            [("web", 2), ("pay", 1)]
+        );
+        assert_eq!((listed[0].first, listed[0].last), (at(1), at(60)));
+        assert_eq!(refusals.list(at(200)).len(), 1, "the first one gave up");
+        refusals.settle("pay", IpAddr::from([10, 0, 0, 9]));
+        assert_eq!(refusals.list(at(200)).len(), 1, "another address is another client");
+        refusals.settle("pay", IpAddr::from([10, 0, 0, 2]));
+        assert_eq!(refusals.list(at(200)), [], "it was let in");
+    }
+
+    #[test]
+    fn names_do_not_push_out_other_addresses() {
+        let mut refusals = Refusals::default();
+        add(&mut refusals, "innocent", [10, 0, 0, 2], 1);
+        for i in 0..5_000 {
+            add(&mut refusals, &format!("made-up-{i}"), [10, 0, 0, 1], 2);
+        }
+        let listed = refusals.list(at(3));
+        assert_eq!(listed.len(), MAX_REFUSALS_OF_ADDRESS + 1);
+        assert!(listed.iter().any(|client| &*client.node == "innocent"));
+        for i in 0..=255 {
+            for j in 0..8 {
+                add(&mut refusals, "n", [10, 1, j, i], 4);
+            }
+        }
+        assert_eq!(refusals.list(at(5)).len(), MAX_REFUSALS);
+    }
+
+    #[test]
+    fn kinds_have_labels_of_their_own() {
+        let labels: std::collections::BTreeSet<_> = RefusalKind::ALL.map(RefusalKind::label).into();
+        assert_eq!(labels.len(), RefusalKind::ALL.len());
+        assert!(RefusalKind::ALL.into_iter().enumerate().all(|(index, kind)| kind.index() == index));
+    }
+}

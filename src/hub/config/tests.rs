@@ -1,0 +1,80 @@
+//! Each slip in the hub's kubeconfig is named with its field, and nothing of its content is repeated.
+
+use std::fmt::Write as _;
+
+use super::*;
+
+const TOKEN: &str = "c2VjcmV0LXRva2Vu";
+
+/// A kubeconfig of which a part is replaced.
+fn with(part: &str, by: &str) -> String {
+    let whole = format!(
+        "apiVersion: v1\nkind: Config\ncurrent-context: hub\nclusters:\n- name: hub\n  cluster: {{server: 'https://127.0.0.1:1'}}\n\
+         users:\n- name: admin\n  user: {{token: {TOKEN}}}\ncontexts:\n- name: hub\n  context: {{cluster: hub, user: admin}}\n"
+    );
+    assert!(whole.contains(part), "{part}");
+    whole.replace(part, by)
+}
+
+async fn error_of(text: &str) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("hub.yaml");
+    std::fs::write(&file, text).expect("write it");
+    let error = from_file(&file).await.expect_err(text);
+    assert!(!error.contains(TOKEN), "{error}");
+    let rest = error.strip_prefix(&format!("{}: ", file.display()));
+    rest.unwrap_or_else(|| panic!("{error} does not begin with the file")).to_owned()
+}
+
+#[tokio::test]
+async fn every_slip_in_the_hubs_kubeconfig_is_named() {
+    let server = "server: 'https://127.0.0.1:1'";
+    let many = |n: usize| {
+        (0..n).fold(String::new(), |mut all, _| {
+            let _ = write!(all, "[");
+            all
+        })
+    };
+    for (text, says) in [
+        (String::new(), "it holds no kubeconfig; expected clusters"),
+        ("- a\n- b\n".to_owned(), "it holds no kubeconfig"),
+        (
+            with("current-context: hub\n", ""),
+            "current-context is missing; expected the name of one of its contexts: it has \"hub\"",
+        ),
+        (with("current-context: hub\n", "current-context: ''\n"), "current-context is missing"),
+        (
+            with("current-context: hub", "current-context: hbu"),
+            "current-context is \"hbu\"; expected the name of one of its contexts: it has \"hub\"",
+        ),
+        (
+            with("cluster: hub,", "cluster: other,"),
+            "context \"hub\": found cluster \"other\"; expected the name of one of its clusters",
+        ),
+        (with(server, "insecure-skip-tls-verify: true"), "has no `server`; expected the API server's URL"),
+        (with(server, "server: 'https://a b'"), "is no URL"),
+        (
+            with(server, &format!("{server}, certificate-authority-data: '***'")),
+            "certificate-authority: found something that is not base64",
+        ),
+        (with(server, &format!("{server}, certificate-authority: /no/such")), "certificate-authority: cannot read "),
+        (
+            with(server, &format!("{server}, proxy-url: 'http://127.0.0.1:3128'")),
+            "proxy-url of cluster \"hub\" is not supported",
+        ),
+        (with("users:", &format!("users: {{token: {TOKEN}")), "it cannot be read as YAML (line 8"),
+        (with("users:", &format!("x: {}{TOKEN}\nusers:", many(4))), "it cannot be read as YAML (line "),
+        (
+            with(&format!("{{token: {TOKEN}}}"), &format!("{{token: [{TOKEN}]}}")),
+            "it does not have the form of a kubeconfig (line 9",
+        ),
+        (with("contexts:", "contexts: 7\nold:"), "it does not have the form of a kubeconfig (line "),
+    ] {
+        let error = error_of(&text).await;
+        assert!(error.contains(says), "{says:?} is not in {error:?}");
+    }
+    let missing = from_file(Path::new("/no/such")).await.expect_err("it is not there");
+    assert!(missing.starts_with("/no/such: cannot be read: No such file"), "{missing}");
+    let folder = from_file(Path::new("/")).await.expect_err("it is a folder");
+    assert!(folder.starts_with("/: cannot be read: "), "{folder}");
+}
