@@ -13,6 +13,7 @@
 
 mod add;
 mod bytes;
+mod contents;
 mod decode;
 mod excerpt;
 mod fields;

@@ -98,7 +98,7 @@ kinds! {
 }
 
 impl Kind {
-    /// Whether it belongs to the hub, and so at the top of the folder.
+    /// Whether it belongs to the hub, and so outside of `clusters/`.
     pub(super) fn of_hub(self) -> bool {
         matches!(self, Self::Region | Self::Policy | Self::Member)
     }

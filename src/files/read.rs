@@ -1,14 +1,14 @@
 //! One file, read and understood: its objects in order, each with its verdict, and every problem with its line.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use federation::model::ClusterId;
 use serde_json::Value;
 
+use super::contents::Contents;
 use super::decode::{self, Decoded, Identity, Known, Outcome};
-use super::excerpt::Excerpt;
 use super::locate;
 use super::objects::Key;
 use super::parse::{self, Body, Document, ParseError, Parsed, Position, line_number};
@@ -44,41 +44,6 @@ pub(super) struct Entry {
     pub(super) key: Option<Key>,
 }
 
-/// What a file says.
-#[derive(Debug, Default)]
-pub(super) struct Contents {
-    pub(super) entries: Vec<Arc<Entry>>,
-    pub(super) excerpt: Excerpt,
-    /// Something in it could not be told apart from an object that was there before, so nothing may be taken as gone.
-    pub(super) unclear: bool,
-    /// Where and why it may not be the whole file. That matters if an object is missing that was there before.
-    pub(super) doubt: Option<(u32, &'static str)>,
-    /// Documents that could not be parsed: it is not known what they say.
-    pub(super) partly: bool,
-    /// The line of something that is no Kubernetes object at all.
-    pub(super) stray: Option<u32>,
-    pub(super) passed_over: Vec<PassedOver>,
-}
-
-impl Contents {
-    /// Objects of before that stay although they are not named any more: what cannot be told apart from one of them, and
-    /// a file that may not be the whole one, take nothing away.
-    pub(super) fn kept(&mut self, old: &[Arc<Entry>], file: &Path, root: &Path) -> Vec<Arc<Entry>> {
-        let named: BTreeSet<&ObjectName> = self.entries.iter().map(|entry| &entry.name).collect();
-        let missing: Vec<_> = old.iter().filter(|entry| !named.contains(&entry.name)).cloned().collect();
-        if self.unclear || missing.is_empty() {
-            return missing;
-        }
-        let stray = self.stray.map(|line| (line, "something that is no Kubernetes object"));
-        let Some((line, why)) = self.doubt.or(stray) else { return Vec::new() };
-        let found = format!("{why}, and {} objects fewer than before", missing.len());
-        let expected = "a whole file; what it said before of the others stays";
-        let problem = Problem::new(&file_name(file), "", found, expected);
-        self.excerpt.problems.push(problem.at(Place { file: root.join(file), line }));
-        missing
-    }
-}
-
 /// Understands the text of a file. `shown` is how problems name it, `file` where it is inside of the folder.
 pub(super) fn read(bytes: &[u8], origin: &Origin, file: &Arc<Path>, shown: &Path) -> Result<Contents, Box<Problem>> {
     let Parsed { documents, broken: lost, parts } = parse::parse(bytes).map_err(|error| broken(&error, file, shown))?;
@@ -94,6 +59,8 @@ pub(super) fn read(bytes: &[u8], origin: &Origin, file: &Arc<Path>, shown: &Path
             passed_over.entry(what).or_insert((line, 0)).1 += 1;
         }
     }
+    reader.contents.ended = text.ends_with(['\n', '}', ']']) || text.trim_end().ends_with(['}', ']']);
+    reader.contents.last_line = reader.last_line();
     if locate::ends_open(reader.part.text(text)) {
         reader.contents.doubt = Some((reader.last_line(), "an end with a key that has no value"));
     }

@@ -10,11 +10,12 @@ use std::sync::Arc;
 use federation::change::{Batch, Epoch, LinkChange, LinkFailure, MemberChanges};
 use federation::model::{ClusterId, ClusterUid};
 
+use super::contents::Contents;
 use super::decode::Outcome;
 use super::excerpt::{Excerpt, Room};
 use super::objects::{self, Kind, Model, Told};
 use super::passed_over::PassedOver;
-use super::read::{Contents, Entry, Origin};
+use super::read::{Entry, Origin};
 use super::table::Table;
 use crate::problem::{MAX_BYTES, MAX_BYTES_PER_ORIGIN, ObjectName, Problem};
 
@@ -54,6 +55,8 @@ struct File {
     broken: Option<Problem>,
     /// All that it said was understood at least once. Before that it may say more than is known of it.
     whole: bool,
+    /// It ended as a whole file of its author does.
+    ended: bool,
     passed_over: Vec<PassedOver>,
 }
 
@@ -117,8 +120,9 @@ impl World {
     pub(super) fn put(&mut self, file: &Path, origin: &Origin, mut contents: Contents) {
         let old = self.take_out(file);
         let whole = !contents.partly || old.as_ref().is_some_and(|file| file.whole);
+        let was_ended = old.as_ref().is_some_and(|file| file.ended);
         let old = old.map(|file| file.entries).unwrap_or_default();
-        let kept = contents.kept(&old, file, &self.root);
+        let kept = contents.kept(&old, was_ended, file, &self.root);
         let mut entries = contents.entries;
         entries.extend(kept);
         let table = self.tables.entry(origin.clone()).or_default();
@@ -128,8 +132,8 @@ impl World {
         let mut excerpt = Excerpt { problems: Vec::new(), unlisted: contents.excerpt.unlisted };
         excerpt.add(contents.excerpt.problems, &mut self.room(origin));
         *self.weights.entry(origin.clone()).or_default() += excerpt.weight();
-        let passed_over = contents.passed_over;
-        let state = File { origin: origin.clone(), entries, excerpt, broken: None, whole, passed_over };
+        let (ended, passed_over) = (contents.ended, contents.passed_over);
+        let state = File { origin: origin.clone(), entries, excerpt, broken: None, whole, ended, passed_over };
         self.files.insert(file.to_owned(), state);
     }
 
@@ -149,6 +153,7 @@ impl World {
             excerpt: Excerpt::default(),
             broken: None,
             whole: false,
+            ended: false,
             passed_over: Vec::new(),
         });
         state.broken = Some(problem);

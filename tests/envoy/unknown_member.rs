@@ -99,20 +99,12 @@ async fn nothing_was_lost(proxies: &[(&str, Envoy, Traffic)], began: Instant, wh
     assert!(lost.is_empty(), "{when}:\n{lost}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_proxies_have_of_a_member_that_is_away_at_a_restart_goes_on_working() {
-    let world = world();
-    let flags = ["--sync-deadline=1", "--member-deadline=600"].map(str::to_owned);
-    let mut plane = Isthmus::region_with("eu", Source::World(world.path()), &flags);
-    plane.wait_ready().await;
-    let _pods = [
-        Backend::start(format!("{NEAR}:8080").parse().unwrap(), "near").await,
-        Backend::start(format!("{FAR}:8080").parse().unwrap(), "far").await,
-    ];
+/// One proxy of each kind, with traffic to `far` that flows.
+async fn proxies_of(plane: &Isthmus, addresses: &str) -> Vec<(&'static str, Envoy, Traffic)> {
     let kinds = [("eager", true, "eager"), ("on-demand", true, "on-demand"), ("sotw", false, "eager")];
     let mut proxies = Vec::new();
     for (number, (name, delta, clusters)) in (1..).zip(kinds) {
-        let listen = format!("127.0.41.{number}");
+        let listen = format!("{addresses}.{number}");
         let spec = EnvoySpec::new(name, "eu", "eu-a", plane.xds());
         let spec = spec.metadata("CLUSTER_ID", "eu-1").metadata("INTERCEPTION_MODE", "NONE");
         let spec = spec.metadata("LISTEN", listen.clone()).metadata("CLUSTERS", clusters);
@@ -128,6 +120,20 @@ async fn what_proxies_have_of_a_member_that_is_away_at_a_restart_goes_on_working
         })
         .await;
     }
+    proxies
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_proxies_have_of_a_member_that_is_away_at_a_restart_goes_on_working() {
+    let world = world();
+    let flags = ["--sync-deadline=1", "--member-deadline=600"].map(str::to_owned);
+    let mut plane = Isthmus::region_with("eu", Source::World(world.path()), &flags);
+    plane.wait_ready().await;
+    let _pods = [
+        Backend::start(format!("{NEAR}:8080").parse().unwrap(), "near").await,
+        Backend::start(format!("{FAR}:8080").parse().unwrap(), "far").await,
+    ];
+    let proxies = proxies_of(&plane, "127.0.41").await;
 
     // us-1 is away when a new process starts.
     let began = Instant::now();
@@ -167,6 +173,42 @@ async fn what_proxies_have_of_a_member_that_is_away_at_a_restart_goes_on_working
             if newest.iter().all(|sample| sample.outcome.is_err()) { Ok(()) } else { Err(format!("{newest:?}")) }
         })
         .await;
+    }
+}
+
+/// A member whose folder is there, with a file that a failed dump left empty, or one that was cut off.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_proxies_have_of_a_file_that_is_broken_at_a_restart_goes_on_working() {
+    let world = world();
+    let flags = ["--sync-deadline=1", "--member-deadline=600"].map(str::to_owned);
+    let mut plane = Isthmus::region_with("eu", Source::World(world.path()), &flags);
+    plane.wait_ready().await;
+    let _pod = Backend::start(format!("{FAR}:8081").parse().unwrap(), "far").await;
+    let file = world.path().join("clusters/us-1/far.yaml");
+    let far = far().replace("port: 8080", "port: 8081");
+    assert_ne!(far, self::far());
+    std::fs::write(&file, &far).unwrap();
+    let proxies = proxies_of(&plane, "127.0.42").await;
+
+    let began = Instant::now();
+    let half = far.get(..far.find("addressType").unwrap()).unwrap().to_owned() + "endpoints: [";
+    for (text, found) in [(String::new(), "an empty file"), (half, "a document that cannot be parsed")] {
+        plane.kill();
+        std::fs::write(&file, text).unwrap();
+        plane.restart();
+        let why = format!("far.yaml: found {found}");
+        until_says(&plane, 503, &["serving, but not ready before", "us-1: KindUnreadable", &why]).await;
+        // What the member's other files say is served.
+        plane.has_service("shop/near", &["eu-1", "us-1"], 2).await;
+        for (_, envoy, _) in &proxies {
+            until_connected(envoy).await;
+        }
+        tokio::time::sleep(WATCHED).await;
+        nothing_was_lost(&proxies, began, found).await;
+        std::fs::write(&file, &far).unwrap();
+        until_says(&plane, 200, &["ok\n"]).await;
+        plane.has_service("shop/far", &["us-1"], 1).await;
+        nothing_was_lost(&proxies, began, "when the file is whole again").await;
     }
 }
 

@@ -66,7 +66,7 @@ fn members_and_folders_that_do_not_match() {
     assert_eq!(
         folder.problems(),
         [
-            "w/clusters/ap-1:1: Folder clusters/ap-1: found no MemberCluster named \"ap-1\"; expected one at the top of the folder; until then this is not used",
+            "w/clusters/ap-1:1: Folder clusters/ap-1: found no MemberCluster named \"ap-1\"; expected one among the hub's files; until then this is not used",
             "w/clusters/EU_2:1: Folder clusters/EU_2: found \"EU_2\"; expected a cluster id: lower-case letters, digits and '-', at most 63 bytes",
             "w/clusters/stray.yaml:1: File clusters/stray.yaml: found it in clusters/ itself; expected it in clusters/<cluster id>/, or outside of clusters/ if it is the hub's; it is not read",
         ]
@@ -165,7 +165,7 @@ fn links_are_followed_to_files_and_not_in_circles() {
     let problems = folder.problems();
     assert_eq!(
         problems[0],
-        "w/clusters/eu-2:1: Folder clusters/eu-2: found no MemberCluster named \"eu-2\"; expected one at the top of the folder; until then this is not used"
+        "w/clusters/eu-2:1: Folder clusters/eu-2: found no MemberCluster named \"eu-2\"; expected one among the hub's files; until then this is not used"
     );
     assert_eq!(
         problems[1],

@@ -208,3 +208,51 @@ fn what_was_never_understood_is_not_known_and_the_rest_is_used() {
     let told = [scene.ready(&[DUMP]), scene.after(GRACE * 2)].concat();
     assert!(told.contains(&"eu-1.1 services full []".to_owned()), "{told:?}");
 }
+
+/// Every place at which a dump of kubectl can be cut, between characters and between lines.
+#[test]
+fn wherever_a_dump_is_cut_nothing_is_taken_away() {
+    let yaml = dump(3);
+    let value: serde_json::Value = serde_saphyr::from_str(&yaml).unwrap();
+    let json = serde_json::to_string_pretty(&value).unwrap() + "\n";
+    let two = format!("{json}{json}").replacen("s0", "a0", 1).replacen("s1", "a1", 1).replacen("s2", "a2", 1);
+    for (file, text) in [(DUMP, &yaml), ("clusters/eu-1/all.json", &json), ("clusters/eu-1/two.json", &two)] {
+        // Behind the last character that says that it is whole.
+        let whole = if file == DUMP { text.find("metadata:\n  resource").unwrap() - 1 } else { text.len() - 1 };
+        let mut scene = scene(file, text);
+        // The end of the first of two documents is the end of a shorter file.
+        let between = |at: usize| file.ends_with("two.json") && (json.len() - 1..=json.len()).contains(&at);
+        for at in (0..whole).filter(|at| text.is_char_boundary(*at) && !between(*at)) {
+            let cut = text.get(..at).unwrap();
+            scene.folder.write(file, cut);
+            let told = [scene.ready(&[file]), scene.after(GRACE * 2)].concat();
+            assert_eq!(told, NOTHING, "{cut:?}");
+            assert!(!scene.problems().is_empty(), "{cut:?}");
+        }
+        scene.folder.write(file, text.get(..whole).unwrap());
+        scene.ready(&[file]);
+        assert_eq!((scene.after(GRACE * 2), scene.problems()), (Vec::new(), Vec::new()));
+    }
+}
+
+/// Several documents, as Helm and Kustomize write them. An end that is no end of a line shows where it was cut.
+#[test]
+fn a_file_of_documents_that_is_cut_within_a_line_changes_nothing() {
+    let text = [block("a"), block("b"), block("c").replace("80", "8080")].join("---\n");
+    let file = "clusters/eu-1/all.yaml";
+    let mut scene = scene(file, &text);
+    for at in (0..text.len() - 1).filter(|at| !text.get(..*at).unwrap().ends_with('\n')) {
+        let cut = text.get(..at).unwrap();
+        scene.folder.write(file, cut);
+        let told = [scene.ready(&[file]), scene.after(GRACE * 2)].concat();
+        assert_eq!(told, NOTHING, "{cut:?}");
+        assert!(!scene.problems().is_empty(), "{cut:?}");
+    }
+    scene.folder.write(file, &text);
+    assert_eq!([scene.ready(&[file]), scene.after(GRACE * 2), scene.problems()].concat(), NOTHING);
+    // Without the last line break it says the same, and a file that never had one may go on without.
+    scene.folder.write(file, text.trim_end());
+    assert_eq!([scene.ready(&[file]), scene.after(GRACE * 2), scene.problems()].concat(), NOTHING);
+    scene.folder.write(file, block("a").trim_end());
+    assert_eq!(scene.ready(&[file]), ["eu-1.1 services delete shop/b, delete shop/c"]);
+}

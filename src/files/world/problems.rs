@@ -46,7 +46,7 @@ impl World {
                 continue;
             }
             let found = format!("no MemberCluster named \"{id}\"");
-            let problem = Problem::new(&object, "", found, "one at the top of the folder; until then this is not used");
+            let problem = Problem::new(&object, "", found, "one among the hub's files; until then this is not used");
             let place = Place { file: self.root.join(folder), line: 1 };
             hub.problems.push(problem.at(place));
         }
