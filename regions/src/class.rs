@@ -151,8 +151,15 @@ impl Client {
 
 /// `GENERATOR: grpc`, or the user agent of a gRPC library: "gRPC C-core linux", "gRPC Go", "gRPC Java".
 fn is_grpc(node: &Node) -> Result<bool, NodeError> {
-    let generator = metadata(node, "GENERATOR", "node.metadata.GENERATOR")?;
-    Ok(generator.eq_ignore_ascii_case("grpc") || cut(&node.user_agent_name, 4).eq_ignore_ascii_case("grpc"))
+    const FIELD: &str = "node.metadata.GENERATOR";
+    match metadata(node, "GENERATOR", FIELD)? {
+        "" => Ok(cut(&node.user_agent_name, 4).eq_ignore_ascii_case("grpc")),
+        text if text.eq_ignore_ascii_case("grpc") => Ok(true),
+        text => {
+            let expected = "\"grpc\", or left out for an Envoy";
+            Err(NodeError::BadValue { field: FIELD, found: shown(text), expected })
+        }
+    }
 }
 
 /// Who names a member and says nothing else is a sidecar.

@@ -104,12 +104,18 @@ fn wrong_name(expected: &str, presented: &[String], side: Side) -> Cause {
         let _ = write!(found, " than {expected}"); // a String takes all
     }
     if side == Side::Hub && !presented.is_empty() {
-        let shown: Vec<String> = presented.iter().take(MAX_NAMES).map(|name| said(name)).collect();
+        let shown: Vec<String> = presented.iter().take(MAX_NAMES).map(|name| said(bare(name))).collect();
         let rest = presented.len().saturating_sub(MAX_NAMES);
         let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };
         let _ = write!(found, ": {}{rest}", shown.join(", "));
     }
     Cause::new(found, "set tls-server-name in the kubeconfig to one of them")
+}
+
+/// A name without the kind that the library puts around it: `DnsName("api.example")`, `IpAddress(10.0.0.1)`.
+fn bare(name: &str) -> &str {
+    let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    inner.map_or(name, |inner| inner.trim_matches('"'))
 }
 
 fn alerted(alert: AlertDescription) -> Cause {

@@ -21,6 +21,7 @@ use super::member::{Epochs, Member};
 use super::secret::{Access, Credential};
 use super::tables::{Clients, HubTroubles, Notes, SeenMark, SeenTable, TakeOvers};
 use super::watch::{Follow, Guarded, Listener, Share, Sink, ToFeed, Trouble, follow};
+use super::wire::Fault;
 use crate::api::{FederationPolicy, Region};
 use crate::feed::{Feed, FeedClosed};
 use crate::hub::HubClient;
@@ -198,6 +199,11 @@ impl Sessions {
     }
 }
 
+/// Whether other kinds may well be fine.
+fn is_about_a_kind(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 403) || Fault::of(error).is_some()
+}
+
 /// Says once what is wrong with a watch of the hub, and when it is something else.
 struct Complaints {
     hub: HubClient,
@@ -211,10 +217,13 @@ impl Listener for Complaints {
             trouble;
         let text = match &error {
             kube::Error::Api(status) if status.code == 404 => self.hub.without_kind(plural),
-            other => self.hub.describe(&format!("watch {plural}"), other),
+            other if is_about_a_kind(other) => self.hub.describe(&format!("watch {plural}"), other),
+            // The same for every kind, and so said once.
+            other => self.hub.describe("watch its objects", other),
         };
+        let is_said = self.troubles.texts().contains(&text);
         self.troubles.set(plural, Some(text.clone()));
-        if text != self.said {
+        if text != self.said && !is_said {
             tracing::warn!("{text}");
             self.said = text;
         }

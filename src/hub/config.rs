@@ -34,7 +34,7 @@ pub async fn infer() -> Result<Config, String> {
                 [file] => return from_file(file).await.map_err(of),
                 // The library merges them; here they are read so that an error has its file.
                 files => {
-                    for file in files.iter().filter(|file| file.exists()) {
+                    for file in files.iter().filter(|file| file.is_file()) {
                         read(file).map_err(|why| of(format!("{}: {why}", file.display())))?;
                     }
                 }
@@ -61,23 +61,8 @@ pub async fn infer() -> Result<Config, String> {
     Ok(config)
 }
 
+/// Read once only: it may be a pipe.
 fn read(file: &Path) -> Result<Kubeconfig, String> {
-    let text = std::fs::read_to_string(file).map_err(|error| match error.kind() {
-        std::io::ErrorKind::InvalidData => "it is not UTF-8 text; expected a kubeconfig".to_owned(),
-        _ => format!("cannot be read: {error}"),
-    })?;
-    let options = || serde_saphyr::options! { with_snippet: false };
-    let at = |error: &serde_saphyr::Error| {
-        error.location().map_or_else(String::new, |at| format!(" (line {}, column {})", at.line(), at.column()))
-    };
-    let document: serde_json::Value = serde_saphyr::from_str_with_options(&text, options())
-        .map_err(|error| format!("it cannot be read as YAML{}; expected a kubeconfig", at(&error)))?;
-    if !document.is_object() {
-        return Err("it holds no kubeconfig; expected clusters, users, contexts and a current-context".to_owned());
-    }
-    serde_saphyr::from_str_with_options::<Kubeconfig>(&text, options())
-        .map_err(|error| format!("it does not have the form of a kubeconfig{}", at(&error)))?;
-    // The library makes paths in it relative to the file.
     Kubeconfig::read_from(file).map_err(|error| loading(&error, "", &[]))
 }
 
@@ -97,10 +82,12 @@ fn no_proxy(kubeconfig: &Kubeconfig, context: &str) -> Result<(), String> {
     }
 }
 
-/// The environment's proxies are not used.
+/// No proxy is used.
 fn directly(config: &Config) {
     if config.proxy_url.is_some() {
-        tracing::warn!("HTTPS_PROXY is set and not used: Isthmus calls API servers directly");
+        tracing::warn!(
+            "a proxy is named by HTTPS_PROXY or the kubeconfig and is not used: Isthmus calls API servers directly"
+        );
     }
 }
 
@@ -130,12 +117,21 @@ fn loading(error: &KubeconfigError, context: &str, known: &[String]) -> String {
         E::ParseClusterUrl(why) => {
             format!("`server` of the cluster of context {context:?} is no URL ({why}); expected https://HOST:PORT")
         }
-        E::ParseProxyUrl(why) => format!("proxy-url is no URL ({why}); proxies are not supported: take it out"),
+        E::ParseProxyUrl(why) => {
+            format!("proxy-url or HTTPS_PROXY is no URL ({why}); proxies are not supported: take it out")
+        }
         E::LoadCertificateAuthority(why) => format!("certificate-authority: {}", data(why)),
         E::LoadClientCertificate(why) => format!("client-certificate: {}", data(why)),
         E::LoadClientKey(why) => format!("client-key: {}", data(why)),
         E::ParseCertificates(_) => "certificate-authority-data: expected base64 of PEM certificates".to_owned(),
         E::ReadConfig(why, _) => format!("cannot be read: {why}"),
+        E::Parse(why) => {
+            let at = why.location();
+            let at = at.map_or_else(String::new, |at| format!(" (line {}, column {})", at.line(), at.column()));
+            format!(
+                "cannot be read as a kubeconfig{at}; expected YAML with clusters, users, contexts and a current-context"
+            )
+        }
         _ => "it cannot be used as a kubeconfig".to_owned(),
     }
 }

@@ -36,8 +36,8 @@ async fn every_slip_in_the_hubs_kubeconfig_is_named() {
         })
     };
     for (text, says) in [
-        (String::new(), "it holds no kubeconfig; expected clusters"),
-        ("- a\n- b\n".to_owned(), "it holds no kubeconfig"),
+        (String::new(), "current-context is missing; expected the name of one of its contexts: it has no contexts"),
+        ("- a\n- b\n".to_owned(), "cannot be read as a kubeconfig (line 1"),
         (
             with("current-context: hub\n", ""),
             "current-context is missing; expected the name of one of its contexts: it has \"hub\"",
@@ -62,13 +62,13 @@ async fn every_slip_in_the_hubs_kubeconfig_is_named() {
             with(server, &format!("{server}, proxy-url: 'http://127.0.0.1:3128'")),
             "proxy-url of cluster \"hub\" is not supported",
         ),
-        (with("users:", &format!("users: {{token: {TOKEN}")), "it cannot be read as YAML (line 8"),
-        (with("users:", &format!("x: {}{TOKEN}\nusers:", many(4))), "it cannot be read as YAML (line "),
+        (with("users:", &format!("users: {{token: {TOKEN}")), "cannot be read as a kubeconfig (line 7"),
+        (with("users:", &format!("x: {}{TOKEN}\nusers:", many(4))), "cannot be read as a kubeconfig (line "),
         (
             with(&format!("{{token: {TOKEN}}}"), &format!("{{token: [{TOKEN}]}}")),
-            "it does not have the form of a kubeconfig (line 9",
+            "cannot be read as a kubeconfig (line 9",
         ),
-        (with("contexts:", "contexts: 7\nold:"), "it does not have the form of a kubeconfig (line "),
+        (with("contexts:", "contexts: 7\nold:"), "cannot be read as a kubeconfig (line "),
     ] {
         let error = error_of(&text).await;
         assert!(error.contains(says), "{says:?} is not in {error:?}");
@@ -77,4 +77,18 @@ async fn every_slip_in_the_hubs_kubeconfig_is_named() {
     assert!(missing.starts_with("/no/such: cannot be read: No such file"), "{missing}");
     let folder = from_file(Path::new("/")).await.expect_err("it is a folder");
     assert!(folder.starts_with("/: cannot be read: "), "{folder}");
+}
+
+/// `--hub-kubeconfig <(kind get kubeconfig)` can be read once, and several documents are one kubeconfig.
+#[tokio::test]
+async fn a_kubeconfig_may_be_a_pipe_and_have_several_documents() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pipe = folder.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
+    assert!(made.success());
+    let (text, to) = (with("users:", "---\napiVersion: v1\nkind: Config\nusers:"), pipe.clone());
+    let writer = std::thread::spawn(move || std::fs::write(to, text));
+    let config = from_file(&pipe).await.expect("a configuration");
+    assert_eq!(config.cluster_url, "https://127.0.0.1:1");
+    writer.join().expect("no panic").expect("written");
 }

@@ -45,6 +45,7 @@ fn bad_nodes() -> Vec<(Node, &'static str)> {
         (saying("endpoints", "ENDPOINTS", text("Single")), "`node.metadata.ENDPOINTS` is \"Single\"; expected"),
         (saying("routes", "ROUTES", Kind::BoolValue(true)), "`node.metadata.ROUTES` is a boolean; expected a string"),
         (saying("generator", "GENERATOR", Kind::NumberValue(7.0)), "`node.metadata.GENERATOR` is a number"),
+        (saying("grcp", "GENERATOR", text("grcp")), "`node.metadata.GENERATOR` is \"grcp\"; expected \"grpc\""),
         (saying("ttl", "TTL", text("60s")), "`node.metadata.TTL` is \"60s\"; expected seconds"),
         (
             saying("listen", "LISTEN", text("localhost")),
