@@ -16,6 +16,9 @@ pub struct SourceArgs {
     /// Reach the hub cluster with this kubeconfig file. Left out: $KUBECONFIG or ~/.kube/config, else in-cluster.
     #[arg(long, value_name = "FILE")]
     pub hub_kubeconfig: Option<PathBuf>,
+    /// The context of the kubeconfig to use. Left out: its current-context.
+    #[arg(long, value_name = "NAME", conflicts_with = "world")]
+    pub context: Option<String>,
     /// Isthmus's own namespace in the hub, where kubeconfig Secrets are.
     #[arg(long, value_name = "NAMESPACE", default_value = crate::api::SYSTEM_NAMESPACE)]
     pub namespace: String,
@@ -36,8 +39,11 @@ impl SourceArgs {
     /// A client for the hub.
     pub async fn hub(&self) -> anyhow::Result<HubClient> {
         let config = match &self.hub_kubeconfig {
-            Some(file) => config::from_file(file).await.map_err(|why| BadUsage(format!("--hub-kubeconfig: {why}"))),
-            None => config::infer().await.map_err(BadUsage),
+            Some(file) => {
+                let config = config::from_file(file, self.context.as_deref()).await;
+                config.map_err(|why| BadUsage(format!("--hub-kubeconfig: {why}")))
+            }
+            None => config::infer(self.context.as_deref()).await.map_err(BadUsage),
         };
         let config = config?;
         let server = config.cluster_url.to_string();

@@ -11,9 +11,10 @@ use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError, LoadDataError
 /// Kubernetes sets it in every pod.
 const IN_CLUSTER: &str = "KUBERNETES_SERVICE_HOST";
 
-/// From a file. The error names it, what is wrong, and what would be right.
-pub async fn from_file(file: &Path) -> Result<Config, String> {
-    let kubeconfig = read(file).map_err(|why| format!("{}: {why}", file.display()))?;
+/// From a file, by this context or its current one. The error names it, what is wrong, and what would be right.
+pub async fn from_file(file: &Path, context: Option<&str>) -> Result<Config, String> {
+    let mut kubeconfig = read(file).map_err(|why| format!("{}: {why}", file.display()))?;
+    choose(&mut kubeconfig, context).map_err(|why| format!("{}: {why}", file.display()))?;
     let context = kubeconfig.current_context.clone().unwrap_or_default();
     no_proxy(&kubeconfig, &context).map_err(|why| format!("{}: {why}", file.display()))?;
     let known: Vec<String> = kubeconfig.contexts.iter().map(|context| context.name.clone()).collect();
@@ -24,18 +25,45 @@ pub async fn from_file(file: &Path) -> Result<Config, String> {
     Ok(config)
 }
 
-/// From $KUBECONFIG or ~/.kube/config, else from the pod's service account.
-pub async fn infer() -> Result<Config, String> {
+/// Makes this context the current one.
+fn choose(kubeconfig: &mut Kubeconfig, context: Option<&str>) -> Result<(), String> {
+    let Some(context) = context else { return Ok(()) };
+    let known: Vec<&str> = kubeconfig.contexts.iter().map(|known| known.name.as_str()).collect();
+    if !known.contains(&context) {
+        return Err(format!("--context: found {context:?}; expected one of its contexts: {}", known.join(", ")));
+    }
+    kubeconfig.current_context = Some(context.to_owned());
+    Ok(())
+}
+
+/// Several files, merged as kubectl merges them.
+async fn merged(context: &str) -> Result<Config, String> {
+    let unusable = |error| format!("$KUBECONFIG: {}", loading(&error, context, &[]));
+    let mut kubeconfig = Kubeconfig::read().map_err(unusable)?;
+    choose(&mut kubeconfig, Some(context)).map_err(|why| format!("$KUBECONFIG: {why}"))?;
+    no_proxy(&kubeconfig, context).map_err(|why| format!("$KUBECONFIG: {why}"))?;
+    #[expect(clippy::disallowed_methods, reason = "chosen by the operator, so its plugins may run")]
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
+    let config = config.map_err(unusable)?;
+    directly(&config);
+    Ok(config)
+}
+
+/// From $KUBECONFIG or ~/.kube/config, by this context or the current one, else from the pod's service account.
+pub async fn infer(context: Option<&str>) -> Result<Config, String> {
     match env::var_os("KUBECONFIG").filter(|paths| !paths.is_empty()) {
         Some(paths) => {
             let files: Vec<PathBuf> = env::split_paths(&paths).filter(|path| !path.as_os_str().is_empty()).collect();
             let of = |error| format!("$KUBECONFIG: {error}");
             match files.as_slice() {
-                [file] => return from_file(file).await.map_err(of),
+                [file] => return from_file(file, context).await.map_err(of),
                 // The library merges them; here they are read so that an error has its file.
                 files => {
                     for file in files.iter().filter(|file| file.is_file()) {
                         read(file).map_err(|why| of(format!("{}: {why}", file.display())))?;
+                    }
+                    if let Some(context) = context {
+                        return merged(context).await;
                     }
                 }
             }
@@ -43,9 +71,14 @@ pub async fn infer() -> Result<Config, String> {
         None => {
             let home = env::home_dir().map(|home| home.join(".kube/config"));
             if let Some(file) = home.filter(|file| file.is_file()) {
-                return from_file(&file).await;
+                return from_file(&file, context).await;
             }
         }
+    }
+    if let Some(context) = context {
+        return Err(format!(
+            "--context: found {context:?}, and no kubeconfig that could have it; pass --hub-kubeconfig FILE"
+        ));
     }
     let config = match Config::infer().await {
         Ok(config) => config,

@@ -20,7 +20,7 @@ async fn error_of(text: &str) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("hub.yaml");
     std::fs::write(&file, text).expect("write it");
-    let error = from_file(&file).await.expect_err(text);
+    let error = from_file(&file, None).await.expect_err(text);
     assert!(!error.contains(TOKEN), "{error}");
     let rest = error.strip_prefix(&format!("{}: ", file.display()));
     rest.unwrap_or_else(|| panic!("{error} does not begin with the file")).to_owned()
@@ -73,9 +73,9 @@ async fn every_slip_in_the_hubs_kubeconfig_is_named() {
         let error = error_of(&text).await;
         assert!(error.contains(says), "{says:?} is not in {error:?}");
     }
-    let missing = from_file(Path::new("/no/such")).await.expect_err("it is not there");
+    let missing = from_file(Path::new("/no/such"), None).await.expect_err("it is not there");
     assert!(missing.starts_with("/no/such: cannot be read: No such file"), "{missing}");
-    let folder = from_file(Path::new("/")).await.expect_err("it is a folder");
+    let folder = from_file(Path::new("/"), None).await.expect_err("it is a folder");
     assert!(folder.starts_with("/: cannot be read: "), "{folder}");
 }
 
@@ -88,7 +88,22 @@ async fn a_kubeconfig_may_be_a_pipe_and_have_several_documents() {
     assert!(made.success());
     let (text, to) = (with("users:", "---\napiVersion: v1\nkind: Config\nusers:"), pipe.clone());
     let writer = std::thread::spawn(move || std::fs::write(to, text));
-    let config = from_file(&pipe).await.expect("a configuration");
+    let config = from_file(&pipe, None).await.expect("a configuration");
     assert_eq!(config.cluster_url, "https://127.0.0.1:1");
     writer.join().expect("no panic").expect("written");
+}
+
+#[tokio::test]
+async fn a_context_is_chosen_or_named_as_missing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("hub.yaml");
+    let more = "contexts:\n- name: other\n  context: {cluster: other, user: admin}\n";
+    let other = "clusters:\n- name: other\n  cluster: {server: 'https://127.0.0.1:2'}\n";
+    std::fs::write(&file, with("contexts:\n", more).replace("clusters:\n", other)).expect("write it");
+    let server =
+        async |context: Option<&str>| from_file(&file, context).await.map(|config| config.cluster_url.to_string());
+    assert_eq!(server(None).await.as_deref(), Ok("https://127.0.0.1:1/"));
+    assert_eq!(server(Some("other")).await.as_deref(), Ok("https://127.0.0.1:2/"));
+    let error = server(Some("nope")).await.expect_err("it has no such context");
+    assert!(error.ends_with("--context: found \"nope\"; expected one of its contexts: other, hub"), "{error}");
 }
