@@ -42,8 +42,8 @@ pub enum MemberChanges {
     Unreadable {
         kind: MemberKind,
         message: Arc<str>,
-        /// What was told of it, as a complete list before this, was never all there is: a source that knows a part of a member
-        /// tells that part, and the member counts as not known all the same.
+        /// The complete list before this never was all there is: a source that knows a part of a member reports that part, and
+        /// the member counts as not known all the same.
         partly: bool,
     },
 }

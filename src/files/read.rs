@@ -175,7 +175,7 @@ impl Reader<'_> {
         Some(what.to_owned())
     }
 
-    /// What stands where a text should be, and what to do about it.
+    /// What is found where a text should be, and what to do about it.
     fn no_text(&mut self, at: Position, field: &str, value: Option<&Value>) -> (String, String) {
         let read_as = match value {
             None => return ("nothing".into(), OBJECT.into()),

@@ -241,13 +241,13 @@ impl World {
         if matches!(wanted, Link::Up(_)) {
             // A file that comes later and is broken says nothing that was known before.
             let partly = if fresh || self.partly.contains_key(id) { self.lacks(&origin) } else { None };
-            let anew = fresh || self.partly.get(id) != partly.as_ref();
+            let complete = fresh || self.partly.get(id) != partly.as_ref();
             for kind in Kind::of(false) {
-                let told = if anew { Some(self.all(&origin, kind)) } else { changed.remove(&kind) };
+                let told = if complete { Some(self.all(&origin, kind)) } else { changed.remove(&kind) };
                 let told = told.filter(|told| !told.is_empty());
                 batches.extend(told.and_then(|told| objects::batch(kind, told, Some((id, epoch)))));
                 // Behind its list, so that at no moment all lists are complete and none is doubted.
-                let doubted = partly.as_ref().zip(kind.deciding()).filter(|_| anew);
+                let doubted = partly.as_ref().zip(kind.deciding()).filter(|_| complete);
                 batches.extend(doubted.map(|(message, kind)| Batch::Member {
                     cluster: id.clone(),
                     epoch,

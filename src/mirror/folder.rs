@@ -47,8 +47,8 @@ impl Folder {
         Self { root, open: held.clone(), held }
     }
 
-    /// Writes what is wished, and removes what is not wanted any more, whether or not a member ever held it, and whoever wrote
-    /// the file. `wanted` says so of one object; `None`: that is not known. Returns the errors.
+    /// Writes what is wished, and removes what is not wanted any more, whether or not a member ever held it, and whichever
+    /// process wrote the file. `wanted` says so of one object; `None`: that is not known. Returns the errors.
     pub fn follow(
         &mut self,
         effects: &Effects,

@@ -36,8 +36,8 @@ impl Engine {
         self.actions.retain(|_, work| !work.is_empty());
     }
 
-    /// Whether an object that Isthmus makes should stand in a member, whatever stands there now. `None`: that is not known, or it
-    /// is for others to say.
+    /// Whether an object that Isthmus makes should be in a member, whatever is there now. `None`: that is not known, or Isthmus
+    /// does not decide it.
     pub fn mirror_is_wanted(&self, id: &ClusterId, key: &MirrorKey) -> Option<bool> {
         if !self.synced() {
             return None;

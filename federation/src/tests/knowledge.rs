@@ -186,7 +186,7 @@ fn a_member_of_which_a_part_is_told_contributes_that_part_and_is_not_known() {
         assert_eq!(unknown(&engine), ["b"]);
     }
     assert_eq!(names(&engine), ["shop/only-b", "shop/web"], "the part counts");
-    // A connection that comes anew brings no knowledge by itself.
+    // A new connection brings no knowledge by itself.
     engine.apply([down("b", 1), up("b", 2, "uid-b")], make::at(3));
     assert_eq!(unknown(&engine), ["b"]);
     engine.apply(without(&world, "b", 2, &[MemberKind::Slices]), make::at(4));

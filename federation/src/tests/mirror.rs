@@ -286,7 +286,7 @@ fn what_is_wanted_is_known_only_when_everything_is() {
     ] {
         assert_eq!(wanted(&engine, id, &key), expected, "{id} {key}");
     }
-    // A mirror that stands there is wanted all the same, and a Namespace that does is for others to say.
+    // A mirror that exists is wanted all the same, and about a Namespace that exists Isthmus does not decide.
     engine.apply([put("b", right())], make::at(2));
     assert_eq!(wanted(&engine, "b", &service("shop/web")), Some(true));
     let old = MemberChanges::Namespaces(Delta::put(make::namespace("old", "")));

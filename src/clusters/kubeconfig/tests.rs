@@ -107,7 +107,7 @@ fn a_hostile_field_sleeps_nowhere_in_the_document() {
     assert!(refusal(&text).contains("users[1].user.exec is refused"));
 }
 
-/// What nobody reads is passed over; a slip in what somebody would read is not.
+/// A field that Isthmus does not read is passed over; a slip in the name of one that it reads is not.
 #[test]
 fn a_field_that_is_not_known_is_passed_over_unless_it_is_a_slip() {
     let token = token_line();

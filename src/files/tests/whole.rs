@@ -126,7 +126,7 @@ fn what_is_whole_and_holds_less_takes_away() {
     assert_eq!(open.ready(&[DUMP]), ["eu-1.1 services delete shop/s1"]);
 }
 
-/// What stands in its place is not the file, whatever it is.
+/// What is in its place is not the file, whatever it is.
 #[test]
 fn a_file_that_cannot_be_read_any_more_takes_nothing_away() {
     type Make = fn(&Folder);
@@ -186,7 +186,7 @@ fn what_was_never_understood_is_not_known_and_the_rest_is_used() {
             assert!(told.iter().any(|line| line.starts_with(&start)), "{start}: {told:?}");
         }
         let mut scene = Scene::over(folder);
-        // What changes meanwhile is told all the same.
+        // What changes meanwhile is reported all the same.
         scene.folder.write("clusters/eu-1/web.yaml", docs(&[service("web"), service("api")]));
         assert_eq!(scene.ready(&["clusters/eu-1/web.yaml"]), ["eu-1.1 services put shop/api"]);
         scene.folder.write(DUMP, slice("web-1", "10.8.0.1"));

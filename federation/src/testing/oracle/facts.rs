@@ -21,7 +21,7 @@ pub(super) struct Told {
     pub listed: BTreeSet<MemberKind>,
     /// Kinds that were ever listed by this cluster.
     pub ever_listed: BTreeSet<MemberKind>,
-    /// Of these, the kinds of which it never told all.
+    /// Of these, the kinds of which it never reported all.
     pub told_partly: BTreeSet<MemberKind>,
     pub unreadable: BTreeMap<MemberKind, Arc<str>>,
     pub objects: Objects,
