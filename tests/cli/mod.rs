@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what is missing is a failed test")]
 
 mod bench;
+mod check;
 mod commands;
 mod draining;
 mod image;

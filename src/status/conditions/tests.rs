@@ -8,6 +8,7 @@ use federation::report::{
 };
 
 use super::*;
+use crate::api::MemberClusterStatus;
 use crate::mirror::Claim;
 
 const NOW: Time = Time::from_unix_ms(1_000_000_000);
@@ -357,7 +358,7 @@ fn a_status_lists_the_first_problems_and_says_how_many_there_are() {
     let status = |problems: usize, rejected, unlisted| {
         let problems: Vec<String> = (0..problems).map(|i| format!("Service shop/\u{202e}{i}\n: found a")).collect();
         let facts = Facts { rejected, unlisted, ..facts(&report) };
-        crate::status::wanted::status(&facts, &problems, 7, &crate::api::MemberClusterStatus::default()).problems
+        crate::status::wanted::status(&facts, &problems, 7, &MemberClusterStatus::default()).problems
     };
     assert_eq!(status(2, 2, 0), [r"Service shop/\u{202e}0\n: found a", r"Service shop/\u{202e}1\n: found a"]);
     assert_eq!(status(32, 32, 0).len(), 32);
@@ -367,4 +368,44 @@ fn a_status_lists_the_first_problems_and_says_how_many_there_are() {
         let last = format!("and {rest} more; objects with problems: {rejected}; see /debug/problems");
         assert_eq!(shown.last(), Some(&last));
     }
+}
+
+#[test]
+fn last_seen_moves_in_steps_and_never_back() {
+    let report = report();
+    let at = |seconds: i64| Some(Time::from_unix_ms(NOW.unix_ms + seconds * 1_000));
+    let status = |seen, before: &MemberClusterStatus| {
+        crate::status::wanted::status(&Facts { seen, ..facts(&report) }, &[], 7, before)
+    };
+    // Exactly when it first answered: not a full ten seconds, which could be before there was the object.
+    let first = status(at(3), &MemberClusterStatus::default());
+    let told =
+        |status: &MemberClusterStatus| status.last_seen.as_ref().map(|seen| seen.0.as_second() - NOW.unix_ms / 1_000);
+    assert_eq!(told(&first), Some(3));
+    for (seconds, expected) in [(9, 3), (12, 3), (13, 13), (2, 3)] {
+        assert_eq!(told(&status(at(seconds), &first)), Some(expected), "{seconds} s");
+    }
+    assert_eq!(told(&status(None, &first)), Some(3), "a controller that has not called it yet");
+}
+
+#[test]
+fn what_is_not_known_since_a_start_is_kept_as_it_was() {
+    let mut report = report();
+    report.counts.endpoints = 5;
+    let known =
+        crate::status::wanted::status(&facts(&report), &["a problem".to_owned()], 7, &MemberClusterStatus::default());
+    report.known = false;
+    report.counts.endpoints = 0;
+    report.cidrs = Cidrs::default();
+    report.link =
+        LinkState::Down { reason: LinkFailure::Unreachable, message: Arc::from("refused"), since: NOW, seen: None };
+    let later = crate::status::wanted::status(&facts(&report), &[], 7, &known);
+    assert_eq!((later.counts, &later.cidrs, &later.problems), (known.counts, &known.cidrs, &known.problems));
+    report.known = true;
+    let fresh = crate::status::wanted::status(&facts(&report), &[], 7, &known);
+    assert_eq!(
+        (fresh.counts.map(|counts| counts.endpoints), fresh.problems.len()),
+        (Some(0), 0),
+        "known to be nothing"
+    );
 }
