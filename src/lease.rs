@@ -41,7 +41,7 @@ pub struct Candidate {
     identity: String,
     /// Somebody else's claim (its renewal as a whole, not its time) and when we first saw it.
     observed: Option<(LeaseSpec, Instant)>,
-    /// Who holds it, as far as it is somebody else.
+    /// Who holds it, if that is another controller.
     leader: watch::Sender<Option<Arc<str>>>,
 }
 

@@ -1,4 +1,5 @@
-//! What objects of the hub name and does not exist, or what has no effect: nothing is refused for it, and nobody would find out.
+//! Names in the hub's objects that lead nowhere, and objects without an effect: nothing is refused for them, so they are
+//! reported.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -54,7 +54,7 @@ pub(super) async fn take_turn(
     next: Next,
 ) -> Response {
     match tokio::time::timeout(TURN_TIMEOUT, turns.acquire_owned()).await {
-        // The turn goes along: a page that nobody waits for any more is made to its end all the same.
+        // The turn goes along: a page is made to its end although its client has gone.
         Ok(Ok(turn)) => {
             let page = async { next.run(request).await.map(|inner| Body::new(Turn { inner, _turn: turn })) };
             maker.make(page).await

@@ -52,7 +52,7 @@ impl Profiles {
         Self { all: (0..plan.clients).map(|client| Self::one(plan, client)).collect() }
     }
 
-    /// Clients beside those: nobody waits for them.
+    /// Clients beside those, which no change waits for.
     pub fn stalled(plan: &Plan) -> Self {
         Self { all: (plan.clients..plan.clients + plan.stalled).map(|client| Self::one(plan, client)).collect() }
     }

@@ -175,7 +175,7 @@ fn connected(facts: &Facts<'_>) -> Wanted {
             None => wanted(CONNECTED, Status::True, "Connected", "its API answers, and its objects are watched".into()),
         },
         LinkState::Down { reason, message, seen, .. } => {
-            // A time and not an age: nobody writes this again while it gets older.
+            // A time and not an age: the condition is not written again while it gets older.
             let answered = match facts.seen.max(*seen) {
                 Some(seen) => format!("; it last answered at {}", text::timestamp(seen)),
                 None => "; it has never answered".to_owned(),

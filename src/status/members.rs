@@ -159,7 +159,7 @@ impl Row {
             let unusable = || wanted::unusable(&spec_problems, self.identity.generation, &self.status, inputs.now);
             return (!spec_problems.is_empty()).then(unusable);
         };
-        // Who starts anew knows less than what the last one wrote: a restart is no event in the member's life.
+        // A controller that has just started knows less than the last one wrote: its restart changes nothing about a member.
         let has_status = !self.status.conditions.is_empty();
         if inputs.settling && has_status && is_unsettled(report) {
             return None;

@@ -16,7 +16,7 @@ const STATES: [(&str, &str, &str, &str); 22] = [
     // A slice with a multicast address.
     ("eu-1", "Synced", "True", "ObjectsRejected"),
     ("eu-1", "Ready", "True", "CIDRDrift"),
-    // A Node outside of what is declared, and a pod in nobody's range.
+    // A Node outside of what is declared, and a pod in no member's range.
     ("us-1", "Admitted", "True", "EndpointsOutOfRange"),
     ("us-1", "Ready", "True", "EndpointsOutOfRange"),
     ("clash-1", "Admitted", "False", "CIDROverlap"),

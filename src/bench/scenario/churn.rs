@@ -85,7 +85,7 @@ pub async fn play(stage: &mut Stage<'_>) -> Result<Outcome, BenchError> {
 /// Connects more clients, and has them stop reading once they have everything.
 async fn stall(stage: &Stage<'_>) -> Result<Crowd, BenchError> {
     let profiles = Profiles::stalled(stage.plan);
-    // With a board of their own: what they still hear is nobody else's change.
+    // With a board of their own: what they receive until they stop is not counted for the others.
     let common = Arc::new(Common::default());
     let mut stalled = Crowd::start(profiles.iter(), stage.plane.address, &common, stage.expected);
     stalled.complete("clients that have everything, before they stop reading", stage.plan.timeout).await?;
