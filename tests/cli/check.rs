@@ -61,7 +61,7 @@ fn cases() -> Vec<Case> {
         Case {
             what: "a newcomer that overlaps",
             change: |world| {
-                add(world, "new.yaml", &objects::member_cluster("zz-1", "eu", &["10.1.8.0/24"], &["10.109.0.0/16"]))
+                add(world, "new.yaml", &objects::member_cluster("zz-1", "eu", &["10.1.8.0/24"], &["10.109.0.0/16"]));
             },
             outcome: "failed",
             says: &["Admitted=False CIDROverlap", "1 of 3 members refused, 0 not decided"],
@@ -119,7 +119,7 @@ fn cases() -> Vec<Case> {
         Case {
             what: "an object that cannot be used",
             change: |world| {
-                add(world, "clusters/us-1/bad.yaml", &objects::service("other", "x", "", "ports: [{port: 0}]"))
+                add(world, "clusters/us-1/bad.yaml", &objects::service("other", "x", "", "ports: [{port: 0}]"));
             },
             outcome: "failed",
             says: &["spec.ports[0].port", "1 objects with problems"],
