@@ -21,10 +21,10 @@ use crate::cidr::Claims;
 use crate::dirty::Dirty;
 use crate::effects::{Effects, MirrorAction, MirrorKey, Topology, Vips};
 use crate::federate::Policies;
-use crate::members::{self, Tally};
+use crate::members::Tally;
 use crate::model::{ClusterId, Digest, Member, Merged, Namespace, Network, Policy, Region, RegionId, ServiceKey, Time};
 use crate::references::{self, HubNotice};
-use crate::report::{Cidrs, MemberReport, Verdict};
+use crate::report::{Cidrs, Listed, MemberReport, UndeclaredRange, Verdict};
 use crate::stats::Stats;
 use crate::store::{ClusterState, apply_table};
 
@@ -49,6 +49,8 @@ pub struct Engine {
 
     clusters: BTreeMap<ClusterId, ClusterState>,
     wants: BTreeMap<ClusterId, Cidrs>,
+    /// Where members' own objects contradict what is declared; as `wants`, as of the last judgement.
+    undeclared: BTreeMap<ClusterId, Listed<UndeclaredRange>>,
     ledger: Ledger,
     verdicts: BTreeMap<ClusterId, Verdict>,
     claims: BTreeMap<Network, Claims>,
@@ -85,6 +87,7 @@ impl Engine {
             hub_listed: BTreeSet::new(),
             clusters: BTreeMap::new(),
             wants: BTreeMap::new(),
+            undeclared: BTreeMap::new(),
             ledger: Ledger::new(),
             verdicts: BTreeMap::new(),
             claims: BTreeMap::new(),
@@ -236,6 +239,7 @@ impl Engine {
         let Some(state) = self.clusters.remove(id) else { return };
         self.ledger.remove(id);
         self.wants.remove(id);
+        self.undeclared.remove(id);
         dirty.vips.extend(state.services.keys().map(|key| (id.clone(), key.clone())));
         dirty.services.extend(state.services.into_keys().chain(state.exports.into_keys()));
         let told = self.actions.get(id).into_iter().flat_map(|work| work.keys());
@@ -317,7 +321,7 @@ impl Engine {
                 admitted: self.ledger.get(id).cloned(),
                 cidrs: self.wants.get(id).cloned().unwrap_or_default(),
                 region_missing: !self.regions.contains_key(&member.region),
-                undeclared: members::undeclared(member, state),
+                undeclared: self.undeclared.get(id).cloned().unwrap_or_default(),
                 listed: state.is_listed(),
                 known: state.is_known(),
                 missing: self.unknown.contains(id),

@@ -38,6 +38,11 @@ impl Engine {
                 break verdicts;
             }
         };
+        for (id, member) in &self.members {
+            if let Some(state) = self.clusters.get(id) {
+                self.undeclared.insert(id.clone(), members::undeclared(member, state));
+            }
+        }
         let candidates = candidates(&self.members, &self.clusters, &self.wants);
         let mut newcomers = admission::judge_newcomers(&candidates, &rules, &mut self.ledger, now);
         if newcomers.values().any(|verdict| *verdict == Verdict::Admitted) {
