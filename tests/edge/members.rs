@@ -11,6 +11,7 @@ use isthmus::problem::ProblemBook;
 use tokio::task::JoinHandle;
 
 use super::LIMIT;
+use crate::harness::objects;
 use crate::testbed::{Cluster, ClusterSpec, eventually, rule};
 
 /// A dead API server must be told within this; the promise is 15 s, the rest is for busy machines.
@@ -150,18 +151,8 @@ metadata: {name: eu-1}
 spec: {region: eu, kubeconfigSecretRef: {name: eu-1}}
 ";
 
-/// The definition of an MCS implementation that was installed years ago.
-const OLD_EXPORTS: &str = "
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata:
-  name: serviceexports.multicluster.x-k8s.io
-  annotations: {api-approved.kubernetes.io: 'https://github.com/kubernetes/enhancements/tree/master/keps/sig-multicluster/1645-multi-cluster-services-api'}
-spec:
-  group: multicluster.x-k8s.io
-  scope: Namespaced
-  names: {plural: serviceexports, singular: serviceexport, kind: ServiceExport}
-  versions: [{name: v1alpha1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]
+/// Of an MCS implementation that was installed years ago.
+const OLD_EXPORT: &str = "
 ---
 apiVersion: multicluster.x-k8s.io/v1alpha1
 kind: ServiceExport
@@ -182,7 +173,7 @@ async fn a_member_is_followed_lost_and_found() {
     let (_, text) = scene.until("down").await;
     assert!(text.starts_with("down SecretMissing: Secret isthmus-system/eu-1 does not exist"), "{text}");
 
-    member.apply(OLD_EXPORTS).await;
+    member.apply(&(objects::service_exports("v1alpha1", "{type: object}") + OLD_EXPORT)).await;
     scene.secret(&member.kubeconfig()).await;
     let (first, text) = scene.until("up").await;
     assert_eq!(text, format!("up {}", member.uid().await));

@@ -36,6 +36,18 @@ pub fn secret(name: &str, key: &str, content: &str) -> String {
     )
 }
 
+/// The definition of `ServiceExport` in one version, with what its schema (in YAML flow style) allows.
+pub fn service_exports(version: &str, schema: &str) -> String {
+    format!(
+        "---\napiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata:\n  \
+         name: serviceexports.multicluster.x-k8s.io\n  annotations: {{api-approved.kubernetes.io: \
+         'https://github.com/kubernetes/enhancements/tree/master/keps/sig-multicluster/1645-multi-cluster-services-api'}}\n\
+         spec:\n  group: multicluster.x-k8s.io\n  scope: Namespaced\n  \
+         names: {{kind: ServiceExport, plural: serviceexports, singular: serviceexport}}\n  \
+         versions: [{{name: {version}, served: true, storage: true, schema: {{openAPIV3Schema: {schema}}}}}]\n"
+    )
+}
+
 pub fn namespace(name: &str) -> String {
     format!("---\napiVersion: v1\nkind: Namespace\nmetadata: {{name: {name}}}\n")
 }

@@ -8,24 +8,6 @@ use crate::testbed::eventually;
 
 const WINDOW: Duration = Duration::from_secs(2);
 
-/// A definition as loose as an old installation may have.
-const LOOSE_EXPORTS: &str = "
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata:
-  name: serviceexports.multicluster.x-k8s.io
-  annotations: {api-approved.kubernetes.io: 'https://github.com/kubernetes/enhancements/tree/master/keps/sig-multicluster/1645-multi-cluster-services-api'}
-spec:
-  group: multicluster.x-k8s.io
-  scope: Namespaced
-  names: {kind: ServiceExport, plural: serviceexports, singular: serviceexport}
-  versions:
-  - name: v1beta1
-    served: true
-    storage: true
-    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
-";
-
 fn bad_slice(name: &str, service: &str, body: &str) -> String {
     format!(
         "---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\n\
@@ -37,7 +19,9 @@ fn bad_slice(name: &str, service: &str, body: &str) -> String {
 async fn bad_objects_are_told_and_harm_nothing_else() {
     let federation = Federation::joined(&["eu-1", "us-1"]).await;
     let eu = federation.member("eu-1");
-    eu.cluster.apply(LOOSE_EXPORTS).await;
+    // A definition as loose as an old installation may have.
+    let loose = "{type: object, x-kubernetes-preserve-unknown-fields: true}";
+    eu.cluster.apply(&objects::service_exports("v1beta1", loose)).await;
     eu.cluster.apply(&objects::namespace("shop")).await;
     for service in ["zoneless", "half"] {
         eu.cluster.apply(&objects::federated("shop", service)).await;

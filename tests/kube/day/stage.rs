@@ -23,20 +23,6 @@ const PAGE: &str = include_str!("../../../docs/operations.md");
 /// Of the Envoy in `eu-1`.
 const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 50);
 
-/// The definition of the Multi-Cluster Services API: one member has it, the others do not.
-const MCS: &str = "
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata:
-  name: serviceexports.multicluster.x-k8s.io
-  annotations: {api-approved.kubernetes.io: 'https://github.com/kubernetes/enhancements/tree/master/keps/sig-multicluster/1645-multi-cluster-services-api'}
-spec:
-  group: multicluster.x-k8s.io
-  scope: Namespaced
-  names: {plural: serviceexports, singular: serviceexport, kind: ServiceExport}
-  versions: [{name: v1beta1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]
-";
-
 pub struct Stage {
     pub clusters: [Arc<Cluster>; 4],
     pub audits: [AuditLog; 4],
@@ -76,7 +62,8 @@ impl Stage {
         }
         let backends =
             [application(eu_2, "10.2.0.1", "eu-b", "eu-2").await, application(us_1, "10.3.0.1", "us-a", "us-1").await];
-        us_1.apply(MCS).await;
+        // One member has the Multi-Cluster Services API, the others do not.
+        us_1.apply(&objects::service_exports("v1beta1", "{type: object}")).await;
         let dns = CoreDns::start_at(eu_1, SocketAddr::from(([10, 101, 0, 10], 53))).await;
         let programs = folder.path().join("bin");
         std::fs::create_dir(&programs).unwrap();
