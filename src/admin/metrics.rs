@@ -9,6 +9,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use clusters::problem::Problems;
 use federation::report::{LinkState, MemberReport, Verdict};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
@@ -21,9 +22,8 @@ use regions::server::RefusalKind;
 use regions::stats::{CatalogStats, ConnectionStats, LoadStats, TypeStats};
 
 use super::{ConnectionCounts, Proxies, Sources};
-use crate::problem::Problems;
-use crate::runtime::{Phase, Picture};
-use crate::{telemetry, tls};
+use crate::process::engine::{Phase, Picture};
+use crate::process::{telemetry, tls};
 
 #[cfg(test)]
 pub(crate) use every::every_metric;

@@ -3,6 +3,7 @@
 
 mod connections;
 mod host;
+pub mod json;
 mod metrics;
 mod page;
 mod pages;
@@ -17,18 +18,18 @@ use anyhow::Context;
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Router, middleware};
+use clusters::conditions::progress::MirrorProgress;
+use clusters::foreign::visible;
+use clusters::problem::ProblemBook;
+use clusters::shutdown::Shutdown;
+use clusters::tables::{HubTroubles, Notes, SeenTable};
 use federation::model::ClusterId;
 use regions::server::{Loads, Streams};
 use regions::stats::Stats;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::clusters::{HubTroubles, Notes, SeenTable};
-use crate::foreign::visible;
-use crate::mirror::MirrorProgress;
-use crate::problem::ProblemBook;
-use crate::runtime::World;
-use crate::shutdown::Shutdown;
+use crate::process::engine::World;
 
 pub use connections::{ANSWER_TIMEOUT, ConnectionCounts, HEADER_TIMEOUT, IDLE_TIMEOUT, MAX_CONNECTIONS};
 pub use host::Hosts;
@@ -61,7 +62,7 @@ pub struct Proxies {
     pub loads: Loads,
     pub stats: Arc<Stats>,
     /// Set where TLS is served.
-    pub certificate: Option<Arc<crate::tls::Status>>,
+    pub certificate: Option<Arc<crate::process::tls::Status>>,
 }
 
 /// Where pages are served, and to whom.

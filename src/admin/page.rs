@@ -10,12 +10,11 @@ use axum::extract::State;
 use axum::http::{Request, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use clusters::foreign;
 use hyper::body::{Frame, SizeHint};
 use serde::Serialize;
 use tokio::runtime::Runtime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-use crate::foreign;
 
 /// Pages of `/debug` that are made or read at a time: each is in memory as a whole until it has been read.
 pub const MAX_PAGES: usize = 4;

@@ -3,16 +3,18 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use clusters::clock::now;
+use clusters::conditions::json::MemberJson;
+use clusters::conditions::known::Known;
+use clusters::foreign::visible;
+use clusters::problem::{ObjectName, Problem, ProblemOrigin};
+use clusters::tables::HubTroubles;
 use federation::report::MemberReport;
 
 use super::Sources;
 use super::page::json;
-use crate::clusters::{HubTroubles, now};
-use crate::foreign::visible;
-use crate::problem::{ObjectName, Problem, ProblemOrigin};
-use crate::runtime::{KnowledgeView, Phase};
-use crate::status::known::Known;
-use crate::view::{MemberView, ServiceView, StreamView};
+use crate::admin::json::{ServiceJson, StreamJson};
+use crate::process::engine::{KnowledgeView, Phase};
 
 /// Problems of the hub's files that readiness names; `/debug/problems` has all.
 const MAX_PROBLEMS: usize = 3;
@@ -69,13 +71,13 @@ pub async fn members(State(sources): State<Sources>) -> Response {
     let view = |report: &MemberReport| {
         let note = sources.notes.get(&report.id);
         let (seen, mirrors) = (sources.seen.get(&report.id), mirrors.get(&report.id));
-        MemberView::new(report, &Known { note: note.as_ref(), seen, mirrors, ..Known::new(&problems, now()) })
+        MemberJson::new(report, &Known { note: note.as_ref(), seen, mirrors, ..Known::new(&problems, now()) })
     };
-    json(&crate::view::members(picture.members.values(), &problems, view))
+    json(&clusters::conditions::json::members(picture.members.values(), &problems, view))
 }
 
 pub async fn services(State(sources): State<Sources>) -> Response {
-    json(&sources.world.services().await.into_iter().map(ServiceView::from).collect::<Vec<_>>())
+    json(&sources.world.services().await.into_iter().map(ServiceJson::from).collect::<Vec<_>>())
 }
 
 /// All problems that are listed. After those of one origin that has more, one that says how many.
@@ -96,5 +98,5 @@ pub async fn problems(State(sources): State<Sources>) -> Response {
 /// Connected proxies: who, which protocol, what was acknowledged and what was rejected.
 pub async fn streams(State(sources): State<Sources>) -> Response {
     let streams = sources.proxies.map(|proxies| proxies.streams.list()).unwrap_or_default();
-    json(&streams.iter().map(StreamView::new).collect::<Vec<_>>())
+    json(&streams.iter().map(StreamJson::new).collect::<Vec<_>>())
 }

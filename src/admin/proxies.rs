@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use clusters::foreign;
 use regions::json::{JsonError, Reader};
 use regions::resource::{ResourceType, version_text};
 use regions::server::{StreamInfo, Streams};
@@ -15,8 +16,7 @@ use tokio::sync::Semaphore;
 
 use super::page::json;
 use super::{Proxies, Sources};
-use crate::foreign;
-use crate::proxy::view::{LoadState, ProxyDetail, ProxyView, ResourceState, state_text};
+use crate::admin::json::proxy::{LoadState, ProxyDetail, ProxyView, ResourceState, state_text};
 
 /// One dump is put together at a time: it may be large.
 static DUMPING: Semaphore = Semaphore::const_new(1);

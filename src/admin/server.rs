@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{Request, Response};
+use clusters::shutdown::Shutdown;
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -17,7 +18,6 @@ use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
 use super::connections::{Connection, ConnectionCounts, Connections, HEADER_TIMEOUT, Place};
-use crate::shutdown::Shutdown;
 
 /// Largest head of a request, in bytes, and what is written at a time.
 const BUFFER: usize = 64 << 10;

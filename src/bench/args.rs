@@ -8,7 +8,7 @@ use regions::session::Variant;
 use super::error::BenchError;
 use super::process;
 use super::world::{MAX_CLUSTERS, MAX_SERVICES, World};
-use crate::cli::Format;
+use crate::terminal::Format;
 
 pub const MAX_CLIENTS: usize = 20_000;
 const MAX_PER_SERVICE: usize = 100_000;

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::process::Stdio;
 use std::time::Duration;
 
+use programs::tied::tied_to_us;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command as Program};
 use tokio::time::timeout;
@@ -13,7 +14,6 @@ use super::error::BenchError;
 use super::process::Process;
 use super::protocol::{Answer, Command, Counters};
 use super::world::World;
-use crate::demo::tied::tied_to_us;
 
 /// How long the process is given to end by itself.
 const END_LIMIT: Duration = Duration::from_secs(5);

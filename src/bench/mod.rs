@@ -27,7 +27,9 @@ use std::process::ExitCode;
 pub use args::BenchArgs;
 pub use error::BenchError;
 
-use crate::cli::{BadUsage, Format, ProblemFound, output};
+use crate::outcome::{BadUsage, ProblemFound};
+use crate::terminal;
+use crate::terminal::Format;
 use args::{Plan, ServeAs};
 use others::Others;
 use report::Document;
@@ -54,7 +56,7 @@ async fn load(plan: &Plan, format: Format) -> anyhow::Result<ExitCode> {
         // Nothing to show but why.
         return ended.map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::new);
     }
-    if !output::print_document(format, &document)? {
+    if !terminal::print_document(format, &document)? {
         report::print(&document);
     }
     ended?;

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
 use super::args::{Plan, Subscribe};
 use super::percentiles::Percentiles;
-use crate::cli::output;
+use crate::terminal;
 
 /// Cores that others keep busy before it is worth telling.
 const NOTABLE: f64 = 0.1;
@@ -180,14 +180,14 @@ pub fn print(document: &Document) {
     };
     let classes = if clients.classes == 1 { "one class".to_owned() } else { format!("{} classes", clients.classes) };
     anstream::println!("clients: {}, {}, {what}, in {classes}\n", clients.clients, clients.variant);
-    let mut table = output::table(&["SCENARIO", "FIGURE", "VALUE"]);
+    let mut table = terminal::table(&["SCENARIO", "FIGURE", "VALUE"]);
     for outcome in scenarios {
         for (i, figure) in outcome.figures.0.iter().enumerate() {
             let name = if i == 0 { outcome.scenario } else { "" };
             table.add_row([name, &figure.label, &figure.value.shown()]);
         }
     }
-    output::print_table(&table);
+    terminal::print_table(&table);
     for outcome in scenarios {
         for problem in &outcome.problems {
             anstream::println!("\n{}: {problem}", outcome.scenario);

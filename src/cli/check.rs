@@ -4,18 +4,18 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clusters::conditions::ADMITTED;
+use clusters::conditions::json::MemberJson;
+use clusters::offline;
+use clusters::problem::Problem;
+use clusters::sources::folder::PassedOver;
 use serde::Serialize;
 
-use super::output::{self, OutputArgs};
 use super::passed_over::{self, VerboseArgs};
 use super::source::SourceArgs;
 use super::verdict::{self, Finding, Outcome, Severity};
-use super::{BadUsage, exit};
-use crate::files::PassedOver;
-use crate::offline;
-use crate::problem::Problem;
-use crate::status::conditions::ADMITTED;
-use crate::view::MemberView;
+use crate::outcome::{self, BadUsage};
+use crate::terminal::{self, OutputArgs};
 
 /// Reports everything that is not as it should be at once: clashes, broken objects, addresses that are not served, names
 /// that lead nowhere; of a hub also what the conditions of its members say. Exit 0: OK, or nothing but warnings; 1: FAILED,
@@ -42,7 +42,7 @@ struct Document {
     /// Nothing failed.
     ok: bool,
     outcome: Outcome,
-    members: Vec<MemberView>,
+    members: Vec<MemberJson>,
     /// Objects and files that are not used, or only in part.
     problems: Vec<Problem>,
     /// Objects with problems that are not among these, because there are too many to list.
@@ -97,19 +97,19 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         passed_over: passed_over::count(&world.passed_over),
         passed_over_listed: if args.verbose.verbose { world.passed_over } else { Vec::new() },
     };
-    if !output::print_document(args.output.format, &document)? {
+    if !terminal::print_document(args.output.format, &document)? {
         print(&document, &passed_over);
     }
-    Ok(if failed { ExitCode::from(exit::PROBLEM) } else { exit::FINE })
+    Ok(if failed { ExitCode::from(outcome::PROBLEM) } else { outcome::FINE })
 }
 
 fn print(document: &Document, passed_over: &[String]) {
     for problem in &document.problems {
-        output::say(problem);
+        terminal::say(problem);
     }
     let listed: BTreeSet<_> = document.problems.iter().map(|problem| &problem.object).collect();
     if document.problems_not_listed > 0 {
-        output::say(format_args!(
+        terminal::say(format_args!(
             "{} shown, {} more objects with problems",
             listed.len(),
             document.problems_not_listed
@@ -119,22 +119,22 @@ fn print(document: &Document, passed_over: &[String]) {
     for finding in &document.findings {
         let Finding { severity, object, condition, message } = finding;
         let condition = condition.as_deref().map_or_else(String::new, |condition| format!("{condition}: "));
-        output::gap();
-        output::say(format_args!("{}: {object}: {condition}{message}", severity.label()));
+        terminal::gap();
+        terminal::say(format_args!("{}: {object}: {condition}{message}", severity.label()));
     }
     if !passed_over.is_empty() {
-        output::gap();
-        passed_over.iter().for_each(output::say);
+        terminal::gap();
+        passed_over.iter().for_each(terminal::say);
     }
-    output::gap();
-    output::say(summary(document, listed.len() + document.problems_not_listed));
+    terminal::gap();
+    terminal::say(summary(document, listed.len() + document.problems_not_listed));
 }
 
-fn print_members(members: &[MemberView]) {
+fn print_members(members: &[MemberJson]) {
     if members.is_empty() {
         return;
     }
-    let mut table = output::table(&["CLUSTER", "REGION", "ADMITTED", "REASON", "PODS", "SERVICES"]);
+    let mut table = terminal::table(&["CLUSTER", "REGION", "ADMITTED", "REASON", "PODS", "SERVICES"]);
     for member in members {
         let (status, reason) =
             member.condition(ADMITTED).map_or(("", ""), |condition| (&condition.status, &condition.reason));
@@ -147,14 +147,14 @@ fn print_members(members: &[MemberView]) {
             &member.service_cidrs.join(","),
         ]);
     }
-    output::print_table(&table);
+    terminal::print_table(&table);
 }
 
 /// The last line: the outcome, and what it counts.
 fn summary(document: &Document, objects: usize) -> String {
     let members = document.members.len();
     let admitted = |status: &str| {
-        let is = |member: &&MemberView| member.condition(ADMITTED).is_some_and(|condition| condition.status == status);
+        let is = |member: &&MemberJson| member.condition(ADMITTED).is_some_and(|condition| condition.status == status);
         document.members.iter().filter(is).count()
     };
     let count = |severity| document.findings.iter().filter(|finding| finding.severity == severity).count();

@@ -5,18 +5,19 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use clusters::client::hub::HubClient;
+use clusters::client::secret::Access;
+use clusters::lease::Candidate;
+use clusters::shutdown::Shutdown;
+use clusters::tables::HubTroubles;
 use federation::Authority;
 
 use super::members::MemberArgs;
 use super::plane::PlaneArgs;
 use super::source::SourceArgs;
-use super::{BadUsage, exit};
-use crate::clusters::{Access, HubTroubles};
-use crate::hub::HubClient;
-use crate::lease::Candidate;
-use crate::plane::{self, Origin, Plane, Writers};
-use crate::runtime::Deadlines;
-use crate::shutdown::Shutdown;
+use crate::outcome::{self, BadUsage};
+use crate::process::engine::Deadlines;
+use crate::process::plane::{self, Origin, Plane, Writers};
 
 /// Between two questions to a hub that did not say who it is.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
@@ -41,7 +42,7 @@ pub struct Args {
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { source, mirror_out, lease, members, plane } = args;
     let pages = plane.pages()?;
-    let origin = Origin::from_args(&source, members.bounds(), Access::Write, &source.namespace).await?;
+    let origin = source.origin(members.bounds(), Access::Write, &source.namespace).await?;
     let hub = match &origin {
         Origin::Hub { hub, .. } => Some((hub.clone(), source.namespace.clone())),
         Origin::Folder(_) => None,
@@ -64,16 +65,16 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         outside(&out, source.world.as_deref())?;
         plane.writers = Some(Writers::Folder(out));
         plane::run(plane, shutdown).await?;
-        return Ok(exit::FINE);
+        return Ok(outcome::FINE);
     };
 
     // A standby answers its probes, but starts nothing else: two controllers must never write at the same time.
     let candidate = Candidate::new(hub.clone(), &namespace, &lease, identity());
     let troubles = HubTroubles::default();
     let standby = plane::standby(pages, candidate.leader(), troubles.clone()).await?;
-    let Some(uid) = hub_uid(&hub, &troubles, &mut shutdown).await else { return Ok(exit::FINE) };
+    let Some(uid) = hub_uid(&hub, &troubles, &mut shutdown).await else { return Ok(outcome::FINE) };
     plane.writers = Some(Writers::Cluster { hub: hub.client(), uid });
-    let Some(mut held) = candidate.acquire(&mut shutdown).await else { return Ok(exit::FINE) };
+    let Some(mut held) = candidate.acquire(&mut shutdown).await else { return Ok(outcome::FINE) };
     standby.end().await;
 
     let (stop, work_shutdown) = Shutdown::new();
@@ -82,10 +83,10 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     stop.fire();
     work.await??;
     if !ours {
-        return Err(super::ProblemFound("the lease was lost; all work has stopped".to_owned()).into());
+        return Err(crate::outcome::ProblemFound("the lease was lost; all work has stopped".to_owned()).into());
     }
     held.release().await?;
-    Ok(exit::FINE)
+    Ok(outcome::FINE)
 }
 
 /// What is written would be read as if a user had put it there.
@@ -108,7 +109,7 @@ async fn hub_uid(hub: &HubClient, troubles: &HubTroubles, shutdown: &mut Shutdow
     const IDENTITY: &str = "identity";
     let mut said = String::new();
     loop {
-        match crate::hub::uid(hub).await {
+        match clusters::sources::hub::uid(hub).await {
             Ok(uid) => {
                 troubles.set(IDENTITY, None);
                 return Some(uid);
@@ -133,5 +134,5 @@ async fn hub_uid(hub: &HubClient, troubles: &HubTroubles, shutdown: &mut Shutdow
 fn identity() -> String {
     let host = std::env::var("HOSTNAME").or_else(|_| std::fs::read_to_string("/proc/sys/kernel/hostname"));
     let host = host.map(|host| host.trim().to_owned()).unwrap_or_else(|_| "isthmus".to_owned());
-    format!("{host}_{}_{}", std::process::id(), crate::clusters::now().unix_ms)
+    format!("{host}_{}_{}", std::process::id(), clusters::clock::now().unix_ms)
 }

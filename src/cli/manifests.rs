@@ -7,11 +7,11 @@ use std::net::IpAddr;
 use std::process::ExitCode;
 
 use clap::ValueEnum;
+use clusters::api::SYSTEM_NAMESPACE;
+use clusters::manifests::{self, Deployments, Image, MAX_ADDRESSES, MAX_REGION_LEN, Places, PullPolicy};
 use federation::model::{Namespace, RegionId};
 
-use super::{BadUsage, exit};
-use crate::api::SYSTEM_NAMESPACE;
-use crate::manifests::{self, Deployments, Image, MAX_ADDRESSES, MAX_REGION_LEN, Places, PullPolicy};
+use crate::outcome::{self, BadUsage};
 
 /// Prints what gets installed, as YAML for kubectl. docs/operations.md shows how.
 #[derive(Debug, Default, clap::Args)]
@@ -26,7 +26,7 @@ pub struct Args {
     /// When nodes pull it. [default: IfNotPresent for a tag or a digest; Always for :latest or no tag at all, so that for
     /// an image that was loaded into the nodes under such a name this has to be given]
     #[arg(long, value_name = "POLICY", value_enum, ignore_case = true)]
-    image_pull_policy: Option<PullPolicy>,
+    image_pull_policy: Option<Pull>,
     /// A region that gets a control plane. May be repeated; name all of them, each time.
     #[arg(long, value_name = "NAME")]
     region: Vec<String>,
@@ -44,6 +44,27 @@ pub struct Args {
     /// May be repeated.
     #[arg(long, value_name = "IP")]
     address: Vec<IpAddr>,
+}
+
+/// The values of `imagePullPolicy`, as Kubernetes spells them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Pull {
+    #[value(name = "IfNotPresent")]
+    IfNotPresent,
+    #[value(name = "Always")]
+    Always,
+    #[value(name = "Never")]
+    Never,
+}
+
+impl From<Pull> for PullPolicy {
+    fn from(pull: Pull) -> Self {
+        match pull {
+            Pull::IfNotPresent => Self::IfNotPresent,
+            Pull::Always => Self::Always,
+            Pull::Never => Self::Never,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -83,7 +104,7 @@ impl Part {
 
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     anstream::print!("{}", render(args)?);
-    Ok(exit::FINE)
+    Ok(outcome::FINE)
 }
 
 fn render(args: &Args) -> Result<String, BadUsage> {
@@ -135,7 +156,7 @@ fn deployments(args: &Args) -> Result<Deployments, BadUsage> {
         return Err(BadUsage(text.to_owned()));
     };
     let image: Image = image.parse().map_err(|error| BadUsage(format!("--image: found {image:?}; {error}")))?;
-    let pull_policy = args.image_pull_policy.unwrap_or_else(|| PullPolicy::of(&image));
+    let pull_policy = args.image_pull_policy.map(PullPolicy::from).unwrap_or_else(|| PullPolicy::of(&image));
     let regions = regions(args)?;
     if regions.is_empty() {
         let text = "--region: found nothing; expected the name of each Region that gets a control plane here, such as \

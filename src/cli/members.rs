@@ -1,11 +1,10 @@
 //! What is kept of each member, and where its API server may be.
 
+use clusters::client::bounds::MemberBounds;
+use clusters::client::bounds::{MAX_MEMBER_BYTES, MAX_MEMBER_OBJECTS};
+use clusters::client::connect::Allowed;
+use clusters::convert::parse_cidr_flag;
 use ipnet::IpNet;
-
-use crate::clusters::MemberBounds;
-use crate::clusters::bounds::{MAX_MEMBER_BYTES, MAX_MEMBER_OBJECTS};
-use crate::clusters::connect::Allowed;
-use crate::convert::parse_cidr_flag;
 
 /// Flags of every command that watches members.
 #[derive(Clone, Debug, clap::Args)]

@@ -2,12 +2,13 @@
 
 mod check;
 mod controller;
-mod exit;
+mod http;
+mod log;
 mod manifests;
 mod members;
-pub(crate) mod output;
 mod passed_over;
 mod plane;
+mod proxies;
 mod proxy;
 mod region;
 pub mod source;
@@ -19,10 +20,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-pub use exit::{BadUsage, ProblemFound};
-pub use output::{Format, Listing, gap, say, table, table_lines};
-
-use crate::telemetry::{self, LogArgs};
+use crate::outcome;
+use crate::process::telemetry;
+use log::LogArgs;
 
 /// Multi-cluster mesh federation: many Kubernetes clusters, one set of services, nearest endpoint first.
 ///
@@ -67,15 +67,19 @@ pub(crate) fn command() -> clap::Command {
 /// Parses the command line and runs it.
 pub fn run() -> ExitCode {
     let Args { command, log } = Args::parse();
-    if let Err(error) = telemetry::init(&log, matches!(command, Command::Demo(_) | Command::Bench(_))) {
-        return exit::report(&error);
+    if let Err(error) = telemetry::init(
+        log.filter.as_deref(),
+        log.format.into(),
+        matches!(command, Command::Demo(_) | Command::Bench(_)),
+    ) {
+        return outcome::report(&error);
     }
     // Whoever first needs TLS must find a provider; doing it here means that nobody can forget.
     let installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
     debug_assert!(installed.is_ok(), "the provider is installed once, here");
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return exit::report(&anyhow::Error::new(error).context("cannot start the async runtime")),
+        Err(error) => return outcome::report(&anyhow::Error::new(error).context("cannot start the async runtime")),
     };
     let result = runtime.block_on(async {
         match command {
@@ -93,6 +97,6 @@ pub fn run() -> ExitCode {
     runtime.shutdown_background();
     match result {
         Ok(code) => code,
-        Err(error) => exit::report(&error),
+        Err(error) => outcome::report(&error),
     }
 }

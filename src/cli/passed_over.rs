@@ -1,7 +1,8 @@
 //! What was passed over in files: counted for everybody, listed for those who ask.
 
-use super::output;
-use crate::files::PassedOver;
+use clusters::sources::folder::PassedOver;
+
+use crate::terminal;
 
 /// A flag of the commands that read files.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -28,5 +29,5 @@ pub fn lines(passed_over: &[PassedOver], verbose: VerboseArgs) -> Vec<String> {
 
 /// To standard error, beside a listing.
 pub fn complain(passed_over: &[PassedOver], verbose: VerboseArgs) {
-    lines(passed_over, verbose).iter().for_each(output::complain);
+    lines(passed_over, verbose).iter().for_each(terminal::complain);
 }

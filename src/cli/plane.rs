@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::BadUsage;
 use crate::admin::{Addresses, Hosts};
+use crate::outcome::BadUsage;
 
 #[derive(Clone, Debug, clap::Args)]
 pub struct PlaneArgs {

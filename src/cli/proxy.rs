@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use regions::resource::ResourceType;
 
-use super::output::{self, Format, OutputArgs};
-use super::{BadUsage, exit};
-use crate::proxy::view::{Delivery, ProxyView};
-use crate::proxy::{Admin, ask_detail, ask_dump, ask_list, print_detail, print_list};
+use crate::admin::json::proxy::{Delivery, ProxyView};
+use crate::cli::proxies::{Admin, ask_detail, ask_dump, ask_list, print_detail, print_list};
+use crate::outcome::{self, BadUsage};
+use crate::terminal::{self, Format, OutputArgs};
 
 /// Without NODE: all connected proxies, and clients that are refused. Exit 0: none rejects what it is sent and none is
 /// refused; 1: some is, no such proxy, or a control plane does not answer; 2: bad usage.
@@ -40,12 +40,12 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             let document = ask_dump(&admins, &node, kind.as_deref()).await?;
             // There is no table of it.
             let format = if format == Format::Yaml { Format::Yaml } else { Format::Json };
-            output::print_document(format, &document)?;
-            Ok(exit::FINE)
+            terminal::print_document(format, &document)?;
+            Ok(outcome::FINE)
         }
         Some(node) => {
             let detail = ask_detail(&admins, &node).await?;
-            if !output::print_document(format, &detail)? {
+            if !terminal::print_document(format, &detail)? {
                 print_detail(&detail);
             }
             Ok(code(&[detail.proxy]))
@@ -53,21 +53,21 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         None => {
             let (proxies, failed) = ask_list(&admins).await;
             for error in &failed {
-                output::complain(format_args!("error: {error:#}"));
+                terminal::complain(format_args!("error: {error:#}"));
             }
             // Nobody answered: an empty list would be a lie.
             if failed.len() == admins.len() {
-                return Ok(ExitCode::from(exit::PROBLEM));
+                return Ok(ExitCode::from(outcome::PROBLEM));
             }
-            if !output::print_document(format, &proxies)? {
+            if !terminal::print_document(format, &proxies)? {
                 print_list(&proxies, format);
             }
-            Ok(if failed.is_empty() { code(&proxies) } else { ExitCode::from(exit::PROBLEM) })
+            Ok(if failed.is_empty() { code(&proxies) } else { ExitCode::from(outcome::PROBLEM) })
         }
     }
 }
 
 fn code(proxies: &[ProxyView]) -> ExitCode {
     let bad = |proxy: &ProxyView| proxy.refused.is_some() || proxy.worst() == Some(Delivery::Rejected);
-    if proxies.iter().any(bad) { ExitCode::from(exit::PROBLEM) } else { exit::FINE }
+    if proxies.iter().any(bad) { ExitCode::from(outcome::PROBLEM) } else { outcome::FINE }
 }

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clusters::client::secret::Access;
+use clusters::shutdown::Shutdown;
 use federation::Authority;
 use federation::model::{Namespace, RegionId};
 
@@ -13,11 +15,9 @@ use super::members::MemberArgs;
 use super::plane::PlaneArgs;
 use super::source::SourceArgs;
 use super::tls::TlsArgs;
-use super::{BadUsage, exit};
-use crate::clusters::Access;
-use crate::plane::{self, Plane, Serve};
-use crate::runtime::Deadlines;
-use crate::shutdown::Shutdown;
+use crate::outcome::{self, BadUsage};
+use crate::process::engine::Deadlines;
+use crate::process::plane::{self, Plane, Serve};
 
 /// Serves merged xDS to the Envoys and gRPC clients of one region. Stateless: run as many replicas as you like.
 #[derive(Debug, clap::Args)]
@@ -113,7 +113,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let authority = if source.world.is_some() { Authority::Own } else { Authority::Recorded };
     let shutdown = Shutdown::on_signals()?;
     let plane = Plane {
-        origin: plane::Origin::from_args(&source, members.bounds(), Access::Read, secrets).await?,
+        origin: source.origin(members.bounds(), Access::Read, secrets).await?,
         own_namespace,
         authority,
         pages: plane.pages()?,
@@ -128,5 +128,5 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         writers: None,
     };
     plane::run(plane, shutdown).await?;
-    Ok(exit::FINE)
+    Ok(outcome::FINE)
 }

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use anyhow::anyhow;
+use clusters::client::{Access, HubClient, MemberBounds, config};
 
-use super::BadUsage;
-use crate::hub::{HubClient, config};
+use crate::outcome::BadUsage;
+use crate::process::plane::Origin;
 
 /// Flags of every command that needs a world.
 #[derive(Clone, Debug, clap::Args)]
@@ -20,7 +21,7 @@ pub struct SourceArgs {
     #[arg(long, value_name = "NAME", conflicts_with = "world")]
     pub context: Option<String>,
     /// Isthmus's own namespace in the hub, where kubeconfig Secrets are.
-    #[arg(long, value_name = "NAMESPACE", default_value = crate::api::SYSTEM_NAMESPACE)]
+    #[arg(long, value_name = "NAMESPACE", default_value = clusters::api::SYSTEM_NAMESPACE)]
     pub namespace: String,
 }
 
@@ -48,6 +49,14 @@ impl SourceArgs {
         let config = config?;
         let server = config.cluster_url.to_string();
         HubClient::new(config).map_err(|cause| anyhow!("cannot make a client for the hub {server}: {cause}"))
+    }
+
+    /// Where a running process takes its batches from. `secrets`: the namespace of the hub in which its Secrets are.
+    pub async fn origin(&self, members: MemberBounds, access: Access, secrets: &str) -> anyhow::Result<Origin> {
+        match self.folder()? {
+            Some(folder) => Ok(Origin::Folder(folder)),
+            None => Ok(Origin::Hub { hub: self.hub().await?, secrets: secrets.to_owned(), access, members }),
+        }
     }
 
     pub fn own_namespace(&self) -> anyhow::Result<federation::model::Namespace> {

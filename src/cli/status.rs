@@ -5,19 +5,20 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::ValueEnum;
+use clusters::clock::now;
+use clusters::conditions::json::MemberJson;
+use clusters::conditions::known::Known;
+use clusters::offline::Offline;
+use clusters::sources::hub::HubObjects;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::output::{self, Format, OutputArgs};
 use super::passed_over::{self, VerboseArgs};
 use super::source::SourceArgs;
-use super::{BadUsage, exit};
-use crate::clusters::now;
-use crate::hub::HubObjects;
-use crate::offline::Offline;
-use crate::runtime::KnowledgeView;
-use crate::status::known::Known;
-use crate::view::{self, MemberView, ServiceView};
+use crate::admin::json::ServiceJson;
+use crate::outcome::{self, BadUsage};
+use crate::process::engine::KnowledgeView;
+use crate::terminal::{self, Format, OutputArgs};
 
 /// Exit 0: every member is ready; 1: some member is not; 2: bad usage or input.
 #[derive(Debug, clap::Args)]
@@ -46,14 +47,14 @@ enum What {
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Document {
-    members: Vec<MemberView>,
+    members: Vec<MemberJson>,
     regions: Vec<RegionView>,
     /// Merged services; `None` from a hub, which knows members only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     service_count: Option<usize>,
     /// Only where they were asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    services: Option<Vec<ServiceView>>,
+    services: Option<Vec<ServiceJson>>,
     /// Of a running process: whether it knows all that it should.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     knowledge: Option<KnowledgeView>,
@@ -74,7 +75,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let services = what == Some(What::Services);
     let mut document = match (admin, source.folder()?) {
         (Some(url), _) => from_admin(&url, services).await?,
-        (None, Some(folder)) => from_folder(crate::offline::folder(&folder, &[])?, services, verbose),
+        (None, Some(folder)) => from_folder(clusters::offline::folder(&folder, &[])?, services, verbose),
         (None, None) if services => return Err(services_elsewhere().into()),
         (None, None) => {
             let objects = HubObjects::read(&source.hub().await?).await?;
@@ -84,11 +85,11 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
     };
     document.regions = regions(&document);
-    if !output::print_document(output.format, &document)? {
+    if !terminal::print_document(output.format, &document)? {
         print(&document, output.format == Format::Wide);
     }
     let ready = document.members.iter().all(|member| member.ready);
-    Ok(if ready { exit::FINE } else { ExitCode::from(exit::PROBLEM) })
+    Ok(if ready { outcome::FINE } else { ExitCode::from(outcome::PROBLEM) })
 }
 
 fn services_elsewhere() -> BadUsage {
@@ -102,16 +103,18 @@ fn services_elsewhere() -> BadUsage {
 
 fn from_folder(world: Offline, services: bool, verbose: VerboseArgs) -> Document {
     for problem in &world.problems {
-        output::complain(problem);
+        terminal::complain(problem);
     }
     if world.unlisted > 0 {
-        output::complain(format_args!("{} more objects with problems are not listed", world.unlisted));
+        terminal::complain(format_args!("{} more objects with problems are not listed", world.unlisted));
     }
     passed_over::complain(&world.passed_over, verbose);
     let known = Known::new(&world.book, now());
-    let members = view::members(world.engine.reports().values(), &world.book, |report| MemberView::new(report, &known));
-    let mut all: Vec<ServiceView> =
-        world.engine.merged().values().map(|merged| crate::runtime::summary(merged).into()).collect();
+    let members = clusters::conditions::json::members(world.engine.reports().values(), &world.book, |report| {
+        MemberJson::new(report, &known)
+    });
+    let mut all: Vec<ServiceJson> =
+        world.engine.merged().values().map(|merged| crate::process::engine::summary(merged).into()).collect();
     all.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
     let service_count = Some(all.len());
     let names = world.engine.topology().regions.keys();
@@ -138,7 +141,7 @@ async fn from_admin(url: &str, services: bool) -> anyhow::Result<Document> {
 async fn page<T: DeserializeOwned>(url: &str, path: &str, what: &str) -> anyhow::Result<T> {
     let url = format!("{}/{path}", url.trim_end_matches('/'));
     let hint = || format!("cannot read {url}; is --admin the admin address of a running isthmus?");
-    let bytes = crate::http::get(&url).await.with_context(hint)?;
+    let bytes = crate::cli::http::get(&url).await.with_context(hint)?;
     serde_json::from_slice(&bytes).with_context(|| format!("the answer of {url} is not {what}"))
 }
 
@@ -158,41 +161,41 @@ fn regions(document: &Document) -> Vec<RegionView> {
 
 fn print(document: &Document, wide: bool) {
     if let Some(known) = document.knowledge.as_ref().filter(|known| known.message != "ok") {
-        output::say(format_args!("not all is known: {}", known.message));
-        output::gap();
+        terminal::say(format_args!("not all is known: {}", known.message));
+        terminal::gap();
     }
     for note in document.knowledge.iter().flat_map(|known| &known.notes) {
-        output::say(format_args!("note: {note}"));
-        output::gap();
+        terminal::say(format_args!("note: {note}"));
+        terminal::gap();
     }
     if let Some(services) = &document.services {
         print_services(services);
         return;
     }
     if document.members.is_empty() {
-        output::say("no members; see the README for how a cluster joins");
+        terminal::say("no members; see the README for how a cluster joins");
         return;
     }
     print_members(&document.members, wide);
-    let mut table = output::table(&["REGION", "MEMBERS", "READY", "ENDPOINTS"]);
+    let mut table = terminal::table(&["REGION", "MEMBERS", "READY", "ENDPOINTS"]);
     for region in &document.regions {
         let counts = [region.members, region.ready, region.endpoints].map(|count| count.to_string());
         table.add_row([region.name.clone()].into_iter().chain(counts));
     }
-    output::gap();
-    output::print_table(&table);
+    terminal::gap();
+    terminal::print_table(&table);
     if let Some(count) = document.service_count {
-        output::gap();
-        output::say(format_args!("services: {count}; isthmus status services lists them"));
+        terminal::gap();
+        terminal::say(format_args!("services: {count}; isthmus status services lists them"));
     }
 }
 
-fn print_members(members: &[MemberView], wide: bool) {
+fn print_members(members: &[MemberJson], wide: bool) {
     let mut head = vec!["CLUSTER", "REGION", "READY", "REASON", "SERVICES", "ENDPOINTS", "MIRRORED"];
     if wide {
         head.extend(["NETWORK", "TRAFFIC", "WEIGHT", "VERSION", "PODS", "SERVICE RANGES", "SEEN"]);
     }
-    let mut table = output::table(&head);
+    let mut table = terminal::table(&head);
     for member in members {
         let ready = if member.ready { "True" } else { "False" };
         let mut row = vec![member.id.clone(), member.region.clone(), ready.to_owned(), member.reason.clone()];
@@ -206,20 +209,20 @@ fn print_members(members: &[MemberView], wide: bool) {
         }
         table.add_row(row);
     }
-    output::print_table(&table);
+    terminal::print_table(&table);
     for member in members.iter().filter(|member| !member.ready) {
-        output::gap();
-        output::say(format_args!("{}: {}", member.id, member.message));
+        terminal::gap();
+        terminal::say(format_args!("{}: {}", member.id, member.message));
     }
-    output::print_notes(members);
+    terminal::print_notes(members);
 }
 
-fn print_services(services: &[ServiceView]) {
+fn print_services(services: &[ServiceJson]) {
     if services.is_empty() {
-        output::say("no services; mark one with the label isthmus.dev/federate=true, or with a ServiceExport");
+        terminal::say("no services; mark one with the label isthmus.dev/federate=true, or with a ServiceExport");
         return;
     }
-    let mut table = output::table(&["SERVICE", "PORTS", "READY", "CLUSTERS"]);
+    let mut table = terminal::table(&["SERVICE", "PORTS", "READY", "CLUSTERS"]);
     for service in services {
         table.add_row([
             format!("{}/{}", service.namespace, service.name),
@@ -228,5 +231,5 @@ fn print_services(services: &[ServiceView]) {
             service.clusters.join(","),
         ]);
     }
-    output::print_table(&table);
+    terminal::print_table(&table);
 }

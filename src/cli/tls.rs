@@ -3,8 +3,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use super::BadUsage;
-use crate::tls::Origin;
+use crate::outcome::BadUsage;
+use crate::process::tls::Origin;
 
 /// Where TLS is served unless --xds-tls says otherwise.
 const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 15012);

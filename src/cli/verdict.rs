@@ -1,12 +1,11 @@
 //! What `isthmus check` makes of a federation: what fails, what is worth a warning, and the outcome of all.
 
+use clusters::conditions::json::{ConditionJson, MemberJson};
+use clusters::conditions::text::{hub_notice, hub_subject};
+use clusters::conditions::{ADMITTED, CONNECTED, READY, SYNCED};
+use clusters::problem::Problem;
 use federation::references::HubNotice;
 use serde::Serialize;
-
-use crate::problem::Problem;
-use crate::status::conditions::{ADMITTED, CONNECTED, READY, SYNCED};
-use crate::status::{hub_notice, hub_subject};
-use crate::view::{ConditionView, MemberView};
 
 /// The outcome of all findings: the worst of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -50,7 +49,7 @@ impl Severity {
 
 /// What speaks against it, besides the objects' own problems. `known`: whether what the conditions of a member say of
 /// its connection and its lists is known, and not assumed.
-pub fn findings(members: &[MemberView], known: impl Fn(&str) -> bool, hub: &[HubNotice]) -> Vec<Finding> {
+pub fn findings(members: &[MemberJson], known: impl Fn(&str) -> bool, hub: &[HubNotice]) -> Vec<Finding> {
     let of_members = members.iter().flat_map(|member| of_member(member, known(&member.id)));
     let of_hub = hub.iter().map(|notice| {
         let ((kind, name), (reason, message)) = (hub_subject(notice), hub_notice(notice));
@@ -60,12 +59,12 @@ pub fn findings(members: &[MemberView], known: impl Fn(&str) -> bool, hub: &[Hub
     of_members.chain(of_hub).collect()
 }
 
-fn of_member(member: &MemberView, known: bool) -> Vec<Finding> {
+fn of_member(member: &MemberJson, known: bool) -> Vec<Finding> {
     let object = || format!("MemberCluster {}", member.id);
     let conditions = member.conditions.iter().filter(|condition| known || condition.kind == ADMITTED);
     let mut findings: Vec<Finding> = conditions
         .filter_map(|condition| {
-            let ConditionView { kind, status, reason, message } = condition;
+            let ConditionJson { kind, status, reason, message } = condition;
             let severity = severity(member, condition)?;
             let condition = Some(format!("{kind}={status} {reason}"));
             Some(Finding { severity, object: object(), condition, message: message.clone() })
@@ -87,7 +86,7 @@ fn of_member(member: &MemberView, known: bool) -> Vec<Finding> {
 }
 
 /// `None`: it is as it should be, or another condition says the same.
-fn severity(member: &MemberView, condition: &ConditionView) -> Option<Severity> {
+fn severity(member: &MemberJson, condition: &ConditionJson) -> Option<Severity> {
     match (&*condition.kind, &*condition.status, &*condition.reason) {
         // The summary repeats the others, except for what only it says.
         (READY, _, reason) if reason != "InvalidSpec" => None,

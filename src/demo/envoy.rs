@@ -4,12 +4,12 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::time::Duration;
 
+use programs::process::Process;
 use serde_json::{Value, json};
 
 use super::error::DemoError;
 use super::http;
 use super::planes::free_port;
-use super::process::Process;
 
 /// Where the control plane has proxies listen for plain HTTP; the Host header picks the service.
 pub const EGRESS_PORT: u16 = 15080;

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::envoy_binary::ObtainError;
+use programs::envoy::ObtainError;
+use programs::process::ProcessError;
 
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
@@ -22,10 +23,8 @@ pub enum DemoError {
     Address { what: String, address: SocketAddr, source: io::Error },
     #[error("cannot {action} {}: {source}", path.display())]
     Io { action: &'static str, path: PathBuf, source: io::Error },
-    #[error("cannot start {name}: {source}")]
-    Start { name: String, source: io::Error },
-    #[error("{name} ended by itself ({status}); its last words: {words}")]
-    Ended { name: String, status: String, words: String },
+    #[error(transparent)]
+    Process(#[from] ProcessError),
     #[error("{name} was not ready within {} s: {reason}; its last words: {words}", waited.as_secs())]
     NotReady { name: String, waited: Duration, reason: String, words: String },
     /// Ctrl-C, or a request to end.
@@ -41,8 +40,8 @@ impl DemoError {
             | Self::Envoy(_)
             | Self::Address { .. }
             | Self::Io { .. }
-            | Self::Start { .. } => 2,
-            Self::Ended { .. } | Self::NotReady { .. } | Self::Interrupted => 1,
+            | Self::Process(ProcessError::Log { .. } | ProcessError::Start { .. }) => 2,
+            Self::Process(ProcessError::Ended { .. }) | Self::NotReady { .. } | Self::Interrupted => 1,
         }
     }
 }

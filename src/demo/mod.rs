@@ -5,10 +5,6 @@
 //! `timetable` is the show as data and `world` what it happens to; `measure` judges; both are pure. `stage` runs the
 //! parts (`backends`, `planes`, `envoy`), `client` the traffic, `director` goes through it, `screen` and `report` tell.
 
-pub mod cache;
-pub mod envoy_binary;
-pub mod tied;
-
 mod args;
 mod backends;
 mod client;
@@ -19,7 +15,6 @@ mod http;
 mod lag;
 mod measure;
 mod planes;
-mod process;
 mod record;
 mod report;
 mod scratch;
@@ -79,7 +74,7 @@ async fn show(
         }
         progress(text);
     };
-    let envoy = envoy_binary::obtain(args.envoy.as_deref(), &slow).await?;
+    let envoy = programs::envoy::obtain(args.envoy.as_deref(), &slow).await?;
     let isthmus = std::env::current_exe().map_err(|source| DemoError::Io {
         action: "find the program file of",
         path: PathBuf::from("isthmus"),

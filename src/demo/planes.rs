@@ -4,11 +4,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
+use programs::process::Process;
 use serde::Deserialize;
 
 use super::error::DemoError;
 use super::http;
-use super::process::Process;
 
 /// For one question to a control plane's admin page.
 const ASK_LIMIT: Duration = Duration::from_millis(500);

@@ -169,7 +169,7 @@ async fn until_ready(plane: &mut Plane) -> Result<(), DemoError> {
     }
 }
 
-fn not_ready(process: &super::process::Process, reason: String) -> DemoError {
+fn not_ready(process: &programs::process::Process, reason: String) -> DemoError {
     DemoError::NotReady { name: process.name().to_owned(), waited: READY_LIMIT, reason, words: process.last_words() }
 }
 

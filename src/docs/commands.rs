@@ -17,7 +17,7 @@ const PAGE: &str = "docs/commands.md";
 const LISTINGS: [(&str, &str); 3] = [
     ("isthmus check", "src/cli/check.rs"),
     ("isthmus status", "src/cli/status.rs"),
-    ("isthmus proxy", "src/proxy/print.rs"),
+    ("isthmus proxy", "src/cli/proxies/print.rs"),
 ];
 
 /// One line, which can stand in a table.
@@ -112,7 +112,7 @@ fn every_column_of_kubectl_is_documented_and_no_other() {
     let page = read(PAGE);
     let text = section(&page, "## Columns of kubectl get");
     let mut code = BTreeSet::new();
-    for document in crate::manifests::crds().split("---\n").filter(|text| !text.trim().is_empty()) {
+    for document in clusters::manifests::crds().split("---\n").filter(|text| !text.trim().is_empty()) {
         let document: Value = serde_saphyr::from_str(document).expect("YAML");
         let kind = document["spec"]["names"]["kind"].as_str().expect("a kind");
         for version in document["spec"]["versions"].as_array().expect("versions") {

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use clusters::conditions::reasons::{CONDITIONS, OF_EVENTS, OF_MEMBERS, OF_POLICIES};
+
 use super::{assert_same, first_column, owned, read, section, sources};
-use crate::status::reasons::{CONDITIONS, OF_EVENTS, OF_MEMBERS, OF_POLICIES};
 
 /// Texts of the form of a reason that are something else: kinds, statuses, what an Event's `action` is.
 const OTHERS: [&str; 8] =
@@ -21,9 +22,9 @@ fn is_reason(text: &str) -> bool {
 fn the_list_of_reasons_is_that_of_the_code() {
     let in_status = sources::files().into_iter().filter(|file| {
         let path = file.to_string_lossy();
-        path.contains("src/status/") && !path.ends_with("reasons.rs")
-            || path.ends_with("src/hub.rs")
-            || path.ends_with("src/view.rs")
+        (path.contains("src/conditions") || path.contains("src/writers/status/")) && !path.ends_with("reasons.rs")
+            || path.ends_with("src/sources/hub.rs")
+            || path.ends_with("src/conditions/json.rs")
     });
     let mut used = BTreeSet::new();
     for file in in_status {
@@ -33,9 +34,9 @@ fn the_list_of_reasons_is_that_of_the_code() {
         [&owned(&OF_MEMBERS), &owned(&OF_POLICIES), &owned(&OF_EVENTS)].into_iter().flatten().cloned().collect();
     let used: BTreeSet<String> = used.into_iter().filter(|text| !OTHERS.contains(&text.as_str())).collect();
     let new: Vec<_> = used.difference(&known).collect();
-    assert!(new.is_empty(), "not in src/status/reasons.rs: {new:?}");
+    assert!(new.is_empty(), "not in clusters/src/conditions/reasons.rs: {new:?}");
     let gone: Vec<_> = known.difference(&used).collect();
-    assert!(gone.is_empty(), "in src/status/reasons.rs, and used nowhere: {gone:?}");
+    assert!(gone.is_empty(), "in clusters/src/conditions/reasons.rs, and used nowhere: {gone:?}");
     assert!(CONDITIONS.iter().all(|kind| used.contains(*kind)), "{used:?}");
 }
 

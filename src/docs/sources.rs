@@ -7,7 +7,7 @@ use super::root;
 /// All files of the product's own code, without those of tests.
 pub(super) fn files() -> Vec<PathBuf> {
     let mut found = Vec::new();
-    for folder in ["src", "regions/src", "federation/src"] {
+    for folder in ["src", "clusters/src", "regions/src", "federation/src", "programs/src"] {
         collect(&root().join(folder), &mut found);
     }
     found.sort();

@@ -1,14 +1,15 @@
 //! Bounds on what API servers send, and on how long they may take.
 
-use super::{Bound, bytes, time};
-use crate::clusters::bounds::{
+use clusters::client::bounds::{
     ANSWER_TIMEOUT, ENDPOINTS_PER_OBJECT, EVENT_TIMEOUT, LIST_FACTOR, LISTS_AT_A_TIME, MAX_ANSWER_BYTES,
     MAX_ANSWER_VALUES, MAX_EMPTY_PAGES, MAX_MEMBER_BYTES, MAX_MEMBER_OBJECTS, MAX_OBJECT_BYTES, MAX_PAGE_BYTES,
     MAX_TOKEN_BYTES, PORTS_PER_OBJECT, WHOLE_LIST_TIMEOUT, WHOLE_WATCH_TIMEOUT,
 };
-use crate::clusters::connect::{CALL_TIMEOUT, CONNECT_TIMEOUT, LIST_TIMEOUT};
-use crate::clusters::watch::MAX_EVENTS_PER_BATCH;
-use crate::feed::{FEED_CAPACITY, WAITING_PER_MEMBER};
+use clusters::client::connect::{CALL_TIMEOUT, CONNECT_TIMEOUT, LIST_TIMEOUT};
+use clusters::sources::feed::{FEED_CAPACITY, WAITING_PER_MEMBER};
+use clusters::sources::watch::MAX_EVENTS_PER_BATCH;
+
+use super::{Bound, bytes, time};
 
 const KEPT: &str = "rejected and counted; what was there first stays";
 const UNREADABLE: &str = "condition `Synced`, reason `KindUnreadable`";

@@ -1,8 +1,9 @@
 //! Bounds on single objects, files and folders.
 
+use clusters::convert::{MAX_ENDPOINTS_PER_SLICE, MAX_PORTS_PER_SERVICE, MAX_PORTS_PER_SLICE};
+use clusters::sources::folder;
+
 use super::{Bound, bytes, time};
-use crate::convert::{MAX_ENDPOINTS_PER_SLICE, MAX_PORTS_PER_SERVICE, MAX_PORTS_PER_SLICE};
-use crate::files;
 
 pub(super) fn bounds() -> Vec<Bound> {
     vec![
@@ -32,42 +33,47 @@ pub(super) fn bounds() -> Vec<Bound> {
         ),
         Bound::of(
             "a file",
-            bytes(usize::try_from(files::MAX_FILE_BYTES).unwrap_or(usize::MAX)),
+            bytes(usize::try_from(folder::MAX_FILE_BYTES).unwrap_or(usize::MAX)),
             "file rejected",
             "`isthmus check`, log",
         ),
-        Bound::of("reading a file", time(files::READ_TIMEOUT), "file rejected", "`isthmus check`, `/debug/problems`"),
+        Bound::of("reading a file", time(folder::READ_TIMEOUT), "file rejected", "`isthmus check`, `/debug/problems`"),
         Bound::of(
             "files that cannot be read to their end, at a time",
-            files::MAX_STUCK,
+            folder::MAX_STUCK,
             "other files are not read",
             "`isthmus check`, `/debug/problems`",
         ),
-        Bound::of("files of a folder", files::MAX_FILES, "not read", "`isthmus check`, `/debug/problems`"),
-        Bound::of("folders within a folder", files::MAX_FOLDERS, "not read", "`isthmus check`, `/debug/problems`"),
+        Bound::of("files of a folder", folder::MAX_FILES, "not read", "`isthmus check`, `/debug/problems`"),
+        Bound::of("folders within a folder", folder::MAX_FOLDERS, "not read", "`isthmus check`, `/debug/problems`"),
         Bound::of(
             "folders around a file, below that of the hub or of its cluster",
-            files::MAX_FOLDER_DEPTH,
+            folder::MAX_FOLDER_DEPTH,
             "not read",
             "`isthmus check`, `/debug/problems`",
         ),
         Bound::of(
             "documents of a file that cannot be parsed",
-            files::MAX_BROKEN_DOCUMENTS,
+            folder::MAX_BROKEN_DOCUMENTS,
             "the file is not used; its last good state stays",
             "`isthmus check`, `/debug/problems`",
         ),
         Bound::of(
             "kinds that are passed over, listed for a file",
-            files::MAX_PASSED_OVER_PER_FILE,
+            folder::MAX_PASSED_OVER_PER_FILE,
             "counted together",
             "`isthmus check -v`",
         ),
-        Bound::of("clusters of a folder", files::MAX_CLUSTERS, "not read", "`isthmus check`, `/debug/problems`"),
-        Bound::of("problems listed for a file", files::MAX_PROBLEMS_PER_FILE, "counted, not listed", "`isthmus check`"),
+        Bound::of("clusters of a folder", folder::MAX_CLUSTERS, "not read", "`isthmus check`, `/debug/problems`"),
+        Bound::of(
+            "problems listed for a file",
+            folder::MAX_PROBLEMS_PER_FILE,
+            "counted, not listed",
+            "`isthmus check`",
+        ),
         Bound::of(
             "problems listed for a folder itself",
-            files::MAX_FOLDER_PROBLEMS,
+            folder::MAX_FOLDER_PROBLEMS,
             "counted, not listed",
             "`isthmus check`",
         ),

@@ -1,15 +1,16 @@
 //! Bounds on what is listed, logged and shown.
 
-use super::{Bound, bytes, time};
-use crate::admin::{ANSWER_TIMEOUT, HEADER_TIMEOUT, IDLE_TIMEOUT, MAX_CONNECTIONS, MAX_PAGES};
-use crate::api::MAX_STATUS_PROBLEMS;
-use crate::clusters::connect::MAX_MESSAGE_LEN;
-use crate::convert::MAX_NAME_LEN;
-use crate::problem::{
+use clusters::api::MAX_STATUS_PROBLEMS;
+use clusters::client::connect::MAX_MESSAGE_LEN;
+use clusters::convert::MAX_NAME_LEN;
+use clusters::problem::{
     MAX_BYTES, MAX_BYTES_PER_ORIGIN, MAX_COUNTED, MAX_EXPECTED_LEN, MAX_FIELD_LEN, MAX_FOUND_LEN,
     MAX_OBJECTS_PER_ORIGIN, MAX_PROBLEMS_PER_OBJECT,
 };
-use crate::telemetry;
+
+use super::{Bound, bytes, time};
+use crate::admin::{ANSWER_TIMEOUT, HEADER_TIMEOUT, IDLE_TIMEOUT, MAX_CONNECTIONS, MAX_PAGES};
+use crate::process::telemetry;
 
 /// Where problems are listed.
 const LISTED: &str = "`isthmus status`, `/debug/problems`";

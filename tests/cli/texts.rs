@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use isthmus::foreign::is_hidden;
+use clusters::foreign::is_hidden;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -28,7 +28,7 @@ fn add(world: &TempDir, file: &str, text: &str) {
 
 /// Rejected, because of its name; with a label of that text too, and a kind of it beside.
 fn named(name: &str) -> String {
-    let name = isthmus::foreign::yaml(serde_json::to_string(name).unwrap());
+    let name = clusters::foreign::yaml(serde_json::to_string(name).unwrap());
     format!(
         "---\napiVersion: v1\nkind: Service\nmetadata: {{namespace: shop, name: {name}, labels: {{{name}: {name}}}}}\n\
          spec: {{ports: [{{port: 80}}], type: {name}}}\n\

@@ -4,9 +4,10 @@
 use std::fmt::Debug;
 use std::path::Path;
 
+use clusters::api;
+use clusters::convert::Convert;
+use clusters::sources::folder;
 use federation::change::{Batch, Delta, HubChanges, MemberChanges};
-use isthmus::convert::Convert;
-use isthmus::{api, files};
 use k8s_openapi::api::{core::v1 as core, discovery::v1 as discovery, networking::v1 as networking};
 use kube::Api;
 use kube::api::ListParams;
@@ -125,7 +126,7 @@ async fn what_kubectl_prints_means_the_same_as_the_cluster() {
     let kinds = "namespaces,services,endpointslices,nodes,servicecidrs";
     write(folder.path(), "clusters/eu-1/all.yaml", &cluster.kubectl(&["get", kinds, "-A", "-o", "yaml"]).await);
 
-    let world = files::load(folder.path()).unwrap();
+    let world = folder::load(folder.path()).unwrap();
     assert_eq!(world.problems.iter().map(ToString::to_string).collect::<Vec<_>>(), Vec::<String>::new());
     let mut compared = 0;
     for batch in &world.batches {
@@ -198,7 +199,7 @@ async fn what_the_api_server_refuses_a_folder_refuses_too() {
         assert!(hub.apply_or_refusal(&bad).await.is_err(), "the API server takes {to:?}");
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), "hub.yaml", &bad);
-        assert_eq!(files::load(folder.path()).unwrap().problems.len(), 1, "a folder takes {to:?}");
+        assert_eq!(folder::load(folder.path()).unwrap().problems.len(), 1, "a folder takes {to:?}");
     }
     // The region of a member cannot change; only the API server knows what it was.
     let moved = hub.apply_or_refusal(&HUB.replace("  region: eu\n", "  region: us\n")).await;

@@ -2,12 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use clusters::client::bounds::MemberBounds;
+use clusters::client::connect::Allowed;
+use clusters::client::hub::HubClient;
+use clusters::client::secret::Access;
+use clusters::problem::ProblemBook;
+use clusters::sources::feed::{Batches, Feed};
+use clusters::sources::registry::{HubOptions, Tables, run_hub};
 use federation::change::{Batch, Delta, Epoch, HubChanges, LinkChange, MemberChanges};
-use isthmus::clusters::connect::Allowed;
-use isthmus::clusters::{Access, HubOptions, MemberBounds, Tables, run_hub};
-use isthmus::feed::{Batches, Feed};
-use isthmus::hub::HubClient;
-use isthmus::problem::ProblemBook;
 use tokio::task::JoinHandle;
 
 use super::LIMIT;
@@ -162,7 +164,7 @@ metadata: {name: web, namespace: default}
 async fn clusters() -> (Scene, Cluster) {
     let (hub, member) = (ClusterSpec::named("hub"), ClusterSpec::named("eu-1"));
     let [hub, member] = Cluster::start_all([hub.without_controllers(), member.without_controllers()]).await;
-    hub.apply(&isthmus::api::render_crds()).await;
+    hub.apply(&clusters::api::render_crds()).await;
     hub.apply(OBJECTS).await;
     (Scene::start(hub).await, member)
 }

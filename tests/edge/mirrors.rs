@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use clusters::convert::Convert;
+use clusters::foreign::Secrets;
+use clusters::tables::{Clients, MemberClient, TakeOvers};
+use clusters::writers::mirror::Writer;
 use federation::model::{Affinity, ClusterId, ClusterUid, Namespace, Protocol, ServiceKey, ServicePort};
 use federation::{MirrorAction, MirrorKey, MirrorService};
-use isthmus::clusters::{Clients, MemberClient, TakeOvers};
-use isthmus::convert::Convert;
-use isthmus::foreign::Secrets;
-use isthmus::mirror::Writer;
 use k8s_openapi::api::core::v1::Service;
 use kube::Api;
 
@@ -72,7 +72,7 @@ fn precondition(service: &Service) -> MirrorAction {
 #[tokio::test]
 async fn mirrors_are_written_kept_and_let_go() {
     let cluster = Cluster::start(ClusterSpec::named("eu-1").without_controllers()).await;
-    let client = isthmus::clusters::connect::client(config_of(&cluster.kubeconfig()).await).unwrap();
+    let client = clusters::client::connect::client(config_of(&cluster.kubeconfig()).await).unwrap();
     let api: Api<Service> = Api::namespaced(cluster.client(), "shop");
     let (clients, writer) = (Clients::default(), Writer::new(Arc::from(HUB)));
     let task = tokio::spawn({
@@ -165,8 +165,9 @@ async fn mirrors_are_written_kept_and_let_go() {
 
     // Trouble is told, and ends when its cause does.
     writer.submit(vec![(id(), MirrorKey::Service(ServiceKey::new("nowhere", "web").unwrap()), wish(&[80], false))]);
-    let told =
-        |row: &isthmus::mirror::MirrorProgress| row.last_error.as_ref().is_some_and(|text| text.contains("nowhere"));
+    let told = |row: &clusters::conditions::progress::MirrorProgress| {
+        row.last_error.as_ref().is_some_and(|text| text.contains("nowhere"))
+    };
     let row = progress.wait_for(|table| table.get(&id()).is_some_and(told)).await;
     let error = row.unwrap().get(&id()).unwrap().last_error.clone().unwrap();
     assert!(error.contains("Service nowhere/web: NotFound"), "{error}");

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use clusters::api::{FederationPolicy, MemberCluster, MemberClusterStatus};
+use clusters::clock::now;
+use clusters::problem::{ObjectName, Problem, ProblemBook, ProblemOrigin};
+use clusters::tables::{Notes, SeenTable};
+use clusters::writers::mirror;
+use clusters::writers::status::{Sources, Writer};
 use federation::change::LinkFailure;
 use federation::model::{Admission, ClusterId, ClusterUid, Network, RegionId, Time, Traffic};
 use federation::report::{CidrSource, Cidrs, Counts, LinkState, Listed, MemberReport, Verdict};
-use isthmus::api::{FederationPolicy, MemberCluster, MemberClusterStatus};
-use isthmus::clusters::{Notes, SeenTable, now};
-use isthmus::mirror;
-use isthmus::problem::{ObjectName, Problem, ProblemBook, ProblemOrigin};
-use isthmus::status::{Sources, Writer};
 use k8s_openapi::api::events::v1::Event;
 use kube::Api;
 
@@ -95,9 +96,9 @@ async fn shows(api: &Api<MemberCluster>, name: &str, expected: &str) -> MemberCl
 #[tokio::test]
 async fn statuses_follow_reports() {
     let hub = Cluster::start(ClusterSpec::named("hub").without_controllers()).await;
-    hub.apply(&isthmus::api::render_crds()).await;
+    hub.apply(&clusters::api::render_crds()).await;
     hub.apply(OBJECTS).await;
-    let client = isthmus::clusters::connect::client(config_of(&hub.kubeconfig()).await).unwrap();
+    let client = clusters::client::connect::client(config_of(&hub.kubeconfig()).await).unwrap();
     let (seen, problems, id) = (SeenTable::default(), ProblemBook::default(), ClusterId::new("eu-1").unwrap());
     let sources = Sources {
         client,

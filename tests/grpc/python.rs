@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use isthmus::demo::cache;
+use programs::cache;
 use tokio::sync::OnceCell;
 
 const VERSION: &str = "1.85.1";

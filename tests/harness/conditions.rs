@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use isthmus::api::{MemberCluster, MemberClusterStatus};
+use clusters::api::{MemberCluster, MemberClusterStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Api;
 

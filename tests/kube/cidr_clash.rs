@@ -133,7 +133,7 @@ async fn settle(federation: &Federation, region: &Isthmus) {
         for other in SETTLED.iter().filter(|other| **other != id) {
             federation.member(other).until_mirror("shop", &format!("only-{id}"), &[id]).await;
         }
-        let told = |status: &isthmus::api::MemberClusterStatus| {
+        let told = |status: &clusters::api::MemberClusterStatus| {
             status.counts.is_some_and(|counts| (counts.services, counts.endpoints, counts.mirrored) == (2, 3, 2))
         };
         federation.until_status(id, "its counts are told", told).await;

@@ -111,7 +111,7 @@ async fn hostile_kubeconfigs_are_refused_one_by_one() {
     federation.all_ready().await;
     eu.serve("shop", "web", 1).await;
     federation.member("us-1").until_mirror("shop", "web", &["eu-1"]).await;
-    let told = |status: &isthmus::api::MemberClusterStatus| status.counts.is_some_and(|counts| counts.mirrored == 1);
+    let told = |status: &clusters::api::MemberClusterStatus| status.counts.is_some_and(|counts| counts.mirrored == 1);
     federation.until_status("us-1", "its mirror is counted", told).await;
     let good = federation.scene_in(&["us-1"]).await + federation.scene_of_statuses(&["us-1"]).await;
 
@@ -165,7 +165,7 @@ async fn server_that_echoes(federation: &Federation) {
     federation.hub.apply(&objects::secret("echo", "kubeconfig", &kubeconfig)).await;
     federation.hub.apply(&objects::member_cluster("echo", "eu", &["10.61.0.0/16"], &["10.161.0.0/16"])).await;
     // It was listened to: its kube-system has this UID, and its Services were read and rejected.
-    let told = |status: &isthmus::api::MemberClusterStatus| {
+    let told = |status: &clusters::api::MemberClusterStatus| {
         status.cluster_uid.as_deref() == Some("echo") && status.problems.iter().any(|text| text.contains("shop/web"))
     };
     federation.until_status("echo", "its words were taken in", told).await;

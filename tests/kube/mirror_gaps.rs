@@ -141,7 +141,7 @@ async fn mirrors_that_a_backup_brings_back_are_taken_back_or_reported() {
     assert_eq!(taken.metadata.uid, web.metadata.uid);
     // Another hub's: left alone, and said.
     let noted =
-        |status: &isthmus::api::MemberClusterStatus| status.notes.iter().any(|note| note.contains("shop/theirs"));
+        |status: &clusters::api::MemberClusterStatus| status.notes.iter().any(|note| note.contains("shop/theirs"));
     federation.until_status("us-1", "notes what it does not own", noted).await;
     let found = us.service("shop", "theirs").await.expect("it stays");
     assert_eq!(objects::version(&found.metadata), objects::version(&theirs.metadata));

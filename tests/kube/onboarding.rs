@@ -1,6 +1,6 @@
 //! A cluster joins by two objects in whatever order, and stays a member over restarts and new credentials.
 
-use isthmus::api::CidrSourceName;
+use clusters::api::CidrSourceName;
 use k8s_openapi::api::core::v1::Service;
 use kube::Api;
 use kube::api::ListParams;

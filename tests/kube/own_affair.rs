@@ -45,7 +45,7 @@ async fn a_members_own_service_is_its_own_affair() {
     // Marked it takes part, and no longer when the mark is gone, by a label on either.
     let counts = async |services: u64| {
         let what = format!("contributes to {services} services");
-        let is = |found: &isthmus::api::MemberCounts| found.services == services;
+        let is = |found: &clusters::api::MemberCounts| found.services == services;
         federation.until_status("us-1", &what, |status| status.counts.as_ref().is_some_and(is)).await;
     };
     let label = async |kind: &str, name: &str, value: &str| {
@@ -120,7 +120,7 @@ async fn an_address_that_two_members_offer_is_served_from_neither() {
     let (federation, _controller) = federation().await;
     let [eu, us] = IDS.map(|id| federation.member(id));
     let contributes = async |id: &str, count: u64| {
-        let is = |found: &isthmus::api::MemberCounts| found.endpoints == count;
+        let is = |found: &clusters::api::MemberCounts| found.endpoints == count;
         let what = format!("contributes {count} endpoints");
         federation.until_status(id, &what, |status| status.counts.as_ref().is_some_and(is)).await;
     };

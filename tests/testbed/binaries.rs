@@ -13,7 +13,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use isthmus::demo::cache;
+use programs::cache;
 
 /// A folder that holds the binaries; what is not in it is looked for elsewhere.
 /// `KUBEBUILDER_ASSETS`, which the test environment of Go operators uses, is

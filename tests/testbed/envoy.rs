@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use isthmus::demo::envoy_binary;
+use programs::envoy;
 use serde_json::{Map, Value};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
@@ -219,7 +219,7 @@ impl Envoy {
 async fn binary() -> PathBuf {
     static BINARY: OnceCell<PathBuf> = OnceCell::const_new();
     let find = async || {
-        let found = envoy_binary::obtain(None, &|line| eprintln!("testbed: {line}")).await;
+        let found = envoy::obtain(None, &|line| eprintln!("testbed: {line}")).await;
         found.unwrap_or_else(|error| panic!("\n\n{error}\n"))
     };
     BINARY.get_or_init(find).await.clone()

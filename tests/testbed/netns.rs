@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use isthmus::demo::envoy_binary;
+use programs::envoy;
 
 use super::binaries::{self, Tool};
 use super::process::Process;
@@ -52,7 +52,7 @@ fn isolated_with<const N: usize>(tools: [Tool; N], body: impl Future<Output = ()
     // Inside there is no way to fetch anything, so it must be there before.
     runtime.block_on(async {
         binaries::obtain_all(tools).await;
-        let envoy = envoy_binary::obtain(None, &|line| eprintln!("testbed: {line}")).await;
+        let envoy = envoy::obtain(None, &|line| eprintln!("testbed: {line}")).await;
         envoy.unwrap_or_else(|error| panic!("\n\n{error}\n"));
     });
     run_inside();
@@ -77,7 +77,7 @@ fn run_inside() {
     }
     let script = format!("{setup} && {INSIDE_VAR}=1 exec \"$@\"");
     // Tied to this process once more: entering a user namespace unties it.
-    let tie = if isthmus::demo::tied::can_tie() { "exec setpriv --pdeathsig KILL -- \"$@\"" } else { "exec \"$@\"" };
+    let tie = if programs::tied::can_tie() { "exec setpriv --pdeathsig KILL -- \"$@\"" } else { "exec \"$@\"" };
     let mut args: Vec<&str> = unshare.to_vec();
     args.extend(["--", "sh", "-c", tie, "tie", "sh", "-c", &script, "setup"]);
     let own = own.to_string_lossy();

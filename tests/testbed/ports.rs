@@ -10,7 +10,7 @@ use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::ops::Range;
 use std::sync::Mutex;
 
-use isthmus::demo::cache;
+use programs::cache;
 
 /// Below the kernel's default range for outgoing connections (32768 and up), so
 /// that no client socket sits on one of ours.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{LazyLock, Mutex, mpsc};
 
-use isthmus::demo::tied::tied_to_us;
+use programs::tied::tied_to_us;
 
 /// A running child. Dropping it kills it (SIGKILL) and waits for its end.
 #[derive(Debug)]

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use clusters::problem::{ObjectName, Problem, ProblemBook, ProblemOrigin};
 use regions::server::{Loads, Streams};
 
 use super::{ConnectionCounts, Picture, Proxies, Scrape};
-use crate::problem::{ObjectName, Problem, ProblemBook, ProblemOrigin};
 
 const WORLD: &str = "apiVersion: isthmus.dev/v1alpha1\nkind: Region\nmetadata: {name: eu}\nspec: {}\n---\n\
     apiVersion: isthmus.dev/v1alpha1\nkind: MemberCluster\nmetadata: {name: eu-1}\nspec: {region: eu}\n";
@@ -13,7 +13,7 @@ const WORLD: &str = "apiVersion: isthmus.dev/v1alpha1\nkind: Region\nmetadata: {
 pub(crate) fn every_metric() -> String {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("hub.yaml"), WORLD).expect("written");
-    let world = crate::offline::folder(folder.path(), &[]).expect("a world");
+    let world = clusters::offline::folder(folder.path(), &[]).expect("a world");
     let reports = world.engine.reports().iter();
     let members = reports.map(|(id, report)| (id.clone(), report.clone())).collect();
     let problems = ProblemBook::default();

@@ -1,9 +1,11 @@
-//! A region's control plane as [`crate::plane`] wires it: feed, engine, catalog, xDS. Only the source is another one.
+//! A region's control plane as [`crate::process::plane`] wires it: feed, engine, catalog, xDS. Only the source is another one.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use clusters::shutdown::Shutdown;
+use clusters::sources::feed::Feed;
 use federation::change::Batch;
 use federation::model::{NameError, Namespace, RegionId};
 use federation::{Authority, Awaits, Config};
@@ -18,9 +20,7 @@ use super::super::args::MAX_CLIENTS;
 use super::super::protocol::{Answer, Command, Counters, now_ns};
 use super::super::world::{NotReady, World};
 use super::{answer_all, say};
-use crate::feed::Feed;
-use crate::runtime::{self, Deadlines, Wiring};
-use crate::shutdown::Shutdown;
+use crate::process::engine::{self, Deadlines, Wiring};
 
 /// Nothing of the world has to be waited for.
 const SYNC_DEADLINE: Duration = Duration::from_secs(600);
@@ -43,7 +43,7 @@ pub async fn run(world: &World) -> anyhow::Result<()> {
         deadlines: Deadlines { sync: SYNC_DEADLINE, member: SYNC_DEADLINE },
     };
     let (_trigger, shutdown) = Shutdown::new();
-    let running = runtime::start(wiring, shutdown)?;
+    let running = engine::start(wiring, shutdown)?;
     let region = RegionId::new(&World::region_name(0))?;
     let shared = Shared {
         catalog: handle,
@@ -120,7 +120,7 @@ impl Source {
     }
 }
 
-fn counters(stats: &Stats, running: &runtime::World) -> Counters {
+fn counters(stats: &Stats, running: &engine::World) -> Counters {
     let Stats { catalog, streams, .. } = stats;
     let sum = |pick: fn(&TypeStats) -> &Counter| {
         ResourceType::ALL.iter().map(|resource_type| pick(streams.of(*resource_type)).get()).sum()

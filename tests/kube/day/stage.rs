@@ -105,7 +105,7 @@ impl Stage {
         let args = ["-c", &bootstrap.display().to_string(), "--concurrency", "1", "--disable-hot-restart"];
         let spec = PodSpec {
             name: "envoy".to_owned(),
-            program: isthmus::demo::envoy_binary::obtain(None, &|_| {}).await.unwrap(),
+            program: programs::envoy::obtain(None, &|_| {}).await.unwrap(),
             args: args.map(str::to_owned).to_vec(),
             env: Vec::new(),
             user: None,

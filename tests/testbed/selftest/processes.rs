@@ -53,7 +53,7 @@ fn a_child_that_ends_too_early_is_told_with_its_last_words() {
 /// but not when merely the thread that started it ends.
 #[test]
 fn a_child_ends_when_its_owner_is_killed() {
-    assert!(isthmus::demo::tied::can_tie(), "setpriv of util-linux 2.33 or newer is needed");
+    assert!(programs::tied::can_tie(), "setpriv of util-linux 2.33 or newer is needed");
     let folder = tempfile::tempdir().unwrap();
     let own = std::env::current_exe().unwrap();
     let folder_arg = format!("{FOLDER_VAR}={}", folder.path().display());

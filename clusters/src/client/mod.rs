@@ -1,0 +1,16 @@
+//! API servers: how each is reached, what it may answer, and why it cannot be used.
+
+pub mod answers;
+pub mod bounds;
+pub mod cause;
+pub mod config;
+pub mod connect;
+pub mod hub;
+pub mod kubeconfig;
+pub mod retry;
+pub mod secret;
+
+pub use bounds::MemberBounds;
+pub use hub::HubClient;
+pub use retry::Retry;
+pub use secret::Access;

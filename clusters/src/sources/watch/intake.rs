@@ -1,0 +1,276 @@
+//! Watch events in, deltas out. No IO: this is where lists are buffered, objects judged alone, what is too much turned
+//! away, and repetitions dropped.
+
+use std::collections::HashMap;
+
+use federation::change::{Change, Delta, Object};
+use kube::runtime::watcher::Event;
+
+use super::Reading;
+use super::quota::{Over, Quota, Weight};
+use crate::convert::Accepted;
+use crate::problem::{Findings, ObjectName, Problem, ProblemBook, ProblemOrigin};
+use crate::sources::watch::object::Entry;
+
+type Key<R> = <<R as Reading>::Model as Object>::Key;
+
+pub(super) struct Intake<R: Reading> {
+    kind: String,
+    origin: ProblemOrigin,
+    problems: ProblemBook,
+    quota: Quota,
+    /// A list on its way; nobody hears of it before it is complete.
+    listing: Option<Listing<R>>,
+    /// A list that was given up, and why.
+    over: Option<Over>,
+    /// Keys whose last good state was told or may stand from an earlier connection.
+    told: HashMap<Key<R>, Told<R::Model>>,
+    /// Costs a copy of each object, and spares the engine what did not change: heartbeats of Nodes, our own writes to
+    /// statuses.
+    remember: bool,
+    changes: Vec<Change<R::Model>>,
+    /// Objects and changes that were turned away since the last complete list, and the bound that was met last.
+    turned_away: Turned,
+}
+
+struct Told<T> {
+    /// With `remember`.
+    state: Option<T>,
+    weight: Weight,
+}
+
+struct Listing<R: Reading> {
+    objects: Vec<R::Model>,
+    rejected: Vec<Key<R>>,
+    problems: Findings,
+    told: HashMap<Key<R>, Told<R::Model>>,
+    /// All that was listed, of use or not.
+    weight: Weight,
+    turned_away: Turned,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Turned {
+    count: u64,
+    by: Option<Over>,
+}
+
+impl Turned {
+    fn add(&mut self, over: Over) {
+        self.count = self.count.saturating_add(1);
+        self.by = Some(over);
+    }
+
+    fn problem(&self, kind: &str) -> Option<Problem> {
+        let object = ObjectName::new(kind, None, "");
+        let found = format!("{} beyond what is kept of a member", self.count);
+        let lost = "those beyond are not used; what was there first stays, and they are let in when others go";
+        self.by.map(|over| Problem::new(&object, "", found, over.to_string()).losing(lost))
+    }
+}
+
+impl<R: Reading> Intake<R> {
+    pub(super) fn new(origin: ProblemOrigin, problems: ProblemBook, quota: Quota, remember: bool) -> Self {
+        Self {
+            kind: R::kind(),
+            origin,
+            problems,
+            quota,
+            listing: None,
+            over: None,
+            told: HashMap::new(),
+            remember,
+            changes: Vec::new(),
+            turned_away: Turned::default(),
+        }
+    }
+
+    pub(super) fn is_listing(&self) -> bool {
+        self.listing.is_some()
+    }
+
+    /// Why the list at hand is given up, once.
+    pub(super) fn take_over(&mut self) -> Option<Over> {
+        self.over.take()
+    }
+
+    /// How often something was turned away since the last complete list.
+    pub(super) fn turned_away(&self) -> u64 {
+        self.turned_away.count
+    }
+
+    /// Something was turned away for which there is room now.
+    pub(super) fn may_let_in(&self) -> bool {
+        self.turned_away.count > 0 && self.quota.has_room()
+    }
+
+    /// Takes one event; a completed list comes back as a `Full`.
+    pub(super) fn event(&mut self, event: Event<Entry<R>>) -> Option<Delta<R::Model>> {
+        match event {
+            Event::Init => {
+                self.abandon();
+                self.listing = Some(Listing {
+                    objects: Vec::new(),
+                    rejected: Vec::new(),
+                    problems: Findings::default(),
+                    told: HashMap::new(),
+                    weight: Weight::default(),
+                    turned_away: Turned::default(),
+                });
+            }
+            Event::InitApply(entry) => self.listed(entry),
+            Event::InitDone => return self.complete(),
+            Event::Apply(entry) => self.applied(entry),
+            Event::Delete(entry) => {
+                self.problems.set(&self.origin, &entry.name, Vec::new());
+                if let Some(key) = entry.key {
+                    self.gone(key);
+                }
+            }
+        }
+        None
+    }
+
+    /// Single changes since the last call.
+    pub(super) fn drain(&mut self) -> Option<Delta<R::Model>> {
+        (!self.changes.is_empty()).then(|| Delta::Partial(std::mem::take(&mut self.changes)))
+    }
+
+    /// The kind does not exist: a complete list of nothing.
+    pub(super) fn nothing(&mut self) -> Delta<R::Model> {
+        self.abandon();
+        for told in std::mem::take(&mut self.told).into_values() {
+            self.quota.give_back(told.weight);
+        }
+        self.changes.clear();
+        self.turned_away = Turned::default();
+        self.problems.replace(&self.origin, &[&self.kind], Findings::default());
+        Delta::full(Vec::new())
+    }
+
+    /// Forgets the list on its way, and what was charged for it.
+    fn abandon(&mut self) {
+        let Some(listing) = self.listing.take() else { return };
+        for (key, told) in listing.told {
+            let before = self.told.get(&key).map(|told| told.weight).unwrap_or_default();
+            self.quota.restore(told.weight, before);
+        }
+    }
+
+    fn listed(&mut self, entry: Entry<R>) {
+        let Some(listing) = &mut self.listing else { return };
+        let Entry { key, read, bytes, .. } = entry;
+        let parts = read.as_ref().ok().and_then(|read| read.object.as_ref()).map(R::parts).unwrap_or_default();
+        let weight = Weight::of(parts, bytes);
+        listing.weight = listing.weight.plus(weight);
+        if let Err(over) = self.quota.check_list(listing.weight) {
+            self.over = Some(over);
+            self.abandon();
+            return;
+        }
+        match read {
+            Ok(Accepted { object, problems }) => {
+                listing.problems.extend(problems);
+                let Some(object) = object else { return };
+                let key = object.key().clone();
+                let before = match listing.told.get(&key) {
+                    Some(twice) => twice.weight,
+                    None => self.told.get(&key).map(|told| told.weight).unwrap_or_default(),
+                };
+                match self.quota.exchange(before, weight) {
+                    Ok(()) => {
+                        let state = self.remember.then(|| object.clone());
+                        listing.told.insert(key, Told { state, weight });
+                        listing.objects.push(object);
+                    }
+                    Err(over) => {
+                        listing.turned_away.add(over);
+                        // What was taken before stays as it was; the others never were.
+                        if self.told.contains_key(&key) {
+                            listing.rejected.push(key);
+                        }
+                    }
+                }
+            }
+            Err(problems) => {
+                listing.problems.extend(problems);
+                listing.rejected.extend(key);
+            }
+        }
+    }
+
+    fn complete(&mut self) -> Option<Delta<R::Model>> {
+        let Listing { objects, rejected, mut problems, told, turned_away, .. } = self.listing.take()?;
+        turned_away.problem(&self.kind).into_iter().for_each(|problem| problems.add_first(problem));
+        self.turned_away = turned_away;
+        self.problems.replace(&self.origin, &[&self.kind], problems);
+        let mut before = std::mem::replace(&mut self.told, told);
+        before.retain(|key, _| !self.told.contains_key(key));
+        // What is rejected keeps its last good state, here as in the engine.
+        for key in &rejected {
+            let last = before.remove(key).unwrap_or(Told { state: None, weight: Weight::default() });
+            self.told.entry(key.clone()).or_insert(last);
+        }
+        for gone in before.into_values() {
+            self.quota.give_back(gone.weight);
+        }
+        self.changes.clear();
+        Some(Delta::Full { objects, rejected })
+    }
+
+    fn applied(&mut self, entry: Entry<R>) {
+        let Entry { name, key, read, bytes } = entry;
+        match read {
+            Ok(Accepted { object: Some(object), problems }) => {
+                let weight = Weight::of(R::parts(&object), bytes);
+                let key = object.key().clone();
+                let before = self.told.get(&key).map(|told| told.weight).unwrap_or_default();
+                if let Err(over) = self.quota.exchange(before, weight) {
+                    self.turn_away(over);
+                    return;
+                }
+                self.problems.set(&self.origin, &name, problems);
+                let state = self.remember.then(|| object.clone());
+                let before = self.told.insert(key, Told { state, weight }).and_then(|told| told.state);
+                if before.as_ref() != Some(&object) {
+                    self.changes.push(Change::Put(object));
+                }
+            }
+            Ok(Accepted { object: None, problems }) => {
+                self.problems.set(&self.origin, &name, problems);
+                if let Some(key) = key {
+                    self.gone(key);
+                }
+            }
+            Err(problems) => self.problems.set(&self.origin, &name, problems),
+        }
+    }
+
+    fn turn_away(&mut self, over: Over) {
+        self.turned_away.add(over);
+        // Said again when the count has doubled: each time wakes whoever reads problems.
+        if self.turned_away.count.is_power_of_two() {
+            let object = ObjectName::new(&self.kind, None, "");
+            let problems = self.turned_away.problem(&self.kind).into_iter().collect();
+            self.problems.set(&self.origin, &object, problems);
+        }
+    }
+
+    fn gone(&mut self, key: Key<R>) {
+        // What was never told needs no taking back: most EndpointSlices of mirrors, for example.
+        if let Some(told) = self.told.remove(&key) {
+            self.quota.give_back(told.weight);
+            self.changes.push(Change::Delete(key));
+        }
+    }
+}
+
+impl<R: Reading> Drop for Intake<R> {
+    /// The other kinds of the member have room again.
+    fn drop(&mut self) {
+        self.abandon();
+        for told in self.told.values() {
+            self.quota.give_back(told.weight);
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! What Isthmus writes into clusters: mirrored objects into members, statuses and Events into the hub.
+
+pub mod mirror;
+pub mod status;

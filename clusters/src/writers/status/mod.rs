@@ -1,0 +1,11 @@
+//! Statuses in the hub: conditions on members, regions and policies, counts, and Kubernetes Events when a condition changes.
+//!
+//! [`conditions`](crate::conditions) makes them from facts; the [`Writer`] writes them, on the leader only.
+
+mod accepted;
+mod events;
+mod members;
+mod observed;
+mod writer;
+
+pub use writer::{Sources, Writer};

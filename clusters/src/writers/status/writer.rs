@@ -1,0 +1,231 @@
+//! Brings statuses to the hub. Level-triggered: whatever wakes it, it compares what each object says with what it should
+//! say, and writes the difference.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use federation::model::ClusterId;
+use federation::references::HubNotice;
+use federation::report::MemberReport;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior};
+
+use super::accepted::{self, HubObjects};
+use super::events::Events;
+use super::members::{Inputs, Members};
+use super::observed::{self, Identity, Observed, ToWriter};
+use crate::api::{FederationPolicy, Region};
+use crate::client::cause::{self, Side};
+use crate::clock::now;
+use crate::conditions::hub_problems::HubProblems;
+use crate::conditions::progress::MirrorProgress;
+use crate::problem::{ObjectName, ProblemBook, ProblemOrigin, Problems};
+use crate::sources::watch::{Follow, Listener, Share, Trouble, follow};
+use crate::tables::{Notes, SeenMark, SeenTable};
+
+/// How often ages and `lastSeen` are looked at.
+const TICK: Duration = Duration::from_secs(1);
+/// News is collected for so long before it is looked at.
+const GATHER: Duration = Duration::from_millis(100);
+/// Wait after a write that failed.
+const PAUSE: Duration = Duration::from_secs(2);
+/// After a start, what is merely not known yet is not written over what was known before; after this it is.
+const SETTLE: Duration = Duration::from_secs(30);
+/// Deadline of one write.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(4);
+/// Events about rejected objects in one pass.
+const MAX_PROBLEM_EVENTS: usize = 16;
+const QUEUE: usize = 64;
+
+/// What statuses are made from, besides reports.
+#[derive(Clone)]
+pub struct Sources {
+    /// The hub.
+    pub client: kube::Client,
+    pub seen: SeenTable,
+    pub notes: Notes,
+    pub problems: ProblemBook,
+    pub mirrors: watch::Receiver<BTreeMap<ClusterId, MirrorProgress>>,
+}
+
+/// The handle that reports are given to; clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct Writer {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// Held for moments only, never across IO.
+    reports: Mutex<BTreeMap<ClusterId, Arc<MemberReport>>>,
+    hub_notices: Mutex<Arc<Vec<HubNotice>>>,
+    wake: Notify,
+}
+
+impl Writer {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes reports that changed; `None`: no longer a member. Never waits, so any thread may call it.
+    pub fn submit(&self, reports: Vec<(ClusterId, Option<Arc<MemberReport>>)>) {
+        let mut table = self.shared.reports.lock().unwrap_or_else(PoisonError::into_inner);
+        for (id, report) in reports {
+            match report {
+                Some(report) => table.insert(id, report),
+                None => table.remove(&id),
+            };
+        }
+        drop(table);
+        self.shared.wake.notify_one();
+    }
+
+    /// Takes what the hub's objects name that does not exist, if that changed.
+    pub fn submit_hub(&self, notices: Option<&Arc<Vec<HubNotice>>>) {
+        let Some(notices) = notices else { return };
+        *self.shared.hub_notices.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(notices);
+        self.shared.wake.notify_one();
+    }
+
+    /// Writes until the future is dropped. To be run on the leader only.
+    pub async fn run(&self, sources: Sources) {
+        let (sender, mut observed) = mpsc::channel(QUEUE);
+        let (events, write_events) = Events::new(sources.client.clone());
+        let mut tasks = JoinSet::new();
+        tasks.spawn(write_events);
+        let all = || kube::Api::all(sources.client.clone());
+        let to = ToWriter { sender: sender.clone(), wrap: Observed::Members };
+        tasks.spawn(discard(follow::<observed::Members, _>(all(), how(), to)));
+        let to = ToWriter { sender: sender.clone(), wrap: Observed::Policies };
+        tasks.spawn(discard(follow::<observed::Policies, _>(kube::Api::all(sources.client.clone()), how(), to)));
+        let to = ToWriter { sender, wrap: Observed::Regions };
+        tasks.spawn(discard(follow::<observed::Regions, _>(kube::Api::all(sources.client.clone()), how(), to)));
+
+        let started = Instant::now();
+        let mut members = Members::default();
+        let mut policies = HubObjects::new("FederationPolicy");
+        let mut regions = HubObjects::new("Region");
+        let mut told = Told::default();
+        let (mut notes, mut problems) = (sources.notes.subscribe(), sources.problems.subscribe());
+        let mut mirrors = sources.mirrors.clone();
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                news = observed.recv() => match news {
+                    Some(Observed::Members(delta)) => members.observe(delta),
+                    Some(Observed::Policies(delta)) => policies.observe(delta),
+                    Some(Observed::Regions(delta)) => regions.observe(delta),
+                    None => return,
+                },
+                () = self.shared.wake.notified() => {}
+                Ok(()) = notes.changed() => {}
+                Ok(()) = problems.changed() => {}
+                Ok(()) = mirrors.changed() => {}
+                _ = tick.tick() => {}
+            }
+            tokio::time::sleep(GATHER).await;
+            while let Ok(news) = observed.try_recv() {
+                match news {
+                    Observed::Members(delta) => members.observe(delta),
+                    Observed::Policies(delta) => policies.observe(delta),
+                    Observed::Regions(delta) => regions.observe(delta),
+                }
+            }
+            let snapshot = problems.borrow_and_update().clone();
+            let reports = self.shared.reports.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let progress = mirrors.borrow_and_update().clone();
+            let settling = started.elapsed() < SETTLE;
+            let inputs = Inputs { reports: &reports, mirrors: &progress, problems: &snapshot, now: now(), settling };
+            let good = members.write(&sources, &inputs, &events).await;
+            let notices = self.shared.hub_notices.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let inputs = accepted::Inputs { problems: &HubProblems(&snapshot), notices: &notices, now: now() };
+            let good = policies.write::<FederationPolicy>(&sources.client, inputs, &events).await && good;
+            let good = regions.write::<Region>(&sources.client, inputs, &events).await && good;
+            told.tell(&snapshot, &members, &events);
+            if !good {
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn discard<T>(task: impl Future<Output = T>) {
+    let _ = task.await;
+}
+
+/// The writer's own view of the hub: what is wrong with objects there is told by the source, not twice.
+fn how() -> Follow<Quiet> {
+    Follow {
+        origin: ProblemOrigin::Hub,
+        problems: ProblemBook::default(),
+        seen: SeenMark::default(),
+        listener: Quiet,
+        remember: true,
+        relist: None,
+        optional: None,
+        share: Share::of_hub(),
+    }
+}
+
+struct Quiet;
+
+impl Listener for Quiet {
+    fn trouble(&mut self, plural: &str, _: Trouble) {
+        tracing::debug!(plural, "statuses: the hub cannot be watched");
+    }
+}
+
+/// A write within its time; errors in few words.
+pub(super) async fn deadline<T>(write: impl Future<Output = kube::Result<T>>) -> Result<(), String> {
+    match tokio::time::timeout(WRITE_TIMEOUT, write).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(kube::Error::Api(status))) => Err(format!("{} ({}): {}", status.reason, status.code, status.message)),
+        Ok(Err(error)) => Err(format!("the hub: {}", cause::of(Side::Hub, &error))),
+        Err(_) => Err(format!("the hub: no answer within {} s", WRITE_TIMEOUT.as_secs())),
+    }
+}
+
+/// Rejected objects that an Event was sent for.
+#[derive(Debug, Default)]
+struct Told {
+    objects: BTreeSet<(ProblemOrigin, ObjectName)>,
+}
+
+impl Told {
+    fn tell(&mut self, problems: &Problems, members: &Members, events: &Events) {
+        let mut current = BTreeSet::new();
+        let mut budget = MAX_PROBLEM_EVENTS;
+        for (origin, page) in problems {
+            for (object, list) in page.listed() {
+                let (Some((kind, about)), Some(problem)) = (about(origin, object, members), list.first()) else {
+                    continue;
+                };
+                let key = (origin.clone(), object.clone());
+                if !self.objects.contains(&key) {
+                    if budget == 0 {
+                        continue; // its turn comes with the next pass
+                    }
+                    budget -= 1;
+                    events.send(kind, &about, false, "ObjectRejected", &problem.to_string());
+                }
+                current.insert(key);
+            }
+        }
+        self.objects = current;
+    }
+}
+
+/// The object of the hub that an Event about a rejected object is hung on. Members and policies have conditions for what
+/// is wrong with themselves.
+fn about(origin: &ProblemOrigin, object: &ObjectName, members: &Members) -> Option<(&'static str, Identity)> {
+    match origin {
+        ProblemOrigin::Member(id) => Some(("MemberCluster", members.identity(id)?.clone())),
+        ProblemOrigin::Hub if object.kind == "Region" => {
+            Some(("Region", Identity { name: Arc::from(object.name.as_str()), uid: Arc::from(""), generation: 0 }))
+        }
+        ProblemOrigin::Hub => None,
+    }
+}

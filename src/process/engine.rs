@@ -1,0 +1,308 @@
+//! The engine's thread: takes all that is waiting, applies it as one round, and hands the effects on.
+//! It is the only writer; everybody else reads what it publishes.
+
+mod knowledge;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clusters::clock::now;
+use clusters::shutdown::Shutdown;
+use clusters::sources::feed::Batches;
+use federation::change::Batch;
+use federation::model::{ClusterId, RegionId, ServiceKey, Time};
+use federation::report::MemberReport;
+use federation::{Config, Effects, Engine, Stats};
+use regions::catalog::{Catalog, CatalogCommand};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
+
+pub use knowledge::{Deadlines, Knowledge, KnowledgeView, Phase, why_unknown};
+
+/// Batches applied as one round at most, so that a round stays short and the next one sees what came meanwhile.
+const ROUND: usize = 256;
+/// Regions named in one text.
+const MAX_REGIONS_NAMED: usize = 8;
+/// Questions that may wait for the engine's thread.
+const QUERY_CAPACITY: usize = 16;
+
+/// What everybody may read: one immutable picture a round.
+#[derive(Clone, Debug, Default)]
+pub struct Picture {
+    pub knowledge: Knowledge,
+    /// Set if the region that is served does not exist.
+    pub region_note: Option<Arc<str>>,
+    /// Shared between rounds: most rounds change no report.
+    pub members: Arc<BTreeMap<ClusterId, Arc<MemberReport>>>,
+    pub services: usize,
+    pub stats: Stats,
+    pub rounds: u64,
+    /// Time the last round took, from taking its batches to having published its effects.
+    pub last_round: Duration,
+}
+
+/// A line of `isthmus status`: one merged service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceSummary {
+    pub key: ServiceKey,
+    pub sources: Vec<ClusterId>,
+    pub ports: Vec<String>,
+    pub ready: usize,
+    pub endpoints: usize,
+}
+
+/// Asked of the engine's thread; the answer may cost O(services), so nobody asks often.
+#[derive(Debug)]
+pub enum Query {
+    Services(oneshot::Sender<Vec<ServiceSummary>>),
+}
+
+/// Hears every round's effects on the engine's thread, so it must be quick. It may ask the engine about what they are of.
+pub type Follower = Box<dyn FnMut(&Engine, &Effects) + Send>;
+
+/// What the engine's thread is given.
+pub struct Wiring {
+    pub config: Config,
+    /// The region that is served, if this process serves proxies.
+    pub region: Option<RegionId>,
+    pub feed: Batches,
+    /// The region's resources and the streams' requests for them, if this process serves proxies.
+    pub catalog: Option<(Catalog, mpsc::Receiver<CatalogCommand>)>,
+    pub followers: Vec<Follower>,
+    pub deadlines: Deadlines,
+}
+
+/// The readers' side of a running engine.
+#[derive(Clone, Debug)]
+pub struct World {
+    pub picture: watch::Receiver<Arc<Picture>>,
+    queries: mpsc::Sender<Query>,
+}
+
+impl World {
+    /// All merged services, sorted; empty when the engine has ended.
+    pub async fn services(&self) -> Vec<ServiceSummary> {
+        let (answer, receive) = oneshot::channel();
+        if self.queries.send(Query::Services(answer)).await.is_err() {
+            return Vec::new();
+        }
+        receive.await.unwrap_or_default()
+    }
+}
+
+/// Starts the engine's thread. It ends with the shutdown signal, or when the last source is gone and nothing asks any more.
+pub fn start(wiring: Wiring, shutdown: Shutdown) -> std::io::Result<World> {
+    let (picture_sender, picture) = watch::channel(Arc::new(Picture::default()));
+    let (queries, query_receiver) = mpsc::channel(QUERY_CAPACITY);
+    let handle = tokio::runtime::Handle::current();
+    std::thread::Builder::new()
+        .name("engine".to_owned())
+        .spawn(move || handle.block_on(run(wiring, picture_sender, query_receiver, shutdown)))?;
+    Ok(World { picture, queries })
+}
+
+async fn run(
+    wiring: Wiring,
+    picture: watch::Sender<Arc<Picture>>,
+    mut queries: mpsc::Receiver<Query>,
+    mut shutdown: Shutdown,
+) {
+    let Wiring { config, region, mut feed, catalog, followers, deadlines } = wiring;
+    let (catalog, mut commands) = match catalog {
+        Some((catalog, commands)) => (Some(catalog), commands),
+        None => (None, mpsc::channel(1).1),
+    };
+    let engine = Engine::new(config);
+    let mut state = Loop {
+        engine,
+        region,
+        catalog,
+        followers,
+        deadlines,
+        started: None,
+        picture: Picture::default(),
+        sender: picture,
+    };
+    state.advance();
+    state.publish();
+    let mut waiting = Vec::with_capacity(ROUND);
+    loop {
+        let deadline = state.next_deadline();
+        tokio::select! {
+            biased;
+            () = shutdown.wait() => return,
+            Some(command) = commands.recv() => {
+                if let Some(catalog) = &mut state.catalog {
+                    catalog.handle_command(command);
+                }
+            }
+            count = feed.recv_many(&mut waiting, ROUND) => {
+                if count == 0 {
+                    return; // every source is gone, so the process is ending
+                }
+                state.round(waiting.drain(..));
+            }
+            Some(Query::Services(answer)) = queries.recv() => {
+                let _ = answer.send(state.services()); // whoever asked may have gone
+            }
+            () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
+                state.advance();
+                state.publish();
+            }
+        }
+    }
+}
+
+struct Loop {
+    engine: Engine,
+    region: Option<RegionId>,
+    catalog: Option<Catalog>,
+    followers: Vec<Follower>,
+    deadlines: Deadlines,
+    /// When the hub's lists were complete.
+    started: Option<(Instant, Time)>,
+    picture: Picture,
+    sender: watch::Sender<Arc<Picture>>,
+}
+
+impl Loop {
+    fn round(&mut self, batches: impl Iterator<Item = Batch>) {
+        let started = std::time::Instant::now();
+        let effects = self.engine.apply(batches, now());
+        if !effects.is_empty() {
+            if let Some(catalog) = &mut self.catalog {
+                catalog.apply(&effects);
+            }
+            for follower in &mut self.followers {
+                follower(&self.engine, &effects);
+            }
+        }
+        if !effects.members.is_empty() {
+            let members = Arc::make_mut(&mut self.picture.members);
+            for (id, report) in &effects.members {
+                match report {
+                    Some(report) => members.insert(id.clone(), Arc::clone(report)),
+                    None => members.remove(id),
+                };
+            }
+        }
+        self.picture.rounds += 1;
+        self.picture.last_round = started.elapsed();
+        self.picture.services = self.engine.merged().len();
+        self.picture.stats = self.engine.stats();
+        self.look_for_region();
+        self.advance();
+        self.publish();
+    }
+
+    /// A region that does not exist is served all the same: what its clients get is in the order of names.
+    fn look_for_region(&mut self) {
+        let regions = &self.engine.topology().regions;
+        let listed = self.engine.hub_is_listed();
+        let missing = self.region.as_ref().filter(|region| listed && !regions.contains_key(*region));
+        let note = missing.map(|region| Arc::from(missing_region(region, regions.keys())));
+        if note != self.picture.region_note {
+            match &note {
+                Some(note) => tracing::warn!("{note}"),
+                None => tracing::info!("the Region that is served exists now"),
+            }
+            self.picture.region_note = note;
+        }
+    }
+
+    /// Moves on to the phase that what is known, and the time, allow. No phase comes twice.
+    fn advance(&mut self) {
+        let before = (self.picture.knowledge.phase, self.picture.knowledge.waited);
+        if before.0 == Phase::Complete {
+            return;
+        }
+        if self.engine.hub_is_listed() && self.started.is_none() {
+            self.started = Some((Instant::now(), now()));
+        }
+        let (serve_at, ready_at) = (self.passes(self.deadlines.sync), self.passes(self.deadlines.member));
+        let passed = |at: Option<(Instant, Time)>| at.is_some_and(|(at, _)| at <= Instant::now());
+        let phase = match self.engine.hub_is_listed() {
+            false => Phase::WaitingForHub,
+            true if self.engine.unknown().is_empty() => Phase::Complete,
+            true if passed(serve_at) => Phase::Incomplete,
+            true => Phase::WaitingForMembers,
+        };
+        let until = match phase {
+            Phase::WaitingForHub | Phase::Complete => None,
+            Phase::WaitingForMembers => serve_at,
+            Phase::Incomplete => ready_at.filter(|_| !passed(ready_at)),
+        };
+        let waited = phase == Phase::Incomplete && until.is_none();
+        let until = until.map(|(_, at)| at);
+        self.picture.knowledge = Knowledge { phase, hub_missing: self.engine.hub_missing(), until, waited };
+        if before != (phase, waited) {
+            self.turned();
+        }
+    }
+
+    fn turned(&mut self) {
+        let Knowledge { phase, waited, .. } = self.picture.knowledge;
+        if let Some(catalog) = self.catalog.as_mut().filter(|_| self.picture.knowledge.serves()) {
+            catalog.set_ready();
+        }
+        let (members, services) = (self.picture.members.len(), self.picture.services);
+        if phase == Phase::Complete {
+            tracing::info!(members, services, "first sync complete");
+        } else {
+            let text = self.picture.knowledge.text(&self.picture.members, &[]);
+            tracing::warn!(members, services, phase = ?phase, waited, "{text}");
+        }
+    }
+
+    fn passes(&self, after: Duration) -> Option<(Instant, Time)> {
+        let (instant, time) = self.started?;
+        let ms = i64::try_from(after.as_millis()).unwrap_or(i64::MAX);
+        Some((instant + after, Time::from_unix_ms(time.unix_ms.saturating_add(ms))))
+    }
+
+    /// When [`Loop::advance`] has to look again although nothing came.
+    fn next_deadline(&self) -> Option<Instant> {
+        let after = match self.picture.knowledge.phase {
+            Phase::WaitingForMembers => self.deadlines.sync,
+            Phase::Incomplete if !self.picture.knowledge.waited => self.deadlines.member,
+            _ => return None,
+        };
+        self.passes(after).map(|(at, _)| at)
+    }
+
+    fn publish(&self) {
+        self.sender.send_replace(Arc::new(self.picture.clone()));
+    }
+
+    fn services(&self) -> Vec<ServiceSummary> {
+        let mut all: Vec<ServiceSummary> = self.engine.merged().values().map(|merged| summary(merged)).collect();
+        all.sort_by(|a, b| a.key.cmp(&b.key));
+        all
+    }
+}
+
+fn missing_region<'a>(region: &RegionId, regions: impl ExactSizeIterator<Item = &'a RegionId>) -> String {
+    let known: Vec<&str> = regions.take(MAX_REGIONS_NAMED).map(RegionId::as_str).collect();
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    format!(
+        "--region {region}: there is no Region of that name (known: {known}); its proxies are served in the order of the \
+         regions' names; create the Region, or correct the flag"
+    )
+}
+
+/// One merged service in a line.
+pub fn summary(merged: &federation::model::Merged) -> ServiceSummary {
+    let hosts = || merged.ports.iter().flat_map(|port| &port.backends).flat_map(|backend| &backend.hosts);
+    let port = |port: &federation::model::MergedPort| {
+        let name = if port.name.is_empty() { String::new() } else { format!("{}:", port.name) };
+        format!("{name}{}/{}/{}", port.port, port.protocol.as_str(), port.app.as_str())
+    };
+    ServiceSummary {
+        key: merged.key.clone(),
+        sources: merged.sources.clone(),
+        ports: merged.ports.iter().map(port).collect(),
+        ready: hosts().filter(|host| host.health == federation::model::Health::Ready).count(),
+        endpoints: hosts().count(),
+    }
+}
