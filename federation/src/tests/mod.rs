@@ -6,7 +6,6 @@ mod cidr;
 mod cost;
 mod failover;
 mod families;
-mod federate;
 mod identity;
 mod knowledge;
 mod last_resort;
@@ -19,6 +18,7 @@ mod product;
 mod property;
 mod random;
 mod references;
+mod selection;
 mod zones;
 
 use std::fmt::Write as _;

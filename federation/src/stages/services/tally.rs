@@ -1,76 +1,13 @@
-//! What is known of a member besides its objects: the ranges it uses, and what it contributes, counted as it changes.
+//! What each member contributes to merged services, and what the merges found of it, kept up to date with each merge.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use ipnet::IpNet;
-
-use crate::change::MemberKind;
-use crate::model::{ClusterId, Families, Family, Member, Merged, ServiceKey};
+use crate::model::{ClusterId, Merged, ServiceKey};
 use crate::report::{
-    CidrSource, Cidrs, Counts, FamilyConflict, Listed, MAX_LISTED, Notable, Notice, OutsideAddress, RangeUse,
-    RefusedAddress, Subject, UndeclaredRange,
+    Counts, FamilyConflict, Listed, MAX_LISTED, Notable, Notice, OutsideAddress, RefusedAddress, Subject,
 };
-use crate::store::{ClusterState, Mirrored};
-
-/// The ranges a member uses: as declared, else as its Nodes and ServiceCIDR objects show once they were fully listed.
-pub(crate) fn cidrs(member: &Member, state: &ClusterState) -> Cidrs {
-    let discover = |kind: MemberKind, ranges: Vec<IpNet>| match state.has_seen(kind) && !ranges.is_empty() {
-        true => (IpNet::aggregate(&ranges), CidrSource::Discovered),
-        false => (Vec::new(), CidrSource::Unknown),
-    };
-    let (pods, pods_source) = match &member.pods {
-        Some(declared) => (sorted(declared), CidrSource::Declared),
-        None => {
-            discover(MemberKind::Nodes, state.nodes.values().flat_map(|node| node.pod_cidrs.iter().copied()).collect())
-        }
-    };
-    let (services, services_source) = match &member.services {
-        Some(declared) => (sorted(declared), CidrSource::Declared),
-        None => discover(
-            MemberKind::ServiceCidrs,
-            state.service_cidrs.values().flat_map(|object| object.cidrs.iter().copied()).collect(),
-        ),
-    };
-    Cidrs { pods, pods_source, services, services_source }
-}
-
-/// Where its own objects contradict what is declared. Objects of a kind count once they were fully listed.
-pub(crate) fn undeclared(member: &Member, state: &ClusterState) -> Listed<UndeclaredRange> {
-    let nodes = state.nodes.values().flat_map(|node| &node.pod_cidrs);
-    let cidrs = state.service_cidrs.values().flat_map(|object| &object.cidrs);
-    let mut found = outside(member.pods.as_deref(), nodes, RangeUse::Pods, state.has_seen(MemberKind::Nodes));
-    let listed = state.has_seen(MemberKind::ServiceCidrs);
-    found.extend(outside(member.services.as_deref(), cidrs, RangeUse::Services, listed));
-    Listed::new(found.len(), found)
-}
-
-fn outside<'a>(
-    declared: Option<&[IpNet]>,
-    shown: impl Iterator<Item = &'a IpNet>,
-    used_for: RangeUse,
-    listed: bool,
-) -> Vec<UndeclaredRange> {
-    let Some(declared) = declared.filter(|_| listed) else { return Vec::new() };
-    // Two declared ranges that touch hold a range that lies in both.
-    let declared = IpNet::aggregate(&declared.to_vec());
-    let outside: Vec<IpNet> = shown.filter(|range| !declared.iter().any(|net| net.contains(*range))).copied().collect();
-    IpNet::aggregate(&outside).into_iter().map(|range| UndeclaredRange { used_for, range }).collect()
-}
-
-/// The families of a member's pods: those of its ranges on record. The first range it declares, else the first one of a
-/// Node, says which comes first: Kubernetes lists the primary family first, and what is on record is sorted.
-pub(crate) fn families(member: &Member, state: Option<&ClusterState>, admitted: &[IpNet]) -> Option<Families> {
-    let family = |range: &IpNet| Family::of(range.addr());
-    let discovered = || state?.nodes.values().find_map(|node| node.pod_cidrs.first());
-    let first = member.pods.as_ref().map_or_else(discovered, |declared| declared.first());
-    let families = Families::new(admitted.iter().map(family))?;
-    Some(first.map_or(families, |first| families.preferring(family(first))))
-}
-
-fn sorted(ranges: &[IpNet]) -> Vec<IpNet> {
-    ranges.iter().map(IpNet::trunc).collect::<BTreeSet<_>>().into_iter().collect()
-}
+use crate::store::Mirrored;
 
 /// What each source contributes to one merged service.
 fn contributions(merged: Option<&Merged>) -> BTreeMap<&ClusterId, Counts> {
