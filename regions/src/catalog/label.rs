@@ -7,7 +7,7 @@ use federation::view::ClientClass;
 
 use super::world::World;
 use crate::class::{Class, EnvoyProfile, Interception, Profile};
-use crate::resource::{ResourceType, TYPES};
+use crate::resource::{PerType, ResourceType};
 use crate::snapshot::Computed;
 
 /// Everything that the resources of a shelf depend on, the world excepted.
@@ -145,95 +145,98 @@ impl Standing {
     }
 }
 
-/// The shelves of a class, by [`ResourceType::index`].
-pub(super) fn sources(class: &Class, world: &World) -> [Sources; TYPES] {
+/// Where each type of a class's resources comes from.
+pub(super) fn sources(class: &Class, world: &World) -> PerType<Sources> {
     match Standing::of(class, world) {
         Standing::Inside => federated(class, world),
         Standing::Outside => unfederated(class),
         Standing::Undecided => {
             // What such a client has from before the restart goes on following the members that are known.
-            let [clusters, _, _, listeners, scopes, routes, hosts] = unfederated(class);
-            let [_, loads, endpoints, ..] = federated(class, world);
-            let named = |sources: Sources| Sources {
+            let named = |sources: &Sources| Sources {
                 star: None,
-                named: sources.star.into_iter().collect(),
-                over: sources.over,
+                named: sources.star.iter().cloned().collect(),
+                over: sources.over.clone(),
             };
-            [clusters, named(loads), named(endpoints), listeners, scopes, routes, hosts]
+            let (mut sources, federated) = (unfederated(class), federated(class, world));
+            for t in [ResourceType::Assignment, ResourceType::Endpoint] {
+                sources[t] = named(&federated[t]);
+            }
+            sources
         }
     }
 }
 
 /// What clients get whose cluster is no admitted member: their traffic goes where it would go without a proxy.
-fn unfederated(class: &Class) -> [Sources; TYPES] {
-    let nothing = || Default::default();
+fn unfederated(class: &Class) -> PerType<Sources> {
+    let mut sources = PerType::<Sources>::default();
     let Profile::Envoy(EnvoyProfile { listen, interception, on_demand, vhds, .. }) = &class.profile else {
-        return nothing();
+        return sources;
     };
     let (listen, on_demand, vhds) = (*listen, *on_demand, *vhds);
-    let listeners = match interception {
+    sources[ResourceType::Cluster].star = Some(Label::BuiltIn);
+    sources[ResourceType::Listener].star = Some(match interception {
         Interception::Redirect => Label::Passthrough { listen, on_demand },
         Interception::None | Interception::Unsaid => {
             let passthrough = *interception == Interception::Unsaid;
             Label::EgressListener { listen, on_demand, vhds, passthrough }
         }
-    };
-    let [_, loads, endpoints, _, scopes, mut routes, mut hosts]: [Sources; TYPES] = nothing();
+    });
     if vhds {
-        routes.named.push(Label::EgressTable);
-        hosts.star = Some(Label::NoHosts);
+        sources[ResourceType::Route].named.push(Label::EgressTable);
+        sources[ResourceType::VirtualHost].star = Some(Label::NoHosts);
     }
-    [Sources::star(Label::BuiltIn), loads, endpoints, Sources::star(listeners), scopes, routes, hosts]
+    sources
 }
 
-fn federated(class: &Class, world: &World) -> [Sources; TYPES] {
-    let loads = |dialect| Sources {
-        over: class.client.cluster.clone().map(|member| Label::KeptLoads { member, dialect }),
-        ..Sources::star(Label::Loads { client: client(class, world), dialect })
-    };
-    match &class.profile {
-        Profile::Grpc => [
-            Sources::star(Label::GrpcClusters),
-            loads(Dialect::Grpc),
-            Sources::default(),
-            Sources::star(Label::GrpcListeners),
-            Sources::default(),
-            Sources::star(Label::Routes),
-            Sources::default(),
-        ],
-        Profile::Envoy(EnvoyProfile { listen, interception, on_demand, leds, vhds }) => {
-            let (listen, on_demand, vhds) = (*listen, *on_demand, *vhds);
-            let member = class.client.cluster.clone().filter(|_| *interception == Interception::Redirect);
-            let clusters = if on_demand {
-                let vips = member.clone().map(Label::VipClusters);
-                let named = std::iter::once(Label::Clusters).chain(vips).collect();
-                Sources { named, ..Sources::star(Label::BuiltIn) }
-            } else {
-                Sources::star(Label::Clusters)
-            };
-            let (listeners, scopes) = match member {
-                Some(member) => (Label::VipListeners { member, listen, on_demand }, None),
-                None => {
-                    let passthrough = *interception == Interception::Unsaid;
-                    let listeners = Label::EgressListener { listen, on_demand, vhds, passthrough };
-                    (listeners, (!vhds).then_some(Label::EgressScopes))
-                }
-            };
-            let scopes = scopes.map_or_else(Sources::default, Sources::star);
-            let (loads, endpoints) = if *leds {
-                let families = client(class, world).families;
-                (loads(Dialect::Leds), Sources::star(Label::Endpoints { families }))
-            } else {
-                (loads(Dialect::Envoy), Sources::default())
-            };
-            let mut routes = Sources::star(Label::Routes);
-            let mut hosts = Sources::default();
-            if vhds {
-                routes.named.push(Label::EgressTable);
-                hosts = Sources { named: vec![Label::EgressHosts], ..Sources::star(Label::NoHosts) };
-            }
-            [clusters, loads, endpoints, Sources::star(listeners), scopes, routes, hosts]
+fn federated(class: &Class, world: &World) -> PerType<Sources> {
+    let mut sources = PerType::<Sources>::default();
+    sources[ResourceType::Route].star = Some(Label::Routes);
+    let dialect = match &class.profile {
+        Profile::Grpc => {
+            sources[ResourceType::Cluster].star = Some(Label::GrpcClusters);
+            sources[ResourceType::Listener].star = Some(Label::GrpcListeners);
+            Dialect::Grpc
         }
+        Profile::Envoy(profile) => {
+            envoy(class, profile, &mut sources);
+            if profile.leds {
+                let families = client(class, world).families;
+                sources[ResourceType::Endpoint].star = Some(Label::Endpoints { families });
+            }
+            if profile.leds { Dialect::Leds } else { Dialect::Envoy }
+        }
+    };
+    let kept = class.client.cluster.clone().map(|member| Label::KeptLoads { member, dialect });
+    let shared = Label::Loads { client: client(class, world), dialect };
+    sources[ResourceType::Assignment] = Sources { over: kept, ..Sources::star(shared) };
+    sources
+}
+
+/// All that an Envoy gets but endpoints.
+fn envoy(class: &Class, profile: &EnvoyProfile, sources: &mut PerType<Sources>) {
+    let EnvoyProfile { listen, interception, on_demand, vhds, .. } = *profile;
+    let member = class.client.cluster.clone().filter(|_| interception == Interception::Redirect);
+    sources[ResourceType::Cluster] = if on_demand {
+        let vips = member.clone().map(Label::VipClusters);
+        let named = std::iter::once(Label::Clusters).chain(vips).collect();
+        Sources { named, ..Sources::star(Label::BuiltIn) }
+    } else {
+        Sources::star(Label::Clusters)
+    };
+    sources[ResourceType::Listener].star = Some(match member {
+        Some(member) => Label::VipListeners { member, listen, on_demand },
+        None => {
+            if !vhds {
+                sources[ResourceType::Scope].star = Some(Label::EgressScopes);
+            }
+            let passthrough = interception == Interception::Unsaid;
+            Label::EgressListener { listen, on_demand, vhds, passthrough }
+        }
+    });
+    if vhds {
+        sources[ResourceType::Route].named.push(Label::EgressTable);
+        let hosts = Sources { named: vec![Label::EgressHosts], ..Sources::star(Label::NoHosts) };
+        sources[ResourceType::VirtualHost] = hosts;
     }
 }
 

@@ -21,7 +21,7 @@ use federation::Effects;
 
 use crate::class::Class;
 use crate::interest::Interest;
-use crate::resource::{ResourceType, TYPES};
+use crate::resource::{PerType, ResourceType};
 use crate::snapshot::{About, Snapshot, View};
 use crate::stats::Stats;
 use feed::{Concerns, Feed};
@@ -54,9 +54,9 @@ pub struct Catalog {
 }
 
 struct ClassState {
-    sources: [Sources; TYPES],
+    sources: PerType<Sources>,
     /// Since when each type comes from these.
-    since: [u64; TYPES],
+    since: PerType<u64>,
     feed: Arc<Feed>,
     /// The address whose stream opened it.
     opener: Option<IpAddr>,
@@ -142,7 +142,7 @@ impl Catalog {
         self.world.tolerate(&class.client);
         let sources = label::sources(class, &self.world);
         self.stock(&sources);
-        let state = ClassState { sources, since: [self.seq; TYPES], feed: Arc::default(), opener };
+        let state = ClassState { sources, since: PerType::from_fn(|_| self.seq), feed: Arc::default(), opener };
         if self.ready {
             self.publish_to(class, &state, &Concerns::nobody());
         }
@@ -190,7 +190,7 @@ impl Catalog {
         for (class, state) in &self.classes {
             let mut changed = all || moved.contains(class);
             let mut concerns = if changed { Concerns::Everybody } else { Concerns::nobody() };
-            for sources in &state.sources {
+            for sources in state.sources.values() {
                 for label in sources.all() {
                     let Some(changes) = committed.get(label) else { continue };
                     changed = true;
@@ -209,10 +209,10 @@ impl Catalog {
     fn publish_to(&self, class: &Class, state: &ClassState, concerns: &Concerns) {
         let part = |label: &Label| self.shelves.get(label).map(|shelf| shelf.part().clone()).unwrap_or_default();
         let view = |t: ResourceType| {
-            let sources = t.pick(&state.sources);
+            let sources = &state.sources[t];
             let one = |label: &Option<Label>| label.as_ref().map(part).unwrap_or_default();
             let named = sources.named.iter().map(part).collect();
-            View::new(one(&sources.over), one(&sources.star), named, *t.pick(&state.since))
+            View::new(one(&sources.over), one(&sources.star), named, state.since[t])
         };
         let about = About {
             computed: label::computed(class),
@@ -220,14 +220,14 @@ impl Catalog {
             awaited: self.awaited.clone(),
             outside: Standing::of(class, &self.world) == Standing::Outside,
         };
-        let snapshot = Snapshot::new(self.seq, about, ResourceType::ALL.map(view));
+        let snapshot = Snapshot::new(self.seq, about, PerType::from_fn(view));
         state.feed.publish(Arc::new(snapshot), concerns);
         self.stats.catalog.published.inc();
     }
 
     /// Puts up the shelves that are not there yet.
-    fn stock(&mut self, sources: &[Sources; TYPES]) {
-        for label in sources.iter().flat_map(Sources::all) {
+    fn stock(&mut self, sources: &PerType<Sources>) {
+        for label in sources.values().flat_map(Sources::all) {
             if !self.shelves.contains_key(label) {
                 let shelf = Shelf::new(label.clone(), &self.world, self.seq, &self.stats.catalog);
                 self.shelves.insert(label.clone(), shelf);
@@ -247,11 +247,10 @@ impl Catalog {
         for (class, sources) in &moved {
             self.stock(sources);
             let Some(state) = self.classes.get_mut(class) else { continue };
-            let pairs = state.since.iter_mut().zip(&mut state.sources).zip(sources);
-            for ((since, old), new) in pairs {
-                if old != new {
-                    old.clone_from(new);
-                    *since = seq;
+            for (t, new) in sources.iter() {
+                if state.sources[t] != *new {
+                    state.sources[t].clone_from(new);
+                    state.since[t] = seq;
                 }
             }
         }
@@ -268,7 +267,7 @@ impl Catalog {
             return;
         }
         self.world.tolerated.retain(self.classes.keys().map(|class| &class.client));
-        let sources = self.classes.values().flat_map(|state| &state.sources);
+        let sources = self.classes.values().flat_map(|state| state.sources.values());
         let used: BTreeSet<&Label> = sources.flat_map(Sources::all).collect();
         self.shelves.retain(|label, shelf| {
             let keep = used.contains(label);
