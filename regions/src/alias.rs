@@ -16,8 +16,10 @@ pub use rename::{References, rename};
 pub fn origin(resource_type: ResourceType, name: &str) -> Option<String> {
     match resource_type {
         ResourceType::VirtualHost => vhds::full_name(name),
+        ResourceType::Cluster | ResourceType::Assignment | ResourceType::Listener | ResourceType::Route => {
+            xdstp::parse(resource_type, name).map(|found| found.name)
+        }
         // Endpoints have such names and no others; scopes are followed as a whole.
-        ResourceType::Endpoint | ResourceType::Scope => None,
-        _ => xdstp::parse(resource_type, name).map(|found| found.name),
+        _ => None,
     }
 }

@@ -1,102 +1,24 @@
 //! One xDS resource, encoded once, ready to be spliced into any number of responses.
 
+mod per_type;
+mod protobuf;
+mod resource_type;
+mod version;
+
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use envoy_types::pb::google::protobuf::Any;
 use prost::Message;
-use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-/// The types Isthmus serves, in the order in which one change must reach a client: nothing may be referred to
-/// before it is there (xDS protocol, "Eventual consistency considerations").
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ResourceType {
-    /// CDS.
-    Cluster,
-    /// EDS.
-    Assignment,
-    /// LEDS: endpoints one by one.
-    Endpoint,
-    /// LDS.
-    Listener,
-    /// SRDS: scoped routes.
-    Scope,
-    /// RDS.
-    Route,
-    /// VHDS: parts of a route table, for clients that fetch them one by one.
-    VirtualHost,
-}
-
-/// How many resource types there are.
-pub const TYPES: usize = 7;
-
-impl ResourceType {
-    /// All types, in dependency order.
-    pub const ALL: [Self; TYPES] =
-        [Self::Cluster, Self::Assignment, Self::Endpoint, Self::Listener, Self::Scope, Self::Route, Self::VirtualHost];
-
-    pub fn url(self) -> &'static str {
-        match self {
-            Self::Cluster => "type.googleapis.com/envoy.config.cluster.v3.Cluster",
-            Self::Assignment => "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
-            Self::Endpoint => "type.googleapis.com/envoy.config.endpoint.v3.LbEndpoint",
-            Self::Listener => "type.googleapis.com/envoy.config.listener.v3.Listener",
-            Self::Scope => "type.googleapis.com/envoy.config.route.v3.ScopedRouteConfiguration",
-            Self::Route => "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
-            Self::VirtualHost => "type.googleapis.com/envoy.config.route.v3.VirtualHost",
-        }
-    }
-
-    /// The full name of the message.
-    pub fn message(self) -> &'static str {
-        let url = self.url();
-        url.rsplit_once('/').map_or(url, |(_, message)| message)
-    }
-
-    pub fn from_url(url: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|t| t.url() == url)
-    }
-
-    /// The short name operators know; a metric label.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Cluster => "cds",
-            Self::Assignment => "eds",
-            Self::Endpoint => "leds",
-            Self::Listener => "lds",
-            Self::Scope => "srds",
-            Self::Route => "rds",
-            Self::VirtualHost => "vhds",
-        }
-    }
-
-    /// Whether a client may ask for "all there is". For the others no names means nothing (xDS protocol, "How the
-    /// client specifies what resources to return").
-    pub fn allows_wildcard(self) -> bool {
-        matches!(self, Self::Cluster | Self::Listener | Self::Scope | Self::VirtualHost)
-    }
-
-    /// Position in [`ResourceType::ALL`].
-    pub fn index(self) -> usize {
-        self as usize
-    }
-
-    /// This type's item of a table by type.
-    pub fn pick<T>(self, [clusters, assignments, endpoints, listeners, scopes, routes, hosts]: &[T; TYPES]) -> &T {
-        match self {
-            Self::Cluster => clusters,
-            Self::Assignment => assignments,
-            Self::Endpoint => endpoints,
-            Self::Listener => listeners,
-            Self::Scope => scopes,
-            Self::Route => routes,
-            Self::VirtualHost => hosts,
-        }
-    }
-}
+pub use per_type::PerType;
+pub(crate) use protobuf::{field_len, put_field, put_head};
+pub use resource_type::ResourceType;
+use version::VERSION_LEN;
+pub use version::{parse_version, version_text};
 
 /// A resource with its bytes. Cloning costs one reference count.
 #[derive(Clone)]
@@ -122,8 +44,6 @@ const RESOURCE_NAME: u32 = 3;
 const RESOURCE_ALIASES: u32 = 4;
 const ANY_TYPE_URL: u32 = 1;
 const ANY_VALUE: u32 = 2;
-/// A version is spelled as this many hexadecimal digits.
-const VERSION_LEN: usize = 16;
 
 impl Resource {
     /// The same, with another copy of its name: what follows one another under a name shares it.
@@ -283,32 +203,6 @@ impl fmt::Debug for Resource {
 /// Resources are far below 4 GiB: the largest, a load assignment of 100,000 endpoints, has 4 MiB.
 fn offset(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
-}
-
-/// The version that a client spells so. `None`: it is none of ours.
-pub fn parse_version(text: &str) -> Option<u64> {
-    (text.len() == VERSION_LEN).then(|| u64::from_str_radix(text, 16).ok()).flatten()
-}
-
-/// How a version stands on the wire.
-pub fn version_text(version: u64) -> String {
-    format!("{version:016x}")
-}
-
-/// Bytes of a length-delimited field, key and length included.
-pub(crate) fn field_len(tag: u32, len: usize) -> usize {
-    key_len(tag) + encoded_len_varint(len as u64) + len
-}
-
-/// Key and length of a length-delimited field.
-pub(crate) fn put_head(tag: u32, len: usize, to: &mut impl BufMut) {
-    encode_key(tag, WireType::LengthDelimited, to);
-    encode_varint(len as u64, to);
-}
-
-pub(crate) fn put_field(tag: u32, bytes: &[u8], to: &mut impl BufMut) {
-    put_head(tag, bytes.len(), to);
-    to.put_slice(bytes);
 }
 
 #[cfg(test)]

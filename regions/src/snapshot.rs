@@ -13,7 +13,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::alias::{self, References};
-use crate::resource::{Resource, ResourceType, TYPES};
+use crate::resource::{PerType, Resource, ResourceType};
 use crate::translate::{cluster, grpc};
 
 /// All resources of one class at one moment. Cloning it, or making the next one, copies no resource.
@@ -21,7 +21,7 @@ use crate::translate::{cluster, grpc};
 pub struct Snapshot {
     seq: u64,
     about: About,
-    types: [View; TYPES],
+    types: PerType<View>,
 }
 
 /// What holds for all types of a snapshot.
@@ -61,7 +61,7 @@ pub struct View {
 }
 
 impl Snapshot {
-    pub(crate) fn new(seq: u64, about: About, types: [View; TYPES]) -> Self {
+    pub(crate) fn new(seq: u64, about: About, types: PerType<View>) -> Self {
         Self { seq, about, types }
     }
 
@@ -98,7 +98,7 @@ impl Snapshot {
     }
 
     pub fn of(&self, resource_type: ResourceType) -> &View {
-        resource_type.pick(&self.types)
+        &self.types[resource_type]
     }
 
     /// What a client that asks for this name gets. With on-demand clusters that is never nothing: Envoy asks for a

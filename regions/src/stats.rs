@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
-use crate::resource::{ResourceType, TYPES};
+use crate::resource::{PerType, ResourceType};
 use crate::server::RefusalKind;
 
 /// Shared by the catalog and all streams. Counters only grow; gauges go both ways.
@@ -37,7 +37,7 @@ pub struct CatalogStats {
     /// Classes refused because there were too many.
     pub classes_refused: Counter,
     /// Resources held, over all classes, by type.
-    pub resources: [Gauge; TYPES],
+    pub resources: PerType<Gauge>,
 }
 
 /// What went over the wire.
@@ -56,7 +56,7 @@ pub struct StreamStats {
     pub outdated: Gauge,
     /// Payload of responses, in bytes, before framing.
     pub sent_bytes: Counter,
-    pub by_type: [TypeStats; TYPES],
+    pub by_type: PerType<TypeStats>,
 }
 
 /// Connections that carry streams.
@@ -97,7 +97,7 @@ pub struct LoadStats {
     pub dropped: Counter,
 }
 
-/// By type, see [`ResourceType::index`].
+/// What went over the wire of one type.
 #[derive(Debug, Default)]
 pub struct TypeStats {
     pub requests: Counter,
@@ -142,12 +142,12 @@ impl StreamStats {
     }
 
     pub fn of(&self, resource_type: ResourceType) -> &TypeStats {
-        resource_type.pick(&self.by_type)
+        &self.by_type[resource_type]
     }
 }
 
 impl CatalogStats {
     pub fn resources_of(&self, resource_type: ResourceType) -> &Gauge {
-        resource_type.pick(&self.resources)
+        &self.resources[resource_type]
     }
 }

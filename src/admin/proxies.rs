@@ -43,7 +43,7 @@ pub async fn detail(State(sources): State<Sources>, Path(node): Path<String>) ->
     let members = sources.world.picture.borrow().members.clone();
     let Some(Proxies { streams, loads, .. }) = sources.proxies else { return unknown(&node) };
     let (open, complaints) = (of(&streams, &node), streams.complaints(&node));
-    if open.is_empty() && complaints.iter().all(Option::is_none) {
+    if open.is_empty() && complaints.values().all(Option::is_none) {
         let refused = streams.refused().into_iter().find(|client| *client.node == *node);
         let Some(proxy) = refused.as_ref().map(ProxyView::turned_away) else { return unknown(&node) };
         return json(&ProxyDetail { proxy, resources: Vec::new(), unanswered: None, loads: Vec::new() });

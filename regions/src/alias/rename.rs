@@ -67,7 +67,7 @@ pub fn rename(resource_type: ResourceType, origin: &Resource, name: &str, refere
             refer_to_clusters(&mut table, refer);
             Resource::encode(resource_type, name, &table)
         }
-        ResourceType::Endpoint | ResourceType::Scope | ResourceType::VirtualHost => return None,
+        _ => return None,
     };
     let renamed = renamed.usable(origin.is_usable());
     Some(match load {

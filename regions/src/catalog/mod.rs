@@ -1,17 +1,18 @@
 //! The only writer of what clients are served. It lives on the engine's thread: [`Effects`] go in, and each open class
 //! of clients gets a new immutable [`Snapshot`], at most one for each call.
 //!
-//! Resources stand on [`shelf::Shelf`]s, one for each audience of each type; a class is a choice of shelves, see
-//! [`label`]. Work is proportional to what changed: a service's resources are encoded again once for each audience whose
-//! bytes may differ, an endpoint that changes concerns load assignments only, and bytes that are equal go nowhere.
+//! A [recipe](recipes) says how a family of resources is made from the [facts](facts::Facts). A [shelf](shelf::Shelf) holds the
+//! resources of one recipe, encoded. Which shelves a class of clients takes its resources from is said in [audience].
+//!
+//! Work is proportional to what changed: a service's resources are encoded again once for each recipe whose bytes may
+//! differ, an endpoint that changes concerns load assignments only, and bytes that are equal go nowhere.
 
+mod audience;
 mod command;
-mod feed;
-mod label;
-mod listeners;
-mod places;
+mod facts;
+mod publication;
+mod recipes;
 mod shelf;
-mod world;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::IpAddr;
@@ -21,16 +22,17 @@ use federation::Effects;
 
 use crate::class::Class;
 use crate::interest::Interest;
-use crate::resource::{ResourceType, TYPES};
+use crate::resource::{PerType, ResourceType};
 use crate::snapshot::{About, Snapshot, View};
 use crate::stats::Stats;
-use feed::{Concerns, Feed};
-use label::{Label, Sources, Standing};
+use audience::{Membership, Sources};
+use facts::Facts;
+use publication::{Concerns, Publication};
+use recipes::AnyRecipe;
 use shelf::{Committed, Shelf};
-use world::World;
 
 pub use command::{COMMAND_CAPACITY, CatalogClosed, CatalogCommand, CatalogHandle, channel};
-pub use feed::ClassSubscription;
+pub use publication::ClassSubscription;
 
 /// Classes that are kept current at a time. Each may cost memory for listeners and time for every change, and anyone who can
 /// connect can name one. Load assignments are shared by all that differ only in places where there is nothing.
@@ -40,24 +42,24 @@ pub const MAX_CLASSES_PER_ADDRESS: usize = 16;
 
 /// Keeps what the federation decided, and serves it to classes of clients.
 pub struct Catalog {
-    world: World,
+    facts: Facts,
     /// Counts commits: rounds that changed anything for anybody.
     seq: u64,
-    shelves: BTreeMap<Label, Shelf>,
+    shelves: BTreeMap<AnyRecipe, Shelf>,
     classes: BTreeMap<Class, ClassState>,
     ready: bool,
     /// Classes changed shelves since it was last seen to which ones are used.
     moved: bool,
-    /// See [`World::awaited_loads`].
+    /// See [`Facts::awaited_loads`].
     awaited: Arc<HashSet<String>>,
     stats: Arc<Stats>,
 }
 
 struct ClassState {
-    sources: [Sources; TYPES],
+    sources: PerType<Sources>,
     /// Since when each type comes from these.
-    since: [u64; TYPES],
-    feed: Arc<Feed>,
+    since: PerType<u64>,
+    publication: Arc<Publication>,
     /// The address whose stream opened it.
     opener: Option<IpAddr>,
 }
@@ -78,7 +80,7 @@ pub enum OpenError {
 impl Catalog {
     pub fn new(stats: Arc<Stats>) -> Self {
         Self {
-            world: World::default(),
+            facts: Facts::default(),
             seq: 0,
             shelves: BTreeMap::new(),
             classes: BTreeMap::new(),
@@ -92,23 +94,26 @@ impl Catalog {
     /// Takes in what the engine decided and publishes to each class what changed for it.
     pub fn apply(&mut self, effects: &Effects) {
         self.reap();
-        let ranked_by_cluster = self.world.ranks_by_cluster();
-        let dirty = self.world.apply(effects, &self.stats.catalog);
+        let ranked_by_cluster = self.facts.ranks_by_cluster();
+        let changes = self.facts.apply(effects, &self.stats.catalog);
         let seq = self.seq + 1;
-        let mut committed: BTreeMap<Label, Committed> = BTreeMap::new();
-        for (label, shelf) in &mut self.shelves {
-            shelf.update(&dirty, &self.world, &self.stats.catalog);
-            if let Some(changes) = shelf.commit(seq) {
-                committed.insert(label.clone(), changes);
+        let mut committed: BTreeMap<AnyRecipe, Committed> = BTreeMap::new();
+        for (recipe, shelf) in &mut self.shelves {
+            shelf.update(&changes, &self.facts, &self.stats.catalog);
+            if let Some(on_shelf) = shelf.commit(seq) {
+                committed.insert(recipe.clone(), on_shelf);
             }
         }
-        let ranked_otherwise = dirty.zones || ranked_by_cluster != self.world.ranks_by_cluster();
-        let moved =
-            if dirty.topology || dirty.unknown || ranked_otherwise { self.move_classes(seq) } else { BTreeSet::new() };
-        if dirty.awaited || (!self.awaited.is_empty() && !dirty.faces.is_empty()) {
-            self.awaited = Arc::new(self.world.awaited_loads());
+        let ranked_otherwise = changes.zones || ranked_by_cluster != self.facts.ranks_by_cluster();
+        let moved = if changes.topology || changes.unknown || ranked_otherwise {
+            self.move_classes(seq)
+        } else {
+            BTreeSet::new()
+        };
+        if changes.awaited || (!self.awaited.is_empty() && !changes.shapes.is_empty()) {
+            self.awaited = Arc::new(self.facts.awaited_loads());
         }
-        let all = dirty.unknown || dirty.awaited;
+        let all = changes.unknown || changes.awaited;
         if committed.is_empty() && moved.is_empty() && !all {
             return;
         }
@@ -132,21 +137,21 @@ impl Catalog {
         interest: Arc<Interest>,
     ) -> Result<ClassSubscription, OpenError> {
         if let Some(state) = self.classes.get(class) {
-            return Ok(state.feed.subscribe(interest));
+            return Ok(state.publication.subscribe(interest));
         }
         if let Err(full) = self.has_room(opener) {
             self.reap();
             self.has_room(opener).inspect_err(|_| self.stats.catalog.classes_refused.inc()).map_err(|_| full)?;
         }
         self.stats.catalog.classes.add(1);
-        self.world.tolerate(&class.client);
-        let sources = label::sources(class, &self.world);
+        self.facts.tolerate(&class.client);
+        let sources = audience::sources(class, &self.facts);
         self.stock(&sources);
-        let state = ClassState { sources, since: [self.seq; TYPES], feed: Arc::default(), opener };
+        let state = ClassState { sources, since: PerType::from_fn(|_| self.seq), publication: Arc::default(), opener };
         if self.ready {
-            self.publish_to(class, &state, &Concerns::nobody());
+            self.publish_to(class, &state, &Concerns::none());
         }
-        let subscription = state.feed.subscribe(interest);
+        let subscription = state.publication.subscribe(interest);
         self.classes.insert(class.clone(), state);
         Ok(subscription)
     }
@@ -167,7 +172,7 @@ impl Catalog {
     pub fn set_ready(&mut self) {
         self.ready = true;
         for (class, state) in &self.classes {
-            self.publish_to(class, state, &Concerns::Everybody);
+            self.publish_to(class, state, &Concerns::All);
         }
     }
 
@@ -186,18 +191,18 @@ impl Catalog {
     }
 
     /// `all`: what is known changed, and with it what may be said of what is not there.
-    fn publish(&self, committed: &BTreeMap<Label, Committed>, moved: &BTreeSet<Class>, all: bool) {
+    fn publish(&self, committed: &BTreeMap<AnyRecipe, Committed>, moved: &BTreeSet<Class>, all: bool) {
         for (class, state) in &self.classes {
             let mut changed = all || moved.contains(class);
-            let mut concerns = if changed { Concerns::Everybody } else { Concerns::nobody() };
-            for sources in &state.sources {
-                for label in sources.all() {
-                    let Some(changes) = committed.get(label) else { continue };
+            let mut concerns = if changed { Concerns::All } else { Concerns::none() };
+            for sources in state.sources.values() {
+                for recipe in sources.all() {
+                    let Some(changes) = committed.get(recipe) else { continue };
                     changed = true;
                     if changes.all {
-                        concerns = Concerns::Everybody;
+                        concerns = Concerns::All;
                     }
-                    concerns.add(changes.topics(sources.star.as_ref() == Some(label)));
+                    concerns.add(changes.topics(sources.star.as_ref() == Some(recipe)));
                 }
             }
             if changed {
@@ -207,30 +212,30 @@ impl Catalog {
     }
 
     fn publish_to(&self, class: &Class, state: &ClassState, concerns: &Concerns) {
-        let part = |label: &Label| self.shelves.get(label).map(|shelf| shelf.part().clone()).unwrap_or_default();
+        let part = |recipe: &AnyRecipe| self.shelves.get(recipe).map(|shelf| shelf.part().clone()).unwrap_or_default();
         let view = |t: ResourceType| {
-            let sources = t.pick(&state.sources);
-            let one = |label: &Option<Label>| label.as_ref().map(part).unwrap_or_default();
+            let sources = &state.sources[t];
+            let one = |recipe: &Option<AnyRecipe>| recipe.as_ref().map(part).unwrap_or_default();
             let named = sources.named.iter().map(part).collect();
-            View::new(one(&sources.over), one(&sources.star), named, *t.pick(&state.since))
+            View::new(one(&sources.over), one(&sources.star), named, state.since[t])
         };
         let about = About {
-            computed: label::computed(class),
-            incomplete: !self.world.unknown.is_empty(),
+            computed: audience::computed(class),
+            incomplete: !self.facts.unknown.is_empty(),
             awaited: self.awaited.clone(),
-            outside: Standing::of(class, &self.world) == Standing::Outside,
+            outside: Membership::of(class, &self.facts) == Membership::Outside,
         };
-        let snapshot = Snapshot::new(self.seq, about, ResourceType::ALL.map(view));
-        state.feed.publish(Arc::new(snapshot), concerns);
+        let snapshot = Snapshot::new(self.seq, about, PerType::from_fn(view));
+        state.publication.publish(Arc::new(snapshot), concerns);
         self.stats.catalog.published.inc();
     }
 
     /// Puts up the shelves that are not there yet.
-    fn stock(&mut self, sources: &[Sources; TYPES]) {
-        for label in sources.iter().flat_map(Sources::all) {
-            if !self.shelves.contains_key(label) {
-                let shelf = Shelf::new(label.clone(), &self.world, self.seq, &self.stats.catalog);
-                self.shelves.insert(label.clone(), shelf);
+    fn stock(&mut self, sources: &PerType<Sources>) {
+        for recipe in sources.values().flat_map(Sources::all) {
+            if !self.shelves.contains_key(recipe) {
+                let shelf = Shelf::new(recipe, &self.facts, self.seq, &self.stats.catalog);
+                self.shelves.insert(recipe.clone(), shelf);
             }
         }
     }
@@ -238,7 +243,7 @@ impl Catalog {
     /// Lets classes take their resources from elsewhere, if that changed: a member joined another network, services began
     /// to be ranked by the client's own cluster, or a zone got its first endpoints. Returns those that did.
     fn move_classes(&mut self, seq: u64) -> BTreeSet<Class> {
-        let new = self.classes.iter().map(|(class, state)| (class, label::sources(class, &self.world), state));
+        let new = self.classes.iter().map(|(class, state)| (class, audience::sources(class, &self.facts), state));
         let moved: Vec<_> = new
             .filter(|(_, sources, state)| *sources != state.sources)
             .map(|(class, sources, _)| (class.clone(), sources))
@@ -247,11 +252,10 @@ impl Catalog {
         for (class, sources) in &moved {
             self.stock(sources);
             let Some(state) = self.classes.get_mut(class) else { continue };
-            let pairs = state.since.iter_mut().zip(&mut state.sources).zip(sources);
-            for ((since, old), new) in pairs {
-                if old != new {
-                    old.clone_from(new);
-                    *since = seq;
+            for (t, new) in sources.iter() {
+                if state.sources[t] != *new {
+                    state.sources[t].clone_from(new);
+                    state.since[t] = seq;
                 }
             }
         }
@@ -262,16 +266,16 @@ impl Catalog {
     fn reap(&mut self) {
         let stats = &self.stats.catalog;
         let before = self.classes.len();
-        self.classes.retain(|_, state| state.feed.is_used());
+        self.classes.retain(|_, state| state.publication.is_used());
         stats.classes.add(-i64::try_from(before - self.classes.len()).unwrap_or(0));
         if before == self.classes.len() && !std::mem::take(&mut self.moved) {
             return;
         }
-        self.world.tolerated.retain(self.classes.keys().map(|class| &class.client));
-        let sources = self.classes.values().flat_map(|state| &state.sources);
-        let used: BTreeSet<&Label> = sources.flat_map(Sources::all).collect();
-        self.shelves.retain(|label, shelf| {
-            let keep = used.contains(label);
+        self.facts.retain_tolerated(self.classes.keys().map(|class| &class.client));
+        let sources = self.classes.values().flat_map(|state| state.sources.values());
+        let used: BTreeSet<&AnyRecipe> = sources.flat_map(Sources::all).collect();
+        self.shelves.retain(|recipe, shelf| {
+            let keep = used.contains(recipe);
             if !keep {
                 shelf.forget(stats);
             }

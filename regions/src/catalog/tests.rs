@@ -409,7 +409,7 @@ fn places_where_there_is_nothing_cost_next_to_nothing() {
         let before = stats.catalog.encoded.get();
         catalog.apply(&services(vec![web("shop/web", &["10.8.0.1:80"])]));
         let encoded = usize::try_from(stats.catalog.encoded.get() - before).expect("few");
-        assert!(encoded <= places::MAX_TOLERATED + 8, "kind {kind}: {encoded} encodings for {COUNT} classes");
+        assert!(encoded <= facts::MAX_TOLERATED + 8, "kind {kind}: {encoded} encodings for {COUNT} classes");
         // All of them are served alike, tolerated or not.
         let of = |i: usize| views[i].snapshot().expect("a snapshot").of(Assignment).get(WEB).cloned();
         assert!((1..COUNT).all(|i| of(i) == of(0)), "kind {kind}");

@@ -23,27 +23,23 @@ pub struct Method {
 
 /// Paths as `/<service>/<method>`; `None`: nothing that is served here.
 pub fn called(path: &str) -> Option<Called> {
-    use ResourceType::{Assignment, Cluster, Listener, Route, Scope, VirtualHost};
-    use Variant::{Delta, Sotw};
-    let (service, method) = path.strip_prefix("/envoy.service.")?.split_once('/')?;
-    let (variant, only) = match (service, method) {
-        ("discovery.v3.AggregatedDiscoveryService", "StreamAggregatedResources") => (Sotw, None),
-        ("discovery.v3.AggregatedDiscoveryService", "DeltaAggregatedResources") => (Delta, None),
-        ("cluster.v3.ClusterDiscoveryService", "StreamClusters") => (Sotw, Some(Cluster)),
-        ("cluster.v3.ClusterDiscoveryService", "DeltaClusters") => (Delta, Some(Cluster)),
-        ("endpoint.v3.EndpointDiscoveryService", "StreamEndpoints") => (Sotw, Some(Assignment)),
-        ("endpoint.v3.EndpointDiscoveryService", "DeltaEndpoints") => (Delta, Some(Assignment)),
-        ("listener.v3.ListenerDiscoveryService", "StreamListeners") => (Sotw, Some(Listener)),
-        ("listener.v3.ListenerDiscoveryService", "DeltaListeners") => (Delta, Some(Listener)),
-        ("route.v3.RouteDiscoveryService", "StreamRoutes") => (Sotw, Some(Route)),
-        ("route.v3.RouteDiscoveryService", "DeltaRoutes") => (Delta, Some(Route)),
-        ("route.v3.ScopedRoutesDiscoveryService", "StreamScopedRoutes") => (Sotw, Some(Scope)),
-        ("route.v3.ScopedRoutesDiscoveryService", "DeltaScopedRoutes") => (Delta, Some(Scope)),
-        // There is no other way to speak it.
-        ("route.v3.VirtualHostDiscoveryService", "DeltaVirtualHosts") => (Delta, Some(VirtualHost)),
-        ("status.v3.ClientStatusDiscoveryService", _) => return Some(Called::Status),
-        ("load_stats.v3.LoadReportingService", "StreamLoadStats") => return Some(Called::Loads),
-        _ => return None,
-    };
-    Some(Called::Discovery(Method { variant, only }))
+    let path = path.strip_prefix("/envoy.service.")?;
+    Some(match path {
+        "discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources" => all(Variant::Sotw),
+        "discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources" => all(Variant::Delta),
+        "load_stats.v3.LoadReportingService/StreamLoadStats" => Called::Loads,
+        _ if path.starts_with("status.v3.ClientStatusDiscoveryService/") => Called::Status,
+        _ => Called::Discovery(of_one_type(path)?),
+    })
+}
+
+fn all(variant: Variant) -> Called {
+    Called::Discovery(Method { variant, only: None })
+}
+
+fn of_one_type(path: &str) -> Option<Method> {
+    let variants = || [Variant::Sotw, Variant::Delta].into_iter();
+    let methods = ResourceType::ALL.into_iter().flat_map(|t| variants().map(move |variant| (t, variant)));
+    let mut found = methods.filter(|(t, variant)| t.method(*variant == Variant::Delta) == Some(path));
+    found.next().map(|(t, variant)| Method { variant, only: Some(t) })
 }

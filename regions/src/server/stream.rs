@@ -22,7 +22,7 @@ use super::streams::{Entry, RefusalKind};
 use super::transport::Peer;
 use crate::catalog::{ClassSubscription, OpenError};
 use crate::class::{Client, MAX_NODE_ID_LEN, cut};
-use crate::resource::{ResourceType, TYPES};
+use crate::resource::ResourceType;
 use crate::session::{Heard, RawRequest, Refusal, Session};
 use notes::Old;
 
@@ -247,7 +247,7 @@ impl Stream {
         }
         // One response of a type waits for its ACK. Who has more of them waiting to be written acknowledges what it has
         // not read, and cannot be one of ours: they are not listened to while there is something to write.
-        debug_assert!(self.mailbox.len() <= 2 * TYPES, "responses wait for their ACKs");
+        debug_assert!(self.mailbox.len() <= 2 * ResourceType::ALL.len(), "responses wait for their ACKs");
         Ok(())
     }
 }

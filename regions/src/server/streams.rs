@@ -13,7 +13,7 @@ use std::time::SystemTime;
 
 use crate::class::{Client, Version};
 use crate::interest::Interest;
-use crate::resource::{ResourceType, TYPES};
+use crate::resource::{PerType, ResourceType};
 use crate::session::{Inspection, Session, TypeStatus, Variant};
 use complaints::Book;
 pub use complaints::{Complaint, Complaints};
@@ -47,7 +47,7 @@ struct Row {
 struct Standing {
     client: Option<Client>,
     /// Those that were heard of: a sidecar uses three.
-    types: [Option<Box<Type>>; TYPES],
+    types: PerType<Option<Box<Type>>>,
 }
 
 #[derive(Default)]
@@ -67,10 +67,9 @@ pub struct StreamInfo {
     pub since: SystemTime,
     /// `None` until the first request was read.
     pub client: Option<Client>,
-    /// By [`ResourceType::index`].
-    pub types: [TypeStatus; TYPES],
-    /// Since when a response waits for its answer. By [`ResourceType::index`].
-    pub pending_since: [Option<SystemTime>; TYPES],
+    pub types: PerType<TypeStatus>,
+    /// Since when a response waits for its answer.
+    pub pending_since: PerType<Option<SystemTime>>,
 }
 
 /// A row of the table, for as long as its stream lives.
@@ -79,7 +78,7 @@ pub(super) struct Entry {
     row: Arc<Row>,
     streams: Streams,
     /// Types of which the node rejected the last response, on this stream or an earlier one.
-    standing: [bool; TYPES],
+    standing: PerType<bool>,
 }
 
 impl Streams {
@@ -128,7 +127,7 @@ impl Streams {
         let (since, standing, questions) = (SystemTime::now(), Mutex::default(), Questions::new(interest));
         let row = Arc::new(Row { id, variant, peer, since, standing, questions });
         lock(&self.rows).insert(id, row.clone());
-        Entry { id, row, streams: self.clone(), standing: [false; TYPES] }
+        Entry { id, row, streams: self.clone(), standing: PerType::default() }
     }
 }
 
@@ -150,7 +149,7 @@ impl Row {
 
 impl StreamInfo {
     pub fn of(&self, resource_type: ResourceType) -> &TypeStatus {
-        resource_type.pick(&self.types)
+        &self.types[resource_type]
     }
 }
 
@@ -172,8 +171,7 @@ impl Entry {
 
     pub(super) fn update(&self, resource_type: ResourceType, session: &Session) {
         let mut standing = lock(&self.row.standing);
-        let Some(slot) = standing.types.get_mut(resource_type.index()) else { return };
-        let Type { status, pending_since } = &mut **slot.get_or_insert_default();
+        let Type { status, pending_since } = &mut **standing.types[resource_type].get_or_insert_default();
         let sent = status.sent;
         *status = session.status(resource_type);
         if !status.outstanding {
@@ -185,18 +183,14 @@ impl Entry {
 
     /// The client accepted a response.
     pub(super) fn accepted(&mut self, node: &str, resource_type: ResourceType) {
-        if let Some(standing) = self.standing.get_mut(resource_type.index())
-            && std::mem::take(standing)
-        {
+        if std::mem::take(&mut self.standing[resource_type]) {
             lock(&self.streams.complaints).settle(node, resource_type);
         }
     }
 
     /// The client rejected a response.
     pub(super) fn rejected(&mut self, node: &str, resource_type: ResourceType, error: Arc<str>) {
-        if let Some(standing) = self.standing.get_mut(resource_type.index()) {
-            *standing = true;
-        }
+        self.standing[resource_type] = true;
         lock(&self.streams.complaints).add(node, resource_type, error, SystemTime::now());
     }
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::Variant;
-use crate::resource::{Resource, ResourceType, TYPES};
+use crate::resource::{PerType, Resource, ResourceType};
 use crate::snapshot::{Snapshot, Was};
 use crate::translate::leds;
 
@@ -16,8 +16,7 @@ use crate::translate::leds;
 pub struct Inspection {
     pub variant: Variant,
     pub(super) target: Option<Arc<Snapshot>>,
-    /// By [`ResourceType::index`].
-    pub(super) types: [Facts; TYPES],
+    pub(super) types: PerType<Facts>,
 }
 
 /// One type of a stream at one moment.
@@ -66,18 +65,18 @@ pub struct Held {
 impl Inspection {
     /// Whether the client follows all there is of a type, and what it asked for by name.
     pub fn wishes(&self, resource_type: ResourceType) -> (bool, &[Arc<str>]) {
-        let facts = resource_type.pick(&self.types);
+        let facts = &self.types[resource_type];
         (facts.wildcard, &facts.names)
     }
 
     /// The version of the type as last sent: what a state-of-the-world client sees.
     pub fn version(&self, resource_type: ResourceType) -> u64 {
-        resource_type.pick(&self.types).version
+        self.types[resource_type].version
     }
 
     /// All that the client has or wants of a type, in order of names.
     pub fn held(&self, resource_type: ResourceType) -> Vec<Held> {
-        let facts = resource_type.pick(&self.types);
+        let facts = &self.types[resource_type];
         let Some(target) = &self.target else {
             return facts.names.iter().cloned().map(Held::not_sent).collect();
         };

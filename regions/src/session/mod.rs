@@ -16,12 +16,15 @@ mod delta;
 mod held;
 mod known;
 mod names;
+mod order;
 mod pending;
 mod rejected;
 mod request;
 mod sotw;
 mod status;
 mod subscription;
+mod type_set;
+
 pub(crate) use pending::nonce_text;
 
 use std::sync::Arc;
@@ -31,9 +34,9 @@ use envoy_types::pb::envoy::config::core::v3::Node;
 
 use crate::class::{Client, Defaults, NodeError};
 use crate::interest::Interest;
-use crate::resource::{Resource, ResourceType, TYPES};
+use crate::resource::{PerType, Resource, ResourceType};
 use crate::snapshot::{MIN_LOG_CHANGES, Snapshot};
-use pending::TypeState;
+use pending::{Answer, TypeState};
 
 pub use held::{Held, Inspection, State};
 pub use known::Known;
@@ -109,7 +112,7 @@ pub struct Session {
     /// Something that the client rejected is to be offered again then.
     retry_at: Option<Duration>,
     /// Those that the client asked for, or is owed something of: a sidecar uses three.
-    types: [Option<Box<TypeState>>; TYPES],
+    types: PerType<Option<Box<TypeState>>>,
 }
 
 /// How often what has a time to live is confirmed in that time: one may get lost, with the connection it was sent on.
@@ -118,7 +121,7 @@ const HEARTBEATS: u32 = 3;
 impl Session {
     pub fn new(variant: Variant) -> Self {
         let interest = Arc::new(Interest::default());
-        let types = Default::default();
+        let types = PerType::default();
         let now = Duration::ZERO;
         Self {
             variant,
@@ -170,7 +173,7 @@ impl Session {
     /// Time has passed: the next [`Session::responses`] confirm what the client has.
     pub fn confirm(&mut self) {
         self.rested = None;
-        self.types.iter_mut().flatten().for_each(|state| state.confirm());
+        self.types.values_mut().flatten().for_each(|state| state.confirm());
     }
 
     /// Says how long ago the stream began. To be called before [`Session::on_request`] and [`Session::responses`].
@@ -187,22 +190,11 @@ impl Session {
     pub fn on_request(&mut self, request: Request) -> Result<Heard, Refusal> {
         let resource_type = request.resource_type;
         let asks = request.asks();
-        let target = self.target.as_deref();
-        let Some(state) = self.types.get_mut(resource_type.index()) else { return Ok(Heard::Nothing) };
-        let make =
-            Make { variant: self.variant, interest: &self.interest, ttl: self.ttl, node_id: self.node_id.as_deref() };
-        let state = state.get_or_insert_with(|| make.of(resource_type));
-        let heard = match request.ask {
-            Ask::Sotw { names, returning } => {
-                let answers = sotw::Answers { nonce: &request.nonce, error: request.error, now: self.now };
-                sotw::hear(state, answers, names, returning, target)?
-            }
-            Ask::Delta { subscribe, unsubscribe, known } => {
-                let heard = state.hear_nonce(&request.nonce, request.error, self.now);
-                delta::subscribe(state, subscribe, unsubscribe, known, target)?;
-                heard
-            }
-        };
+        // Not cloned: its count is shared with all the other streams.
+        let target = self.target.take();
+        let heard = self.hear(request, target.as_deref());
+        self.target = target;
+        let heard = heard?;
         self.check_name_bytes()?;
         let heard = match heard {
             None => Heard::Nothing,
@@ -214,16 +206,32 @@ impl Session {
             }
             Some(_) => Heard::Nack(resource_type),
         };
-        self.retry_at = self.types.iter().flatten().filter_map(|state| state.retry_due()).min();
+        self.retry_at = self.open_types().filter_map(TypeState::retry_due).min();
         if asks || !matches!(heard, Heard::Ack(_)) {
             self.rested = None;
         }
         Ok(heard)
     }
 
+    fn hear(&mut self, request: Request, target: Option<&Snapshot>) -> Result<Option<Answer>, SubscriptionError> {
+        let now = self.now;
+        let state = self.open(request.resource_type);
+        match request.ask {
+            Ask::Sotw { names, returning } => {
+                let answers = sotw::Answers { nonce: &request.nonce, error: request.error, now };
+                sotw::hear(state, answers, names, returning, target)
+            }
+            Ask::Delta { subscribe, unsubscribe, known } => {
+                let heard = state.hear_nonce(&request.nonce, request.error, now);
+                delta::subscribe(state, subscribe, unsubscribe, known, target)?;
+                Ok(heard)
+            }
+        }
+    }
+
     /// Before anything is known all names count, and a stream that comes back names no more than it can hold.
     fn check_name_bytes(&self) -> Result<(), SubscriptionError> {
-        let types = || self.types.iter().flatten();
+        let types = || self.open_types();
         if types().map(|state| state.subscription.names().bytes()).sum::<usize>() <= MAX_NAME_BYTES {
             return Ok(());
         }
@@ -231,7 +239,7 @@ impl Session {
             Some(target) => state.subscription.foreign_bytes(target.of(state.resource_type())),
             None => state.subscription.names().bytes(),
         };
-        match types().map(|state| foreign(state)).sum::<usize>() {
+        match types().map(foreign).sum::<usize>() {
             foreign if foreign > MAX_NAME_BYTES => Err(SubscriptionError::TooManyBytes),
             _ => Ok(()),
         }
@@ -239,7 +247,7 @@ impl Session {
 
     /// What was rejected of other types may be acceptable now.
     fn note_related_ack(&mut self, acknowledged: ResourceType) {
-        let others = self.types.iter_mut().flatten().filter(|state| state.resource_type() != acknowledged);
+        let others = self.types.values_mut().flatten().filter(|state| state.resource_type() != acknowledged);
         others.for_each(|state| state.note_related_ack());
     }
 
@@ -249,7 +257,7 @@ impl Session {
             if old.is_incomplete() && !snapshot.is_incomplete() {
                 self.rested = None; // what was left open is settled, whatever changed
             }
-            self.types.iter_mut().flatten().for_each(|state| state.move_over(old, &snapshot));
+            self.types.values_mut().flatten().for_each(|state| state.move_over(old, &snapshot));
         }
         self.target = Some(snapshot);
     }
@@ -263,92 +271,17 @@ impl Session {
         responses
     }
 
-    fn responses_to(&mut self, target: &Snapshot) -> Result<Vec<Response>, Refusal> {
-        let mut stirred = Stirred::since(self.rested, target);
-        if self.retry_at.is_some_and(|at| at <= self.now) {
-            let due = |state: &TypeState| state.retry_due().is_some_and(|at| at <= self.now);
-            let due = self.types.iter().flatten().filter(|state| due(state));
-            due.for_each(|state| stirred.add(state.resource_type()));
-        }
-        if stirred.is_empty() {
-            return Ok(Vec::new());
-        }
-        let now = self.now;
-        let nonce = &mut self.last_nonce;
-        let make =
-            Make { variant: self.variant, interest: &self.interest, ttl: self.ttl, node_id: self.node_id.as_deref() };
-        let mut out = Vec::new();
-        let [clusters, assignments, endpoints, listeners, scopes, routes, hosts] = &mut self.types;
+    fn open_types(&self) -> impl Iterator<Item = &TypeState> {
+        self.types.values().flatten().map(|state| &**state)
+    }
 
-        if let Some(clusters) = clusters.as_mut().filter(|_| stirred.has(ResourceType::Cluster)) {
-            out.extend(clusters.advance(target, false, now, nonce)?);
-            // A cluster that Envoy is given, new or changed, is of no use before its load assignment comes *after* it. For
-            // a cluster that it had before it does not even ask.
-            for load in clusters.take_fresh() {
-                if target.kept(ResourceType::Assignment, &load).is_some() {
-                    assignments.get_or_insert_with(|| make.of(ResourceType::Assignment)).owe(load);
-                    stirred.add(ResourceType::Assignment);
-                }
-            }
-        }
-        if let Some(assignments) = assignments.as_mut().filter(|_| stirred.has(ResourceType::Assignment)) {
-            // A client that follows all clusters, or fetches them when it needs them, is about to ask for the new ones'
-            // load assignments: it need not.
-            let eager = clusters.as_ref().is_some_and(|clusters| clusters.is_wildcard()) || target.is_on_demand();
-            out.extend(assignments.advance(target, eager, now, nonce)?);
-            for begin in assignments.take_fresh() {
-                let follow = target.of(ResourceType::Endpoint).under(&begin);
-                let endpoints = endpoints.get_or_insert_with(|| make.of(ResourceType::Endpoint));
-                follow.for_each(|endpoint| endpoints.owe(endpoint.name().clone()));
-                stirred.add(ResourceType::Endpoint);
-            }
-        }
-        if let Some(endpoints) = endpoints.as_mut().filter(|_| stirred.has(ResourceType::Endpoint)) {
-            out.extend(endpoints.advance(target, false, now, nonce)?);
-        }
-
-        // Nothing may refer to a cluster that was not sent, or that still lacks its load assignment.
-        // Who follows names and has to wait for some of them (gRPC) has the others from before.
-        let is_there = |state: &TypeState| {
-            !stirred.has(ResourceType::Cluster) || state.is_current(target) || state.is_waiting(target)
-        };
-        let mut follows_listeners = false;
-        let clusters_are_there = clusters.as_deref().is_none_or(is_there);
-        if clusters_are_there && !assignments.as_ref().is_some_and(|assignments| assignments.owes()) {
-            for state in [&mut *listeners, scopes, routes, hosts].into_iter().flatten() {
-                if follows_listeners && state.resource_type() == ResourceType::Scope {
-                    state.repeat();
-                    stirred.add(ResourceType::Scope);
-                }
-                if stirred.has(state.resource_type()) {
-                    out.extend(state.advance(target, false, now, nonce)?);
-                    // Envoy asks for scopes once: a listener that it made anew after it rejected it gets only those that
-                    // come after it. In state of the world it asks again by itself.
-                    follows_listeners |= state.take_offered_again() && self.variant == Variant::Delta;
-                }
-            }
-        }
-        // Who rested retained nothing.
-        let retains = |state: &TypeState| stirred.has(state.resource_type()) && state.retains();
-        let may_release = [&*assignments, clusters].into_iter().flatten().any(|state| retains(state));
-        if may_release && [listeners, scopes, routes, hosts].into_iter().flatten().all(|state| state.is_settled(target))
-        {
-            for state in [assignments, clusters].into_iter().flatten() {
-                out.extend(state.release(target, nonce));
-            }
-        }
-        let mut rests = true;
-        for state in self.types.iter_mut().flatten().filter(|state| stirred.has(state.resource_type())) {
-            out.extend(state.beat(target, nonce));
-            rests &= state.rests(target);
-        }
-        self.rested = rests.then(|| target.seq());
-        if self.retry_at.is_some() {
-            // What is due and was not sent waits for an ACK, and the ACK asks again.
-            let due = self.types.iter().flatten().filter_map(|state| state.retry_due());
-            self.retry_at = due.filter(|at| *at > now).min();
-        }
-        Ok(out)
+    /// A type's state, made if there is none.
+    fn open(&mut self, resource_type: ResourceType) -> &mut TypeState {
+        let Self { types, variant, interest, ttl, node_id, .. } = self;
+        types[resource_type].get_or_insert_with(|| {
+            let seed = xxhash_rust::xxh3::xxh3_64(node_id.as_deref().unwrap_or_default().as_bytes());
+            Box::new(TypeState::new(*variant, resource_type, interest.clone(), *ttl, seed))
+        })
     }
 
     /// From this, whoever asks may work out what the client has. Costs a reference for each name it asked for.
@@ -359,57 +292,12 @@ impl Session {
 
     /// Whether the client rejects something of this type that it should have.
     pub fn rejects(&self, resource_type: ResourceType) -> bool {
-        resource_type.pick(&self.types).as_ref().is_some_and(|state| state.rejects())
+        self.types[resource_type].as_ref().is_some_and(|state| state.rejects())
     }
 
     /// How one type stands, for people.
     pub fn status(&self, resource_type: ResourceType) -> TypeStatus {
-        resource_type.pick(&self.types).as_ref().map(|state| state.status()).unwrap_or_default()
-    }
-}
-
-/// What is needed to begin with a type.
-#[derive(Clone, Copy)]
-struct Make<'a> {
-    variant: Variant,
-    interest: &'a Arc<Interest>,
-    ttl: Option<Duration>,
-    node_id: Option<&'a str>,
-}
-
-impl Make<'_> {
-    fn of(self, resource_type: ResourceType) -> Box<TypeState> {
-        let seed = xxhash_rust::xxh3::xxh3_64(self.node_id.unwrap_or_default().as_bytes());
-        Box::new(TypeState::new(self.variant, resource_type, self.interest.clone(), self.ttl, seed))
-    }
-}
-
-/// Types that have to be looked at, as bits.
-#[derive(Clone, Copy)]
-struct Stirred(u8);
-
-impl Stirred {
-    /// Those that changed since a commit; all, without one.
-    fn since(rested: Option<u64>, target: &Snapshot) -> Self {
-        let mut stirred = Self(0);
-        for resource_type in ResourceType::ALL {
-            if rested.is_none_or(|seq| target.of(resource_type).changed_at() > seq) {
-                stirred.add(resource_type);
-            }
-        }
-        stirred
-    }
-
-    fn add(&mut self, resource_type: ResourceType) {
-        self.0 |= 1 << resource_type.index();
-    }
-
-    fn has(self, resource_type: ResourceType) -> bool {
-        self.0 & 1 << resource_type.index() != 0
-    }
-
-    fn is_empty(self) -> bool {
-        self.0 == 0
+        self.types[resource_type].as_ref().map(|state| state.status()).unwrap_or_default()
     }
 }
 

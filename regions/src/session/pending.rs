@@ -306,7 +306,7 @@ impl TypeState {
         };
         let mut removed = plan.missing;
         let mut changed = must_answer || !plan.send.is_empty();
-        if self.is_referred_to() {
+        if self.resource_type.is_referred_to() {
             self.retained.extend(plan.gone.into_iter().map(|resource| (resource.name().clone(), resource)));
         } else {
             changed |= !plan.gone.is_empty();
@@ -377,11 +377,6 @@ impl TypeState {
         let full_state = self.variant == Variant::Sotw && self.is_full_state() && self.subscription.is_wildcard();
         self.outstanding = Some(Outstanding { digest: response.version, held, full_state, repeats });
         Some(response)
-    }
-
-    /// Types that routes and listeners refer to: what goes must outlive what refers to it.
-    fn is_referred_to(&self) -> bool {
-        matches!(self.resource_type, ResourceType::Cluster | ResourceType::Assignment)
     }
 
     /// State of the world: whether a response of this type holds all there is, so that what it lacks is removed.

@@ -189,7 +189,7 @@ impl ProxyView {
             notes: client.and_then(Client::lacks).into_iter().collect(),
             refused: None,
             streams: streams.len() as u64,
-            types: types.filter_map(|t| TypeState::new(t, streams, t.pick(complaints).as_ref())).collect(),
+            types: types.filter_map(|t| TypeState::new(t, streams, complaints[t].as_ref())).collect(),
             admin: None,
         }
     }
@@ -252,7 +252,7 @@ impl TypeState {
         let last_error = complaint.map(Rejection::from);
         let subscribed = streams.iter().filter(|stream| stream.of(resource_type).subscribed);
         let of_streams = subscribed.map(|stream| {
-            let (status, since) = (stream.of(resource_type), resource_type.pick(&stream.pending_since));
+            let (status, since) = (stream.of(resource_type), stream.pending_since[resource_type]);
             Self {
                 kind: resource_type.label().to_owned(),
                 state: state(status),

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use regions::resource::TYPES;
+use regions::resource::PerType;
 use tokio::sync::{mpsc, oneshot};
 
 pub use held::Held;
@@ -44,7 +44,7 @@ pub enum Order {
 /// What a client holds.
 #[derive(Clone, Debug)]
 pub struct Holding {
-    pub held: [Held; TYPES],
+    pub held: PerType<Held>,
     /// It rejected something and did not come back since.
     pub behind: bool,
 }

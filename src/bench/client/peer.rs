@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use regions::resource::ResourceType::{Assignment, Cluster, Endpoint, Listener};
-use regions::resource::{ResourceType, TYPES};
+use regions::resource::{PerType, ResourceType};
 use regions::session::Variant;
 
 use super::super::board::Board;
@@ -34,7 +34,7 @@ pub struct Peer {
     node: Bytes,
     /// Fetched on demand; none for a client that follows all clusters.
     wanted: Vec<String>,
-    held: [Held; TYPES],
+    held: PerType<Held>,
     /// Load assignments that clusters want, each with the version 1.
     eds: Held,
     /// Those of clusters that are not called like them.
@@ -52,22 +52,22 @@ pub struct Peer {
 /// What ends with the stream.
 #[derive(Default)]
 struct Stream {
-    asked: [bool; TYPES],
-    answered: [bool; TYPES],
+    asked: PerType<bool>,
+    answered: PerType<bool>,
     asked_on_demand: bool,
 }
 
 /// How many of each there must be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts(pub [usize; TYPES]);
+pub struct Counts(pub PerType<usize>);
 
 impl Counts {
     pub fn of(&self, resource_type: ResourceType) -> usize {
-        *resource_type.pick(&self.0)
+        self.0[resource_type]
     }
 
     pub fn total(&self) -> usize {
-        self.0.iter().sum()
+        self.0.values().sum()
     }
 }
 
@@ -78,7 +78,7 @@ impl Peer {
             common,
             node,
             wanted,
-            held: Default::default(),
+            held: PerType::default(),
             eds: Held::default(),
             loads: BTreeMap::new(),
             missing: 0,
@@ -105,13 +105,13 @@ impl Peer {
         Counts(self.held.each_ref().map(Held::len))
     }
 
-    pub fn held(&self) -> &[Held; TYPES] {
+    pub fn held(&self) -> &PerType<Held> {
         &self.held
     }
 
     /// Whether it was answered on this stream and has so many of each, or more.
     pub fn is_complete(&self, expected: &Counts) -> bool {
-        let answered = [Cluster, Listener].iter().all(|t| *t.pick(&self.stream.answered));
+        let answered = [Cluster, Listener].iter().all(|t| self.stream.answered[*t]);
         let counts = self.counts();
         answered && self.missing == 0 && ResourceType::ALL.iter().all(|t| counts.of(*t) >= expected.of(*t))
     }
@@ -150,18 +150,18 @@ impl Peer {
         }
         let changed = self.take(&response)?;
         self.common.board.saw(resource_type, &changed.ids, at_ns);
-        *pick_mut(resource_type, &mut self.stream.answered) = true;
+        self.stream.answered[resource_type] = true;
         self.answer(&response, None, &mut out);
         self.follow_up(&changed, &mut out);
         Ok(out)
     }
 
     fn of(&self, resource_type: ResourceType) -> &Held {
-        resource_type.pick(&self.held)
+        &self.held[resource_type]
     }
 
     fn of_mut(&mut self, resource_type: ResourceType) -> &mut Held {
-        pick_mut(resource_type, &mut self.held)
+        &mut self.held[resource_type]
     }
 
     fn take(&mut self, response: &Response<'_>) -> Result<Changed, ScanError> {
@@ -277,7 +277,7 @@ impl Peer {
             } else {
                 let subscribe = self.common.names.names(changed.subscribe.iter().copied());
                 let unsubscribe = self.common.names.names(changed.unsubscribe.iter().copied());
-                *pick_mut(Assignment, &mut self.stream.asked) = true;
+                self.stream.asked[Assignment] = true;
                 out.push(self.change(Assignment, &subscribe, &unsubscribe));
             }
         }
@@ -285,11 +285,11 @@ impl Peer {
         if !subscribe.is_empty() || !unsubscribe.is_empty() {
             out.push(self.change(Endpoint, subscribe, unsubscribe));
         }
-        let ready = *Cluster.pick(&self.stream.answered) && self.missing == 0;
-        if ready && !*Listener.pick(&self.stream.asked) {
+        let ready = self.stream.answered[Cluster] && self.missing == 0;
+        if ready && !self.stream.asked[Listener] {
             self.ask(Listener, false, out);
         }
-        if !*Listener.pick(&self.stream.answered) {
+        if !self.stream.answered[Listener] {
             return;
         }
         if self.is_on_demand() && !self.stream.asked_on_demand {
@@ -308,7 +308,7 @@ impl Peer {
 
     /// A first request of a type on this stream, or, in state of the world, one that says everything again.
     fn ask(&mut self, resource_type: ResourceType, first: bool, out: &mut Vec<Bytes>) {
-        *pick_mut(resource_type, &mut self.stream.asked) = true;
+        self.stream.asked[resource_type] = true;
         let node = if first { self.node.clone() } else { Bytes::new() };
         let (ids, versions): (Vec<u32>, Vec<u64>) = self.of(resource_type).iter().unzip();
         let texts_of = self.common.names.names(ids.into_iter());
@@ -336,21 +336,6 @@ struct Changed {
     subscribe: Vec<u32>,
     unsubscribe: Vec<u32>,
     collections: collections::Difference,
-}
-
-fn pick_mut<T>(
-    resource_type: ResourceType,
-    [clusters, assignments, endpoints, listeners, scopes, routes, hosts]: &mut [T; TYPES],
-) -> &mut T {
-    match resource_type {
-        Cluster => clusters,
-        Assignment => assignments,
-        Endpoint => endpoints,
-        Listener => listeners,
-        ResourceType::Scope => scopes,
-        ResourceType::Route => routes,
-        ResourceType::VirtualHost => hosts,
-    }
 }
 
 fn texts<T: AsRef<str>>(names: &[T]) -> Vec<&str> {

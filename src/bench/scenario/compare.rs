@@ -69,7 +69,7 @@ fn compare(names: &Names, client: usize, shown: &Holding, right: &Holding, compa
         compared.problems.push(format!("client {client} rejected something and did not come back"));
     }
     for resource_type in ResourceType::ALL {
-        let (has, should) = (resource_type.pick(&shown.held), resource_type.pick(&right.held));
+        let (has, should) = (&shown.held[resource_type], &right.held[resource_type]);
         compared.resources += should.len() as u64;
         let differ = has.differences(should);
         compared.differences += differ.len() as u64;
@@ -96,7 +96,7 @@ mod tests {
         let holding = |pairs: &[(usize, u64)], behind| {
             let mut holding = Holding { held: Default::default(), behind };
             for (name, version) in pairs {
-                holding.held[ResourceType::Assignment.index()].put(ids[*name], *version);
+                holding.held[ResourceType::Assignment].put(ids[*name], *version);
             }
             holding
         };

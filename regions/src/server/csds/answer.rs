@@ -110,7 +110,7 @@ impl Telling {
             Variant::Sotw => held.version.map(|_| inspection.version(resource_type)),
         };
         let version_info = version.map(version_text).unwrap_or_default();
-        let complaint = resource_type.pick(&self.complaints).as_ref();
+        let complaint = self.complaints[resource_type].as_ref();
         // Also while what a client rejected before it came back waits for its answer.
         let failed =
             held.state == State::Error || (held.state == State::Stale && complaint.is_some_and(|c| c.standing));
@@ -137,7 +137,7 @@ impl Telling {
             if !found.subscribed || !self.told.insert((resource_type, name)) {
                 continue;
             }
-            let complaint = resource_type.pick(&self.complaints).as_ref().filter(|_| found.rejected);
+            let complaint = self.complaints[resource_type].as_ref().filter(|_| found.rejected);
             self.configs.push(GenericXdsConfig {
                 type_url: resource_type.url().to_owned(),
                 version_info: if found.sent > 0 { version_text(found.version) } else { String::new() },

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::resource::{ResourceType, TYPES};
+use crate::resource::{PerType, ResourceType};
 
 /// Nodes whose rejections are remembered; beyond that, the one that has been quiet for longest is forgotten. Each takes
 /// up to [`crate::session::MAX_ERROR_LEN`] bytes a type.
@@ -23,8 +23,8 @@ pub struct Complaint {
     pub standing: bool,
 }
 
-/// By [`ResourceType::index`].
-pub type Complaints = [Option<Complaint>; TYPES];
+/// The last rejection of each type.
+pub type Complaints = PerType<Option<Complaint>>;
 
 #[derive(Default)]
 pub(super) struct Book {
@@ -49,9 +49,9 @@ impl Book {
                 node
             }
         };
-        if let Some(place) = self.place(&node, resource_type) {
-            let count = place.as_ref().map_or(0, |complaint| complaint.count) + 1;
-            *place = Some(Complaint { count, error, at, standing: true });
+        if let Some((_, complaints)) = self.nodes.get_mut(&node) {
+            let count = complaints[resource_type].as_ref().map_or(0, |complaint| complaint.count) + 1;
+            complaints[resource_type] = Some(Complaint { count, error, at, standing: true });
         }
         self.order.insert(self.clock, node);
         if self.nodes.len() > MAX_NODES
@@ -63,17 +63,15 @@ impl Book {
 
     /// Something of the type was accepted.
     pub(super) fn settle(&mut self, node: &str, resource_type: ResourceType) {
-        if let Some(Some(complaint)) = self.place(node, resource_type) {
+        if let Some((_, complaints)) = self.nodes.get_mut(node)
+            && let Some(complaint) = &mut complaints[resource_type]
+        {
             complaint.standing = false;
         }
     }
 
     pub(super) fn of(&self, node: &str) -> Complaints {
         self.nodes.get(node).map(|(_, complaints)| complaints.clone()).unwrap_or_default()
-    }
-
-    fn place(&mut self, node: &str, resource_type: ResourceType) -> Option<&mut Option<Complaint>> {
-        self.nodes.get_mut(node)?.1.get_mut(resource_type.index())
     }
 }
 
@@ -92,7 +90,7 @@ mod tests {
         }
         add(&mut book, "0");
         add(&mut book, "new");
-        let count = |node: &str| ResourceType::Route.pick(&book.of(node)).as_ref().map(|complaint| complaint.count);
+        let count = |node: &str| book.of(node)[ResourceType::Route].as_ref().map(|complaint| complaint.count);
         assert_eq!((count("0"), count("1"), count("2"), count("new")), (Some(2), None, Some(1), Some(1)));
         assert_eq!((book.nodes.len(), book.order.len()), (MAX_NODES, MAX_NODES));
     }

@@ -112,7 +112,7 @@ async fn c46_a_rejection_is_remembered_until_something_is_accepted() {
     rejected(&server, &mut talk, "once").await;
     drop(talk);
     server.until("gone", |s| s.streams.is_empty()).await;
-    let complaint = || ResourceType::Assignment.pick(&server.streams.complaints("web-1")).clone().expect("remembered");
+    let complaint = || server.streams.complaints("web-1")[ResourceType::Assignment].clone().expect("remembered");
     assert_eq!((complaint().count, &*complaint().error, complaint().standing), (1, "once", true));
 
     let mut talk = connected(&server, "web-1").await;

@@ -152,7 +152,7 @@ impl TypeState {
             match target.find(self.resource_type, &name) {
                 Some(is) if Some(is.version()) == version => {}
                 Some(is) if kept || self.subscription.names().contains(&name) => plan.send.push(is),
-                _ if self.is_referred_to() => _ = self.doubt.leaving.insert(name),
+                _ if self.resource_type.is_referred_to() => _ = self.doubt.leaving.insert(name),
                 _ => plan.missing.push(name),
             }
         }

@@ -1,16 +1,16 @@
-//! From the writer to the streams of one class: the newest snapshot, and a tap on the shoulder for those it concerns.
+//! From the catalog to the streams of one class: the newest snapshot, and a wake-up for those streams that it concerns.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::interest::{Interest, Topic};
 use crate::snapshot::Snapshot;
 
-/// Topics that are tested one by one. With more of them at once almost everybody is concerned.
+/// Topics that are tested one by one. With more of them at once almost every stream is concerned.
 const MAX_TOPICS: usize = 256;
 
-/// What the writer holds of a class, and its streams share.
+/// What the catalog publishes for a class, and its streams share.
 #[derive(Debug, Default)]
-pub(super) struct Feed {
+pub(super) struct Publication {
     snapshot: RwLock<Option<Arc<Snapshot>>>,
     readers: Mutex<Vec<Arc<Interest>>>,
 }
@@ -18,19 +18,19 @@ pub(super) struct Feed {
 /// A class's snapshots, as long as this is held. There is none until the catalog is ready.
 #[derive(Debug)]
 pub struct ClassSubscription {
-    feed: Arc<Feed>,
+    publication: Arc<Publication>,
     interest: Arc<Interest>,
 }
 
-/// Whom a publication concerns.
+/// Which streams a new snapshot concerns.
 #[derive(Debug)]
 pub(super) enum Concerns {
-    Everybody,
+    All,
     Only(Vec<Topic>),
 }
 
 impl Concerns {
-    pub(super) fn nobody() -> Self {
+    pub(super) fn none() -> Self {
         Self::Only(Vec::new())
     }
 
@@ -38,17 +38,17 @@ impl Concerns {
         if let Self::Only(known) = self {
             known.extend(topics.into_iter().take(MAX_TOPICS + 1));
             if known.len() > MAX_TOPICS {
-                *self = Self::Everybody;
+                *self = Self::All;
             }
         }
     }
 }
 
-impl Feed {
-    /// Hands out a subscription whose stream wants what `interest` says.
+impl Publication {
+    /// Adds a stream that wants what `interest` says.
     pub(super) fn subscribe(self: &Arc<Self>, interest: Arc<Interest>) -> ClassSubscription {
         readers(self).push(interest.clone());
-        ClassSubscription { feed: self.clone(), interest }
+        ClassSubscription { publication: self.clone(), interest }
     }
 
     pub(super) fn is_used(&self) -> bool {
@@ -57,11 +57,11 @@ impl Feed {
 
     pub(super) fn publish(&self, snapshot: Arc<Snapshot>, concerns: &Concerns) {
         *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Some(snapshot);
-        // After it was published: a stream that came to want something meanwhile has read the new snapshot, or is seen
-        // to want it here.
+        // After it was published: a stream that subscribed to something meanwhile has read the new snapshot, or its new
+        // interest is seen here.
         for reader in readers(self).iter() {
             let concerned = match concerns {
-                Concerns::Everybody => true,
+                Concerns::All => true,
                 Concerns::Only(topics) => topics.iter().any(|topic| reader.wants(*topic)),
             };
             if concerned {
@@ -78,20 +78,20 @@ impl Feed {
 impl ClassSubscription {
     /// The newest snapshot.
     pub fn snapshot(&self) -> Option<Arc<Snapshot>> {
-        self.feed.snapshot()
+        self.publication.snapshot()
     }
 }
 
 impl Drop for ClassSubscription {
     fn drop(&mut self) {
-        let mut readers = readers(&self.feed);
+        let mut readers = readers(&self.publication);
         if let Some(at) = readers.iter().position(|reader| Arc::ptr_eq(reader, &self.interest)) {
             readers.swap_remove(at);
         }
     }
 }
 
-/// A list of pointers: one left by a panicking thread is as good as any.
-fn readers(feed: &Feed) -> MutexGuard<'_, Vec<Arc<Interest>>> {
-    feed.readers.lock().unwrap_or_else(PoisonError::into_inner)
+/// A list of pointers, which a panic cannot leave half changed.
+fn readers(publication: &Publication) -> MutexGuard<'_, Vec<Arc<Interest>>> {
+    publication.readers.lock().unwrap_or_else(PoisonError::into_inner)
 }
