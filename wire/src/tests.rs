@@ -1,6 +1,7 @@
 mod arbitrary_bytes;
 mod damage;
 mod evolution;
+mod fuzz;
 mod golden;
 mod recording;
 mod refused;

@@ -34,6 +34,11 @@ fn recorded(rounds: &[Vec<Batch>], max_bytes: u64) -> (Vec<u8>, bool) {
     (bytes, full)
 }
 
+/// One round of these, from the start to the end.
+pub(super) fn whole(batches: &[Batch]) -> Vec<u8> {
+    recorded(&[batches.to_vec()], u64::MAX).0
+}
+
 fn read(bytes: &[u8]) -> Result<(Start, Vec<Entry>, EndReason), ReadError> {
     let (mut reader, start) = Reader::new(bytes)?;
     let mut entries = Vec::new();
