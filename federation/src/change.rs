@@ -9,7 +9,7 @@ use crate::model::{
 };
 
 /// Changes of one kind from one origin, in the order they happened.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Batch {
     /// From the hub: who belongs, and by which rules.
     Hub(HubChanges),
@@ -21,14 +21,14 @@ pub enum Batch {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Epoch(pub u64);
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HubChanges {
     Regions(Delta<Region>),
     Members(Delta<Member>),
     Policies(Delta<Policy>),
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MemberChanges {
     Link(LinkChange),
     Namespaces(Delta<NamespaceObject>),
@@ -105,7 +105,7 @@ pub enum LinkFailure {
 }
 
 /// Changes of one kind of object.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delta<T: Object> {
     /// All there is: what is not here is gone, except `rejected`, whose last good state stays.
     Full { objects: Vec<T>, rejected: Vec<T::Key> },
@@ -113,7 +113,7 @@ pub enum Delta<T: Object> {
     Partial(Vec<Change<T>>),
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change<T: Object> {
     Put(T),
     Delete(T::Key),

@@ -5,17 +5,12 @@
 //! `mirror.linkerd.io/exported`, …) are on Services of their own, and so is what Karmada writes on every object that it
 //! propagates (`karmada.io/managed`).
 
+use federation::model::product::{
+    ADMIRALTY, CILIUM, CLUSTERNET, GKE, KARMADA, KUBE_ADMIRAL, LINKERD, LIQO, MCS_API, SKUPPER, SUBMARINER,
+};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::api::{LABEL_MANAGED_BY, LABEL_MCS_SERVICE_NAME, LABEL_SLICE_MANAGED_BY, LABEL_SOURCE_CLUSTER};
-
-const MCS_API: &str = "an implementation of the MCS API";
-const GKE: &str = "GKE Multi-Cluster Services";
-const KARMADA: &str = "Karmada";
-const LINKERD: &str = "Linkerd";
-const SUBMARINER: &str = "Submariner";
-const CILIUM: &str = "Cilium Cluster Mesh";
-const LIQO: &str = "Liqo";
 
 /// Keys of labels or annotations, and who writes them.
 const KEYS: [(&str, &str); 20] = [
@@ -33,11 +28,11 @@ const KEYS: [(&str, &str); 20] = [
     ("lighthouse.submariner.io/sourceCluster", SUBMARINER),
     ("lighthouse.submariner.io/sourceName", SUBMARINER),
     ("endpointslice.karmada.io/provision-cluster", KARMADA),
-    ("internal.skupper.io/controlled", "Skupper"),
-    ("internal.skupper.io/listener", "Skupper"),
-    ("multicluster.admiralty.io/is-delegate", "Admiralty"),
-    ("multicluster.admiralty.io/parent-uid", "Admiralty"),
-    ("multicluster.admiralty.io/parent-name", "Admiralty"),
+    ("internal.skupper.io/controlled", SKUPPER),
+    ("internal.skupper.io/listener", SKUPPER),
+    ("multicluster.admiralty.io/is-delegate", ADMIRALTY),
+    ("multicluster.admiralty.io/parent-uid", ADMIRALTY),
+    ("multicluster.admiralty.io/parent-name", ADMIRALTY),
     ("offloading.liqo.io/origin", LIQO),
     ("liqo.io/origin-cluster-id", LIQO),
 ];
@@ -56,7 +51,7 @@ const GKE_NAME: &str = "gke-mcs-";
 /// Several products name derived Services so; those who are known by it also write keys of their own.
 const DERIVED_NAME: &str = "derived-";
 const DERIVED_DOMAINS: [(&str, &str); 3] =
-    [("karmada.io", KARMADA), ("clusternet.io", "Clusternet"), ("kubeadmiral.io", "KubeAdmiral")];
+    [("karmada.io", KARMADA), ("clusternet.io", CLUSTERNET), ("kubeadmiral.io", KUBE_ADMIRAL)];
 
 /// The product that derived this object from another cluster's, as people call it.
 pub(super) fn by(meta: &ObjectMeta) -> Option<&'static str> {

@@ -88,6 +88,14 @@ impl NamespacePattern {
     }
 }
 
+impl std::fmt::Display for NamespacePattern {
+    /// The text that it was made from.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.stem)?;
+        if self.prefix { f.write_str("*") } else { Ok(()) }
+    }
+}
+
 /// What a Node says about its pods: their addresses, and where they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {

@@ -83,6 +83,15 @@ impl PodId {
         Self([a ^ g, b ^ h, c, d, e, f | 1])
     }
 
+    /// For encodings; the inverse of [`PodId::from_bytes`].
+    pub fn to_bytes(self) -> [u8; 6] {
+        self.0
+    }
+
+    pub fn from_bytes(bytes: [u8; 6]) -> Self {
+        Self(bytes)
+    }
+
     pub fn is_known(self) -> bool {
         self != Self::default()
     }

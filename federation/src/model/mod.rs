@@ -8,6 +8,7 @@ mod ids;
 mod labels;
 mod merged;
 mod policy;
+pub mod product;
 mod service;
 mod time;
 

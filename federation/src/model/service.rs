@@ -24,7 +24,7 @@ pub struct Service {
     pub owner: Owner,
     /// `internalTrafficPolicy: Local`: its clients are to reach endpoints of their own Node only.
     pub node_local: bool,
-    /// The multi-cluster product that made this Service out of another cluster's, as people call it.
+    /// The multi-cluster product that made this Service out of another cluster's: one of [`super::product`].
     pub derived_by: Option<&'static str>,
     /// Something on it that looks like a mark and is none: what was found, and what would be right.
     pub hint: Option<Arc<str>>,
@@ -96,6 +96,15 @@ impl Digest {
     pub fn of(text: &str) -> Self {
         let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         Self(text.bytes().fold(0xcbf2_9ce4_8422_2325, step))
+    }
+
+    /// For encodings; the inverse of [`Digest::from_bits`].
+    pub fn to_bits(self) -> u64 {
+        self.0
+    }
+
+    pub fn from_bits(bits: u64) -> Self {
+        Self(bits)
     }
 }
 
