@@ -8,7 +8,7 @@ use anyhow::Context;
 use federation::change::{Batch, Epoch, LinkChange, MemberChanges};
 use federation::model::{ClusterId, ClusterUid, Namespace};
 use federation::report::LinkState;
-use federation::{Authority, Awaits, Config, Engine};
+use federation::{Authority, Awaits, Config, Deadlines, Engine};
 
 use crate::client::hub::HubClient;
 use crate::clock::now;
@@ -138,8 +138,8 @@ fn book(problems: &[Problem]) -> Problems {
 
 fn judge(batches: Vec<Batch>) -> anyhow::Result<Engine> {
     let own_namespace = Namespace::new(crate::api::SYSTEM_NAMESPACE)?;
-    let awaits = Awaits::NotRefused;
-    let mut engine = Engine::new(Config { authority: Authority::Own, own_namespace, awaits, hub: None });
+    let (awaits, deadlines) = (Awaits::NotRefused, Deadlines::NONE);
+    let mut engine = Engine::new(Config { authority: Authority::Own, own_namespace, awaits, deadlines, hub: None });
     engine.apply(batches, now());
     Ok(engine)
 }

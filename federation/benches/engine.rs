@@ -1,11 +1,11 @@
-//! What a change costs the engine, by how much else there is. It should cost the same in a small world and in a large
+//! What a change costs the engine, by how much else there is. It should cost the same in a small federation and in a large
 //! one. Run: `cargo bench -p federation --features testing`.
 
 use divan::Bencher;
 use federation::Engine;
 use federation::change::{Batch, Delta, Epoch, MemberChanges};
 use federation::model::Slice;
-use federation::testing::{World, make};
+use federation::testing::{TestFederation, make};
 
 const SERVICES: [usize; 3] = [100, 1_000, 10_000];
 const CLUSTERS: usize = 4;
@@ -32,32 +32,32 @@ fn slice(cluster: usize, service: usize, first_is_ready: bool) -> Slice {
     make::slice(&key(service), &format!("s{service}-1"), "http:8080", &endpoints)
 }
 
-fn world(services: usize) -> World {
-    let mut world = World::new().region("eu", &[]).region("us", &["eu"]);
+fn federation(services: usize) -> TestFederation {
+    let mut federation = TestFederation::new().region("eu", &[]).region("us", &["eu"]);
     for cluster in 0..CLUSTERS {
         let id = format!("c{cluster}");
         let region = if cluster % 2 == 0 { "eu" } else { "us" };
-        world = world.member(&id, region, &format!("10.{cluster}.0.0/16"), &format!("10.10{cluster}.0.0/16"));
-        let contents = world.contents(&id);
+        federation = federation.member(&id, region, &format!("10.{cluster}.0.0/16"), &format!("10.10{cluster}.0.0/16"));
+        let contents = federation.contents(&id);
         contents.namespaces = (0..50).map(|team| make::namespace(&format!("team-{team}"), "")).collect();
         contents.services = (0..services).map(|s| make::service(&key(s), "http:80", "10.100.0.1")).collect();
         contents.slices = (0..services).map(|s| slice(cluster, s, true)).collect();
     }
-    world
+    federation
 }
 
-fn said(changes: MemberChanges) -> Batch {
+fn from_member(changes: MemberChanges) -> Batch {
     Batch::Member { cluster: make::cluster("c1"), epoch: Epoch(1), changes }
 }
 
 /// A pod of one service in one cluster gets ready or stops being it.
 #[divan::bench(args = SERVICES)]
 fn one_endpoint_changes(bencher: Bencher, services: usize) {
-    let mut engine = world(services).engine(make::at(1));
+    let mut engine = federation(services).engine(make::at(1));
     let mut ready = true;
     let flip = move || {
         ready = !ready;
-        said(MemberChanges::Slices(Delta::put(slice(1, services / 2, ready))))
+        from_member(MemberChanges::Slices(Delta::put(slice(1, services / 2, ready))))
     };
     bencher.with_inputs(flip).bench_local_values(|batch| {
         let effects = engine.apply([batch], make::at(2));
@@ -69,19 +69,19 @@ fn one_endpoint_changes(bencher: Bencher, services: usize) {
 /// A watch breaks and one cluster's slices are listed again, all as they were.
 #[divan::bench(args = SERVICES, sample_count = 10)]
 fn all_slices_of_a_cluster_are_listed_again(bencher: Bencher, services: usize) {
-    let mut engine = world(services).engine(make::at(1));
+    let mut engine = federation(services).engine(make::at(1));
     let slices: Vec<Slice> = (0..services).map(|s| slice(1, s, true)).collect();
     bencher
-        .with_inputs(|| said(MemberChanges::Slices(Delta::full(slices.clone()))))
+        .with_inputs(|| from_member(MemberChanges::Slices(Delta::full(slices.clone()))))
         .bench_local_values(|batch| engine.apply([batch], make::at(2)));
 }
 
 /// The first round of a process: everything there is, at once.
 #[divan::bench(args = SERVICES, sample_count = 3)]
 fn everything_is_told_at_once(bencher: Bencher, services: usize) {
-    let world = world(services);
-    bencher.with_inputs(|| world.batches()).bench_local_values(|batches| {
-        let mut engine = Engine::new(World::config(federation::Authority::Own));
+    let federation = federation(services);
+    bencher.with_inputs(|| federation.batches()).bench_local_values(|batches| {
+        let mut engine = Engine::new(TestFederation::config(federation::Authority::Own));
         engine.apply(batches, make::at(1));
         assert_eq!(engine.merged().len(), services);
         engine

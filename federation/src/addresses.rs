@@ -1,20 +1,20 @@
 //! Which endpoint addresses may be served.
 //!
-//! On a flat network an address must mean one pod, whoever dials it. In a member's own pod ranges admission has made sure
-//! of that. Outside of all ranges nobody has, so the [`OutsideOffers`] there are compared: what two members offer is refused to
-//! both, because each client would reach the pod of its own side. Which of them offered it first plays no part, so every
-//! replica decides alike.
+//! On a flat network an address must mean one pod, whichever client connects to it. In a member's own pod ranges admission ensures
+//! that. Outside of all ranges nothing does, so the [`OutsideOffers`] there are compared: an address that two members offer is
+//! refused to both, because each client would reach the pod of its own cluster. Which of them offered it first does not matter, so
+//! every replica decides alike.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::cidr::{Claims, Whose};
+use crate::cidr::{Claims, Holder};
 use crate::model::{ClusterId, Network, ServiceKey};
 use crate::report::AddressRefusal;
 
-/// An address in nobody's range, and who offers it.
+/// An address in no member's range, and the member that offers it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct OutsideOffer {
     pub network: Network,
@@ -22,7 +22,7 @@ pub(crate) struct OutsideOffer {
     pub by: ClusterId,
 }
 
-/// All offers of addresses in nobody's range. Addresses in their member's own ranges, nearly all, are not in here.
+/// All offers of addresses in no member's range. Addresses in their member's own ranges, nearly all, are not among them.
 #[derive(Debug, Default)]
 pub(crate) struct OutsideOffers {
     by_address: HashMap<(Network, IpAddr), BTreeMap<ClusterId, BTreeSet<ServiceKey>>>,
@@ -30,8 +30,8 @@ pub(crate) struct OutsideOffers {
 }
 
 impl OutsideOffers {
-    /// Replaces the offers of one service. Returns the services for which it has changed who offers one of their
-    /// addresses.
+    /// Replaces the offers of one service. Returns the services with an address that now has other members offering
+    /// it.
     pub fn replace(&mut self, service: &ServiceKey, fresh: BTreeSet<OutsideOffer>) -> BTreeSet<ServiceKey> {
         let mut affected = BTreeSet::new();
         let old = self.of_service.remove(service).unwrap_or_default();
@@ -75,7 +75,7 @@ impl OutsideOffers {
     }
 }
 
-/// What one member's addresses are judged by.
+/// The rules for one member's addresses.
 pub(crate) struct Rules<'a> {
     pub cluster: &'a ClusterId,
     pub network: &'a Network,
@@ -88,25 +88,25 @@ pub(crate) struct Rules<'a> {
     pub strict: bool,
 }
 
-/// What was found of one address.
+/// The decision about one address.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Judgement {
-    /// In this pod range of the member's own.
-    AtHome(IpNet),
+    /// In this pod range of the member itself.
+    OwnRange(IpNet),
     /// Not to be served.
     Refused(AddressRefusal),
-    /// In nobody's range, and nothing speaks against it; `expected`: it is an address of a Node.
+    /// In no member's range, and allowed; `expected`: it is an address of a Node.
     Outside { expected: bool },
 }
 
 impl Rules<'_> {
     pub fn judge(&self, ip: IpAddr, offers: &mut BTreeSet<OutsideOffer>) -> Judgement {
-        match self.claims.map_or(Whose::Nobodys, |claims| claims.whose(ip, self.cluster)) {
-            Whose::Own(range) => Judgement::AtHome(range),
-            Whose::OwnService => Judgement::Refused(AddressRefusal::VirtualIp),
-            Whose::Anothers(owner) => Judgement::Refused(AddressRefusal::InRangeOf(owner.clone())),
-            Whose::Nobodys if ip.is_loopback() => Judgement::Refused(AddressRefusal::Loopback),
-            Whose::Nobodys => {
+        match self.claims.map_or(Holder::None, |claims| claims.holder(ip, self.cluster)) {
+            Holder::OwnPods(range) => Judgement::OwnRange(range),
+            Holder::OwnServices => Judgement::Refused(AddressRefusal::VirtualIp),
+            Holder::Other(owner) => Judgement::Refused(AddressRefusal::InRangeOf(owner.clone())),
+            Holder::None if ip.is_loopback() => Judgement::Refused(AddressRefusal::Loopback),
+            Holder::None => {
                 offers.insert(OutsideOffer { network: self.network.clone(), ip, by: self.cluster.clone() });
                 let expected = self.nodes.contains_key(&ip);
                 match self.offers.rival(self.network, ip, self.cluster) {

@@ -1,7 +1,7 @@
-//! May a cluster take part? **Refuse the newcomer, never disturb members.**
+//! Which clusters are admitted. **Refuse the newcomer, never disturb members.**
 //!
-//! Who is admitted stays admitted with the ranges on record in the [`Ledger`]; what it wants beyond that is checked like
-//! a newcomer's wish, and refused without touching its membership. Newcomers are tried in the order of their creation.
+//! A member that is admitted stays admitted with the ranges on record in the [`Ledger`]; other ranges that it uses are checked like
+//! a newcomer's, and refused without touching its membership. Newcomers are judged in the order of their creation.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,15 +9,16 @@ use ipnet::IpNet;
 
 use crate::cidr::Claims;
 use crate::model::{Admission, ClusterId, ClusterUid, Member, Network, RegionId, Time};
-use crate::report::{Cidrs, Clash, PendingReason, RangeUse, Refusal, Verdict};
+use crate::report::{Cidrs, Clash, PendingReason, RangeUse, Refusal};
+use crate::stages::membership::Joining;
 
-/// Who decides about admission.
+/// Which process decides about admission.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Authority {
-    /// This engine: the hub's controller, or whoever reads a folder.
+    /// This one: the hub's controller, or a process that reads a folder.
     #[default]
     Own,
-    /// Somebody else; only admissions on record count. Regional control planes follow the hub in this way, so that all
+    /// Another one; only admissions on record count. Regional control planes follow the hub in this way, so that all
     /// replicas agree about newcomers that clash with each other.
     Recorded,
 }
@@ -29,7 +30,7 @@ pub(crate) type Ledger = BTreeMap<ClusterId, Admission>;
 pub(crate) struct Candidate<'a> {
     pub member: &'a Member,
     pub uid: Option<&'a ClusterUid>,
-    pub wants: &'a Cidrs,
+    pub uses: &'a Cidrs,
 }
 
 /// The rules around the candidates.
@@ -39,13 +40,13 @@ pub(crate) struct Rules<'a> {
     pub authority: Authority,
 }
 
-/// Verdicts by member, as far as they were reached.
-pub(crate) type Verdicts = BTreeMap<ClusterId, Verdict>;
+/// Why the ranges that admitted members use now are refused, by member.
+pub(crate) type Drifts = BTreeMap<ClusterId, Vec<Clash>>;
 
-/// Brings the ledger in line with who is a member and with what is on record, oldest admission first.
+/// Updates the ledger by the members and their records, oldest admission first.
 pub(crate) fn honour_records(members: &BTreeMap<ClusterId, Member>, rules: &Rules<'_>, ledger: &mut Ledger) {
     let own = rules.authority == Authority::Own;
-    // Whoever follows keeps nothing of its own: what is not on record is not admitted.
+    // A process that follows records keeps no admission of its own: what is not on record is not admitted.
     ledger.retain(|id, _| own && members.contains_key(id));
     let mut claims = claims(members, rules, ledger);
     let mut records: Vec<(&ClusterId, &Member, &Admission)> = members
@@ -56,7 +57,7 @@ pub(crate) fn honour_records(members: &BTreeMap<ClusterId, Member>, rules: &Rule
     records.sort_by_key(|(id, member, admission)| (admission.at, member.created, (*id).clone()));
     for (id, member, admission) in records {
         let network = claims.entry(member.network.clone()).or_insert_with(|| reserved_claims(rules.reserved));
-        // A record that contradicts an older one was not written by us; its member is judged like a newcomer.
+        // A record that contradicts an older one was not written by Isthmus; its member is judged like a newcomer.
         let twice = ledger.values().any(|other| other.uid == admission.uid);
         let clash = network.clashes(&admission.pods, &admission.services).iter().any(|clash| clash.with.is_some());
         if !own || !(twice || clash) {
@@ -66,63 +67,66 @@ pub(crate) fn honour_records(members: &BTreeMap<ClusterId, Member>, rules: &Rule
     }
 }
 
-/// Lets those who are admitted move to the ranges they want now, where nothing speaks against it. One member's new ranges
-/// may be in the way of, or make way for, an older one's: to be repeated until the ledger stays as it is.
+/// Lets admitted members move to the ranges that they use now, where these do not clash. One member's new ranges may clash with,
+/// or make room for, an older one's: to be repeated until the ledger stays as it is. Returns the clashes.
 pub(crate) fn judge_incumbents(
     candidates: &BTreeMap<ClusterId, Candidate<'_>>,
     rules: &Rules<'_>,
     ledger: &mut Ledger,
-) -> Verdicts {
+) -> Drifts {
+    let mut drifts = Drifts::new();
+    if rules.authority == Authority::Recorded {
+        return drifts; // the ranges on record hold
+    }
     let mut claims = claims(candidates.iter().map(|(id, candidate)| (id, candidate.member)), rules, ledger);
     let mut incumbents: Vec<(Time, Time, ClusterId)> = ledger
         .iter()
         .filter_map(|(id, admission)| Some((admission.at, candidates.get(id)?.member.created, id.clone())))
         .collect();
     incumbents.sort();
-    let mut verdicts = Verdicts::new();
     for (_, _, id) in incumbents {
         let (Some(candidate), Some(admission)) = (candidates.get(&id), ledger.get_mut(&id)) else { continue };
         let claims = claims.entry(candidate.member.network.clone()).or_insert_with(|| reserved_claims(rules.reserved));
-        let verdict = match rules.authority {
-            Authority::Own => judge_incumbent(&id, candidate, admission, claims),
-            Authority::Recorded => Verdict::Admitted,
-        };
-        verdicts.insert(id, verdict);
+        let clashes = judge_incumbent(&id, candidate, admission, claims);
+        if !clashes.is_empty() {
+            drifts.insert(id, clashes);
+        }
     }
-    verdicts
+    drifts
 }
 
-/// Judges all who are not in the ledger, in the order of their creation, and enters those who are admitted.
+/// Judges all members that are not in the ledger, in the order of their creation, and enters those that are admitted. Returns why
+/// the others are not.
 pub(crate) fn judge_newcomers(
     candidates: &BTreeMap<ClusterId, Candidate<'_>>,
     rules: &Rules<'_>,
     ledger: &mut Ledger,
     now: Time,
-) -> Verdicts {
+) -> BTreeMap<ClusterId, Joining> {
     let mut claims = claims(candidates.iter().map(|(id, candidate)| (id, candidate.member)), rules, ledger);
     let mut newcomers: Vec<(&ClusterId, &Candidate<'_>)> =
         candidates.iter().filter(|(id, _)| !ledger.contains_key(id)).collect();
     newcomers.sort_by_key(|(id, candidate)| (candidate.member.created, *id));
-    let mut verdicts = Verdicts::new();
+    let mut joining = BTreeMap::new();
     for (id, candidate) in newcomers {
         let claims = claims.entry(candidate.member.network.clone()).or_insert_with(|| reserved_claims(rules.reserved));
-        let verdict = match (rules.authority, judge_newcomer(candidate, rules, ledger, claims)) {
-            (Authority::Recorded, Ok(_)) => Verdict::Pending(PendingReason::AwaitingDecision),
-            (_, Err(verdict)) => verdict,
+        let why_not = match (rules.authority, judge_newcomer(candidate, rules, ledger, claims)) {
+            (Authority::Recorded, Ok(_)) => Joining::Pending(PendingReason::AwaitingDecision),
+            (_, Err(why_not)) => why_not,
             (Authority::Own, Ok(uid)) => {
-                let Cidrs { pods, services, .. } = candidate.wants.clone();
+                let Cidrs { pods, services, .. } = candidate.uses.clone();
                 let admission = Admission { at: now, uid, pods, services };
                 claims.add_admission(id, &admission);
                 ledger.insert(id.clone(), admission);
-                Verdict::Admitted
+                continue;
             }
         };
-        verdicts.insert(id.clone(), verdict);
+        joining.insert(id.clone(), why_not);
     }
-    verdicts
+    joining
 }
 
-/// What is claimed in each network by those who are admitted, and by reservation.
+/// The ranges in each network that admitted members hold, or that are reserved.
 pub(crate) fn claims<'a>(
     members: impl IntoIterator<Item = (&'a ClusterId, &'a Member)>,
     rules: &Rules<'_>,
@@ -146,47 +150,48 @@ fn reserved_claims(reserved: &[IpNet]) -> Claims {
     claims
 }
 
+/// Returns the clashes that keep it from moving to the ranges that it uses.
 fn judge_incumbent(
     id: &ClusterId,
     candidate: &Candidate<'_>,
     admission: &mut Admission,
     claims: &mut Claims,
-) -> Verdict {
-    let wants = candidate.wants;
-    let known = !wants.pods.is_empty() && !wants.services.is_empty();
+) -> Vec<Clash> {
+    let uses = candidate.uses;
+    let known = !uses.pods.is_empty() && !uses.services.is_empty();
     claims.remove_admission(id, admission);
-    let clashes = if known { claims.clashes(&wants.pods, &wants.services) } else { Vec::new() };
+    let clashes = if known { claims.clashes(&uses.pods, &uses.services) } else { Vec::new() };
     if known && clashes.is_empty() {
-        admission.pods.clone_from(&wants.pods);
-        admission.services.clone_from(&wants.services);
+        admission.pods.clone_from(&uses.pods);
+        admission.services.clone_from(&uses.services);
     }
     claims.add_admission(id, admission);
-    if clashes.is_empty() { Verdict::Admitted } else { Verdict::AdmittedWithDrift(clashes) }
+    clashes
 }
 
-/// `Ok`: nothing speaks against it.
+/// `Ok`: it may be admitted, with this identity.
 fn judge_newcomer(
     candidate: &Candidate<'_>,
     rules: &Rules<'_>,
     ledger: &Ledger,
     claims: &Claims,
-) -> Result<ClusterUid, Verdict> {
-    let Candidate { member, uid, wants } = candidate;
+) -> Result<ClusterUid, Joining> {
+    let Candidate { member, uid, uses } = candidate;
     if !rules.regions.contains(&member.region) {
-        return Err(Verdict::Refused(Refusal::UnknownRegion));
+        return Err(Joining::Refused(Refusal::UnknownRegion));
     }
     if let Some((of, _)) = uid.and_then(|uid| ledger.iter().find(|(_, admission)| admission.uid == *uid)) {
-        return Err(Verdict::Refused(Refusal::DuplicateCluster { of: of.clone() }));
+        return Err(Joining::Refused(Refusal::DuplicateCluster { of: of.clone() }));
     }
-    // Clashes of what is known are told at once, even while something else is still missing.
-    let clashes: Vec<Clash> = claims.clashes(&wants.pods, &wants.services);
+    // Clashes of known ranges are reported at once, even while other facts are still missing.
+    let clashes: Vec<Clash> = claims.clashes(&uses.pods, &uses.services);
     if !clashes.is_empty() {
-        return Err(Verdict::Refused(Refusal::CidrOverlap(clashes)));
+        return Err(Joining::Refused(Refusal::CidrOverlap(clashes)));
     }
-    let Some(uid) = uid else { return Err(Verdict::Pending(PendingReason::IdentityUnknown)) };
-    let (pods, services) = (wants.pods.is_empty(), wants.services.is_empty());
+    let Some(uid) = uid else { return Err(Joining::Pending(PendingReason::IdentityUnknown)) };
+    let (pods, services) = (uses.pods.is_empty(), uses.services.is_empty());
     if pods || services {
-        return Err(Verdict::Pending(PendingReason::CidrsUnknown { pods, services }));
+        return Err(Joining::Pending(PendingReason::CidrsUnknown { pods, services }));
     }
     Ok((*uid).clone())
 }

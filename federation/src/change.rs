@@ -1,5 +1,5 @@
-//! What sources tell the engine. This is the one seam between the world and the mind: a cluster watched through its
-//! API server, a folder of YAML and a feed from another control plane all speak it, and the engine cannot tell them apart.
+//! What sources report to the engine, and its only input: a cluster watched through its API server, a folder of YAML and a feed
+//! from another control plane all produce these batches, and the engine cannot distinguish them.
 
 use std::sync::Arc;
 
@@ -11,13 +11,13 @@ use crate::model::{
 /// Changes of one kind from one origin, in the order they happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Batch {
-    /// From the hub: who belongs, and by which rules.
+    /// From the hub: members, and the rules for them.
     Hub(HubChanges),
     /// From one member cluster.
     Member { cluster: ClusterId, epoch: Epoch, changes: MemberChanges },
 }
 
-/// Counts a source's connections to one member. What an older connection still says is dropped.
+/// Counts a source's connections to one member. Batches of an older connection are dropped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Epoch(pub u64);
 
@@ -37,18 +37,18 @@ pub enum MemberChanges {
     Nodes(Delta<Node>),
     ServiceCidrs(Delta<ServiceCidr>),
     Exports(Delta<Export>),
-    /// One kind cannot be read although the connection works: a right is missing, or its lists fail. What was told of it
-    /// stays as it is. The next complete list of the kind ends this.
+    /// One kind cannot be read although the connection works: a right is missing, or its lists fail. Its objects
+    /// stay as they are. The next complete list of the kind ends this.
     Unreadable {
         kind: MemberKind,
         message: Arc<str>,
-        /// The complete list before this never was all there is: a source that knows a part of a member reports that part, and
-        /// the member counts as not known all the same.
+        /// The full list before this was not complete: a source that has a part of a member's objects reports that part, and the
+        /// member still counts as not known.
         partly: bool,
     },
 }
 
-/// The kinds of objects that are followed in a member.
+/// The kinds of objects that are watched in a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MemberKind {
     Namespaces,
@@ -65,7 +65,7 @@ impl MemberKind {
     /// The kinds that decide what a member contributes. Until each was listed once, nothing of the member is known.
     pub const DECIDING: [Self; 4] = [Self::Namespaces, Self::Services, Self::Slices, Self::Exports];
 
-    /// As Kubernetes spells the resource.
+    /// The resource's name in the Kubernetes API.
     pub fn plural(self) -> &'static str {
         match self {
             Self::Namespaces => "namespaces",
@@ -82,16 +82,16 @@ impl MemberKind {
     }
 }
 
-/// The state of the way to a member's API. It says nothing about the member's workloads.
+/// The state of the link to a member's API server. It says nothing about the member's workloads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LinkChange {
-    /// A new connection (a new epoch): this is who answered. Lists follow.
+    /// A new connection (a new epoch), and the cluster that answered. Lists follow.
     Up { uid: ClusterUid, version: Arc<str> },
     /// The connection is lost, or could not be made.
     Down { reason: LinkFailure, message: Arc<str> },
 }
 
-/// Why a member cannot be heard; each is a condition reason users see.
+/// Why the link to a member is down; each is a condition reason that users see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LinkFailure {
     /// The Secret, or the key in it, does not exist.
@@ -100,14 +100,14 @@ pub enum LinkFailure {
     KubeconfigInvalid,
     /// The API server answered 401 or 403.
     CredentialRefused,
-    /// Nobody answered, or not in time.
+    /// The API server did not answer, or not in time.
     Unreachable,
 }
 
 /// Changes of one kind of object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delta<T: Object> {
-    /// All there is: what is not here is gone, except `rejected`, whose last good state stays.
+    /// The complete list: an object that is not in it is gone, except `rejected`, whose last good state stays.
     Full { objects: Vec<T>, rejected: Vec<T::Key> },
     /// Only what changed.
     Partial(Vec<Change<T>>),
@@ -119,7 +119,7 @@ pub enum Change<T: Object> {
     Delete(T::Key),
 }
 
-/// A thing with a key that is unique within its kind and origin.
+/// An object with a key that is unique within its kind and origin.
 pub trait Object {
     type Key: Clone + Eq + Ord + std::hash::Hash + std::fmt::Debug;
     fn key(&self) -> &Self::Key;

@@ -1,4 +1,4 @@
-//! Who claimed which address range, and what overlaps with what. A prefix trie: one look-up costs O(prefix length),
+//! Which member holds which address range, and which ranges overlap. A prefix trie: one look-up costs O(prefix length),
 //! however many ranges there are.
 
 use std::collections::BTreeSet;
@@ -10,7 +10,7 @@ use prefix_trie::joint::JointPrefixMap;
 use crate::model::{Admission, ClusterId};
 use crate::report::{Clash, RangeUse};
 
-/// Claimed ranges of one network. Several owners of one range can stand side by side: a clash is to be shown, not hidden.
+/// Claimed ranges of one network. One range can have several holders: a clash is shown, not hidden.
 #[derive(Default)]
 pub(crate) struct Claims {
     trie: JointPrefixMap<IpNet, BTreeSet<(Option<ClusterId>, RangeUse)>>,
@@ -62,36 +62,37 @@ impl Claims {
         found.into_iter().collect()
     }
 
-    /// Whose this address is, if `by` offers it. Nobody trespasses in a range of his own, even while records contradict
-    /// each other: a follower may hear of a range's new holder before it hears that the old one left.
-    pub fn whose(&self, ip: IpAddr, by: &ClusterId) -> Whose<'_> {
-        let (mut whose, mut own_service) = (Whose::Nobodys, false);
+    /// Which member holds this address, if `by` offers it. An address in one of the member's own pod ranges is its own, even while
+    /// records contradict each other: a process that follows records may learn of a range's new holder before it learns that the
+    /// old one left.
+    pub fn holder(&self, ip: IpAddr, by: &ClusterId) -> Holder<'_> {
+        let (mut holder, mut own_service) = (Holder::None, false);
         // From the widest range to the narrowest.
         for (range, owners) in self.trie.cover(&IpNet::from(ip)) {
             let mut owners = owners.iter().filter_map(|(owner, usage)| Some((owner.as_ref()?, *usage))).peekable();
-            whose = owners.peek().map_or(whose, |(owner, _)| Whose::Anothers(owner));
+            holder = owners.peek().map_or(holder, |(owner, _)| Holder::Other(owner));
             for (_, usage) in owners.filter(|(owner, _)| *owner == by) {
                 match usage {
                     RangeUse::Services => own_service = true,
-                    RangeUse::Pods | RangeUse::Reserved => return Whose::Own(range),
+                    RangeUse::Pods | RangeUse::Reserved => return Holder::OwnPods(range),
                 }
             }
         }
-        if own_service { Whose::OwnService } else { whose }
+        if own_service { Holder::OwnServices } else { holder }
     }
 }
 
-/// Whose an address is.
+/// Which member holds an address.
 #[derive(Debug)]
-pub(crate) enum Whose<'a> {
-    /// It lies in this pod range of the asker's own.
-    Own(IpNet),
-    /// It lies in a service range of the asker's own: a virtual IP, not a pod.
-    OwnService,
-    /// It lies in no range but reserved ones.
-    Nobodys,
-    /// It lies in ranges of others only: the holder of the narrowest one.
-    Anothers(&'a ClusterId),
+pub(crate) enum Holder<'a> {
+    /// The member that offers it: it is in this pod range.
+    OwnPods(IpNet),
+    /// The member that offers it, in a service range: a virtual IP, not a pod.
+    OwnServices,
+    /// No member: it is in no range but reserved ones.
+    None,
+    /// Only other members: the holder of the narrowest range.
+    Other(&'a ClusterId),
 }
 
 /// A cluster's pod ranges must not overlap its own service ranges. (A range listed twice within one use is harmless.)

@@ -1,4 +1,4 @@
-//! What the engine asks of the world after a batch. Every list holds only what differs from what was said before.
+//! The result of a round. Every list holds only what differs from what was published before.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -8,46 +8,58 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use crate::model::{
-    Affinity, ClusterId, Families, HelmRelease, Merged, Namespace, Network, Protocol, RegionId, ServiceKey,
-    ServicePort, Traffic,
+    Affinity, ClusterId, Families, HelmRelease, Merged, Namespace, Network, Protocol, RankingRule, RegionId,
+    ServiceKey, ServicePort, Time, Traffic,
 };
 use crate::references::HubNotice;
 use crate::report::MemberReport;
+use crate::stages::knowledge::Knowledge;
 
 #[derive(Clone, Debug, Default)]
 pub struct Effects {
     /// Merged services that changed; `None`: the service is gone.
     pub services: Vec<(ServiceKey, Option<Arc<Merged>>)>,
+    /// What policies say about the ranking of services, where that changed; `None`: the service is gone.
+    pub rankings: Vec<(ServiceKey, Option<Arc<RankingRule>>)>,
     /// Virtual IPs of services inside one member that changed; `None`: gone.
     pub vips: Vec<(ClusterId, ServiceKey, Option<Arc<Vips>>)>,
-    /// The new ranking of places, if it changed.
+    /// The new topology, if it changed.
     pub topology: Option<Arc<Topology>>,
-    /// What should now be done about mirrored objects.
+    /// Actions for mirrored objects that changed.
     pub mirrors: Vec<(ClusterId, MirrorKey, MirrorAction)>,
     /// Members whose report changed; `None`: no longer a member.
     pub members: Vec<(ClusterId, Option<Arc<MemberReport>>)>,
     /// The members that are not known and have to be, if that set changed: until it is empty, what they contribute is
     /// missing in everything above, and must not be taken for gone.
     pub unknown: Option<Arc<BTreeSet<ClusterId>>>,
+    /// What is known, if the phase changed or the process became ready: see [`crate::Phase`].
+    pub knowledge: Option<Knowledge>,
     /// What the hub's objects name that does not exist, if that changed.
     pub hub_notices: Option<Arc<Vec<HubNotice>>>,
+    /// When [`crate::Engine::apply`] must be called again although no batch arrived. It replaces that of an earlier round;
+    /// `None`: there is no need.
+    pub wake_at: Option<Time>,
 }
 
 impl Effects {
+    /// Nothing changed. (When to wake up is no change.)
     pub fn is_empty(&self) -> bool {
-        let Self { services, vips, topology, mirrors, members, unknown, hub_notices } = self;
+        let Self { services, rankings, vips, topology, mirrors, members, unknown, knowledge, hub_notices, wake_at: _ } =
+            self;
         services.is_empty()
+            && rankings.is_empty()
             && vips.is_empty()
             && topology.is_none()
             && mirrors.is_empty()
             && members.is_empty()
             && unknown.is_none()
+            && knowledge.is_none()
             && hub_notices.is_none()
     }
 }
 
-/// How one member's own DNS and kube-proxy know a service, federated or not: this is what a transparently
-/// intercepting proxy in that member sees as the original destination.
+/// How one member's own DNS and kube-proxy know a service, federated or not: the original destinations that a transparently
+/// intercepting proxy in that member gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vips {
     /// ClusterIPs, primary family first. Empty only for a Service without any that the member keeps for itself, see
@@ -55,27 +67,27 @@ pub struct Vips {
     pub ips: Vec<IpAddr>,
     /// Port numbers that the member's own Service exposes, sorted.
     pub ports: Vec<(u16, Protocol)>,
-    /// Whether the member takes part in a merged service of this name: it is one of its sources, or the Service is our mirror
-    /// of it. If not, traffic to it must pass through untouched: either nobody exports it, or others do and the member has
-    /// a Service of its own (KEP-1645: `cluster.local` is the cluster's own affair).
+    /// Whether the member takes part in a merged service of this name: it is one of its sources, or the Service is its
+    /// mirror. If not, proxies must pass traffic to it through unchanged: either no member exports it, or others do and the member
+    /// has a Service of its own (by KEP-1645, names in `cluster.local` belong to the cluster itself).
     pub federated: bool,
     /// It is a mirror that was made for a member that is not known now. If it is not `federated`, that may be because the
-    /// member was not listed yet, so that its traffic must not be said to be nobody's.
+    /// member was not listed yet, so proxies must not be told that the service is not federated.
     pub awaits_source: bool,
 }
 
 impl Vips {
-    /// Whether a name that is exported elsewhere means the member's own Service here. `exported`: there is a merged service
+    /// Whether a name that other members export means the member's own Service in this member. `exported`: there is a merged service
     /// of this name.
     pub fn is_kept_local(&self, exported: bool) -> bool {
         exported && !self.federated
     }
 }
 
-/// Where everything is, and what re-ranks endpoints without changing a merged service.
+/// The places of all members, and everything else of regions and members that changes rankings without changing a merged service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Topology {
-    /// Every region's failover list, as its `Region` says.
+    /// Every region's failover list, as in its `Region`.
     pub regions: BTreeMap<RegionId, Vec<RegionId>>,
     /// Every admitted member.
     pub members: BTreeMap<ClusterId, Place>,
@@ -87,7 +99,8 @@ pub struct Place {
     pub network: Network,
     pub traffic: Traffic,
     pub weight: Option<u32>,
-    /// Of the pod ranges it was admitted with: what its clients can dial. `None`: there are none on record.
+    /// The families of the pod ranges with which it was admitted: to these its clients can connect. `None`: no ranges are on
+    /// record.
     pub families: Option<Families>,
     /// Service ranges the member was admitted with: all of its VIPs are in here.
     pub services: Vec<IpNet>,
@@ -109,15 +122,15 @@ impl fmt::Display for MirrorKey {
     }
 }
 
-/// What a writer should bring about. A newer action for a key replaces an older one.
+/// What a writer applies. A newer action for a key replaces an older one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MirrorAction {
-    /// Nothing (any more): it is as it should be, or it is not ours, or there is doubt.
+    /// Nothing, or no longer anything: the object is as desired, or it is not Isthmus's, or the decision is not certain.
     Leave,
     /// A Namespace of that name should exist. If it has to be made, it belongs to this Helm release.
     ApplyNamespace(Option<Arc<HelmRelease>>),
     ApplyService(Arc<MirrorService>),
-    /// Give up our fields: somebody made the object theirs.
+    /// Give up Isthmus's fields: a user took the object over.
     Release,
     /// Delete exactly this object: both are preconditions.
     Delete {
@@ -126,7 +139,7 @@ pub enum MirrorAction {
     },
 }
 
-/// A selector-less Service as it should stand in a member.
+/// A Service without a selector, as desired in a member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MirrorService {
     pub headless: bool,

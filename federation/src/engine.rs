@@ -9,11 +9,12 @@ use std::sync::Arc;
 use crate::admission::Authority;
 use crate::change::Batch;
 use crate::effects::{Effects, MirrorAction, MirrorKey, Topology, Vips};
-use crate::model::{ClusterId, Digest, Merged, Namespace, ServiceKey, Time};
+use crate::explain::ServiceExplanation;
+use crate::model::{ClusterId, Digest, Merged, Namespace, RankingRule, ServiceKey, Time};
 use crate::references::HubNotice;
 use crate::report::MemberReport;
 use crate::stages::hub::{Hub, HubKind};
-use crate::stages::knowledge::{Awaits, Knowledge};
+use crate::stages::knowledge::{self, Awaits, Deadlines, Knowledge, KnowledgeStage};
 use crate::stages::membership::Membership;
 use crate::stages::mirrors::{self, Mirrors};
 use crate::stages::reports::{self, Reports};
@@ -29,6 +30,7 @@ pub struct Config {
     /// Isthmus's own namespace, which is never federated.
     pub own_namespace: Namespace,
     pub awaits: Awaits,
+    pub deadlines: Deadlines,
     /// The identity that mirrors carry, so that two hubs can distinguish theirs. `None` for processes that write none.
     pub hub: Option<Digest>,
 }
@@ -38,7 +40,7 @@ pub struct Engine {
     hub: Hub,
     store: Store,
     membership: Membership,
-    knowledge: Knowledge,
+    knowledge: KnowledgeStage,
     services: Services,
     vips: VipTable,
     mirrors: Mirrors,
@@ -48,12 +50,12 @@ pub struct Engine {
 
 impl Engine {
     pub fn new(config: Config) -> Self {
-        let Config { authority, own_namespace, awaits, hub } = config;
+        let Config { authority, own_namespace, awaits, deadlines, hub } = config;
         Self {
             hub: Hub::new(own_namespace),
             store: Store::new(authority),
             membership: Membership::new(authority),
-            knowledge: Knowledge::new(awaits),
+            knowledge: KnowledgeStage::new(awaits, deadlines),
             services: Services::default(),
             vips: VipTable::default(),
             mirrors: Mirrors::new(hub),
@@ -62,7 +64,8 @@ impl Engine {
         }
     }
 
-    /// Applies the waiting batches, in order, as one round. `now` is the time of the round.
+    /// Applies the waiting batches, in order, as one round. `now` is the time of the round; it may step back or jump. The caller
+    /// calls again at [`Effects::wake_at`], with no batches if none arrived until then.
     pub fn apply(&mut self, batches: impl IntoIterator<Item = Batch>, now: Time) -> Effects {
         let Self { hub, store, membership, knowledge, services, vips, mirrors, reports, batches: count } = self;
         let (hub_change, inputs) = hub.update(batches.into_iter().inspect(|_| *count += 1));
@@ -78,7 +81,8 @@ impl Engine {
             store.settle_identities(|id| membership.identity(id), now, &mut store_change);
         }
         let (of_hub, of_store) = (&hub_change, &store_change);
-        let of_knowledge = knowledge.update(of_hub, of_store, &of_membership, store, membership);
+        let changes = knowledge::Changes { hub: of_hub, store: of_store, membership: &of_membership };
+        let of_knowledge = knowledge.update(changes, store, membership, now);
         let earlier = services::Earlier { hub, store, membership };
         let of_services = services.update(of_hub, of_store, &of_membership, earlier);
         let earlier = vips::Earlier { store, membership, knowledge, services };
@@ -104,13 +108,21 @@ impl Engine {
         let members = reports.update(changes, earlier);
         Effects {
             services: of_services.services,
+            rankings: of_services.rankings,
             vips: of_vips,
             topology: of_membership.topology,
             mirrors: of_mirrors.actions,
             members,
             unknown: of_knowledge.unknown,
+            knowledge: of_knowledge.knowledge,
+            wake_at: knowledge.wake_at(),
             hub_notices: hub_change.notices,
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn membership(&self) -> &Membership {
+        &self.membership
     }
 
     pub fn stats(&self) -> Stats {
@@ -131,6 +143,17 @@ impl Engine {
 
     pub fn merged(&self) -> &HashMap<ServiceKey, Arc<Merged>> {
         self.services.merged()
+    }
+
+    /// What the policy of each merged service says about ranking.
+    pub fn rankings(&self) -> &HashMap<ServiceKey, Arc<RankingRule>> {
+        self.services.rankings()
+    }
+
+    /// Why a service is what it is. `None`: no member has or exports it. It costs as much as one merge of it.
+    pub fn explain(&self, key: &ServiceKey) -> Option<ServiceExplanation> {
+        let Self { hub, store, membership, services, .. } = self;
+        services.explain(key, services::Earlier { hub, store, membership })
     }
 
     pub fn topology(&self) -> &Arc<Topology> {
@@ -154,7 +177,7 @@ impl Engine {
         mirrors::Earlier { hub, store, membership, knowledge, services }.is_desired(id, key)
     }
 
-    /// What the hub's objects name that does not exist, or say without an effect; sorted.
+    /// Names in the hub's objects that refer to nothing, and objects without an effect; sorted.
     pub fn hub_notices(&self) -> &Arc<Vec<HubNotice>> {
         self.hub.notices()
     }
@@ -172,6 +195,11 @@ impl Engine {
     /// [`Engine::hub_missing`].
     pub fn unknown(&self) -> &Arc<BTreeSet<ClusterId>> {
         self.knowledge.unknown()
+    }
+
+    /// What is known, and what may be done before everything is.
+    pub fn knowledge(&self) -> Knowledge {
+        self.knowledge.knowledge(&self.hub)
     }
 
     /// True when everything that has to be known is known.

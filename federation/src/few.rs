@@ -1,6 +1,6 @@
-//! A sorted set of few: a tree's first node alone has room for eleven, and there are tens of thousands of sets of one.
+//! A sorted set of few items: a tree's first node alone has room for eleven, and there are tens of thousands of sets of one.
 
-/// A set kept as a sorted vector. Everything but finding is O(n): for handfuls.
+/// A set kept as a sorted vector. Everything but finding is O(n): for a few items.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Few<T>(Vec<T>);
 
@@ -13,7 +13,7 @@ impl<T> Default for Few<T> {
 impl<T: Ord> Few<T> {
     pub fn insert(&mut self, item: T) {
         if let Err(at) = self.0.binary_search(&item) {
-            // Exactly as much as is needed: most of these stay as they are for ever.
+            // Exactly as much as is needed: most of these never change again.
             self.0.reserve_exact(1);
             self.0.insert(at, item);
         }

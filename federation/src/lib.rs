@@ -1,10 +1,10 @@
-//! The mind of Isthmus: what several clusters look like *together*.
+//! All clusters together: which members are admitted, what each service is over all members, and what each member should hold.
 //!
-//! It takes values and returns values. **It knows no IO, no clock, no async and no Kubernetes**: time comes in as an
-//! argument, objects come in as the plain types of [`model`], and what should happen leaves as [`Effects`].
+//! The crate is pure. **It has no IO, no clock, no async and no Kubernetes types**: time is an argument, objects are the plain
+//! types of [`model`], and the result of a round is its [`Effects`].
 //!
-//! [`change::Batch`] → [`Engine::apply`] → [`Effects`]; inside: store → admission → merge → mirror plan, each stage
-//! stopping where its result equals what it was. [`view::assign`] ranks a merged service for one class of clients.
+//! [`change::Batch`] → [`Engine::apply`] → [`Effects`]; inside, a row of stages, each of which stops where its result equals what
+//! it was before. [`ranking::assign`] ranks the endpoints of a merged service for one class of clients.
 
 mod addresses;
 mod admission;
@@ -12,11 +12,12 @@ pub mod change;
 mod cidr;
 mod effects;
 mod engine;
-mod failover;
+pub mod explain;
 pub mod few;
 mod merge;
 mod mirror;
 pub mod model;
+pub mod ranking;
 pub mod references;
 pub mod report;
 mod selection;
@@ -27,7 +28,6 @@ mod store;
 pub mod testing;
 #[cfg(test)]
 mod tests;
-pub mod view;
 
 pub use admission::Authority;
 pub use effects::{Effects, MirrorAction, MirrorKey, MirrorService, Place, Topology, Vips};
@@ -35,5 +35,5 @@ pub use engine::{Config, Engine};
 pub use merge::MAX_HOSTS;
 pub use selection::{FEDERATE_LABEL, FederateMark};
 pub use stages::hub::HubKind;
-pub use stages::knowledge::Awaits;
+pub use stages::knowledge::{Awaits, Deadlines, Knowledge, Phase};
 pub use stats::Stats;

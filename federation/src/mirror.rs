@@ -1,5 +1,5 @@
-//! What should stand in a member so that its DNS knows a service: the plan for one object, from what is wanted and what
-//! is there. The writers have no choices left.
+//! What a member should hold so that its DNS knows a service: the plan for one object, from the desired object and the one that
+//! exists. The writers have no choices left.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,17 +7,17 @@ use std::sync::Arc;
 use crate::effects::{MirrorAction, MirrorService};
 use crate::model::{Affinity, Digest, HelmRelease, Merged, MergedPort, Owner, Service, ServiceKind, ServicePort};
 
-/// What the plan says of one Service, before doubt is taken into account.
+/// The plan for one Service, before it is considered whether it is certain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Plan {
     Leave,
     Apply(Arc<MirrorService>),
-    /// Ours, and nobody backs it any more, or not in this shape; to be deleted once that is certain.
+    /// Isthmus's, and no member backs it any more, or not with this kind; to be deleted once that is certain.
     Orphan {
         uid: Arc<str>,
         resource_version: Arc<str>,
     },
-    /// Somebody made it theirs: give up our fields.
+    /// A user took it over: give up Isthmus's fields.
     Release,
 }
 
@@ -28,22 +28,22 @@ pub(crate) struct Backed<'a> {
     pub helm: Option<&'a Arc<HelmRelease>>,
 }
 
-/// Plans one mirrored Service in one member. `hub`: who we are; `None` for those that only read.
+/// Plans one mirrored Service in one member. `hub`: the identity of this hub; `None` for processes that only read.
 pub(crate) fn plan_service(backed: Option<Backed<'_>>, found: Option<&Service>, hub: Option<Digest>) -> Plan {
     match (backed, found) {
         (_, Some(Service { owner: Owner::Adopted, .. })) => Plan::Release,
         (_, Some(Service { owner: Owner::User | Owner::Lookalike, .. })) | (None, None) => Plan::Leave,
-        // A backup of another hub's: it may hold the member again tomorrow.
+        // A backup of another hub's: that hub may manage the member again later.
         (_, Some(Service { owner: Owner::Restored(mark), .. })) if hub.is_some_and(|hub| hub != mark.hub) => {
             Plan::Leave
         }
-        (Some(backed), None) => Plan::Apply(Arc::new(wanted(backed))),
+        (Some(backed), None) => Plan::Apply(Arc::new(desired(backed))),
         (Some(backed), Some(found)) => {
-            let wanted = wanted(backed);
-            if (found.kind == ServiceKind::Headless) != wanted.headless {
-                return orphan(found); // a ClusterIP cannot be changed in place: it has to go before it can come back
+            let desired = desired(backed);
+            if (found.kind == ServiceKind::Headless) != desired.headless {
+                return orphan(found); // a ClusterIP cannot be changed in place: it has to be deleted before it can be created again
             }
-            if stands(&wanted, found, hub) { Plan::Leave } else { Plan::Apply(Arc::new(wanted)) }
+            if is_as_desired(&desired, found, hub) { Plan::Leave } else { Plan::Apply(Arc::new(desired)) }
         }
         (None, Some(found)) => orphan(found),
     }
@@ -73,7 +73,7 @@ impl Plan {
     }
 }
 
-fn wanted(Backed { merged, helm }: Backed<'_>) -> MirrorService {
+fn desired(Backed { merged, helm }: Backed<'_>) -> MirrorService {
     let mut sources = merged.sources.clone();
     sources.sort();
     // Without a virtual IP there is nothing that kube-proxy could bind to one backend.
@@ -82,15 +82,15 @@ fn wanted(Backed { merged, helm }: Backed<'_>) -> MirrorService {
     MirrorService { headless: merged.headless, affinity, ports, sources, helm }
 }
 
-/// Whether the object is as it should be.
-fn stands(wanted: &MirrorService, found: &Service, hub: Option<Digest>) -> bool {
+/// Whether the object is as desired.
+fn is_as_desired(desired: &MirrorService, found: &Service, hub: Option<Digest>) -> bool {
     let Some(mark) = found.mark() else { return true };
     let written_by_us = hub.is_none_or(|hub| hub == mark.hub && matches!(found.owner, Owner::Mirror(_)));
-    let helm = mark.helm_claimed || mark.helm == HelmRelease::digest(wanted.helm.as_deref());
-    // Somebody may have edited the type: the name would then lead elsewhere while everything else looks right.
-    let answers = found.kind != ServiceKind::ExternalName;
-    let spec = found.affinity == wanted.affinity && sorted(&found.ports) == wanted.ports;
-    answers && written_by_us && helm && mark.sources == wanted.sources && spec
+    let helm = mark.helm_claimed || mark.helm == HelmRelease::digest(desired.helm.as_deref());
+    // A user may have edited the type: the name would then resolve to another name while everything else looks right.
+    let resolves = found.kind != ServiceKind::ExternalName;
+    let spec = found.affinity == desired.affinity && sorted(&found.ports) == desired.ports;
+    resolves && written_by_us && helm && mark.sources == desired.sources && spec
 }
 
 fn sorted(ports: &[ServicePort]) -> Vec<ServicePort> {
@@ -99,7 +99,7 @@ fn sorted(ports: &[ServicePort]) -> Vec<ServicePort> {
     ports
 }
 
-/// The Service API wants unique names, and no empty one as soon as there are two ports. Merged ports have unique names
+/// The Service API requires unique names, and no empty one as soon as there are two ports. Merged ports have unique names
 /// already, so at most one is empty; the name made for it must not be another port's.
 fn port_names(ports: &[MergedPort]) -> Vec<ServicePort> {
     let taken: BTreeSet<&str> = ports.iter().map(|port| &*port.name).collect();

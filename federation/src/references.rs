@@ -1,4 +1,4 @@
-//! Names in the hub's objects that lead nowhere, and objects without an effect: nothing is refused for them, so they are
+//! Names in the hub's objects that refer to nothing, and objects without an effect: nothing is refused for them, so they are
 //! reported.
 
 use std::collections::BTreeMap;
@@ -9,11 +9,11 @@ use crate::model::{ClusterId, Member, Policy, Region, RegionId};
 /// Something that the owner of the hub's objects should know. Nothing is refused for it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum HubNotice {
-    /// A Region's failover list names a Region that does not exist: it is passed over.
+    /// A Region's failover list names a Region that does not exist: it is ignored.
     UnknownRegion { region: RegionId, named: RegionId },
     /// A policy's failover names a member that does not exist: its weight has no effect.
     UnknownCluster { policy: Arc<str>, named: ClusterId },
-    /// A policy selects exactly what another one selects, which goes first: only its reserved ranges have an effect.
+    /// A policy selects exactly what another one selects, which takes precedence: only its reserved ranges have an effect.
     Shadowed { policy: Arc<str>, by: Arc<str> },
 }
 

@@ -1,4 +1,4 @@
-//! What people are told about a member: facts and verdicts, never a guess.
+//! What is reported about a member: facts and verdicts, never a guess.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -19,25 +19,25 @@ pub struct MemberReport {
     pub traffic: Traffic,
     /// `None`: its ready endpoints count.
     pub weight: Option<u32>,
-    /// `metadata.generation` of the `MemberCluster` that this was decided by; 0 where there is none.
+    /// `metadata.generation` of the `MemberCluster` from which this was decided; 0 where there is none.
     pub generation: i64,
     pub uid: Option<ClusterUid>,
     /// Kubernetes version, as `/version` gives it.
     pub version: Option<Arc<str>>,
     pub link: LinkState,
     pub admission: Verdict,
-    /// The admission to put on record; survives whatever happens to the verdict.
+    /// The admission to put on record; it holds whatever the verdict is.
     pub admitted: Option<Admission>,
     pub cidrs: Cidrs,
-    /// Its Region does not exist. A newcomer is refused for that; who is a member already stays.
+    /// Its Region does not exist. A newcomer is refused for that; a member that is admitted stays.
     pub region_missing: bool,
-    /// Ranges that its Nodes and ServiceCIDR objects show, and that lie in none of those it declares.
+    /// Ranges that its Nodes and ServiceCIDR objects show, and that are in none of those it declares.
     pub undeclared: Listed<UndeclaredRange>,
     /// The kinds that decide what it contributes were fully listed since the connection was made.
     pub listed: bool,
-    /// They were fully listed at least once, on whatever connection. Before that, nothing of it is used.
+    /// They were fully listed at least once, on any connection. Before that, none of its objects are used.
     pub known: bool,
-    /// It has to be known, and is not: what it contributes is missing, and must not be taken for gone.
+    /// It has to be known, and is not: what it contributes is missing, and must not be treated as gone.
     pub missing: bool,
     /// Kinds that cannot be read although the connection works, and why.
     pub unreadable: Vec<(MemberKind, Arc<str>)>,
@@ -46,18 +46,18 @@ pub struct MemberReport {
     pub mirrors_pending: usize,
     /// Endpoint addresses that this member offers and that are not served.
     pub refused: Listed<RefusedAddress>,
-    /// Endpoint addresses that this member offers, that lie in nobody's range, and that are served.
+    /// Endpoint addresses that this member offers, that are in no member's range, and that are served.
     pub outside: Listed<OutsideAddress>,
     /// What the owners of its Services should know.
     pub notices: Listed<Notice>,
     /// Services whose address families have nothing in common with the oldest export's (`IPFamilyConflict`). Bounded.
     pub family_conflicts: Vec<FamilyConflict>,
     /// Services in it that bear the mark of a mirror although this hub did not write them: copies, and mirrors that were
-    /// restored from another hub's backup. Left alone, and not exported. Bounded.
+    /// restored from another hub's backup. They are left as they are, and not exported. Bounded.
     pub strangers: Vec<ServiceKey>,
 }
 
-/// How many items of a [`Listed`] are named; more of them tell nothing new.
+/// How many items of a [`Listed`] are named; more are only counted.
 pub const MAX_LISTED: usize = 16;
 
 /// The first of many, in order, and how many there are.
@@ -75,7 +75,7 @@ impl<T> Default for Listed<T> {
 }
 
 impl<T> Listed<T> {
-    /// The first of these, which come in order; `total` says how many there are.
+    /// The first of these, which are in order; `total` is their number.
     pub fn new(total: usize, items: impl IntoIterator<Item = T>) -> Self {
         Self { total, first: items.into_iter().take(MAX_LISTED).collect() }
     }
@@ -92,14 +92,14 @@ pub enum LinkState {
     Up {
         since: Time,
     },
-    /// Not heard. `seen` is when it last was, if ever.
+    /// Not connected. `seen` is when it last was, if ever.
     Down {
         reason: LinkFailure,
         message: Arc<str>,
         since: Time,
         seen: Option<Time>,
     },
-    /// Heard, but it is another cluster than the one that was admitted; its words are not used.
+    /// Connected, but to another cluster than the one that was admitted; its objects are not used.
     IdentityChanged {
         found: ClusterUid,
         admitted: ClusterUid,
@@ -107,13 +107,13 @@ pub enum LinkState {
     },
 }
 
-/// May it take part?
+/// Whether a member is admitted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Not enough is known yet; the text says what is missing.
+    /// Not enough is known yet; the reason is what is missing.
     Pending(PendingReason),
     Admitted,
-    /// Still admitted with the ranges on record; what it wants now is refused.
+    /// Still admitted with the ranges on record; the ranges that it uses now are refused.
     AdmittedWithDrift(Vec<Clash>),
     Refused(Refusal),
 }
@@ -124,7 +124,7 @@ pub enum PendingReason {
     IdentityUnknown,
     /// No ranges are declared and none could be discovered: which kind is missing.
     CidrsUnknown { pods: bool, services: bool },
-    /// Somebody else decides, and has not yet.
+    /// The hub's controller decides, and has not yet.
     AwaitingDecision,
 }
 
@@ -166,7 +166,7 @@ impl RangeUse {
     }
 }
 
-/// The ranges a member uses, and how we know.
+/// The ranges that a member uses, and where they are from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cidrs {
     pub pods: Vec<IpNet>,
@@ -189,7 +189,7 @@ pub struct Counts {
     pub services: usize,
     /// Endpoints it contributes: (address, port) pairs of federated services.
     pub endpoints: usize,
-    /// Mirrored Services that stand in it.
+    /// Mirrored Services in it.
     pub mirrored: usize,
     /// Of these, the headless ones.
     pub headless_mirrors: usize,
@@ -213,20 +213,20 @@ pub struct RefusedAddress {
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AddressRefusal {
-    /// It lies in a range of this member.
+    /// It is in a range of this member.
     InRangeOf(ClusterId),
-    /// It lies in nobody's range, and this member of the same network offers it too. Which of the two would answer depends
-    /// on who asks, so neither is served.
+    /// It is in no member's range, and this member of the same network offers it too. Which of the two clusters a client would
+    /// reach depends on the client, so neither is served.
     AlsoOfferedBy(ClusterId),
-    /// It lies in the member's own service range: a virtual IP, behind which there is no pod.
+    /// It is in the member's own service range: a virtual IP, and not a pod's address.
     VirtualIp,
-    /// A loopback address outside of the member's ranges would lead every client to itself.
+    /// A loopback address outside of the member's ranges: every client would connect to itself.
     Loopback,
-    /// It lies in nobody's range, and the policy of its service is strict.
+    /// It is in no member's range, and the policy of its service is strict.
     OutsideRanges,
 }
 
-/// An endpoint address that lies in nobody's range and is served.
+/// An endpoint address that is in no member's range and is served.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OutsideAddress {
     pub service: ServiceKey,
@@ -249,10 +249,10 @@ pub enum Subject {
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Notable {
-    /// This member has a Service of this name and does not export it, another one does: the name is the member's own
-    /// affair (KEP-1645), and its clients keep its own pods.
+    /// This member has a Service of this name and does not export it, another one does: by
+    /// KEP-1645 the name then means the member's own Service, and its clients keep its own pods.
     KeptLocal { why: NotExported, exporter: ClusterId },
-    /// Somebody asked for it to be exported, and it is not.
+    /// It is marked for export, and it is not exported.
     NotExported(NotExported),
     /// A `ServiceExport` whose Service does not exist.
     NoService,
@@ -275,7 +275,7 @@ pub enum NotExported {
     /// It has no endpoints of its own (KEP-1645).
     ExternalName,
     /// It has `internalTrafficPolicy: Local`. No client in another cluster runs on a Node of its endpoints, and proxies cannot
-    /// tell Nodes apart, so the member's own kube-proxy stays in charge.
+    /// distinguish Nodes, so the member's own kube-proxy handles it.
     NodeLocal,
     /// Its Namespace is not in the member's `spec.exports.namespaces`.
     NotInExports,
@@ -290,12 +290,12 @@ pub enum NotExported {
     NotMarked,
 }
 
-/// Two members offer one service by address families of which none is common: clients with one family reach one only.
+/// Two members offer one service with no address family in common: clients with one family can connect to one of them only.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FamilyConflict {
     pub service: ServiceKey,
     pub mine: Families,
     pub theirs: Families,
-    /// Whose export is the oldest.
+    /// The member with the oldest export.
     pub with: ClusterId,
 }

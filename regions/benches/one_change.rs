@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use divan::Bencher;
 use federation::model::{
-    Affinity, AppProtocol, Backend, ClusterId, Failover, Family, Health, Host, Merged, MergedPort, NameError, Network,
-    Protocol, RegionId, SecondAddresses, ServiceKey, Traffic, Zone,
+    Affinity, AppProtocol, Backend, ClusterId, Family, Health, Host, Merged, MergedPort, NameError, Network, Protocol,
+    RegionId, SecondAddresses, ServiceKey, Traffic, Zone,
 };
-use federation::view::ClientClass;
+use federation::ranking::ClientClass;
 use federation::{Effects, Place, Topology};
 use regions::catalog::{Catalog, ClassSubscription};
 use regions::class::{Class, EnvoyProfile, Interception, Profile};
@@ -100,7 +100,6 @@ fn service(index: usize, hosts: u8) -> Result<Named, NameError> {
         affinity: Affinity::None,
         family: Family::V4,
         ports: vec![port],
-        failover: Arc::new(Failover::default()),
     };
     Ok((key, Some(Arc::new(merged))))
 }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use divan::Bencher;
 use federation::change::{Batch, Delta, Epoch, MemberChanges};
 use federation::model::{Network, RegionId, Slice, Zone};
-use federation::testing::{World, make};
-use federation::view::ClientClass;
+use federation::ranking::ClientClass;
+use federation::testing::{TestFederation, make};
 use federation::{Authority, Engine};
 use regions::catalog::{Catalog, ClassSubscription};
 use regions::class::{Class, EnvoyProfile, Interception, Profile};
@@ -48,7 +48,7 @@ struct Plane {
 
 impl Plane {
     fn new(services: usize) -> Option<Self> {
-        let mut engine = Engine::new(World::config(Authority::Own));
+        let mut engine = Engine::new(TestFederation::config(Authority::Own));
         let stats = Arc::new(Stats::default());
         let mut catalog = Catalog::new(Arc::clone(&stats));
         catalog.apply(&engine.apply(world(services).batches(), make::at(1)));
@@ -101,8 +101,8 @@ fn slice(cluster: usize, service: usize, first_is_ready: bool) -> Slice {
     make::slice(&key(service), &format!("s{service}-1"), "http:8080", &endpoints)
 }
 
-fn world(services: usize) -> World {
-    let mut world = World::new().region("eu", &[]).region("us", &["eu"]);
+fn world(services: usize) -> TestFederation {
+    let mut world = TestFederation::new().region("eu", &[]).region("us", &["eu"]);
     for cluster in 0..CLUSTERS {
         let id = format!("c{cluster}");
         let region = if cluster % 2 == 0 { "eu" } else { "us" };

@@ -10,7 +10,7 @@ use std::time::Duration;
 use envoy_types::pb::envoy::config::core::v3::Node;
 use envoy_types::pb::google::protobuf::value::Kind;
 use federation::model::{ClusterId, NameError, Namespace, Network, RegionId, Zone};
-use federation::view::ClientClass;
+use federation::ranking::ClientClass;
 
 pub(crate) use node::read_node;
 pub use version::{LEAST, Version};

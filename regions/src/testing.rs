@@ -7,10 +7,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use federation::model::{
-    Affinity, AppProtocol, Backend, ClusterId, Failover, Family, Health, Host, Merged, MergedPort, Network, Protocol,
-    RegionId, SecondAddresses, ServiceKey, Traffic, Zone,
+    Affinity, AppProtocol, Backend, ClusterId, Family, Health, Host, Merged, MergedPort, Network, Protocol, RegionId,
+    SecondAddresses, ServiceKey, Traffic, Zone,
 };
-use federation::view::ClientClass;
+use federation::ranking::ClientClass;
 use federation::{Effects, Place, Topology, Vips};
 
 use crate::class::{Class, Defaults, EnvoyProfile, Interception, Profile};
@@ -120,7 +120,6 @@ pub(crate) fn merged(name: &str, ports: Vec<MergedPort>) -> Merged {
         affinity: Affinity::None,
         family: Family::V4,
         ports,
-        failover: Arc::new(Failover::default()),
     }
 }
 

@@ -14,7 +14,7 @@ use federation::report::MemberReport;
 use super::Sources;
 use super::page::json;
 use crate::admin::json::{ServiceJson, StreamJson};
-use crate::process::engine::{KnowledgeView, Phase};
+use crate::process::engine::{self, KnowledgeView, Phase};
 
 /// Problems of the hub's files that readiness names; `/debug/problems` has all.
 const MAX_PROBLEMS: usize = 3;
@@ -61,7 +61,7 @@ fn known(sources: &Sources) -> KnowledgeView {
         troubles.extend(hub.take(MAX_PROBLEMS).map(ToString::to_string));
     }
     let notes = picture.region_note.iter().map(ToString::to_string).collect();
-    KnowledgeView { services: picture.services, notes, ..picture.knowledge.view(&picture.members, &troubles) }
+    KnowledgeView { services: picture.services, notes, ..engine::view(&picture.knowledge, &picture.members, &troubles) }
 }
 
 pub async fn members(State(sources): State<Sources>) -> Response {

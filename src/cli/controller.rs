@@ -54,7 +54,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         pages: pages.clone(),
         // It serves nobody. What depends on a member that is not known is held back member by member, so that waiting
         // longer would protect nothing.
-        deadlines: Deadlines { sync: plane.sync_deadline(), member: plane.sync_deadline() },
+        deadlines: Deadlines { serve: plane.sync_deadline(), ready: plane.sync_deadline() },
         serve: None,
         writers: None,
     };

@@ -117,7 +117,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         own_namespace,
         authority,
         pages: plane.pages()?,
-        deadlines: Deadlines { sync: plane.sync_deadline(), member: Duration::from_secs(member_deadline) },
+        deadlines: Deadlines { serve: plane.sync_deadline(), ready: Duration::from_secs(member_deadline) },
         serve: Some(Serve {
             region,
             xds,

@@ -11,14 +11,15 @@ use clusters::clock::now;
 use clusters::shutdown::Shutdown;
 use clusters::sources::feed::Batches;
 use federation::change::Batch;
-use federation::model::{ClusterId, RegionId, ServiceKey, Time};
+use federation::model::{ClusterId, RegionId, ServiceKey};
 use federation::report::MemberReport;
 use federation::{Config, Effects, Engine, Stats};
 use regions::catalog::{Catalog, CatalogCommand};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-pub use knowledge::{Deadlines, Knowledge, KnowledgeView, Phase, why_unknown};
+pub use federation::{Deadlines, Knowledge, Phase};
+pub use knowledge::{KnowledgeView, text, view, why_unknown};
 
 /// Batches applied as one round at most, so that a round stays short and the next one sees what came meanwhile.
 const ROUND: usize = 256;
@@ -70,7 +71,6 @@ pub struct Wiring {
     /// The region's resources and the streams' requests for them, if this process serves proxies.
     pub catalog: Option<(Catalog, mpsc::Receiver<CatalogCommand>)>,
     pub followers: Vec<Follower>,
-    pub deadlines: Deadlines,
 }
 
 /// The readers' side of a running engine.
@@ -108,27 +108,19 @@ async fn run(
     mut queries: mpsc::Receiver<Query>,
     mut shutdown: Shutdown,
 ) {
-    let Wiring { config, region, mut feed, catalog, followers, deadlines } = wiring;
+    let Wiring { config, region, mut feed, catalog, followers } = wiring;
     let (catalog, mut commands) = match catalog {
         Some((catalog, commands)) => (Some(catalog), commands),
         None => (None, mpsc::channel(1).1),
     };
     let engine = Engine::new(config);
-    let mut state = Loop {
-        engine,
-        region,
-        catalog,
-        followers,
-        deadlines,
-        started: None,
-        picture: Picture::default(),
-        sender: picture,
-    };
-    state.advance();
+    let picture_at_start = Picture { knowledge: engine.knowledge(), ..Picture::default() };
+    let mut state =
+        Loop { engine, region, catalog, followers, wake_at: None, picture: picture_at_start, sender: picture };
     state.publish();
     let mut waiting = Vec::with_capacity(ROUND);
     loop {
-        let deadline = state.next_deadline();
+        let wake_at = state.wake_at;
         tokio::select! {
             biased;
             () = shutdown.wait() => return,
@@ -146,9 +138,8 @@ async fn run(
             Some(Query::Services(answer)) = queries.recv() => {
                 let _ = answer.send(state.services()); // whoever asked may have gone
             }
-            () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
-                state.advance();
-                state.publish();
+            () = tokio::time::sleep_until(wake_at.unwrap_or_else(Instant::now)), if wake_at.is_some() => {
+                state.round(std::iter::empty());
             }
         }
     }
@@ -159,17 +150,18 @@ struct Loop {
     region: Option<RegionId>,
     catalog: Option<Catalog>,
     followers: Vec<Follower>,
-    deadlines: Deadlines,
-    /// When the hub's lists were complete.
-    started: Option<(Instant, Time)>,
+    /// When the engine must be called although no batch arrived.
+    wake_at: Option<Instant>,
     picture: Picture,
     sender: watch::Sender<Arc<Picture>>,
 }
 
 impl Loop {
     fn round(&mut self, batches: impl Iterator<Item = Batch>) {
-        let started = std::time::Instant::now();
-        let effects = self.engine.apply(batches, now());
+        let (started, time) = (Instant::now(), now());
+        let effects = self.engine.apply(batches, time);
+        // By the clock that never steps: from the round's own time on.
+        self.wake_at = effects.wake_at.map(|at| started + at.since(time));
         if !effects.is_empty() {
             if let Some(catalog) = &mut self.catalog {
                 catalog.apply(&effects);
@@ -191,8 +183,11 @@ impl Loop {
         self.picture.last_round = started.elapsed();
         self.picture.services = self.engine.merged().len();
         self.picture.stats = self.engine.stats();
+        self.picture.knowledge = self.engine.knowledge();
         self.look_for_region();
-        self.advance();
+        if effects.knowledge.is_some() {
+            self.phase_changed();
+        }
         self.publish();
     }
 
@@ -211,37 +206,8 @@ impl Loop {
         }
     }
 
-    /// Moves on to the phase that what is known, and the time, allow. No phase comes twice.
-    fn advance(&mut self) {
-        let before = (self.picture.knowledge.phase, self.picture.knowledge.waited);
-        if before.0 == Phase::Complete {
-            return;
-        }
-        if self.engine.hub_is_listed() && self.started.is_none() {
-            self.started = Some((Instant::now(), now()));
-        }
-        let (serve_at, ready_at) = (self.passes(self.deadlines.sync), self.passes(self.deadlines.member));
-        let passed = |at: Option<(Instant, Time)>| at.is_some_and(|(at, _)| at <= Instant::now());
-        let phase = match self.engine.hub_is_listed() {
-            false => Phase::WaitingForHub,
-            true if self.engine.unknown().is_empty() => Phase::Complete,
-            true if passed(serve_at) => Phase::Incomplete,
-            true => Phase::WaitingForMembers,
-        };
-        let until = match phase {
-            Phase::WaitingForHub | Phase::Complete => None,
-            Phase::WaitingForMembers => serve_at,
-            Phase::Incomplete => ready_at.filter(|_| !passed(ready_at)),
-        };
-        let waited = phase == Phase::Incomplete && until.is_none();
-        let until = until.map(|(_, at)| at);
-        self.picture.knowledge = Knowledge { phase, hub_missing: self.engine.hub_missing(), until, waited };
-        if before != (phase, waited) {
-            self.turned();
-        }
-    }
-
-    fn turned(&mut self) {
+    /// The phase changed, or the process became ready.
+    fn phase_changed(&mut self) {
         let Knowledge { phase, waited, .. } = self.picture.knowledge;
         if let Some(catalog) = self.catalog.as_mut().filter(|_| self.picture.knowledge.serves()) {
             catalog.set_ready();
@@ -250,25 +216,9 @@ impl Loop {
         if phase == Phase::Complete {
             tracing::info!(members, services, "first sync complete");
         } else {
-            let text = self.picture.knowledge.text(&self.picture.members, &[]);
+            let text = text(&self.picture.knowledge, &self.picture.members, &[]);
             tracing::warn!(members, services, phase = ?phase, waited, "{text}");
         }
-    }
-
-    fn passes(&self, after: Duration) -> Option<(Instant, Time)> {
-        let (instant, time) = self.started?;
-        let ms = i64::try_from(after.as_millis()).unwrap_or(i64::MAX);
-        Some((instant + after, Time::from_unix_ms(time.unix_ms.saturating_add(ms))))
-    }
-
-    /// When [`Loop::advance`] has to look again although nothing came.
-    fn next_deadline(&self) -> Option<Instant> {
-        let after = match self.picture.knowledge.phase {
-            Phase::WaitingForMembers => self.deadlines.sync,
-            Phase::Incomplete if !self.picture.knowledge.waited => self.deadlines.member,
-            _ => return None,
-        };
-        self.passes(after).map(|(at, _)| at)
     }
 
     fn publish(&self) {

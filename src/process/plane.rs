@@ -134,9 +134,9 @@ pub async fn run(plane: Plane, shutdown: Shutdown) -> anyhow::Result<()> {
         None => (None, None),
     };
     let awaits = origin.awaits();
-    let config = Config { authority, own_namespace, awaits, hub };
+    let config = Config { authority, own_namespace, awaits, deadlines, hub };
     let region = serve.as_ref().map(|serve| serve.region.clone());
-    let wiring = Wiring { config, region, feed: batches, catalog, followers, deadlines };
+    let wiring = Wiring { config, region, feed: batches, catalog, followers };
     // Streams end one after another: those that end last are served until they do, so all that feeds them ends later.
     let (served, after_serving) = Shutdown::new();
     let last = if serve.is_some() { after_serving } else { shutdown.clone() };

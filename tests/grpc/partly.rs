@@ -15,9 +15,9 @@ use envoy_types::pb::envoy::config::route::v3::route_match::PathSpecifier;
 use envoy_types::pb::envoy::service::discovery::v3 as discovery;
 use envoy_types::pb::google::protobuf::Any;
 use federation::model::{
-    Affinity, Backend, ClusterId, Failover, Family, Health, Host, Merged, RegionId, SecondAddresses, ServiceKey,
+    Affinity, Backend, ClusterId, Family, Health, Host, Merged, RegionId, SecondAddresses, ServiceKey,
 };
-use federation::view::{Assignment, Locality, Reach};
+use federation::ranking::{Assignment, Locality, RankReason, Reach};
 use prost::{Message, Name};
 use regions::resource::Resource;
 use regions::translate::{grpc, route};
@@ -90,7 +90,7 @@ fn assignment(name: &str, at: SocketAddr) -> Resource {
     let (region, cluster) = (RegionId::new("eu").unwrap(), ClusterId::new("eu-1").unwrap());
     let hosts = Box::new([Host::new(at, Health::Ready)]);
     let backend = Backend { cluster, zone: None, hosts, second: SecondAddresses::default() };
-    let locality = Locality { region: &region, weight: 1, backend: &backend };
+    let locality = Locality { region: &region, weight: 1, reason: RankReason::UNRANKED, backend: &backend };
     let reach = Reach::new(None, &merged());
     grpc::load_assignment(name, &Assignment { tiers: vec![vec![locality]], weighted: false, reach })
 }
@@ -104,7 +104,6 @@ fn merged() -> Merged {
         affinity: Affinity::None,
         family: Family::V4,
         ports: Vec::new(),
-        failover: Arc::new(Failover::default()),
     }
 }
 

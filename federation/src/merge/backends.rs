@@ -34,7 +34,7 @@ impl<'a> Sighting<'a> {
     }
 }
 
-/// What all sightings of an address, or of a pod's two addresses, come to.
+/// All sightings of an address, or of a pod's two addresses, joined.
 struct Found<'a> {
     address: SocketAddr,
     second: Option<IpAddr>,
@@ -44,7 +44,7 @@ struct Found<'a> {
 }
 
 impl<'a> Found<'a> {
-    /// Both are the same host. The best state counts: a slice may be late to hear of a pod. A zone that is known is
+    /// Both are the same host. The best state counts: a slice may be updated late. A zone that is known is
     /// better than none.
     fn absorb(&mut self, other: &Self) {
         self.health = self.health.min(other.health);
@@ -59,7 +59,7 @@ impl<'a> Found<'a> {
         Self { address: SocketAddr::new(ip, port), second: None, health, zone, pod }
     }
 
-    /// By address, then the best first, then the known before the unknown: the order of the slices plays no part.
+    /// By address, then the best first, then the known before the unknown: the order of the slices does not matter.
     fn order(&self, other: &Self) -> std::cmp::Ordering {
         let key = |found: &Self| (found.address, found.health, found.zone.is_none());
         key(self).cmp(&key(other)).then_with(|| (self.zone, other.pod).cmp(&(other.zone, self.pod)))
@@ -92,7 +92,7 @@ impl<'a> PortIndex<'a> {
 /// The hosts of one port of one contributor.
 pub(super) struct Gathered {
     pub(super) backends: Vec<Backend>,
-    /// How many there was no room for, those that would have turned out to be the same host included.
+    /// How many there was no room for, counted before sightings of the same host are joined.
     pub(super) left_out: usize,
 }
 

@@ -1,4 +1,4 @@
-//! Regions, member clusters, and what a member says of its own address ranges.
+//! Regions, member clusters, and the address ranges that a member's objects show.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use super::{ClusterId, Network, RegionId, Time, Zone};
 
-/// A region and where its clients go when their own region cannot serve.
+/// A region, and which regions serve its clients when their own cannot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Region {
     pub name: RegionId,
@@ -15,7 +15,7 @@ pub struct Region {
     pub failover: Vec<RegionId>,
 }
 
-/// A cluster that asks to belong, as its `MemberCluster` says.
+/// A cluster that is to be a member, as in its `MemberCluster`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
     pub id: ClusterId,
@@ -33,7 +33,7 @@ pub struct Member {
     pub created: Time,
     /// `metadata.generation`; 0 where there is none.
     pub generation: i64,
-    /// The admission that its status has on record, if any. It survives restarts of whoever decides.
+    /// The admission that its status has on record, if any. It survives restarts of the controller that decides.
     pub recorded: Option<Admission>,
 }
 
@@ -42,7 +42,7 @@ pub struct Member {
 pub enum Traffic {
     #[default]
     Active,
-    /// Stays a member, but is offered to nobody while others can serve.
+    /// Stays a member, but no client is sent to it while other members can serve.
     Drained,
 }
 
@@ -89,14 +89,14 @@ impl NamespacePattern {
 }
 
 impl std::fmt::Display for NamespacePattern {
-    /// The text that it was made from.
+    /// The text from which it was made.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.stem)?;
         if self.prefix { f.write_str("*") } else { Ok(()) }
     }
 }
 
-/// What a Node says about its pods: their addresses, and where they are.
+/// What is read of a Node: the addresses of its pods, and its zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
     pub name: Arc<str>,

@@ -13,7 +13,7 @@ pub struct SliceKey {
     pub name: Arc<str>,
 }
 
-/// One EndpointSlice of one member. Slices that we or an MCS implementation wrote never get here.
+/// One EndpointSlice of one member. Slices that Isthmus or an MCS implementation wrote are never among them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slice {
     pub key: SliceKey,
@@ -21,7 +21,7 @@ pub struct Slice {
     pub service: ServiceKey,
     pub ports: Vec<SlicePort>,
     pub endpoints: Vec<Endpoint>,
-    /// The Nodes of those endpoints that say no zone themselves, by index, in order. Apart, because mostly there are none.
+    /// The Nodes of those endpoints that have no zone of their own, by index, in order. Kept apart, because mostly there are none.
     pub nodes: Box<[(u32, Arc<str>)]>,
 }
 
@@ -40,7 +40,7 @@ impl Slice {
         endpoints
     }
 
-    /// The Node of an endpoint that says no zone itself.
+    /// The Node of an endpoint that has no zone of its own.
     pub fn node_of(&self, index: usize) -> Option<&Arc<str>> {
         let index = u32::try_from(index).ok()?;
         let at = self.nodes.binary_search_by_key(&index, |(of, _)| *of).ok()?;
@@ -67,14 +67,14 @@ pub struct Endpoint {
     pub pod: PodId,
 }
 
-/// Tells pods of one service apart: a digest of what an EndpointSlice says of an endpoint's identity. The size fills what
-/// would be padding in [`Endpoint`], of which there may be millions. Two of 100,000 pods have the same one with a
-/// probability of 2 in 100,000; and then two endpoints share what they should not, if they are not of one family.
+/// Distinguishes the pods of one service: a digest of the identity of an endpoint in its EndpointSlice. Its size fills what
+/// would be padding in [`Endpoint`], of which there may be millions. Two of 100,000 pods have the same digest with a
+/// probability of 2 in 100,000; two endpoints are then joined by mistake if they are of different families.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PodId([u8; 6]);
 
 impl PodId {
-    /// FNV-1a of the text, folded to 48 bits; never [`PodId::default`], which stands for "not known".
+    /// FNV-1a of the text, folded to 48 bits; never [`PodId::default`], which means "not known".
     pub fn of(text: &str) -> Self {
         let digest = text
             .bytes()
@@ -97,16 +97,16 @@ impl PodId {
     }
 }
 
-/// What a client may do with a backend, best first (EndpointSlice conditions). Which of them are used is a matter of all
-/// backends of a client together: see [`crate::view::Reach`].
+/// What a client may do with a backend, best first (EndpointSlice conditions). Which of them are used depends on all
+/// backends of a client together: see [`crate::ranking::Reach`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Health {
     /// `ready` is true or not set.
     Ready,
-    /// `terminating` and still `serving`: finish what is under way. A planned loss, so it must not spill. It takes new
+    /// `terminating` and still `serving`: open requests finish. A planned loss, so traffic must not move to other tiers. It takes new
     /// requests only where no backend is ready (KEP-1669).
     Draining,
-    /// Neither ready nor terminating. A loss of capacity, so it must spill.
+    /// Neither ready nor terminating. A loss of capacity, so traffic must move to other tiers.
     NotReady,
     /// `terminating` and not `serving`: a planned loss, never used.
     Ended,

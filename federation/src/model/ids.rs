@@ -1,14 +1,14 @@
-//! Names that were validated once, at the edge, and are cheap to clone for ever after.
+//! Names that are validated once, where objects are converted, and are cheap to clone afterwards.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// Longest RFC 1123 label, in bytes; Kubernetes uses it for namespaces and services, we for clusters and regions.
+/// Longest RFC 1123 label, in bytes; Kubernetes uses it for namespaces and services, Isthmus for clusters and regions.
 pub const MAX_LABEL_LEN: usize = 63;
 /// Longest zone or network name, in bytes: both come from label values, which Kubernetes bounds so.
 pub const MAX_PLACE_LEN: usize = 63;
 
-/// A name that cannot be used. The text says what was found and what would be right.
+/// A name that cannot be used. The text has what was found and what is expected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     #[error("is empty; expected a lower-case RFC 1123 label such as \"eu-1\"")]
@@ -28,8 +28,8 @@ fn check_label(text: &str) -> Result<(), NameError> {
     }
     let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     let bytes = text.as_bytes();
-    let edges = bytes.first().is_some_and(|b| inner(*b)) && bytes.last().is_some_and(|b| inner(*b));
-    if edges && bytes.iter().all(|b| inner(*b) || *b == b'-') {
+    let both_ends = bytes.first().is_some_and(|b| inner(*b)) && bytes.last().is_some_and(|b| inner(*b));
+    if both_ends && bytes.iter().all(|b| inner(*b) || *b == b'-') {
         Ok(())
     } else {
         Err(NameError::NotALabel { found: text.to_owned() })
@@ -82,11 +82,11 @@ name!(
     RegionId, check_label
 );
 name!(
-    /// An availability zone, as `topology.kubernetes.io/zone` spells it: 1–63 bytes.
+    /// An availability zone, as in the label `topology.kubernetes.io/zone`: 1–63 bytes.
     Zone, check_place
 );
 name!(
-    /// A network: members of one network reach each other's pod IPs directly.
+    /// A network: members of one network can connect to each other's pod IPs directly.
     Network, check_place
 );
 name!(
@@ -115,7 +115,7 @@ impl ServiceKey {
         Ok(Self { namespace: Namespace::new(namespace)?, name: Arc::from(name) })
     }
 
-    /// The name that cluster DNS answers: `name.namespace.svc.cluster.local`, without a trailing dot.
+    /// The name that cluster DNS resolves: `name.namespace.svc.cluster.local`, without a trailing dot.
     pub fn dns_name(&self) -> String {
         format!("{}.{}.svc.cluster.local", self.name, self.namespace)
     }

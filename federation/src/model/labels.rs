@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Labels of one object. The edge bounds their number and size. Sorted, and no larger than they need be: every object
+/// Labels of one object. The conversion bounds their number and size. Sorted, and no larger than necessary: every object
 /// has some.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Labels(Box<[(Arc<str>, Arc<str>)]>);
@@ -29,7 +29,7 @@ impl Labels {
 
 impl<'a> FromIterator<(&'a str, &'a str)> for Labels {
     fn from_iter<I: IntoIterator<Item = (&'a str, &'a str)>>(pairs: I) -> Self {
-        // The last value of a key is its value.
+        // Of two values of a key, the last one holds.
         let sorted: BTreeMap<&str, &str> = pairs.into_iter().collect();
         Self(sorted.into_iter().map(|(key, value)| (Arc::from(key), Arc::from(value))).collect())
     }
@@ -46,7 +46,7 @@ impl Selector {
         self.match_labels.iter().all(|(key, value)| labels.get(key) == Some(value))
     }
 
-    /// How many pairs it asks for: the more, the more specific.
+    /// How many pairs it requires: the more, the more specific.
     pub fn specificity(&self) -> usize {
         self.match_labels.len()
     }

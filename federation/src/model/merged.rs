@@ -1,12 +1,13 @@
-//! One service as all clusters together offer it: what the voice turns into xDS.
+//! One service as all clusters together offer it: what `regions` converts to xDS.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use super::{Affinity, AppProtocol, ClusterId, Failover, Family, Health, Protocol, ServiceKey, Zone};
+use super::{Affinity, AppProtocol, ClusterId, Family, Health, Protocol, ServiceKey, Zone};
 
-/// A merged service. It holds nothing that depends on who asks, and nothing that only re-ranks endpoints
-/// (regions, drains, weights): those live in [`crate::Topology`], so that a change of them re-merges nothing.
+/// A merged service. It holds nothing that depends on the client, and nothing that only changes the ranking of endpoints:
+/// regions, drains and members' weights are in [`crate::Topology`], and what its policy says is in a
+/// [`super::RankingRule`], so that a change of them merges nothing again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Merged {
     pub key: ServiceKey,
@@ -18,14 +19,13 @@ pub struct Merged {
     pub family: Family,
     /// Sorted by (number, protocol); both together are unique.
     pub ports: Vec<MergedPort>,
-    pub failover: Arc<Failover>,
 }
 
-/// One port and who answers on it.
+/// One port and its backends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MergedPort {
     pub name: Arc<str>,
-    /// The Service's port number, the one clients dial.
+    /// The Service's port number, to which clients connect.
     pub port: u16,
     pub protocol: Protocol,
     pub app: AppProtocol,
@@ -43,7 +43,7 @@ pub struct Backend {
     pub second: SecondAddresses,
 }
 
-/// The IPv6 addresses of those hosts of a backend that have both. Apart, so that a world with one family pays nothing.
+/// The IPv6 addresses of those hosts of a backend that have both. Kept apart, so that a federation with one family pays nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SecondAddresses(Option<Box<SortedByHost>>);
 
@@ -75,7 +75,7 @@ impl Backend {
     }
 }
 
-/// One backend that answers: its IPv4 address if it has one, else its IPv6 address. Kept apart, because a [`SocketAddr`] has 32 bytes, and there may be millions.
+/// One host: its IPv4 address if it has one, else its IPv6 address. Kept apart, because a [`SocketAddr`] has 32 bytes, and there may be millions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Host {
     pub ip: IpAddr,

@@ -1,5 +1,5 @@
-//! The federation's own words: validated once at the edge, plain values ever after.
-//! No Kubernetes and no protobuf type comes in here.
+//! The types of the federation: validated where objects are converted, plain values afterwards.
+//! No Kubernetes and no protobuf type is used here.
 
 mod cluster;
 mod endpoint;
@@ -18,7 +18,7 @@ pub use family::{Families, Family};
 pub use ids::{ClusterId, MAX_LABEL_LEN, MAX_PLACE_LEN, NameError, Namespace, Network, RegionId, ServiceKey, Zone};
 pub use labels::{Labels, Selector};
 pub use merged::{Backend, Host, Merged, MergedPort, SecondAddresses};
-pub use policy::{ClusterWeight, Failover, Federate, Policy, Tier};
+pub use policy::{ClusterWeight, Failover, Federate, Policy, RankingRule, Tier};
 pub use service::{
     Affinity, AppProtocol, Digest, Export, HelmRelease, Mark, NamespaceObject, Owner, Protocol, Service, ServiceKind,
     ServicePort,

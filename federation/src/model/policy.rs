@@ -16,7 +16,7 @@ pub struct Policy {
     pub federate: Federate,
     /// Ranges that no member may use: node, VPC and on-premises networks. Those of all policies count.
     pub reserved: Vec<IpNet>,
-    /// Addresses of the selected services that lie in none of their member's ranges are not served.
+    /// Addresses of the selected services that are in none of their member's ranges are not served.
     pub strict_cidrs: bool,
     pub failover: Failover,
 }
@@ -30,7 +30,7 @@ pub enum Federate {
     None,
 }
 
-/// Who serves a client, in which order.
+/// Which endpoints serve a client, in which order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failover {
     pub tiers: Vec<Tier>,
@@ -38,7 +38,29 @@ pub struct Failover {
     pub clusters: Vec<ClusterWeight>,
 }
 
-/// One step of the way from near to far.
+/// What the policy of a service says about the ranking of its endpoints. It is kept beside the merged service, so that a
+/// change of it merges nothing again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RankingRule {
+    /// The policy's name; `default` for the built-in one.
+    pub policy: Arc<str>,
+    pub failover: Failover,
+}
+
+impl Default for RankingRule {
+    fn default() -> Self {
+        Policy::built_in().ranking_rule()
+    }
+}
+
+impl RankingRule {
+    /// The weight that the policy declares for a cluster.
+    pub fn weight(&self, cluster: &ClusterId) -> Option<u32> {
+        self.failover.clusters.iter().find(|declared| declared.cluster == *cluster).map(|declared| declared.weight)
+    }
+}
+
+/// One step from near to far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Tier {
     /// The client's own cluster.
@@ -66,7 +88,7 @@ impl Default for Failover {
 }
 
 impl Policy {
-    /// What holds where nobody wrote a policy.
+    /// What holds where no policy selects a service.
     pub fn built_in() -> Self {
         Self {
             name: Arc::from("default"),
@@ -78,6 +100,10 @@ impl Policy {
             strict_cidrs: false,
             failover: Failover::default(),
         }
+    }
+
+    pub fn ranking_rule(&self) -> RankingRule {
+        RankingRule { policy: Arc::clone(&self.name), failover: self.failover.clone() }
     }
 
     pub fn selects(&self, namespace: &Labels, service: &Labels) -> bool {

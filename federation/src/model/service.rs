@@ -17,7 +17,7 @@ pub struct Service {
     pub kind: ServiceKind,
     /// ClusterIPs, primary family first. Empty for headless and ExternalName services.
     pub cluster_ips: Vec<IpAddr>,
-    /// `ipFamilies`, else those of the ClusterIPs. `None`: it says nothing (yet), and endpoints of both are its own.
+    /// `ipFamilies`, else those of the ClusterIPs. `None`: neither is set (yet), and endpoints of both are its own.
     pub families: Option<Families>,
     pub ports: Vec<ServicePort>,
     pub affinity: Affinity,
@@ -26,14 +26,14 @@ pub struct Service {
     pub node_local: bool,
     /// The multi-cluster product that made this Service out of another cluster's: one of [`super::product`].
     pub derived_by: Option<&'static str>,
-    /// Something on it that looks like a mark and is none: what was found, and what would be right.
+    /// Something on it that looks like a mark and is none: what was found, and what is expected.
     pub hint: Option<Arc<str>>,
     /// The Helm release that it belongs to, if it does. Not kept for mirrors: see [`Mark`].
     pub helm: Option<Arc<HelmRelease>>,
 }
 
 impl Service {
-    /// It bears the mark of a mirror and no sign of a user: it offers no workloads of its own, whoever wrote it.
+    /// It bears the mark of a mirror and no sign of a user: it offers no workloads of its own, whichever program wrote it.
     pub fn is_mirror(&self) -> bool {
         matches!(self.owner, Owner::Mirror(_) | Owner::Restored(_) | Owner::Lookalike)
     }
@@ -55,28 +55,28 @@ pub enum ServiceKind {
     ExternalName,
 }
 
-/// Whose object a Service or Namespace is.
+/// Which program or user owns a Service or Namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Owner {
-    /// Somebody else's: a source, and never to be changed by us.
+    /// A user's: a source, and never changed by Isthmus.
     User,
-    /// A mirror: it carries our label, and our field manager wrote it.
+    /// A mirror: it carries Isthmus's label, and Isthmus's field manager wrote it.
     Mirror(Box<Mark>),
-    /// Carries our label and both annotations, but another program wrote it: a backup was restored. It is a mirror
+    /// Carries Isthmus's label and both annotations, but another program wrote it: a backup was restored. It is a mirror
     /// again as soon as the hub that it names has written it.
     Restored(Box<Mark>),
-    /// Carries our label and nothing else that says that we wrote it: a copy, or a forgery. It is not ours to change,
+    /// Carries Isthmus's label and no other sign that Isthmus wrote it: a copy, or a forgery. Isthmus does not change it,
     /// and it offers no workloads.
     Lookalike,
-    /// We wrote it, and since then a user or a user's tool took it over: it has a selector, or another manager
-    /// applies its spec, or our label was taken off. Our fields are to be removed from it.
+    /// Isthmus wrote it, and since then a user or a user's tool took it over: it has a selector, or another manager
+    /// applies its spec, or Isthmus's label was removed. Isthmus's fields are to be removed from it.
     Adopted,
 }
 
-/// What a mirror says about itself. There are as many as mirrors, so texts that are only compared are kept as digests.
+/// The annotations of a mirror. There are as many as mirrors, so texts that are only compared are kept as digests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mark {
-    /// Clusters that back it, as it says.
+    /// Clusters that back it, as annotated.
     pub sources: Vec<ClusterId>,
     /// The hub that wrote it last.
     pub hub: Digest,
@@ -142,7 +142,7 @@ pub enum Protocol {
 }
 
 impl Protocol {
-    /// As Kubernetes spells it.
+    /// As in the Kubernetes API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Tcp => "TCP",
@@ -158,12 +158,12 @@ pub enum AppProtocol {
     Http,
     /// HTTP/2 with prior knowledge, gRPC included.
     Http2,
-    /// Anything else, including ports whose protocol nobody declared.
+    /// Anything else, including ports whose protocol is not declared.
     Tcp,
 }
 
 impl AppProtocol {
-    /// As people read it.
+    /// As shown to users.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Http => "http",
@@ -200,7 +200,7 @@ pub struct NamespaceObject {
     pub uid: Arc<str>,
     pub resource_version: Arc<str>,
     pub labels: Labels,
-    /// True when it is on its way out: nothing can be created in it.
+    /// True when it is being deleted: nothing can be created in it.
     pub terminating: bool,
     /// As for a [`Service`].
     pub hint: Option<Arc<str>>,
@@ -208,7 +208,7 @@ pub struct NamespaceObject {
     pub helm: Option<Arc<HelmRelease>>,
 }
 
-/// A `ServiceExport` (KEP-1645): "this service takes part".
+/// A `ServiceExport` (KEP-1645): the service takes part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Export {
     pub key: ServiceKey,

@@ -50,6 +50,8 @@ pub(crate) struct HubChange {
     pub completed: bool,
     /// Which services are selected, or what one looks like, may differ: a policy, or a member's exports or network.
     pub selection: bool,
+    /// Names of policies that changed in what they say about ranking, and in nothing else.
+    pub rankings: BTreeSet<Arc<str>>,
     /// Members that are new, changed or removed.
     pub members: BTreeSet<ClusterId>,
     /// Members that were removed, even if one of the same name came back.
@@ -133,10 +135,16 @@ impl Hub {
             HubChanges::Policies(delta) => {
                 self.note_list(HubKind::Policies, delta.is_full());
                 let mut changed = false;
-                apply_table(delta, &mut self.policies, |_, _, _| changed = true);
+                apply_table(delta, &mut self.policies, |name, old, new| {
+                    changed = true;
+                    if only_ranks_differently(old, new) {
+                        change.rankings.insert(Arc::clone(name));
+                    } else {
+                        change.selection = true;
+                    }
+                });
                 if changed {
                     self.ordered_policies = Policies::new(&self.policies, self.own_namespace.clone());
-                    change.selection = true;
                 }
             }
             HubChanges::Members(delta) => {
@@ -172,6 +180,12 @@ impl Hub {
             Arc::clone(&self.notices)
         })
     }
+}
+
+/// Which services a policy selects, and which of their addresses are served, did not change.
+fn only_ranks_differently(old: Option<&Policy>, new: Option<&Policy>) -> bool {
+    let (Some(old), Some(new)) = (old, new) else { return false };
+    Policy { failover: new.failover.clone(), ..old.clone() } == *new
 }
 
 /// What a service looks like depends on a member's export list and network. Its region, drain and weight only change the

@@ -2,13 +2,20 @@
 //! the hub's lists are complete, a member contributes nothing before what it contributes was completely listed, and the
 //! members that have to be known and are not are named.
 
+mod phase;
+#[cfg(test)]
+mod tests;
+
+pub use phase::{Deadlines, Knowledge, Phase};
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::hub::HubChange;
+use super::hub::{Hub, HubChange};
 use super::membership::{Membership, MembershipChange};
-use crate::model::{ClusterId, Service, ServiceKey};
+use crate::model::{ClusterId, Service, ServiceKey, Time};
 use crate::store::{ClusterState, Store, StoreChange};
+use phase::Progress;
 
 /// Which members have to be known before everything counts as known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,8 +28,9 @@ pub enum Awaits {
     NotRefused,
 }
 
-pub(crate) struct Knowledge {
+pub(crate) struct KnowledgeStage {
     awaits: Awaits,
+    progress: Progress,
     /// Members that have to be known and are not.
     unknown: Arc<BTreeSet<ClusterId>>,
     /// Mirrors that were made for an unknown member (source, member that holds the mirror, service): to be planned again when
@@ -39,38 +47,58 @@ pub(crate) struct KnowledgeChange {
     pub members: BTreeSet<ClusterId>,
     /// Mirrors that were made for such a member, with the member that holds them.
     pub mirrors: BTreeSet<(ClusterId, ServiceKey)>,
+    /// What is known, if the phase changed or the process became ready.
+    pub knowledge: Option<Knowledge>,
 }
 
-impl Knowledge {
-    pub fn new(awaits: Awaits) -> Self {
-        Self { awaits, unknown: Arc::default(), awaiting: BTreeSet::new() }
+/// What the earlier stages changed in this round.
+#[derive(Clone, Copy)]
+pub(crate) struct Changes<'a> {
+    pub hub: &'a HubChange,
+    pub store: &'a StoreChange,
+    pub membership: &'a MembershipChange,
+}
+
+impl KnowledgeStage {
+    pub fn new(awaits: Awaits, deadlines: Deadlines) -> Self {
+        Self { awaits, progress: Progress::new(deadlines), unknown: Arc::default(), awaiting: BTreeSet::new() }
     }
 
     /// O(members) in rounds in which a link, a list or an admission changed, else O(changed Services).
     pub fn update(
         &mut self,
-        hub_change: &HubChange,
-        store_change: &StoreChange,
-        membership_change: &MembershipChange,
+        changes: Changes<'_>,
         store: &Store,
         membership: &Membership,
+        now: Time,
     ) -> KnowledgeChange {
-        if !hub_change.removed.is_empty() {
-            self.awaiting.retain(|(_, holder, _)| !hub_change.removed.contains(holder));
+        let removed = &changes.hub.removed;
+        if !removed.is_empty() {
+            self.awaiting.retain(|(_, holder, _)| !removed.contains(holder));
         }
         let mut change = KnowledgeChange::default();
-        if hub_change.any || membership_change.judged || !store_change.links.is_empty() {
+        if changes.hub.any || changes.membership.judged || !changes.store.links.is_empty() {
             self.refresh(store, membership, &mut change);
         }
         if !self.unknown.is_empty() {
-            for (id, key) in &store_change.objects {
-                let service = store.get(id).and_then(|state| state.services.get(key));
-                if let Some(service) = service {
+            for (id, key) in &changes.store.objects {
+                if let Some(service) = store.get(id).and_then(|state| state.services.get(key)) {
                     self.note_awaiting(id, service);
                 }
             }
         }
+        let changed = self.progress.update(self.unknown.is_empty(), now);
+        change.knowledge = changed.then(|| self.progress.knowledge(Vec::new()));
         change
+    }
+
+    pub fn knowledge(&self, hub: &Hub) -> Knowledge {
+        self.progress.knowledge(hub.missing())
+    }
+
+    /// When the engine must be called although no batch arrives.
+    pub fn wake_at(&self) -> Option<Time> {
+        self.progress.wake_at()
     }
 
     /// Members that have to be known and are not.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::hub::{Hub, HubChange};
-use super::knowledge::{Knowledge, KnowledgeChange};
+use super::knowledge::{KnowledgeChange, KnowledgeStage};
 use super::membership::{Membership, MembershipChange};
 use super::services::{Services, ServicesChange};
 use crate::effects::{MirrorAction, MirrorKey};
@@ -48,7 +48,7 @@ pub(crate) struct Earlier<'a> {
     pub hub: &'a Hub,
     pub store: &'a Store,
     pub membership: &'a Membership,
-    pub knowledge: &'a Knowledge,
+    pub knowledge: &'a KnowledgeStage,
     pub services: &'a Services,
 }
 
@@ -217,8 +217,9 @@ impl Earlier<'_> {
     /// Everything that should be in a member, and what is there and does not belong to a user.
     fn in_member(self, id: &ClusterId) -> Vec<(ClusterId, MirrorKey)> {
         let Some(state) = self.store.get(id) else { return Vec::new() };
-        let ours = state.services.values().filter(|service| service.owner != Owner::User).map(|service| &service.key);
-        let services = self.services.merged().keys().chain(ours).cloned().map(MirrorKey::Service);
+        let mirrors =
+            state.services.values().filter(|service| service.owner != Owner::User).map(|service| &service.key);
+        let services = self.services.merged().keys().chain(mirrors).cloned().map(MirrorKey::Service);
         let namespaces = self.services.names().keys().cloned().map(MirrorKey::Namespace);
         services.chain(namespaces).map(|key| (id.clone(), key)).collect()
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::hub::{Hub, HubChange};
-use super::knowledge::{Knowledge, KnowledgeChange};
+use super::knowledge::{KnowledgeChange, KnowledgeStage};
 use super::membership::{Membership, MembershipChange};
 use super::mirrors::{Mirrors, MirrorsChange};
 use super::services::{Services, ServicesChange};
@@ -41,7 +41,7 @@ pub(crate) struct Earlier<'a> {
     pub hub: &'a Hub,
     pub store: &'a Store,
     pub membership: &'a Membership,
-    pub knowledge: &'a Knowledge,
+    pub knowledge: &'a KnowledgeStage,
     pub services: &'a Services,
     pub mirrors: &'a Mirrors,
 }

@@ -1,6 +1,7 @@
 //! The merged services: what each touched service looks like over all members now, and what its merge found.
 
 mod notices;
+mod rules;
 mod tally;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -8,18 +9,22 @@ use std::sync::Arc;
 
 use super::hub::{Hub, HubChange};
 use super::membership::{Membership, MembershipChange};
-use crate::addresses::{OutsideOffers, Rules};
+use crate::addresses::{self, OutsideOffers};
+use crate::explain::{Participation, ServiceExplanation};
 use crate::merge::{self, Contribution, Outcome};
-use crate::model::{Affinity, ClusterId, Merged, Namespace, Protocol, ServiceKey};
+use crate::model::{Affinity, ClusterId, Merged, Namespace, Protocol, RankingRule, ServiceKey};
 use crate::selection::LeftOut;
 use crate::store::{Store, StoreChange};
 
 pub(crate) use tally::Tally;
 
+use rules::Rules;
+
 #[derive(Default)]
 pub(crate) struct Services {
     merged: HashMap<ServiceKey, Arc<Merged>>,
     names: BTreeMap<Namespace, BTreeSet<Arc<str>>>,
+    rules: Rules,
     tally: Tally,
     offers: OutsideOffers,
     /// Services merged again, and how many of them came out as they were.
@@ -34,6 +39,8 @@ pub(crate) struct ServicesChange {
     pub services: Vec<(ServiceKey, Option<Arc<Merged>>)>,
     /// Of these, the ones whose shape changed: sources, ports, kind or affinity.
     pub shapes: BTreeSet<ServiceKey>,
+    /// What policies say about the ranking of a service, sorted by service. `None`: the service is gone.
+    pub rankings: Vec<(ServiceKey, Option<Arc<RankingRule>>)>,
     /// Members of which counts or findings changed.
     pub members: BTreeSet<ClusterId>,
 }
@@ -85,6 +92,8 @@ impl Services {
             }
             change.services.sort_by(|(a, _), (b, _)| a.cmp(b));
         }
+        self.rules.follow_policies(&hub_change.rankings, earlier.hub.ordered_policies());
+        change.rankings = self.rules.take_changes();
         change
     }
 
@@ -97,8 +106,31 @@ impl Services {
         &self.names
     }
 
+    /// What the policy of each merged service says about ranking.
+    pub fn rankings(&self) -> &HashMap<ServiceKey, Arc<RankingRule>> {
+        self.rules.by_service()
+    }
+
     pub fn tally(&self) -> &Tally {
         &self.tally
+    }
+
+    /// Why a service is what it is, from the same decisions as its merge. `None`: no member has or exports it. It costs one merge.
+    pub fn explain(&self, key: &ServiceKey, earlier: Earlier<'_>) -> Option<ServiceExplanation> {
+        let Parts { contributions, left_out, without_service } = self.parts(key, earlier);
+        let selected = contributions.iter().map(|part| {
+            let policy = Arc::clone(&part.rule.policy);
+            (part.cluster, Participation::Selected { by: part.by, policy, exported: part.exported })
+        });
+        let left_out = left_out.into_iter().map(|(id, left_out)| (id, Participation::LeftOut(left_out.why)));
+        let without = without_service.into_iter().map(|id| (id, Participation::NoService));
+        let members: BTreeMap<_, _> = selected.chain(left_out).chain(without).collect();
+        if members.is_empty() {
+            return None;
+        }
+        let members = members.into_iter().map(|(id, participation)| (id.clone(), participation)).collect();
+        let Outcome { rule, conflicts, .. } = merge::merge(key, contributions);
+        Some(ServiceExplanation { key: key.clone(), members, conflicts, rule })
     }
 
     /// Services merged again since the start, and how many of them came out as they were.
@@ -136,7 +168,8 @@ impl Services {
 
     /// Stores the outcome of a merge.
     fn settle(&mut self, key: ServiceKey, outcome: Outcome, change: &mut ServicesChange) {
-        let Outcome { merged: fresh, refused, outside, family_conflicts, notices, offers: _, left_out: _ } = outcome;
+        let Outcome { merged: fresh, rule, refused, outside, family_conflicts, notices, .. } = outcome;
+        self.rules.set(&key, rule);
         change.members.extend(self.tally.refused.set(&key, refused));
         change.members.extend(self.tally.outside.set(&key, outside));
         change.members.extend(self.tally.family_conflicts.set(&key, family_conflicts));
@@ -190,8 +223,9 @@ impl Services {
                     exported: selected.since,
                     slices: state.slices_of(key).collect(),
                     nodes: &state.nodes,
-                    failover: selected.failover,
-                    addresses: Rules {
+                    rule: selected.rule,
+                    by: selected.by,
+                    addresses: addresses::Rules {
                         cluster: id,
                         network: &member.network,
                         claims: membership.claims(&member.network),

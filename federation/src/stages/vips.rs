@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::knowledge::{Knowledge, KnowledgeChange};
+use super::knowledge::{KnowledgeChange, KnowledgeStage};
 use super::membership::{Membership, MembershipChange};
 use super::services::{Services, ServicesChange};
 use crate::effects::Vips;
@@ -24,7 +24,7 @@ pub(crate) type VipsChange = Vec<(ClusterId, ServiceKey, Option<Arc<Vips>>)>;
 pub(crate) struct Earlier<'a> {
     pub store: &'a Store,
     pub membership: &'a Membership,
-    pub knowledge: &'a Knowledge,
+    pub knowledge: &'a KnowledgeStage,
     pub services: &'a Services,
 }
 

@@ -1,4 +1,4 @@
-//! Model values from short texts. What cannot be read is a mistake of the test that wrote it, and stops that test.
+//! Model values from short texts. A text that cannot be read is a mistake in the test, and stops it.
 #![allow(clippy::expect_used, reason = "only tests come here: a text that cannot be read must stop them at once")]
 
 use std::net::IpAddr;
@@ -196,13 +196,13 @@ pub fn helm(text: &str) -> Option<Arc<HelmRelease>> {
     Some(Arc::new(HelmRelease { name: Arc::from(name), namespace: Arc::from(namespace) }))
 }
 
-/// What a mirror says that a hub made for these clusters and a Helm release.
+/// The annotations of a mirror that a hub made for these clusters and a Helm release.
 pub fn mark(sources: &str, hub: &str, release: &str) -> Box<Mark> {
     let helm = HelmRelease::digest(helm(release).as_deref());
     Box::new(Mark { sources: clusters(sources), hub: Digest::of(hub), helm, helm_claimed: false })
 }
 
-/// A Service that we made for these clusters.
+/// A mirror that this hub made for these clusters.
 pub fn mirror(name: &str, port_text: &str, ip_text: &str, sources: &str) -> Service {
     Service { owner: Owner::Mirror(mark(sources, HUB, "")), ..service(name, port_text, ip_text) }
 }

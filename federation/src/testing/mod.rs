@@ -1,13 +1,13 @@
-//! For tests and benchmarks, here and in other crates: short words for model values ([`make`]), whole worlds
-//! ([`World`]), and a second opinion on everything the engine decides ([`Oracle`], [`Picture`], [`Replica`]).
+//! For tests and benchmarks, here and in other crates: short texts for model values ([`make`]), whole federations
+//! ([`TestFederation`]), and a second opinion on everything the engine decides ([`Oracle`], [`Published`], [`Replica`]).
 
 pub mod make;
 mod oracle;
-mod picture;
+mod published;
 mod replica;
-mod world;
+mod test_federation;
 
 pub use oracle::Oracle;
-pub use picture::Picture;
+pub use published::Published;
 pub use replica::Replica;
-pub use world::{Contents, World};
+pub use test_federation::{Contents, TestFederation};

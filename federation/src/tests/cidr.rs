@@ -2,9 +2,9 @@
 
 use super::verdict;
 use crate::model::Federate;
-use crate::testing::{World, make};
+use crate::testing::{TestFederation, make};
 
-/// A member `old` stands; `new` comes, smaller in name and created earlier. Ranges are (pods, services).
+/// `old` is a member; `new` joins, smaller in name and created earlier. Ranges are (pods, services).
 fn check(old: (&str, &str), new: (&str, &str), expected: &str) {
     check_reserved(old, new, "", expected);
 }
@@ -14,15 +14,15 @@ fn check_reserved(old: (&str, &str), new: (&str, &str), reserved: &str, expected
     first.created = make::at(50);
     let mut policy = make::policy("default", Federate::All);
     policy.reserved = make::nets(reserved);
-    let world = World::new().region("eu", &[]).policy(policy).member_object(first);
-    let mut engine = world.engine(make::at(100));
+    let federation = TestFederation::new().region("eu", &[]).policy(policy).member_object(first);
+    let mut engine = federation.engine(make::at(100));
     assert_eq!(verdict(&engine, "old"), "admitted", "the member that was there first");
 
     let mut second = make::member("new", "eu", new.0, new.1);
     second.created = make::at(1);
-    let world = world.member_object(second);
-    engine.apply(world.hub(), make::at(200));
-    engine.apply(world.listing("new", 1), make::at(201));
+    let federation = federation.member_object(second);
+    engine.apply(federation.hub(), make::at(200));
+    engine.apply(federation.listing("new", 1), make::at(201));
     assert_eq!(verdict(&engine, "new"), expected, "{new:?} beside {old:?}");
     assert_eq!(verdict(&engine, "old"), "admitted", "members are never disturbed");
     assert_eq!(engine.topology().members.contains_key(&make::cluster("new")), expected == "admitted");
@@ -87,12 +87,12 @@ fn all_clashes_are_listed_in_order() {
 #[test]
 fn clashes_with_members_admitted_later_in_the_round_are_listed_too() {
     let early = |id: &str, pods: &str, services: &str| make::member(id, "eu", pods, services);
-    let world = World::new()
+    let federation = TestFederation::new()
         .region("eu", &[])
         .member_object(early("a", "10.0.0.0/16", "10.96.0.0/16"))
         .member_object(early("b", "10.0.0.0/8", "10.97.0.0/16"))
         .member_object(early("c", "10.2.0.0/16", "172.16.0.0/16"));
-    let engine = world.engine(make::at(1));
+    let engine = federation.engine(make::at(1));
     assert_eq!(verdict(&engine, "a"), "admitted");
     assert_eq!(verdict(&engine, "c"), "admitted");
     let expected = concat!(
@@ -103,7 +103,7 @@ fn clashes_with_members_admitted_later_in_the_round_are_listed_too() {
 }
 
 #[test]
-fn reserved_ranges_belong_to_nobody() {
+fn reserved_ranges_belong_to_no_member() {
     let old = ("10.0.0.0/16", "10.96.0.0/16");
     let reserved = "192.168.0.0/16 172.16.5.0/24";
     check_reserved(
@@ -134,18 +134,19 @@ fn own_pods_and_services_must_not_overlap() {
 fn other_networks_may_use_the_same_ranges() {
     let mut far = make::member("far", "eu", "10.0.0.0/16", "10.96.0.0/16");
     far.network = make::network("other");
-    let world = World::new().region("eu", &[]).member("near", "eu", "10.0.0.0/16", "10.96.0.0/16").member_object(far);
-    let mut engine = world.engine(make::at(1));
+    let federation =
+        TestFederation::new().region("eu", &[]).member("near", "eu", "10.0.0.0/16", "10.96.0.0/16").member_object(far);
+    let mut engine = federation.engine(make::at(1));
     assert_eq!((verdict(&engine, "far"), verdict(&engine, "near")), ("admitted".into(), "admitted".into()));
 
     // Who moves to where others are is a newcomer there, even if its admission is on record.
-    let world = {
-        let mut world = world;
-        world.members[1].network = crate::model::Network::default_network();
-        world.members[1].recorded = engine.reports()[&make::cluster("far")].admitted.clone();
-        world
+    let federation = {
+        let mut federation = federation;
+        federation.members[1].network = crate::model::Network::default_network();
+        federation.members[1].recorded = engine.reports()[&make::cluster("far")].admitted.clone();
+        federation
     };
-    engine.apply(world.hub(), make::at(2));
+    engine.apply(federation.hub(), make::at(2));
     let expected =
         "refused: pod 10.0.0.0/16 x pod 10.0.0.0/16 of near, service 10.96.0.0/16 x service 10.96.0.0/16 of near";
     assert_eq!(verdict(&engine, "far"), expected);

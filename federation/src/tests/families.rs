@@ -2,15 +2,15 @@
 
 use super::hosts;
 use crate::model::{Families, Family};
-use crate::testing::{World, make};
-use crate::view::{ClientClass, assign};
+use crate::ranking::{ClientClass, assign};
+use crate::testing::{TestFederation, make};
 
 const V4: Family = Family::V4;
 const V6: Family = Family::V6;
 
 /// `a` has both families, IPv4 first; `b` has IPv4 only, `c` IPv6 only, `d` both, IPv6 first.
-fn world() -> World {
-    World::new()
+fn federation() -> TestFederation {
+    TestFederation::new()
         .region("eu", &[])
         .member("a", "eu", "10.0.0.0/16 fd00:a::/64", "10.96.0.0/16 fd00:1a::/112")
         .member("b", "eu", "10.1.0.0/16", "10.97.0.0/16")
@@ -19,22 +19,22 @@ fn world() -> World {
 }
 
 /// A service of one cluster, with a slice for each family.
-fn with(world: World, cluster: &str, ips: &str, v4: &[&str], v6: &[&str]) -> World {
-    world
+fn with(federation: TestFederation, cluster: &str, ips: &str, v4: &[&str], v6: &[&str]) -> TestFederation {
+    federation
         .service_object(cluster, make::service("shop/web", "http:80", ips))
         .slice(cluster, make::slice("shop/web", "web-v4", "http:8080", v4))
         .slice(cluster, make::slice("shop/web", "web-v6", "http:8080", v6))
 }
 
-fn merged(world: &World) -> String {
-    hosts(&world.engine(make::at(1)), "shop/web")
+fn merged(federation: &TestFederation) -> String {
+    hosts(&federation.engine(make::at(1)), "shop/web")
 }
 
 #[test]
 fn two_addresses_of_one_pod_are_one_host() {
-    let one = |v4: &[&str], v6: &[&str]| merged(&with(world(), "a", "10.96.0.1 fd00:1a::1", v4, v6));
+    let one = |v4: &[&str], v6: &[&str]| merged(&with(federation(), "a", "10.96.0.1 fd00:1a::1", v4, v6));
     assert_eq!(one(&["10.0.0.1=p"], &["fd00:a::1=p"]), "http:80/TCP a/- 10.0.0.1:8080+fd00:a::1");
-    // Of several pods, each its own; whoever has one address is a host with one.
+    // Of several pods, each its own; a pod with one address is a host with one.
     assert_eq!(
         one(&["10.0.0.1=p", "10.0.0.2=q", "10.0.0.3=r"], &["fd00:a::1=q", "fd00:a::2=p", "fd00:a::9=s"]),
         "http:80/TCP a/- 10.0.0.1:8080+fd00:a::2 10.0.0.2:8080+fd00:a::1 10.0.0.3:8080 [fd00:a::9]:8080"
@@ -46,40 +46,40 @@ fn two_addresses_of_one_pod_are_one_host() {
 
 #[test]
 fn what_is_not_clear_is_not_joined() {
-    let one = |v4: &[&str], v6: &[&str]| merged(&with(world(), "a", "10.96.0.1 fd00:1a::1", v4, v6));
+    let one = |v4: &[&str], v6: &[&str]| merged(&with(federation(), "a", "10.96.0.1 fd00:1a::1", v4, v6));
     let apart = "http:80/TCP a/- 10.0.0.1:8080 [fd00:a::1]:8080";
-    assert_eq!(one(&["10.0.0.1"], &["fd00:a::1"]), apart, "nobody says which pod");
+    assert_eq!(one(&["10.0.0.1"], &["fd00:a::1"]), apart, "the pods are not known");
     assert_eq!(one(&["10.0.0.1=p"], &["fd00:a::1"]), apart);
     let twice = "http:80/TCP a/- 10.0.0.1:8080 10.0.0.2:8080 [fd00:a::1]:8080";
     assert_eq!(one(&["10.0.0.1=p", "10.0.0.2=p"], &["fd00:a::1=p"]), twice, "two of one family");
     // Not on one port.
-    let mut world = with(world(), "a", "10.96.0.1 fd00:1a::1", &["10.0.0.1=p"], &["fd00:a::1=p"]);
-    world.contents("a").slices[1].ports = make::slice_ports("http:9090");
-    assert_eq!(merged(&world), "http:80/TCP a/- 10.0.0.1:8080 [fd00:a::1]:9090");
+    let mut federation = with(federation(), "a", "10.96.0.1 fd00:1a::1", &["10.0.0.1=p"], &["fd00:a::1=p"]);
+    federation.contents("a").slices[1].ports = make::slice_ports("http:9090");
+    assert_eq!(merged(&federation), "http:80/TCP a/- 10.0.0.1:8080 [fd00:a::1]:9090");
 }
 
 #[test]
-fn a_service_has_the_families_it_says() {
+fn a_service_has_the_families_that_it_declares() {
     let one = |ips: &str, families: Option<Families>| {
-        let mut world = with(world(), "a", ips, &["10.0.0.1=p"], &["fd00:a::1=p"]);
-        let service = &mut world.contents("a").services[0];
+        let mut federation = with(federation(), "a", ips, &["10.0.0.1=p"], &["fd00:a::1=p"]);
+        let service = &mut federation.contents("a").services[0];
         service.families = families.or(service.families);
-        merged(&world)
+        merged(&federation)
     };
     let both = "http:80/TCP a/- 10.0.0.1:8080+fd00:a::1";
     let (v4, v6) = ("http:80/TCP a/- 10.0.0.1:8080", "http:80/TCP a/- [fd00:a::1]:8080");
     assert_eq!(one("10.96.0.1 fd00:1a::1", None), both);
     assert_eq!(one("fd00:1a::1 10.96.0.1", None), both);
     assert_eq!((one("10.96.0.1", None), one("fd00:1a::1", None)), (v4.to_owned(), v6.to_owned()));
-    // A headless one says it by ipFamilies alone, or says nothing.
+    // A headless one has its families in ipFamilies alone, or has none.
     assert_eq!(one("", None), both);
     assert_eq!(one("", Some(Families::Only(V4))), v4);
     assert_eq!(one("", Some(Families::Only(V6))), v6);
 }
 
 /// What a client is offered, in the order of hosts: `10.0.0.1+fd00:a::1 …`.
-fn offered(world: &World, families: Option<Families>) -> String {
-    let engine = world.engine(make::at(1));
+fn offered(federation: &TestFederation, families: Option<Families>) -> String {
+    let engine = federation.engine(make::at(1));
     let service = super::merged(&engine, "shop/web");
     let class = ClientClass {
         region: make::region_id("eu"),
@@ -88,9 +88,9 @@ fn offered(world: &World, families: Option<Families>) -> String {
         cluster: None,
         families,
     };
-    let assignment = assign(&class, service, &service.ports[0], engine.topology());
+    let assignment = assign(&class, service, &service.ports[0], &engine.rankings()[&service.key], engine.topology());
     let offers = assignment.tiers.iter().flatten().flat_map(|locality| assignment.reach.offers(locality.backend));
-    let text = |offer: crate::view::Offer| {
+    let text = |offer: crate::ranking::Offer| {
         let second = offer.second.map(|ip| format!("+{ip}")).unwrap_or_default();
         format!("{}{second}", offer.address.ip())
     };
@@ -102,27 +102,27 @@ fn clients_are_offered_the_families_that_they_have() {
     for (ips, unknown) in
         [("10.96.0.1 fd00:1a::1", "10.0.0.1+fd00:a::1"), ("fd00:1a::1 10.96.0.1", "fd00:a::1+10.0.0.1")]
     {
-        let world = with(world(), "a", ips, &["10.0.0.1=p"], &["fd00:a::1=p"]);
-        assert_eq!(offered(&world, Some(Families::Only(V4))), "10.0.0.1", "{ips}");
-        assert_eq!(offered(&world, Some(Families::Only(V6))), "fd00:a::1", "{ips}");
-        assert_eq!(offered(&world, Some(Families::Both(V4))), "10.0.0.1+fd00:a::1", "{ips}");
-        assert_eq!(offered(&world, Some(Families::Both(V6))), "fd00:a::1+10.0.0.1", "{ips}");
-        assert_eq!(offered(&world, None), unknown, "the service's first family goes first: {ips}");
+        let federation = with(federation(), "a", ips, &["10.0.0.1=p"], &["fd00:a::1=p"]);
+        assert_eq!(offered(&federation, Some(Families::Only(V4))), "10.0.0.1", "{ips}");
+        assert_eq!(offered(&federation, Some(Families::Only(V6))), "fd00:a::1", "{ips}");
+        assert_eq!(offered(&federation, Some(Families::Both(V4))), "10.0.0.1+fd00:a::1", "{ips}");
+        assert_eq!(offered(&federation, Some(Families::Both(V6))), "fd00:a::1+10.0.0.1", "{ips}");
+        assert_eq!(offered(&federation, None), unknown, "the service's first family goes first: {ips}");
     }
 }
 
 #[test]
 fn what_cannot_be_dialled_is_no_endpoint() {
-    let world = with(world(), "b", "10.97.0.1", &["10.1.0.1=p"], &[]);
-    let world = with(world, "c", "fd00:1c::1", &[], &["fd00:c::1=p"]);
-    let world = with(world, "d", "fd00:1d::1 10.99.0.1", &["10.3.0.1=p", "10.3.0.2=q"], &["fd00:d::1=p"]);
-    assert_eq!(offered(&world, Some(Families::Only(V4))), "10.1.0.1 10.3.0.1 10.3.0.2");
-    assert_eq!(offered(&world, Some(Families::Only(V6))), "fd00:c::1 fd00:d::1");
-    assert_eq!(offered(&world, Some(Families::Both(V6))), "10.1.0.1 fd00:c::1 fd00:d::1+10.3.0.1 10.3.0.2");
-    // Weights and the last resort go by what can be dialled: an IPv6 host that is ready is nobody to an IPv4 client.
-    let world = with(self::world(), "b", "10.97.0.1", &["10.1.0.1~"], &[]);
-    let world = with(world, "c", "fd00:1c::1", &[], &["fd00:c::1"]);
-    let engine = world.engine(make::at(1));
+    let federation = with(federation(), "b", "10.97.0.1", &["10.1.0.1=p"], &[]);
+    let federation = with(federation, "c", "fd00:1c::1", &[], &["fd00:c::1=p"]);
+    let federation = with(federation, "d", "fd00:1d::1 10.99.0.1", &["10.3.0.1=p", "10.3.0.2=q"], &["fd00:d::1=p"]);
+    assert_eq!(offered(&federation, Some(Families::Only(V4))), "10.1.0.1 10.3.0.1 10.3.0.2");
+    assert_eq!(offered(&federation, Some(Families::Only(V6))), "fd00:c::1 fd00:d::1");
+    assert_eq!(offered(&federation, Some(Families::Both(V6))), "10.1.0.1 fd00:c::1 fd00:d::1+10.3.0.1 10.3.0.2");
+    // Weights and the last resort depend on what can be reached: an IPv6 host that is ready does not count for an IPv4 client.
+    let federation = with(self::federation(), "b", "10.97.0.1", &["10.1.0.1~"], &[]);
+    let federation = with(federation, "c", "fd00:1c::1", &[], &["fd00:c::1"]);
+    let engine = federation.engine(make::at(1));
     let service = super::merged(&engine, "shop/web");
     for (families, last_resort) in
         [(Families::Only(V4), true), (Families::Only(V6), false), (Families::Both(V4), false)]
@@ -134,14 +134,15 @@ fn what_cannot_be_dialled_is_no_endpoint() {
             cluster: None,
             families: Some(families),
         };
-        let assignment = assign(&class, service, &service.ports[0], engine.topology());
+        let assignment =
+            assign(&class, service, &service.ports[0], &engine.rankings()[&service.key], engine.topology());
         assert_eq!(assignment.reach.is_last_resort(), last_resort, "{families}");
     }
 }
 
 #[test]
 fn a_members_families_are_those_of_its_pod_ranges() {
-    let engine = world().engine(make::at(1));
+    let engine = federation().engine(make::at(1));
     let families = |id: &str| engine.topology().members[&make::cluster(id)].families;
     assert_eq!(families("a"), Some(Families::Both(V4)));
     assert_eq!(families("b"), Some(Families::Only(V4)));
@@ -149,16 +150,16 @@ fn a_members_families_are_those_of_its_pod_ranges() {
     assert_eq!(families("d"), Some(Families::Both(V6)), "declared first");
 
     // Discovered: the first range of a Node is its primary one.
-    let mut world = World::new().region("eu", &[]).member("e", "eu", "", "10.100.0.0/16");
-    world.contents("e").nodes.push(make::node("n1", "fd00:e::/64 10.4.0.0/24"));
-    let engine = world.engine(make::at(1));
+    let mut federation = TestFederation::new().region("eu", &[]).member("e", "eu", "", "10.100.0.0/16");
+    federation.contents("e").nodes.push(make::node("n1", "fd00:e::/64 10.4.0.0/24"));
+    let engine = federation.engine(make::at(1));
     assert_eq!(engine.topology().members[&make::cluster("e")].families, Some(Families::Both(V6)));
 }
 
 #[test]
 fn families_that_do_not_meet_are_reported() {
-    let report = |world: &World| {
-        let engine = world.engine(make::at(9));
+    let report = |federation: &TestFederation| {
+        let engine = federation.engine(make::at(9));
         let of = |report: &std::sync::Arc<crate::report::MemberReport>| {
             let text =
                 |c: &crate::report::FamilyConflict| format!("{}: {} x {} of {}", c.service, c.mine, c.theirs, c.with);
@@ -166,8 +167,8 @@ fn families_that_do_not_meet_are_reported() {
         };
         engine.reports().values().flat_map(of).collect::<Vec<_>>()
     };
-    let world = with(world(), "b", "10.97.0.1", &["10.1.0.1"], &[]);
-    let both = with(world.clone(), "d", "fd00:1d::1 10.99.0.1", &[], &[]);
+    let federation = with(federation(), "b", "10.97.0.1", &["10.1.0.1"], &[]);
+    let both = with(federation.clone(), "d", "fd00:1d::1 10.99.0.1", &[], &[]);
     assert_eq!(report(&both), [""; 0], "one family in common is enough");
     let mut apart = with(both, "c", "fd00:1c::1", &[], &["fd00:c::1"]);
     assert_eq!(report(&apart), ["shop/web: IPv6 x IPv4 of b"]);

@@ -3,10 +3,10 @@
 use super::{hosts, merged};
 use crate::Engine;
 use crate::model::{Affinity, Service};
-use crate::testing::{World, make};
+use crate::testing::{TestFederation, make};
 
-fn world() -> World {
-    World::new()
+fn federation() -> TestFederation {
+    TestFederation::new()
         .region("eu", &[])
         .member("a", "eu", "10.0.0.0/16", "10.96.0.0/16")
         .member("b", "eu", "10.1.0.0/16", "10.97.0.0/16")
@@ -14,23 +14,23 @@ fn world() -> World {
 }
 
 /// Each cluster's Service ports, slice ports and endpoints; `a` is the oldest export, then `b`, then `c`.
-fn told(parts: &[(&str, &str, &str, &[&str])]) -> Engine {
-    let mut world = world();
+fn engine_of(parts: &[(&str, &str, &str, &[&str])]) -> Engine {
+    let mut federation = federation();
     for (age, (cluster, ports, slice_ports, endpoints)) in (1..).zip(parts) {
         let mut service = make::service("shop/web", ports, "10.96.0.1");
         service.created = make::at(age);
-        world = world.service_object(cluster, service);
-        world = world.slice(cluster, make::slice("shop/web", "web-1", slice_ports, endpoints));
+        federation = federation.service_object(cluster, service);
+        federation = federation.slice(cluster, make::slice("shop/web", "web-1", slice_ports, endpoints));
     }
-    world.engine(make::at(100))
+    federation.engine(make::at(100))
 }
 
 fn check(parts: &[(&str, &str, &str, &[&str])], expected: &str) {
-    assert_eq!(hosts(&told(parts), "shop/web"), expected);
+    assert_eq!(hosts(&engine_of(parts), "shop/web"), expected);
 }
 
 #[test]
-fn ports_are_a_union_and_endpoints_come_from_who_exposes_them() {
+fn ports_are_a_union_and_endpoints_come_from_clusters_that_expose_them() {
     check(
         &[
             ("a", "http:80", "http:8080", &["10.0.0.1@z1"]),
@@ -95,23 +95,23 @@ fn tcp_and_udp_may_share_a_number() {
 
 #[test]
 fn an_address_in_two_slices_is_one_host_in_its_best_state() {
-    let world = |slices: &[(&str, &[&str])]| {
-        let mut world = world().service_object("a", make::service("shop/web", "http:80", "10.96.0.1"));
+    let federation = |slices: &[(&str, &[&str])]| {
+        let mut federation = federation().service_object("a", make::service("shop/web", "http:80", "10.96.0.1"));
         for (name, endpoints) in slices {
-            world = world.slice("a", make::slice("shop/web", name, "http:8080", endpoints));
+            federation = federation.slice("a", make::slice("shop/web", name, "http:8080", endpoints));
         }
-        hosts(&world.engine(make::at(1)), "shop/web")
+        hosts(&federation.engine(make::at(1)), "shop/web")
     };
-    assert_eq!(world(&[("1", &["10.0.0.1@z1!"]), ("2", &["10.0.0.1@z1"])]), "http:80/TCP a/z1 10.0.0.1:8080");
-    assert_eq!(world(&[("1", &["10.0.0.1~"]), ("2", &["10.0.0.1!"])]), "http:80/TCP a/- 10.0.0.1:8080~");
-    assert_eq!(world(&[("1", &["10.0.0.1!", "10.0.0.1!"])]), "http:80/TCP a/- 10.0.0.1:8080!");
-    assert_eq!(world(&[("1", &["10.0.0.1#"]), ("2", &["10.0.0.1!"])]), "http:80/TCP a/- 10.0.0.1:8080!");
-    assert_eq!(world(&[("1", &["10.0.0.1#"]), ("2", &["10.0.0.1~"])]), "http:80/TCP a/- 10.0.0.1:8080~");
+    assert_eq!(federation(&[("1", &["10.0.0.1@z1!"]), ("2", &["10.0.0.1@z1"])]), "http:80/TCP a/z1 10.0.0.1:8080");
+    assert_eq!(federation(&[("1", &["10.0.0.1~"]), ("2", &["10.0.0.1!"])]), "http:80/TCP a/- 10.0.0.1:8080~");
+    assert_eq!(federation(&[("1", &["10.0.0.1!", "10.0.0.1!"])]), "http:80/TCP a/- 10.0.0.1:8080!");
+    assert_eq!(federation(&[("1", &["10.0.0.1#"]), ("2", &["10.0.0.1!"])]), "http:80/TCP a/- 10.0.0.1:8080!");
+    assert_eq!(federation(&[("1", &["10.0.0.1#"]), ("2", &["10.0.0.1~"])]), "http:80/TCP a/- 10.0.0.1:8080~");
 }
 
 #[test]
-fn contradicting_records_take_nobodys_endpoints_away() {
-    let mut world = World::new()
+fn contradicting_records_withdraw_no_endpoints() {
+    let mut federation = TestFederation::new()
         .region("eu", &[])
         .member("a", "eu", "10.0.0.0/16", "10.96.0.0/16")
         .member("b", "eu", "10.0.0.0/15", "10.97.0.0/16")
@@ -119,10 +119,10 @@ fn contradicting_records_take_nobodys_endpoints_away() {
         .endpoints("a", "shop/web", &["10.0.0.1"])
         .service("b", "shop/web", &[80])
         .endpoints("b", "shop/web", &["10.0.0.2"]);
-    world.members[0].recorded = Some(make::admission(1, "uid-a", "10.0.0.0/16", "10.96.0.0/16"));
-    world.members[1].recorded = Some(make::admission(2, "uid-b", "10.0.0.0/15", "10.97.0.0/16"));
-    let mut engine = Engine::new(World::config(crate::Authority::Recorded));
-    engine.apply(world.batches(), make::at(9));
+    federation.members[0].recorded = Some(make::admission(1, "uid-a", "10.0.0.0/16", "10.96.0.0/16"));
+    federation.members[1].recorded = Some(make::admission(2, "uid-b", "10.0.0.0/15", "10.97.0.0/16"));
+    let mut engine = Engine::new(TestFederation::config(crate::Authority::Recorded));
+    engine.apply(federation.batches(), make::at(9));
     assert_eq!(hosts(&engine, "shop/web"), "p80:80/TCP a/- 10.0.0.1:8080 b/- 10.0.0.2:8080");
 }
 
@@ -134,17 +134,17 @@ fn the_oldest_export_decides() {
         ..make::service("shop/web", "http:80", if headless { "" } else { "10.96.0.1" })
     };
     let sticky = Affinity::ClientIp { timeout_s: 60 };
-    let world = world()
+    let federation = federation()
         .service_object("a", service(5, false, Affinity::None))
         .service_object("b", service(3, true, sticky))
         .service_object("c", service(5, false, Affinity::None));
-    let engine = world.engine(make::at(9));
+    let engine = federation.engine(make::at(9));
     let found = merged(&engine, "shop/web");
     assert_eq!((found.headless, found.affinity), (true, sticky));
     assert_eq!(found.sources, make::clusters("b a c"));
 
     // An export is as old as its ServiceExport, where there is one.
-    let engine = world.export("c", "shop/web", 1).engine(make::at(9));
+    let engine = federation.export("c", "shop/web", 1).engine(make::at(9));
     let found = merged(&engine, "shop/web");
     assert_eq!((found.headless, found.affinity), (false, Affinity::None));
     assert_eq!(found.sources, make::clusters("c b a"));

@@ -4,19 +4,21 @@ mod addresses;
 mod admission;
 mod cidr;
 mod cost;
-mod failover;
+mod explain;
 mod families;
 mod identity;
+mod kept_local;
 mod knowledge;
 mod last_resort;
 mod limits;
 mod loss;
 mod merge;
 mod mirror;
-mod own_affair;
+
 mod product;
 mod property;
 mod random;
+mod ranking;
 mod references;
 mod selection;
 mod zones;
@@ -30,20 +32,20 @@ use crate::testing::make;
 use crate::{Effects, Engine, MirrorAction, MirrorKey};
 
 /// One change of one kind in one member, on the given connection.
-fn said(cluster: &str, epoch: u64, changes: MemberChanges) -> Batch {
+fn from_member(cluster: &str, epoch: u64, changes: MemberChanges) -> Batch {
     Batch::Member { cluster: make::cluster(cluster), epoch: Epoch(epoch), changes }
 }
 
 fn down(cluster: &str, epoch: u64) -> Batch {
     let down = LinkChange::Down { reason: LinkFailure::Unreachable, message: "no answer".into() };
-    said(cluster, epoch, MemberChanges::Link(down))
+    from_member(cluster, epoch, MemberChanges::Link(down))
 }
 
 fn up(cluster: &str, epoch: u64, uid: &str) -> Batch {
-    said(cluster, epoch, MemberChanges::Link(LinkChange::Up { uid: make::uid(uid), version: "v1.36.0".into() }))
+    from_member(cluster, epoch, MemberChanges::Link(LinkChange::Up { uid: make::uid(uid), version: "v1.36.0".into() }))
 }
 
-/// A member's verdict in words: `refused: pod 10.0.0.0/16 x pod 10.0.0.0/15 of eu-1`.
+/// A member's verdict as text: `refused: pod 10.0.0.0/16 x pod 10.0.0.0/15 of eu-1`.
 fn verdict(engine: &Engine, cluster: &str) -> String {
     let Some(report) = engine.reports().get(&make::cluster(cluster)) else { return "no member".to_owned() };
     let clashes = |list: &[Clash]| list.iter().map(clash).collect::<Vec<_>>().join(", ");
@@ -74,7 +76,7 @@ fn merged<'a>(engine: &'a Engine, key: &str) -> &'a Merged {
     engine.merged().get(&make::key(key)).unwrap_or_else(|| panic!("{key} is not merged"))
 }
 
-/// Ports and hosts in words: `http:80/TCP eu-1/z1 10.0.0.1:8080! | ...`, `!` not ready, `~` draining, `#` ended.
+/// Ports and hosts as text: `http:80/TCP eu-1/z1 10.0.0.1:8080! | ...`, `!` not ready, `~` draining, `#` ended.
 fn hosts(engine: &Engine, key: &str) -> String {
     let mut ports = Vec::new();
     for port in &merged(engine, key).ports {
@@ -100,7 +102,7 @@ fn health(health: crate::model::Health) -> &'static str {
     }
 }
 
-/// What is still to be done in a member, in words, sorted.
+/// What is still to be done in a member, as text, sorted.
 fn work(engine: &Engine, cluster: &str) -> Vec<String> {
     let work = engine.mirror_work().get(&make::cluster(cluster));
     work.into_iter().flatten().map(|(key, action)| action_text(key, action)).collect()
@@ -136,6 +138,6 @@ fn release_text(helm: Option<&crate::model::HelmRelease>) -> String {
 
 /// Nothing but members' reports changed.
 fn only_reports(effects: &Effects) -> bool {
-    let Effects { services, vips, topology, mirrors, members: _, unknown: _, hub_notices: _ } = effects;
+    let Effects { services, vips, topology, mirrors, .. } = effects;
     services.is_empty() && vips.is_empty() && topology.is_none() && mirrors.is_empty()
 }

@@ -3,14 +3,14 @@
 use super::merged;
 use crate::model::{Merged, Service};
 use crate::report::Notable;
-use crate::testing::{World, make};
+use crate::testing::{TestFederation, make};
 use crate::{Engine, MAX_HOSTS};
 
 const PORTS: usize = 1_000;
 const ENDPOINTS: usize = 1_000;
 
-fn world() -> World {
-    World::new().region("eu", &[]).member("a", "eu", "10.0.0.0/16", "10.96.0.0/16").member(
+fn federation() -> TestFederation {
+    TestFederation::new().region("eu", &[]).member("a", "eu", "10.0.0.0/16", "10.96.0.0/16").member(
         "b",
         "eu",
         "10.1.0.0/16",
@@ -27,12 +27,19 @@ fn endpoints(network: u8, count: usize) -> Vec<String> {
     (0..count).map(|n| format!("10.{network}.{}.{}", n / 250, 1 + n % 250)).collect()
 }
 
-fn wide(mut world: World, cluster: &str, network: u8, created: i64, service_ports: &str, slice_ports: &str) -> World {
+fn wide(
+    mut federation: TestFederation,
+    cluster: &str,
+    network: u8,
+    created: i64,
+    service_ports: &str,
+    slice_ports: &str,
+) -> TestFederation {
     let service = Service { created: make::at(created), ..make::service("shop/wide", service_ports, "10.96.0.1") };
-    world = world.service_object(cluster, service);
+    federation = federation.service_object(cluster, service);
     let endpoints = endpoints(network, ENDPOINTS);
     let endpoints: Vec<&str> = endpoints.iter().map(|ip| &**ip).collect();
-    world.slice(cluster, make::slice("shop/wide", "wide-1", slice_ports, &endpoints))
+    federation.slice(cluster, make::slice("shop/wide", "wide-1", slice_ports, &endpoints))
 }
 
 fn count(service: &Merged) -> usize {
@@ -48,10 +55,13 @@ fn left_out(engine: &Engine, cluster: &str) -> Option<usize> {
 }
 
 #[test]
-fn ports_times_endpoints_are_bounded_and_what_is_left_out_is_said() {
+fn ports_times_endpoints_are_bounded_and_what_is_left_out_is_reported() {
     let all = ports(PORTS, |n| format!("p{n}"));
-    let engine =
-        wide(world(), "a", 0, 1, &all, &all).service("b", "shop/web", &[80]).endpoints("b", "shop/web", &["10.1.0.9"]);
+    let engine = wide(federation(), "a", 0, 1, &all, &all).service("b", "shop/web", &[80]).endpoints(
+        "b",
+        "shop/web",
+        &["10.1.0.9"],
+    );
     let engine = engine.engine(make::at(100));
     let service = merged(&engine, "shop/wide");
     assert_eq!((service.ports.len(), count(service)), (PORTS, MAX_HOSTS));
@@ -65,8 +75,8 @@ fn ports_times_endpoints_are_bounded_and_what_is_left_out_is_said() {
 #[test]
 fn the_oldest_export_comes_first() {
     let all = ports(90, |n| format!("p{n}"));
-    let world = wide(wide(world(), "a", 0, 2, &all, &all), "b", 1, 1, &all, &all);
-    let engine = world.engine(make::at(100));
+    let federation = wide(wide(federation(), "a", 0, 2, &all, &all), "b", 1, 1, &all, &all);
+    let engine = federation.engine(make::at(100));
     assert_eq!((left_out(&engine, "b"), left_out(&engine, "a")), (None, Some(2 * 90 * ENDPOINTS - MAX_HOSTS)));
     assert_eq!(count(merged(&engine, "shop/wide")), MAX_HOSTS);
 }
@@ -75,14 +85,14 @@ fn the_oldest_export_comes_first() {
 #[test]
 fn one_port_name_many_times_in_a_slice_is_bounded_as_well() {
     let same = ports(PORTS, |_| "http".to_owned());
-    let engine = wide(world(), "a", 0, 1, "http:80", &same).engine(make::at(100));
+    let engine = wide(federation(), "a", 0, 1, "http:80", &same).engine(make::at(100));
     assert_eq!(count(merged(&engine, "shop/wide")), MAX_HOSTS);
     assert_eq!(left_out(&engine, "a"), Some(PORTS * ENDPOINTS - MAX_HOSTS));
 }
 
 #[test]
-fn a_service_within_the_bound_loses_nothing_and_says_nothing() {
+fn a_service_within_the_bound_loses_nothing_and_has_no_notice() {
     let all = ports(MAX_HOSTS / ENDPOINTS, |n| format!("p{n}"));
-    let engine = wide(world(), "a", 0, 1, &all, &all).engine(make::at(100));
+    let engine = wide(federation(), "a", 0, 1, &all, &all).engine(make::at(100));
     assert_eq!((count(merged(&engine, "shop/wide")), left_out(&engine, "a")), (MAX_HOSTS, None));
 }

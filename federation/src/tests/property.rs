@@ -9,21 +9,21 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
-use super::random::{Move, Round, Teller, arrivals, rounds};
+use super::random::{Move, Recorder, Round, arrivals, rounds};
 use crate::change::Batch;
 use crate::model::{Families, Family, Health};
 use crate::report::{AddressRefusal, LinkState, NotExported, Notable, Refusal, Verdict};
-use crate::testing::{Oracle, Picture, Replica, World, make};
-use crate::{Authority, Awaits, Config, Engine, MirrorAction};
+use crate::testing::{Oracle, Published, Replica, TestFederation, make};
+use crate::{Authority, Awaits, Config, Engine, Knowledge, MirrorAction, Phase};
 
 /// Enough to find most mistakes within seconds in a debug build.
 const ORDINARY_CASES: u32 = 500;
-/// Each of these is told twice, in some sixty rounds.
+/// Each of these is reported twice, in some sixty rounds.
 const ORDINARY_ORDERS: u32 = 150;
 /// Histories in which everything that matters should have happened at least once.
 const COVERING_CASES: usize = 2400;
 
-/// As many cases as `PROPTEST_CASES` says, else `ordinary`.
+/// As many cases as in `PROPTEST_CASES`, else `ordinary`.
 fn config(ordinary: u32) -> ProptestConfig {
     let mut config = ProptestConfig { max_shrink_iters: 20_000, ..ProptestConfig::default() };
     if std::env::var_os("PROPTEST_CASES").is_none() {
@@ -32,28 +32,40 @@ fn config(ordinary: u32) -> ProptestConfig {
     config
 }
 
-/// Tells a history to the engine and to the oracle; after each round both must show the same picture, and the effects
-/// must lead to it. `look` sees every picture.
-fn retell(config: Config, rounds: &[Round], mut look: impl FnMut(&Picture)) -> Result<(), TestCaseError> {
+/// Gives a history to the engine and to the oracle; after each round both must have the same published state, and the effects
+/// must lead to it. `look` gets every published state.
+fn replay(config: Config, rounds: &[Round], mut look: impl FnMut(&Published)) -> Result<(), TestCaseError> {
     let mut engine = Engine::new(config.clone());
     let mut oracle = Oracle::new(config);
-    let (mut replica, mut teller) = (Replica::default(), Teller::default());
+    let (mut replica, mut recorder) = (Replica::default(), Recorder::default());
+    let mut phase = Phase::WaitingForHub;
     for (number, round) in rounds.iter().enumerate() {
         let now = make::at(100 + i64::try_from(number).unwrap_or(0));
-        let batches: Vec<_> = round.iter().flat_map(|step| teller.tell(step, &oracle)).collect();
+        let batches: Vec<_> = round.iter().flat_map(|step| recorder.batches(step, &oracle)).collect();
         oracle.round(&batches, now);
         let effects = engine.apply(batches, now);
 
         let mut expected = oracle.expected();
         look(&expected);
-        let told = |what: String| TestCaseError::fail(format!("after round {number} {round:?}\n{what}"));
-        if let Some(difference) = expected.difference(&Picture::of(&engine)) {
-            return Err(told(format!("the engine differs from the oracle:\n{difference}")));
+        let failed = |what: String| TestCaseError::fail(format!("after round {number} {round:?}\n{what}"));
+        if let Some(difference) = expected.difference(&Published::of(&engine)) {
+            return Err(failed(format!("the engine differs from the oracle:\n{difference}")));
         }
-        replica.follow(&effects).map_err(|what| told(format!("effects are not minimal: {what}")))?;
+        phase = match phase {
+            Phase::Complete => Phase::Complete,
+            _ if expected.synced => Phase::Complete,
+            _ if engine.hub_is_listed() => Phase::Incomplete, // the deadlines of this configuration pass at once
+            _ => Phase::WaitingForHub,
+        };
+        replica.follow(&effects).map_err(|what| failed(format!("effects are not minimal: {what}")))?;
+        let expected_phase = (phase, phase == Phase::Incomplete);
+        let Knowledge { phase: shown, waited, .. } = engine.knowledge();
+        if (expected_phase, expected_phase) != (replica.phase, (shown, waited)) {
+            return Err(failed(format!("expected phase {expected_phase:?}, published {:?}", replica.phase)));
+        }
         expected.synced = false; // not a part of the effects
-        if let Some(difference) = expected.difference(&replica.picture) {
-            return Err(told(format!("effects are not complete:\n{difference}")));
+        if let Some(difference) = expected.difference(&replica.published) {
+            return Err(failed(format!("effects are not complete:\n{difference}")));
         }
     }
     Ok(())
@@ -76,17 +88,17 @@ fn interleave(sources: &[Vec<Batch>], turns: &[(usize, bool)]) -> Vec<Vec<Batch>
 }
 
 /// What an engine ends up with. Members' reports hold times of arrival; of them, what does not.
-fn outcome(sources: &[Vec<Batch>], turns: &[(usize, bool)], start: &[Batch]) -> Picture {
-    let mut engine = Engine::new(World::config(Authority::Recorded));
+fn outcome(sources: &[Vec<Batch>], turns: &[(usize, bool)], start: &[Batch]) -> Published {
+    let mut engine = Engine::new(TestFederation::config(Authority::Recorded));
     engine.apply(start.to_vec(), make::at(1));
     for (number, round) in (2..).zip(interleave(sources, turns)) {
         engine.apply(round, make::at(number));
     }
-    let mut picture = Picture::of(&engine);
-    for report in picture.reports.values_mut() {
+    let mut published = Published::of(&engine);
+    for report in published.reports.values_mut() {
         report.link = LinkState::Pending;
     }
-    picture
+    published
 }
 
 proptest! {
@@ -98,7 +110,7 @@ proptest! {
         awaits in prop_oneof![Just(Awaits::Admitted), Just(Awaits::NotRefused)],
         rounds in rounds(),
     ) {
-        retell(Config { awaits, ..World::config(authority) }, &rounds, |_| {})?;
+        replay(Config { awaits, ..TestFederation::config(authority) }, &rounds, |_| {})?;
     }
 }
 
@@ -111,9 +123,9 @@ proptest! {
         one in proptest::collection::vec((0..5_usize, any::<bool>()), 0..60),
         other in proptest::collection::vec((0..5_usize, any::<bool>()), 0..60),
     ) {
-        let oracle = Oracle::new(World::config(Authority::Recorded));
-        let mut teller = Teller::default();
-        let mut batches = |moves: &[Move]| moves.iter().flat_map(|step| teller.tell(step, &oracle)).collect::<Vec<_>>();
+        let oracle = Oracle::new(TestFederation::config(Authority::Recorded));
+        let mut recorder = Recorder::default();
+        let mut batches = |moves: &[Move]| moves.iter().flat_map(|step| recorder.batches(step, &oracle)).collect::<Vec<_>>();
         let start = batches(&start);
         let sources: Vec<Vec<Batch>> = sources.iter().map(|moves| batches(moves)).collect();
         let (one, other) = (outcome(&sources, &one, &start), outcome(&sources, &other, &start));
@@ -121,7 +133,7 @@ proptest! {
     }
 }
 
-/// The random worlds are worth something only if things happen in them.
+/// The random federations are worth something only if things happen in them.
 #[test]
 fn random_histories_cover_what_matters() {
     let mut runner = TestRunner::deterministic();
@@ -129,10 +141,11 @@ fn random_histories_cover_what_matters() {
     for case in 0..COVERING_CASES {
         let rounds = rounds().new_tree(&mut runner).expect("a history").current();
         let authority = if case % 2 == 0 { Authority::Own } else { Authority::Recorded };
-        let look =
-            |picture: &Picture| what_happens(picture).into_iter().for_each(|what| *seen.entry(what).or_default() += 1);
+        let look = |published: &Published| {
+            what_happens(published).into_iter().for_each(|what| *seen.entry(what).or_default() += 1);
+        };
         let awaits = if case % 4 < 2 { Awaits::Admitted } else { Awaits::NotRefused };
-        retell(Config { awaits, ..World::config(authority) }, &rounds, look).expect("engine and oracle agree");
+        replay(Config { awaits, ..TestFederation::config(authority) }, &rounds, look).expect("engine and oracle agree");
     }
     let never: Vec<_> = ALL_THAT_MATTERS.iter().filter(|what| seen.get(*what).is_none_or(|times| *times < 3)).collect();
     assert!(never.is_empty(), "hardly ever: {never:?} of {seen:?}");
@@ -172,7 +185,7 @@ const ALL_THAT_MATTERS: [&str; 45] = [
     "release",
     "stranger",
     "synced",
-    "trespass",
+    "out of range",
     "two families",
     "two zones",
     "unknown member, others serve",
@@ -186,16 +199,16 @@ const ALL_THAT_MATTERS: [&str; 45] = [
     "vips of a mirror for the unknown, federated",
 ];
 
-fn what_happens(picture: &Picture) -> Vec<&'static str> {
+fn what_happens(published: &Published) -> Vec<&'static str> {
     let mut seen = Vec::new();
     let mut note = |what: &'static str, happened: bool| {
         if happened {
             seen.push(what);
         }
     };
-    note("synced", picture.synced);
-    note("unknown member, others serve", !picture.unknown.is_empty() && !picture.merged.is_empty());
-    for action in picture.mirror_work.values() {
+    note("synced", published.synced);
+    note("unknown member, others serve", !published.unknown.is_empty() && !published.merged.is_empty());
+    for action in published.mirror_work.values() {
         match action {
             MirrorAction::Leave => {}
             MirrorAction::ApplyNamespace(Some(_)) => note("apply namespace of a release", true),
@@ -207,12 +220,12 @@ fn what_happens(picture: &Picture) -> Vec<&'static str> {
             MirrorAction::Delete { .. } => note("delete", true),
         }
     }
-    for report in picture.reports.values() {
+    for report in published.reports.values() {
         note("unreadable", !report.unreadable.is_empty());
         note("outside", !report.outside.is_empty());
         for refused in &report.refused.first {
             match &refused.why {
-                AddressRefusal::InRangeOf(_) => note("trespass", true),
+                AddressRefusal::InRangeOf(_) => note("out of range", true),
                 AddressRefusal::AlsoOfferedBy(_) => note("offered twice", true),
                 AddressRefusal::VirtualIp => note("virtual ip", true),
                 AddressRefusal::Loopback => note("loopback", true),
@@ -246,7 +259,7 @@ fn what_happens(picture: &Picture) -> Vec<&'static str> {
             Verdict::Refused(Refusal::UnknownRegion) => note("unknown region", true),
         }
     }
-    for merged in picture.merged.values() {
+    for merged in published.merged.values() {
         let backends = || merged.ports.iter().flat_map(|port| &port.backends);
         let hosts = || backends().flat_map(|backend| &backend.hosts);
         note("merged of three", merged.sources.len() >= 3);
@@ -256,9 +269,9 @@ fn what_happens(picture: &Picture) -> Vec<&'static str> {
         note("ended", hosts().any(|host| host.health == Health::Ended));
         note("two families", hosts().any(|h| h.ip.is_ipv4()) && hosts().any(|h| h.ip.is_ipv6()));
     }
-    let places = picture.topology.members.values();
+    let places = published.topology.members.values();
     note("v6 first", places.filter_map(|place| place.families).any(|families| families == Families::Both(Family::V6)));
-    for vips in picture.vips.values() {
+    for vips in published.vips.values() {
         note("federated vips", vips.federated);
         note("kept local, headless", vips.ips.is_empty());
         note("vips of a mirror for the unknown", vips.awaits_source && !vips.federated);

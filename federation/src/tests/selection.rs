@@ -1,17 +1,17 @@
 //! Which services take part.
 
 use crate::model::{Federate, Policy};
-use crate::testing::{World, make};
+use crate::testing::{TestFederation, make};
 use crate::{Authority, Config, Engine, FEDERATE_LABEL};
 
-fn world(policies: &[Policy]) -> World {
-    let mut world = World::new().region("eu", &[]).member("a", "eu", "10.0.0.0/16", "10.96.0.0/16");
-    world.policies = policies.to_vec();
-    world
+fn federation(policies: &[Policy]) -> TestFederation {
+    let mut federation = TestFederation::new().region("eu", &[]).member("a", "eu", "10.0.0.0/16", "10.96.0.0/16");
+    federation.policies = policies.to_vec();
+    federation
 }
 
-fn merged(world: &World) -> Vec<String> {
-    let engine: Engine = world.engine(make::at(9));
+fn merged(federation: &TestFederation) -> Vec<String> {
+    let engine: Engine = federation.engine(make::at(9));
     let mut keys: Vec<String> = engine.merged().keys().map(ToString::to_string).collect();
     keys.sort();
     keys
@@ -27,7 +27,7 @@ fn selecting(name: &str, federate: Federate, namespaces: &str, services: &str, c
 
 #[test]
 fn some_services_never_take_part() {
-    let mut world = world(&[make::policy("default", Federate::All)]);
+    let mut federation = federation(&[make::policy("default", Federate::All)]);
     let never = [
         "kube-system/dns",
         "kube-public/x",
@@ -44,10 +44,10 @@ fn some_services_never_take_part() {
             "shop/mirror" => service = make::mirror(name, "http:80", "10.96.0.1", "b"),
             _ => {}
         }
-        world = world.service_object("a", service).export("a", name, 1);
+        federation = federation.service_object("a", service).export("a", name, 1);
     }
-    world = world.service("a", "default/web", &[80]).service("a", "kubernetes/kubernetes", &[80]);
-    assert_eq!(merged(&world), ["default/web", "kubernetes/kubernetes"]);
+    federation = federation.service("a", "default/web", &[80]).service("a", "kubernetes/kubernetes", &[80]);
+    assert_eq!(merged(&federation), ["default/web", "kubernetes/kubernetes"]);
 }
 
 #[test]
@@ -56,8 +56,8 @@ fn a_mirror_that_somebody_made_theirs_takes_part_as_theirs() {
         owner: crate::model::Owner::Adopted,
         ..make::service("shop/web", "http:80", "10.96.0.1")
     };
-    let world = world(&[make::policy("default", Federate::All)]).service_object("a", adopted);
-    assert_eq!(merged(&world), ["shop/web"]);
+    let federation = federation(&[make::policy("default", Federate::All)]).service_object("a", adopted);
+    assert_eq!(merged(&federation), ["shop/web"]);
 }
 
 #[test]
@@ -68,8 +68,8 @@ fn marks_are_an_export_or_a_label() {
         service
     };
     let yes = format!("{FEDERATE_LABEL}=true");
-    let world = |policies: &[Policy]| {
-        world(policies)
+    let federation = |policies: &[Policy]| {
+        federation(policies)
             .service("a", "shop/exported", &[80])
             .export("a", "shop/exported", 1)
             .service_object("a", labelled("shop/labelled", &yes))
@@ -79,11 +79,11 @@ fn marks_are_an_export_or_a_label() {
             .namespace("a", make::namespace("all", &yes))
     };
     let marked = ["all/web", "shop/exported", "shop/labelled"];
-    assert_eq!(merged(&world(&[make::policy("default", Federate::Marked)])), marked);
-    assert_eq!(merged(&world(&[])), marked, "what holds where nobody wrote a policy");
-    assert_eq!(merged(&world(&[make::policy("default", Federate::None)])), [""; 0]);
+    assert_eq!(merged(&federation(&[make::policy("default", Federate::Marked)])), marked);
+    assert_eq!(merged(&federation(&[])), marked, "what holds without a policy");
+    assert_eq!(merged(&federation(&[make::policy("default", Federate::None)])), [""; 0]);
     let all = ["all/web", "shop/exported", "shop/labelled", "shop/plain"];
-    assert_eq!(merged(&world(&[make::policy("default", Federate::All)])), all, "but what says no");
+    assert_eq!(merged(&federation(&[make::policy("default", Federate::All)])), all, "except those marked with no");
 }
 
 #[test]
@@ -91,9 +91,9 @@ fn the_most_specific_policy_is_asked_then_the_oldest_then_by_name() {
     let check = |policies: &[Policy], takes_part: bool| {
         let mut service = make::service("shop/web", "http:80", "10.96.0.1");
         service.labels = make::labels("tier=front");
-        let world = world(policies).service_object("a", service);
-        let world = world.namespace("a", make::namespace("shop", "team=a"));
-        assert_eq!(!merged(&world).is_empty(), takes_part, "{policies:?}");
+        let federation = federation(policies).service_object("a", service);
+        let federation = federation.namespace("a", make::namespace("shop", "team=a"));
+        assert_eq!(!merged(&federation).is_empty(), takes_part, "{policies:?}");
     };
     let all = |name: &str, ns: &str, svc: &str, age: i64| selecting(name, Federate::All, ns, svc, age);
     let none = |name: &str, ns: &str, svc: &str, age: i64| selecting(name, Federate::None, ns, svc, age);
@@ -106,29 +106,29 @@ fn the_most_specific_policy_is_asked_then_the_oldest_then_by_name() {
 
 #[test]
 fn a_member_exports_only_what_its_list_allows() {
-    let mut world = world(&[make::policy("default", Federate::All)])
+    let mut federation = federation(&[make::policy("default", Federate::All)])
         .service("a", "shop/web", &[80])
         .service("a", "team-a/web", &[80])
         .service("a", "team-b/web", &[80])
         .service("a", "myteam-c/web", &[80]);
-    assert_eq!(merged(&world).len(), 4);
-    world.members[0].exports = Some(make::patterns("shop team-*"));
-    assert_eq!(merged(&world), ["shop/web", "team-a/web", "team-b/web"]);
-    world.members[0].exports = Some(Vec::new());
-    assert_eq!(merged(&world), [""; 0]);
+    assert_eq!(merged(&federation).len(), 4);
+    federation.members[0].exports = Some(make::patterns("shop team-*"));
+    assert_eq!(merged(&federation), ["shop/web", "team-a/web", "team-b/web"]);
+    federation.members[0].exports = Some(Vec::new());
+    assert_eq!(merged(&federation), [""; 0]);
 }
 
 #[test]
 fn labels_of_a_namespace_matter_when_they_change() {
     use crate::change::{Delta, MemberChanges};
-    let world = world(&[make::policy("default", Federate::Marked)]).service("a", "shop/web", &[80]);
-    let mut engine = world.engine(make::at(1));
+    let federation = federation(&[make::policy("default", Federate::Marked)]).service("a", "shop/web", &[80]);
+    let mut engine = federation.engine(make::at(1));
     assert!(engine.merged().is_empty());
     let labels = format!("{FEDERATE_LABEL}=true");
     let put = MemberChanges::Namespaces(Delta::put(make::namespace("shop", &labels)));
-    engine.apply([super::said("a", 1, put)], make::at(2));
+    engine.apply([super::from_member("a", 1, put)], make::at(2));
     assert_eq!(engine.merged().len(), 1);
-    engine.apply([super::said("a", 1, MemberChanges::Namespaces(Delta::delete(make::ns("shop"))))], make::at(3));
+    engine.apply([super::from_member("a", 1, MemberChanges::Namespaces(Delta::delete(make::ns("shop"))))], make::at(3));
     assert!(engine.merged().is_empty());
 }
 
@@ -165,24 +165,24 @@ fn the_nearest_mark_wins() {
         {
             let mut object = make::service("shop/web", "http:80", "10.96.0.1");
             object.labels = make::labels(&mark(service));
-            let mut world = world(&[make::policy("default", federate)]).service_object("a", object);
-            world = world.namespace("a", make::namespace("shop", &mark(namespace)));
+            let mut federation = federation(&[make::policy("default", federate)]).service_object("a", object);
+            federation = federation.namespace("a", make::namespace("shop", &mark(namespace)));
             if export {
-                world = world.export("a", "shop/web", 1);
+                federation = federation.export("a", "shop/web", 1);
             }
-            assert_eq!(!merged(&world).is_empty(), expected, "{service:?} {export} {namespace:?} {federate:?}");
+            assert_eq!(!merged(&federation).is_empty(), expected, "{service:?} {export} {namespace:?} {federate:?}");
         }
     }
 }
 
 #[test]
-fn a_misspelt_yes_says_nothing_and_a_misspelt_no_is_a_no() {
+fn a_misspelt_yes_is_ignored_and_a_misspelt_no_is_a_no() {
     let takes_part = |value: &str, namespace: &str| {
         let mut object = make::service("shop/web", "http:80", "10.96.0.1");
         object.labels = make::labels(&format!("{FEDERATE_LABEL}={value}"));
-        let world = world(&[]).service_object("a", object);
-        let world = world.namespace("a", make::namespace("shop", &format!("{FEDERATE_LABEL}={namespace}")));
-        !merged(&world).is_empty()
+        let federation = federation(&[]).service_object("a", object);
+        let federation = federation.namespace("a", make::namespace("shop", &format!("{FEDERATE_LABEL}={namespace}")));
+        !merged(&federation).is_empty()
     };
     for slip in ["True", "TRUE", "yes", "1", "on", "treu", ""] {
         assert!(!takes_part(slip, ""), "{slip:?} exports nothing");
@@ -198,20 +198,20 @@ fn a_misspelt_yes_says_nothing_and_a_misspelt_no_is_a_no() {
 fn what_another_product_derived_never_takes_part() {
     let derived =
         crate::model::Service { derived_by: Some("GKE"), ..make::service("shop/gke-mcs-1", "http:80", "10.96.0.1") };
-    let world = world(&[make::policy("default", Federate::All)]).service_object("a", derived);
-    assert_eq!(merged(&world), [""; 0]);
-    assert_eq!(merged(&world.export("a", "shop/gke-mcs-1", 1)), [""; 0], "an export would only echo it");
+    let federation = federation(&[make::policy("default", Federate::All)]).service_object("a", derived);
+    assert_eq!(merged(&federation), [""; 0]);
+    assert_eq!(merged(&federation.export("a", "shop/gke-mcs-1", 1)), [""; 0], "an export would only echo it");
 }
 
 /// The hub's own namespace may have another name; in members Isthmus's is always the same.
 #[test]
 fn what_is_isthmuss_never_takes_part_whatever_the_hub_calls_it() {
-    let mut world = world(&[make::policy("default", Federate::All)]);
+    let mut federation = federation(&[make::policy("default", Federate::All)]);
     for name in ["isthmus-system/isthmus-region-eu", "mesh/isthmus-metrics", "mesh-2/web", "isthmus-regions/web"] {
-        world = world.service_object("a", make::service(name, "http:80", "10.96.0.1"));
+        federation = federation.service_object("a", make::service(name, "http:80", "10.96.0.1"));
     }
-    let mut engine = Engine::new(Config { own_namespace: make::ns("mesh"), ..World::config(Authority::Own) });
-    engine.apply(world.batches(), make::at(9));
+    let mut engine = Engine::new(Config { own_namespace: make::ns("mesh"), ..TestFederation::config(Authority::Own) });
+    engine.apply(federation.batches(), make::at(9));
     let keys: std::collections::BTreeSet<String> = engine.merged().keys().map(ToString::to_string).collect();
     assert!(keys.iter().eq(["isthmus-regions/web", "mesh-2/web"]), "{keys:?}");
 }

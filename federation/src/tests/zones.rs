@@ -1,28 +1,28 @@
-//! Where an endpoint is: what is known goes before what is not, and a Node knows it where its endpoints do not say.
+//! Where an endpoint is: what is known is used before what is not, and a Node has the zone where its endpoints have none.
 
-use super::{hosts, said};
+use super::{from_member, hosts};
 use crate::Stats;
 use crate::change::{Delta, MemberChanges};
-use crate::testing::{World, make};
+use crate::testing::{TestFederation, make};
 
-fn world(slices: &[(&str, &[&str])]) -> World {
-    let mut world = World::new()
+fn federation(slices: &[(&str, &[&str])]) -> TestFederation {
+    let mut federation = TestFederation::new()
         .region("eu", &[])
         .member("a", "eu", "10.0.0.0/16", "10.96.0.0/16")
         .service_object("a", make::service("shop/web", "http:80", "10.96.0.1"));
     for (name, endpoints) in slices {
-        world = world.slice("a", make::slice("shop/web", name, "http:8080", endpoints));
+        federation = federation.slice("a", make::slice("shop/web", name, "http:8080", endpoints));
     }
-    world.contents("a").nodes = vec![make::node_in("z7", "n1", ""), make::node("n2", "")];
-    world
+    federation.contents("a").nodes = vec![make::node_in("z7", "n1", ""), make::node("n2", "")];
+    federation
 }
 
 fn merged(slices: &[(&str, &[&str])]) -> String {
-    hosts(&world(slices).engine(make::at(1)), "shop/web")
+    hosts(&federation(slices).engine(make::at(1)), "shop/web")
 }
 
 #[test]
-fn a_zone_that_one_slice_knows_goes_before_none() {
+fn a_zone_that_one_slice_has_is_used_before_none() {
     let in_z1 = "http:80/TCP a/z1 10.0.0.1:8080";
     assert_eq!(merged(&[("1", &["10.0.0.1"]), ("2", &["10.0.0.1@z1"])]), in_z1);
     assert_eq!(merged(&[("1", &["10.0.0.1@z1"]), ("2", &["10.0.0.1"])]), in_z1);
@@ -54,16 +54,16 @@ fn a_node_knows_the_zone_of_its_endpoints() {
 
 #[test]
 fn a_node_that_changes_zones_takes_along_its_own_endpoints_only() {
-    let mut world = world(&[("1", &["10.0.0.1@node:n1", "10.0.0.2@z1"]), ("2", &["10.0.0.3@node:n2"])]);
+    let mut federation = federation(&[("1", &["10.0.0.1@node:n1", "10.0.0.2@z1"]), ("2", &["10.0.0.3@node:n2"])]);
     for n in 0..20 {
         let key = format!("shop/s{n}");
-        world = world.service("a", &key, &[80]).endpoints("a", &key, &["10.0.1.1@z1"]);
+        federation = federation.service("a", &key, &[80]).endpoints("a", &key, &["10.0.1.1@z1"]);
     }
-    world = world.service("a", "shop/other", &[80]).endpoints("a", "shop/other", &["10.0.2.1@node:n2"]);
-    let mut engine = world.engine(make::at(1));
+    federation = federation.service("a", "shop/other", &[80]).endpoints("a", "shop/other", &["10.0.2.1@node:n2"]);
+    let mut engine = federation.engine(make::at(1));
     let mut change = |node, expected: &str, merges: u64| {
         let before = engine.stats();
-        engine.apply([said("a", 1, MemberChanges::Nodes(Delta::put(node)))], make::at(2));
+        engine.apply([from_member("a", 1, MemberChanges::Nodes(Delta::put(node)))], make::at(2));
         let Stats { merged, judged, .. } = engine.stats();
         assert_eq!(hosts(&engine, "shop/web"), format!("http:80/TCP {expected}"));
         assert_eq!((merged - before.merged, judged - before.judged), (merges, 0));

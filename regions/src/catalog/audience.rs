@@ -1,6 +1,6 @@
 //! Which recipes a class of clients takes its resources from.
 
-use federation::view::ClientClass;
+use federation::ranking::ClientClass;
 
 use super::facts::Facts;
 use super::recipes::{

@@ -8,9 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use federation::model::{Affinity, ClusterId, Merged, Protocol, ServiceKey, Tier};
-use federation::view::ClientClass;
-use federation::view::is_weighted;
+use federation::model::{Affinity, ClusterId, Merged, Protocol, RankingRule, ServiceKey, Tier};
+use federation::ranking::{ClientClass, is_weighted};
 use federation::{Effects, Topology, Vips};
 use ipnet::IpNet;
 
@@ -27,6 +26,9 @@ use vips::MemberVips;
 #[derive(Default)]
 pub(super) struct Facts {
     pub(super) services: BTreeMap<ServiceKey, Arc<Merged>>,
+    /// What the policy of a service says about ranking.
+    rankings: BTreeMap<ServiceKey, Arc<RankingRule>>,
+    default_ranking: RankingRule,
     pub(super) topology: Arc<Topology>,
     /// Members that have to be known and are not.
     pub(super) unknown: Arc<BTreeSet<ClusterId>>,
@@ -49,6 +51,9 @@ impl Facts {
     /// Takes in what the engine decided, and says what changed.
     pub(super) fn apply(&mut self, effects: &Effects, stats: &CatalogStats) -> Changes {
         let mut changes = Changes::default();
+        for (key, rule) in &effects.rankings {
+            self.apply_ranking(key, rule.as_ref(), &mut changes);
+        }
         for (key, merged) in &effects.services {
             stats.merged_seen.inc();
             self.apply_service(key, merged.as_ref(), &mut changes);
@@ -74,11 +79,23 @@ impl Facts {
             Some(merged) => self.services.insert(key.clone(), merged.clone()),
             None => self.services.remove(key),
         };
-        self.pinned += usize::from(merged.is_some_and(|merged| is_pinned(merged)));
-        self.pinned -= usize::from(old.as_deref().is_some_and(is_pinned));
         changes.zones |= self.locations.replace(old.as_deref(), merged.map(|merged| &**merged));
-        let shapes = |merged: &Arc<Merged>| shapes(merged, &self.topology);
+        let shapes = |merged: &Arc<Merged>| shapes(merged, self.ranking(key), &self.topology);
         if old.as_ref().map(shapes) != merged.map(shapes) {
+            changes.shapes.insert(key.clone());
+        }
+        changes.services.insert(key.clone());
+    }
+
+    fn apply_ranking(&mut self, key: &ServiceKey, rule: Option<&Arc<RankingRule>>, changes: &mut Changes) {
+        let before = self.shapes(key);
+        let old = match rule {
+            Some(rule) => self.rankings.insert(key.clone(), rule.clone()),
+            None => self.rankings.remove(key),
+        };
+        self.pinned += usize::from(rule.is_some_and(|rule| is_pinned(rule)));
+        self.pinned -= usize::from(old.as_deref().is_some_and(is_pinned));
+        if self.shapes(key) != before {
             changes.shapes.insert(key.clone());
         }
         changes.services.insert(key.clone());
@@ -102,8 +119,11 @@ impl Facts {
     fn apply_topology(&mut self, topology: &Arc<Topology>, changes: &mut Changes) {
         if self.topology != *topology {
             changes.topology = true;
-            let changed = |merged: &Merged| shapes(merged, &self.topology) != shapes(merged, topology);
-            let changed = self.services.iter().filter(|(_, merged)| changed(merged));
+            let changed = |key: &ServiceKey, merged: &Merged| {
+                let rule = self.ranking(key);
+                shapes(merged, rule, &self.topology) != shapes(merged, rule, topology)
+            };
+            let changed = self.services.iter().filter(|(key, merged)| changed(key, merged));
             changes.shapes.extend(changed.map(|(key, _)| key.clone()));
         }
         self.topology = topology.clone();
@@ -112,7 +132,13 @@ impl Facts {
 
     /// The service's ports, as clusters and routes know them.
     pub(super) fn shapes(&self, key: &ServiceKey) -> Vec<Shape> {
-        self.services.get(key).map(|merged| shapes(merged, &self.topology)).unwrap_or_default()
+        let shapes = |merged: &Arc<Merged>| shapes(merged, self.ranking(key), &self.topology);
+        self.services.get(key).map(shapes).unwrap_or_default()
+    }
+
+    /// What the policy of a service says about ranking; the built-in policy where none was published.
+    pub(super) fn ranking(&self, key: &ServiceKey) -> &RankingRule {
+        self.rankings.get(key).map_or(&self.default_ranking, Arc::as_ref)
     }
 
     /// The same, as far as routes depend on them.
@@ -169,16 +195,16 @@ impl Facts {
     }
 }
 
-fn shapes(merged: &Merged, topology: &Topology) -> Vec<Shape> {
+fn shapes(merged: &Merged, rule: &RankingRule, topology: &Topology) -> Vec<Shape> {
     let by_source = merged.affinity != Affinity::None;
     let tcp = merged.ports.iter().filter(|port| port.protocol == Protocol::Tcp);
     tcp.map(|port| Shape {
         port: RoutedPort { port: port.port, app: port.app },
-        balancing: Balancing { weighted: is_weighted(merged, port, topology), by_source },
+        balancing: Balancing { weighted: is_weighted(port, rule, topology), by_source },
     })
     .collect()
 }
 
-fn is_pinned(merged: &Merged) -> bool {
-    merged.failover.tiers.contains(&Tier::Cluster)
+fn is_pinned(rule: &RankingRule) -> bool {
+    rule.failover.tiers.contains(&Tier::Cluster)
 }

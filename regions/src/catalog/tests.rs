@@ -540,14 +540,15 @@ fn classes_share_what_is_the_same_for_them() {
 
 #[test]
 fn ranking_by_own_cluster_ends_the_sharing() {
-    use federation::model::{Failover, Tier};
+    use federation::model::{Failover, RankingRule, Tier};
     let mut bench = Bench::new(Some("eu-1"));
     let backends = vec![backend("eu-1", "eu-a", &["10.8.0.1:80"]), backend("us-1", "us-a", &["10.9.0.1:80"])];
-    let mut pinned = merged("shop/web", vec![port(80, AppProtocol::Http, backends)]);
-    bench.apply(&services(vec![pinned.clone()]));
+    let service = merged("shop/web", vec![port(80, AppProtocol::Http, backends)]);
+    bench.apply(&services(vec![service]));
     let before = bench.snapshot().of(Assignment).get(WEB).cloned();
-    pinned.failover = Arc::new(Failover { tiers: vec![Tier::Cluster], ..Failover::default() });
-    bench.catalog.apply(&services(vec![pinned.clone()]));
+    let failover = Failover { tiers: vec![Tier::Cluster], ..Failover::default() };
+    let pinned = Arc::new(RankingRule { failover, ..RankingRule::default() });
+    bench.catalog.apply(&Effects { rankings: vec![(key("shop/web"), Some(pinned))], ..Effects::default() });
     let after = bench.snapshot().of(Assignment).get(WEB).cloned();
     assert_ne!(before, after, "only the own cluster serves now");
     assert!(bench.snapshot().of(Assignment).changes_since(bench.before.as_ref().expect("seen").seq()).is_none());

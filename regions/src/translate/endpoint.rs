@@ -7,7 +7,7 @@ use envoy_types::pb::envoy::config::endpoint::v3 as pb;
 use envoy_types::pb::envoy::config::endpoint::v3::cluster_load_assignment::Policy;
 use envoy_types::pb::envoy::config::endpoint::v3::endpoint::AdditionalAddress;
 use envoy_types::pb::envoy::config::endpoint::v3::lb_endpoint::HostIdentifier;
-use federation::view::{Assignment, Locality, Offer, Reach, Standing};
+use federation::ranking::{Assignment, HostState, Locality, Offer, Reach};
 
 use super::proto::{address, u32_value};
 use crate::resource::{Resource, ResourceType};
@@ -62,16 +62,16 @@ pub(super) fn place(locality: &Locality<'_>) -> core::Locality {
 /// Envoy 1.40 does not notice a host that goes from UNHEALTHY to DRAINING or back: its host sets, and with them the
 /// spill to other priorities, stay as they were. A locality weight that moves makes it build them anew. Where weights
 /// do not steer traffic, the weight is therefore the number of hosts that do not drain, plus one because 0 is not
-/// allowed. Declared weights move the same way by themselves, see `federation::view`.
+/// allowed. Declared weights move the same way by themselves, see `federation::ranking`.
 fn rebuild_mark(locality: &Locality<'_>, reach: Reach) -> u32 {
     u32::try_from(reach.capacity(locality.backend)).unwrap_or(u32::MAX - 1).saturating_add(1)
 }
 
 pub(super) fn endpoint(offer: &Offer) -> pb::LbEndpoint {
-    let health = match offer.standing {
-        Standing::Serving => core::HealthStatus::Healthy,
-        Standing::Draining => core::HealthStatus::Draining,
-        Standing::Lost => core::HealthStatus::Unhealthy,
+    let health = match offer.state {
+        HostState::Serving => core::HealthStatus::Healthy,
+        HostState::Draining => core::HealthStatus::Draining,
+        HostState::Lost => core::HealthStatus::Unhealthy,
     };
     pb::LbEndpoint {
         health_status: health.into(),

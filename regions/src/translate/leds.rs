@@ -10,7 +10,7 @@
 use envoy_types::pb::envoy::config::endpoint::v3 as pb;
 use envoy_types::pb::envoy::config::endpoint::v3::locality_lb_endpoints::LbConfig;
 use federation::model::{Backend, ClusterId, Families, Merged, MergedPort, Protocol, ServiceKey, Zone};
-use federation::view::{Assignment, Locality, Offer, Reach};
+use federation::ranking::{Assignment, Locality, Offer, Reach};
 
 use super::proto::{ads, u32_value};
 use super::{endpoint, names};

@@ -1,7 +1,5 @@
 //! What the resources say, read back from their bytes.
 
-use std::sync::Arc;
-
 use envoy_types::pb::envoy::config::cluster::v3 as c;
 use envoy_types::pb::envoy::config::core::v3 as core;
 use envoy_types::pb::envoy::config::core::v3::HealthStatus;
@@ -14,8 +12,8 @@ use envoy_types::pb::envoy::extensions::upstreams::http::v3::HttpProtocolOptions
 use envoy_types::pb::google::protobuf::Any;
 use federation::Topology;
 use federation::model::AppProtocol::{self, Http, Http2, Tcp};
-use federation::model::{ClusterWeight, Failover, Families, Family, Merged};
-use federation::view::{ClientClass, assign};
+use federation::model::{ClusterWeight, Failover, Families, Family, Merged, RankingRule};
+use federation::ranking::{ClientClass, assign};
 use prost::Message;
 
 use super::cluster::Balancing;
@@ -33,7 +31,7 @@ fn load(service: &Merged) -> e::ClusterLoadAssignment {
     let topology: Topology = (*two_members().topology.expect("a topology")).clone();
     let port = service.ports.first().expect("a port");
     let client = class(Some("eu-1")).client;
-    read(&endpoint::load_assignment("x", &assign(&client, service, port, &topology)))
+    read(&endpoint::load_assignment("x", &assign(&client, service, port, &RankingRule::default(), &topology)))
 }
 
 /// `priority region/zone/cluster weight: address=HEALTH …`
@@ -108,7 +106,7 @@ fn a_host_of_two_families_has_both_addresses_where_the_client_has() {
     let topology: Topology = (*two_members().topology.expect("a topology")).clone();
     let told = |families: Option<Families>| -> Vec<String> {
         let client = ClientClass { families, ..class(Some("eu-1")).client };
-        let assignment = assign(&client, &service, &service.ports[0], &topology);
+        let assignment = assign(&client, &service, &service.ports[0], &RankingRule::default(), &topology);
         let load: e::ClusterLoadAssignment = read(&endpoint::load_assignment("x", &assignment));
         let line = |group: &e::LocalityLbEndpoints| {
             let hosts: Vec<String> = group.lb_endpoints.iter().map(addresses).collect();
@@ -130,14 +128,12 @@ fn a_host_of_two_families_has_both_addresses_where_the_client_has() {
 fn declared_weights_are_passed_on() {
     let backends =
         vec![backend("eu-1", "eu-a", &["10.8.0.1:80"]), backend("us-1", "us-a", &["10.9.0.1:80", "10.9.0.2:80"])];
-    let mut service = merged("shop/web", vec![port(80, Http, backends)]);
-    service.failover = Arc::new(Failover {
-        clusters: vec![ClusterWeight { cluster: cluster_id("us-1"), weight: 7 }],
-        ..Failover::default()
-    });
+    let service = merged("shop/web", vec![port(80, Http, backends)]);
+    let clusters = vec![ClusterWeight { cluster: cluster_id("us-1"), weight: 7 }];
+    let rule = RankingRule { failover: Failover { clusters, ..Failover::default() }, ..RankingRule::default() };
     let topology: Topology = (*two_members().topology.expect("a topology")).clone();
     let client = class(None).client;
-    let assignment = assign(&client, &service, service.ports.first().expect("a port"), &topology);
+    let assignment = assign(&client, &service, service.ports.first().expect("a port"), &rule, &topology);
     assert!(assignment.weighted);
     let expected: Vec<_> = assignment.tiers.iter().flatten().map(|locality| locality.weight).collect();
     let load: e::ClusterLoadAssignment = read(&endpoint::load_assignment("x", &assignment));

@@ -33,14 +33,14 @@ pub async fn run(world: &World) -> anyhow::Result<()> {
     let stats = Arc::new(Stats::default());
     let (handle, commands) = catalog::channel();
     let own_namespace = Namespace::new("isthmus-system")?;
-    let config = Config { authority: Authority::Own, own_namespace, awaits: Awaits::NotRefused, hub: None };
+    let (awaits, deadlines) = (Awaits::NotRefused, Deadlines { serve: SYNC_DEADLINE, ready: SYNC_DEADLINE });
+    let config = Config { authority: Authority::Own, own_namespace, awaits, deadlines, hub: None };
     let wiring = Wiring {
         region: None,
         config,
         feed: batches,
         catalog: Some((Catalog::new(Arc::clone(&stats)), commands)),
         followers: Vec::new(),
-        deadlines: Deadlines { sync: SYNC_DEADLINE, member: SYNC_DEADLINE },
     };
     let (_trigger, shutdown) = Shutdown::new();
     let running = engine::start(wiring, shutdown)?;

@@ -8,8 +8,8 @@ fn small() -> World {
 
 fn told(world: &World) -> Result<Engine, NameError> {
     let own_namespace = federation::model::Namespace::new("isthmus-system")?;
-    let awaits = federation::Awaits::NotRefused;
-    let mut engine = Engine::new(Config { authority: Authority::Own, own_namespace, awaits, hub: None });
+    let (awaits, deadlines) = (federation::Awaits::NotRefused, federation::Deadlines::NONE);
+    let mut engine = Engine::new(Config { authority: Authority::Own, own_namespace, awaits, deadlines, hub: None });
     let mut batches = world.hub()?;
     for cluster in 0..world.clusters {
         batches.extend(world.listing(cluster, &NotReady::new())?);

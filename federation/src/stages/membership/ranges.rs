@@ -51,7 +51,7 @@ fn outside<'a>(
     listed: bool,
 ) -> Vec<UndeclaredRange> {
     let Some(declared) = declared.filter(|_| listed) else { return Vec::new() };
-    // Two declared ranges that touch hold a range that lies in both.
+    // A range may be in two declared ranges that touch.
     let declared = IpNet::aggregate(&declared.to_vec());
     let outside: Vec<IpNet> = shown.filter(|range| !declared.iter().any(|net| net.contains(*range))).copied().collect();
     IpNet::aggregate(&outside).into_iter().map(|range| UndeclaredRange { used_for, range }).collect()

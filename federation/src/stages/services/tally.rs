@@ -33,8 +33,8 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Replaces one merged service by another; returns whose counts changed. A host that only changes its health, or
-    /// moves, changes nobody's.
+    /// Replaces one merged service by another; returns the members of which the counts changed. A host that only changes its
+    /// health, or its place in the order, changes none.
     pub fn count(&mut self, old: Option<&Merged>, new: Option<&Merged>) -> BTreeSet<ClusterId> {
         let (old, new) = (contributions(old), contributions(new));
         let mut touched = BTreeSet::new();
@@ -86,7 +86,7 @@ impl<T> Default for Findings<T> {
 }
 
 impl<T: Ord + Clone> Findings<T> {
-    /// Replaces what was found of one service; returns whose list changed.
+    /// Replaces what was found of one service; returns the members of which the list changed.
     pub fn set(&mut self, service: &ServiceKey, fresh: BTreeSet<(ClusterId, T)>) -> BTreeSet<ClusterId> {
         let old = self.of_service.remove(service).unwrap_or_default();
         let mut touched = BTreeSet::new();

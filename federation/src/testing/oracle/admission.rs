@@ -13,7 +13,7 @@ impl Oracle {
         match self.authority {
             Authority::Recorded => self.ledger = self.members.iter().filter_map(on_record).collect(),
             Authority::Own => {
-                // An admission is for a network: whoever moves is a newcomer where it arrives.
+                // An admission is for a network: a member that moves is a newcomer in the other network.
                 let members = self.members.clone();
                 let stays =
                     |id: &ClusterId, network: &Network| members.iter().any(|m| m.id == *id && m.network == *network);
@@ -82,10 +82,10 @@ impl Oracle {
 
     fn disown_strangers(&mut self, now: Time) {
         for (id, (admission, _)) in &self.ledger {
-            if let Some(told) = self.told.get_mut(id)
-                && told.uid.as_ref().is_some_and(|uid| *uid != admission.uid)
+            if let Some(reported) = self.reported.get_mut(id)
+                && reported.uid.as_ref().is_some_and(|uid| *uid != admission.uid)
             {
-                told.disown(&admission.uid, now);
+                reported.disown(&admission.uid, now);
             }
         }
     }
@@ -120,7 +120,7 @@ impl Oracle {
         if !self.regions.iter().any(|region| region.name == member.region) {
             return Verdict::Refused(Refusal::UnknownRegion);
         }
-        let uid = self.told.get(&member.id).and_then(|told| told.uid.clone());
+        let uid = self.reported.get(&member.id).and_then(|reported| reported.uid.clone());
         if let Some(uid) = &uid
             && let Some((of, _)) = self.ledger.iter().find(|(_, (admission, _))| admission.uid == *uid)
         {

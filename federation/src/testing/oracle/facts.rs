@@ -1,4 +1,4 @@
-//! What one member said, as last told. Lists and linear searches, nothing else.
+//! What was last reported of one member. Lists and linear searches, nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,12 +7,12 @@ use crate::change::{Change, Delta, Epoch, LinkChange, MemberChanges, MemberKind,
 use crate::model::{ClusterUid, Export, Labels, Namespace, NamespaceObject, Node, Service, ServiceCidr, Slice, Time};
 use crate::report::LinkState;
 
-/// A member that has listed these has said all that it contributes.
+/// When these were listed of a member, everything that it contributes is known.
 const WITH_ALL_OF: [MemberKind; 4] =
     [MemberKind::Exports, MemberKind::Namespaces, MemberKind::Services, MemberKind::Slices];
 
 #[derive(Clone, Debug)]
-pub(super) struct Told {
+pub(super) struct Reported {
     pub epoch: Epoch,
     pub link: LinkState,
     pub uid: Option<ClusterUid>,
@@ -22,7 +22,7 @@ pub(super) struct Told {
     /// Kinds that were ever listed by this cluster.
     pub ever_listed: BTreeSet<MemberKind>,
     /// Of these, the kinds of which it never reported all.
-    pub told_partly: BTreeSet<MemberKind>,
+    pub partly: BTreeSet<MemberKind>,
     pub unreadable: BTreeMap<MemberKind, Arc<str>>,
     pub objects: Objects,
 }
@@ -37,7 +37,7 @@ pub(super) struct Objects {
     pub exports: Vec<Export>,
 }
 
-impl Default for Told {
+impl Default for Reported {
     fn default() -> Self {
         Self {
             epoch: Epoch(0),
@@ -46,14 +46,14 @@ impl Default for Told {
             version: None,
             listed: BTreeSet::new(),
             ever_listed: BTreeSet::new(),
-            told_partly: BTreeSet::new(),
+            partly: BTreeSet::new(),
             unreadable: BTreeMap::new(),
             objects: Objects::default(),
         }
     }
 }
 
-impl Told {
+impl Reported {
     pub fn is_up(&self) -> bool {
         matches!(self.link, LinkState::Up { .. })
     }
@@ -73,22 +73,22 @@ impl Told {
     }
 
     pub fn is_known_wholly(&self) -> bool {
-        self.is_known() && !WITH_ALL_OF.iter().any(|kind| self.told_partly.contains(kind))
+        self.is_known() && !WITH_ALL_OF.iter().any(|kind| self.partly.contains(kind))
     }
 
-    pub fn hear(&mut self, epoch: Epoch, changes: &MemberChanges, admitted: Option<&ClusterUid>, now: Time) {
+    pub fn apply(&mut self, epoch: Epoch, changes: &MemberChanges, admitted: Option<&ClusterUid>, now: Time) {
         if epoch < self.epoch {
             return;
         }
         if let MemberChanges::Link(link) = changes {
             self.epoch = epoch;
-            self.hear_link(link, admitted, now);
+            self.apply_link(link, admitted, now);
         } else if epoch == self.epoch && self.is_up() {
-            self.hear_objects(changes);
+            self.apply_objects(changes);
         }
     }
 
-    fn hear_link(&mut self, link: &LinkChange, admitted: Option<&ClusterUid>, now: Time) {
+    fn apply_link(&mut self, link: &LinkChange, admitted: Option<&ClusterUid>, now: Time) {
         match link {
             LinkChange::Up { uid, version } => {
                 self.listed.clear();
@@ -103,7 +103,7 @@ impl Told {
                 if self.uid.as_ref().is_some_and(|known| known != uid) {
                     self.objects = Objects::default(); // they were another cluster's
                     self.ever_listed.clear();
-                    self.told_partly.clear();
+                    self.partly.clear();
                 }
                 self.uid = Some(uid.clone());
                 self.version = Some(version.clone());
@@ -120,40 +120,40 @@ impl Told {
         }
     }
 
-    fn hear_objects(&mut self, changes: &MemberChanges) {
+    fn apply_objects(&mut self, changes: &MemberChanges) {
         let Objects { namespaces, services, slices, nodes, service_cidrs, exports } = &mut self.objects;
         let (kind, is_full) = match changes {
             MemberChanges::Link(_) => return,
             MemberChanges::Unreadable { kind, message, partly } => {
                 if *partly {
-                    self.told_partly.insert(*kind);
+                    self.partly.insert(*kind);
                 }
                 self.listed.retain(|listed| listed != kind);
                 self.unreadable.insert(*kind, message.clone());
                 return;
             }
-            MemberChanges::Namespaces(delta) => (MemberKind::Namespaces, tell(namespaces, delta)),
-            MemberChanges::Services(delta) => (MemberKind::Services, tell(services, delta)),
-            MemberChanges::Slices(delta) => (MemberKind::Slices, tell(slices, delta)),
-            MemberChanges::Nodes(delta) => (MemberKind::Nodes, tell(nodes, delta)),
-            MemberChanges::ServiceCidrs(delta) => (MemberKind::ServiceCidrs, tell(service_cidrs, delta)),
-            MemberChanges::Exports(delta) => (MemberKind::Exports, tell(exports, delta)),
+            MemberChanges::Namespaces(delta) => (MemberKind::Namespaces, apply_delta(namespaces, delta)),
+            MemberChanges::Services(delta) => (MemberKind::Services, apply_delta(services, delta)),
+            MemberChanges::Slices(delta) => (MemberKind::Slices, apply_delta(slices, delta)),
+            MemberChanges::Nodes(delta) => (MemberKind::Nodes, apply_delta(nodes, delta)),
+            MemberChanges::ServiceCidrs(delta) => (MemberKind::ServiceCidrs, apply_delta(service_cidrs, delta)),
+            MemberChanges::Exports(delta) => (MemberKind::Exports, apply_delta(exports, delta)),
         };
         if is_full {
             self.listed.insert(kind);
             self.ever_listed.insert(kind);
-            self.told_partly.remove(&kind);
+            self.partly.remove(&kind);
             self.unreadable.remove(&kind);
         }
     }
 
-    /// Its words were another cluster's than the one on record: they never counted.
+    /// Its objects were those of another cluster than the one on record: they never counted.
     pub fn disown(&mut self, admitted: &ClusterUid, now: Time) {
         let Some(found) = self.uid.take() else { return };
         self.objects = Objects::default();
         self.listed.clear();
         self.ever_listed.clear();
-        self.told_partly.clear();
+        self.partly.clear();
         self.version = None;
         if self.is_up() {
             self.link = LinkState::IdentityChanged { found, admitted: admitted.clone(), since: now };
@@ -161,8 +161,8 @@ impl Told {
     }
 }
 
-/// Applies a delta to a list; says whether it was a complete one.
-pub(super) fn tell<T: Object + Clone>(held: &mut Vec<T>, delta: &Delta<T>) -> bool {
+/// Applies a delta to a list; true if it was a complete one.
+pub(super) fn apply_delta<T: Object + Clone>(held: &mut Vec<T>, delta: &Delta<T>) -> bool {
     let put = |held: &mut Vec<T>, object: &T| {
         held.retain(|known| known.key() != object.key());
         held.push(object.clone());

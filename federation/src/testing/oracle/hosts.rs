@@ -16,7 +16,7 @@ struct Sighting {
 
 pub(super) fn backends(part: &Part<'_>, own: &ServicePort, is_usable: impl Fn(IpAddr) -> bool) -> Vec<Backend> {
     let mut all: Vec<Sighting> = Vec::new();
-    for slice in part.told.objects.slices.iter().filter(|slice| slice.service == part.service.key) {
+    for slice in part.reported.objects.slices.iter().filter(|slice| slice.service == part.service.key) {
         for port in slice.ports.iter().filter(|port| port.name == own.name && port.protocol == own.protocol) {
             for (index, endpoint) in slice.endpoints.iter().enumerate().filter(|(_, e)| is_usable(e.ip)) {
                 let at = SocketAddr::new(endpoint.ip, port.port);
@@ -35,11 +35,11 @@ pub(super) fn backends(part: &Part<'_>, own: &ServicePort, is_usable: impl Fn(Ip
 /// Its own zone, else its Node's.
 fn zone(part: &Part<'_>, slice: &Slice, index: usize, endpoint: &Endpoint) -> Option<Zone> {
     let name = slice.nodes.iter().find(|(at, _)| *at as usize == index).map(|(_, node)| node);
-    let node = part.told.objects.nodes.iter().find(|node| Some(&node.name) == name);
+    let node = part.reported.objects.nodes.iter().find(|node| Some(&node.name) == name);
     endpoint.zone.clone().or_else(|| node?.zone.clone())
 }
 
-/// All that is said of one address: the best state, and what is known goes before what is not.
+/// Everything reported of one address: the best state, and what is known before what is not.
 fn one(all: &[Sighting], at: SocketAddr) -> Option<Sighting> {
     let mut seen: Vec<&Sighting> = all.iter().filter(|seen| seen.at == at).collect();
     seen.sort_by_key(|s| (s.health, s.zone.is_none(), s.zone.clone(), std::cmp::Reverse(s.pod)));

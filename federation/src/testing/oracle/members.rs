@@ -1,4 +1,4 @@
-//! What is said about each member, where it stands, and whether enough is known to serve.
+//! What is reported about each member, its place, and whether enough is known to serve.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,10 +19,12 @@ const NAMED: usize = 16;
 
 impl Oracle {
     pub(super) fn wants(&self, member: &Member) -> Cidrs {
-        let with =
-            |kind: MemberKind| self.told.get(&member.id).filter(|told| told.ever_listed.contains(&kind)).into_iter();
-        let nodes = with(MemberKind::Nodes).flat_map(|told| &told.objects.nodes).flat_map(|n| n.pod_cidrs.clone());
-        let cidrs = with(MemberKind::ServiceCidrs).flat_map(|told| &told.objects.service_cidrs);
+        let with = |kind: MemberKind| {
+            self.reported.get(&member.id).filter(|reported| reported.ever_listed.contains(&kind)).into_iter()
+        };
+        let nodes =
+            with(MemberKind::Nodes).flat_map(|reported| &reported.objects.nodes).flat_map(|n| n.pod_cidrs.clone());
+        let cidrs = with(MemberKind::ServiceCidrs).flat_map(|reported| &reported.objects.service_cidrs);
         let cidrs = cidrs.flat_map(|object| object.cidrs.clone());
         let (pods, pods_source) = ranges(member.pods.as_deref(), nodes.collect());
         let (services, services_source) = ranges(member.services.as_deref(), cidrs.collect());
@@ -50,7 +52,8 @@ impl Oracle {
 
     /// What its pods can dial, by the ranges on record; the first range that is declared, or that a Node has, goes first.
     fn families(&self, member: &Member, admitted: &[IpNet]) -> Option<Families> {
-        let mut nodes: Vec<_> = self.told.get(&member.id).map(|told| told.objects.nodes.clone()).unwrap_or_default();
+        let mut nodes: Vec<_> =
+            self.reported.get(&member.id).map(|reported| reported.objects.nodes.clone()).unwrap_or_default();
         nodes.sort_by_key(|node| node.name.clone());
         let discovered = nodes.iter().flat_map(|node| node.pod_cidrs.first()).next();
         let first = member.pods.as_ref().map_or(discovered, |pods| pods.first());
@@ -69,7 +72,7 @@ impl Oracle {
         }
     }
 
-    /// Who has to have said all that it contributes, and has not.
+    /// Members of which everything that they contribute has to be known, and is not.
     pub(super) fn unknown(&self) -> BTreeSet<ClusterId> {
         let mut unknown = BTreeSet::new();
         for Member { id, .. } in &self.members {
@@ -82,7 +85,7 @@ impl Oracle {
                     ))
                 ),
             };
-            if expected && !self.told.get(id).is_some_and(super::facts::Told::is_known_wholly) {
+            if expected && !self.reported.get(id).is_some_and(super::facts::Reported::is_known_wholly) {
                 unknown.insert(id.clone());
             }
         }
@@ -98,7 +101,7 @@ impl Oracle {
         let (mut reports, missing) = (BTreeMap::new(), self.unknown());
         let notices = self.notices(merged);
         for member in &self.members {
-            let Some(told) = self.told.get(&member.id) else { continue };
+            let Some(reported) = self.reported.get(&member.id) else { continue };
             let id = &member.id;
             let unknown = Verdict::Pending(PendingReason::IdentityUnknown);
             let report = MemberReport {
@@ -108,18 +111,18 @@ impl Oracle {
                 traffic: member.traffic,
                 weight: member.weight,
                 generation: member.generation,
-                uid: told.uid.clone(),
-                version: told.version.clone(),
-                link: told.link.clone(),
+                uid: reported.uid.clone(),
+                version: reported.version.clone(),
+                link: reported.link.clone(),
                 admission: self.verdicts.get(id).cloned().unwrap_or(unknown),
                 admitted: self.ledger.get(id).map(|(admission, _)| admission.clone()),
                 cidrs: self.wants(member),
                 region_missing: !self.regions.iter().any(|region| region.name == member.region),
                 undeclared: self.undeclared(member),
-                listed: told.is_listed(),
-                known: told.is_known(),
+                listed: reported.is_listed(),
+                known: reported.is_known(),
                 missing: missing.contains(id),
-                unreadable: told.unreadable.clone().into_iter().collect(),
+                unreadable: reported.unreadable.clone().into_iter().collect(),
                 counts: self.counts(id, merged),
                 mirrors_pending: work.keys().filter(|(in_cluster, _)| in_cluster == id).count(),
                 refused: listed(id, found.iter().flat_map(|found| &found.refused)),
@@ -134,9 +137,10 @@ impl Oracle {
     }
 
     fn undeclared(&self, member: &Member) -> Listed<UndeclaredRange> {
-        let told = |kind: MemberKind| self.told.get(&member.id).filter(|told| told.ever_listed.contains(&kind));
-        let nodes = told(MemberKind::Nodes).into_iter().flat_map(|told| &told.objects.nodes);
-        let cidrs = told(MemberKind::ServiceCidrs).into_iter().flat_map(|told| &told.objects.service_cidrs);
+        let reported =
+            |kind: MemberKind| self.reported.get(&member.id).filter(|reported| reported.ever_listed.contains(&kind));
+        let nodes = reported(MemberKind::Nodes).into_iter().flat_map(|reported| &reported.objects.nodes);
+        let cidrs = reported(MemberKind::ServiceCidrs).into_iter().flat_map(|reported| &reported.objects.service_cidrs);
         let uses = [
             (RangeUse::Pods, &member.pods, nodes.flat_map(|node| node.pod_cidrs.clone()).collect::<Vec<IpNet>>()),
             (RangeUse::Services, &member.services, cidrs.flat_map(|object| object.cidrs.clone()).collect()),
@@ -179,7 +183,7 @@ impl Oracle {
     }
 
     fn counts(&self, id: &ClusterId, merged: &BTreeMap<ServiceKey, Merged>) -> Counts {
-        let objects = self.told.get(id).into_iter().flat_map(|told| &told.objects.services);
+        let objects = self.reported.get(id).into_iter().flat_map(|reported| &reported.objects.services);
         let mirrors: Vec<_> =
             objects.filter(|service| matches!(service.owner, Owner::Mirror(_) | Owner::Restored(_))).collect();
         let backends = merged.values().flat_map(|service| &service.ports).flat_map(|port| &port.backends);
@@ -194,7 +198,7 @@ impl Oracle {
     /// What looks like a mirror and is not one of this hub's.
     fn strangers(&self, id: &ClusterId) -> Vec<ServiceKey> {
         let mut names: Vec<ServiceKey> = Vec::new();
-        for service in self.told.get(id).into_iter().flat_map(|told| &told.objects.services) {
+        for service in self.reported.get(id).into_iter().flat_map(|reported| &reported.objects.services) {
             match &service.owner {
                 Owner::Lookalike => names.push(service.key.clone()),
                 Owner::Restored(mark) if self.hub.is_some() && self.hub != Some(mark.hub) => {

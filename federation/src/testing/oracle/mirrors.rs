@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Oracle;
-use super::facts::Told;
+use super::facts::Reported;
 use crate::change::MemberKind;
 use crate::model::{
     Affinity, ClusterId, HelmRelease, Merged, Namespace, Owner, Service, ServiceKey, ServiceKind, ServicePort,
@@ -15,8 +15,8 @@ impl Oracle {
     pub(super) fn vips(&self, merged: &BTreeMap<ServiceKey, Merged>) -> BTreeMap<(ClusterId, ServiceKey), Vips> {
         let mut all = BTreeMap::new();
         for id in self.ledger.keys() {
-            let Some(told) = self.told.get(id).filter(|told| told.is_known()) else { continue };
-            for service in &told.objects.services {
+            let Some(reported) = self.reported.get(id).filter(|reported| reported.is_known()) else { continue };
+            for service in &reported.objects.services {
                 let merged = merged.get(&service.key);
                 let ours = matches!(service.owner, Owner::Mirror(_) | Owner::Restored(_) | Owner::Lookalike);
                 let takes_part = merged.is_some_and(|merged| ours || merged.sources.contains(id));
@@ -39,13 +39,13 @@ impl Oracle {
         merged: &BTreeMap<ServiceKey, Merged>,
     ) -> BTreeMap<(ClusterId, MirrorKey), MirrorAction> {
         let mut work = BTreeMap::new();
-        for (id, told) in &self.told {
-            let is_mapped = [MemberKind::Services, MemberKind::Namespaces].iter().all(|k| told.listed.contains(k));
+        for (id, reported) in &self.reported {
+            let is_mapped = [MemberKind::Services, MemberKind::Namespaces].iter().all(|k| reported.listed.contains(k));
             if !self.ledger.contains_key(id) || !is_mapped {
                 continue;
             }
             for namespace in merged.keys().map(|key| &key.namespace) {
-                if !told.objects.namespaces.iter().any(|object| object.name == *namespace) {
+                if !reported.objects.namespaces.iter().any(|object| object.name == *namespace) {
                     let key = MirrorKey::Namespace(namespace.clone());
                     work.insert(
                         (id.clone(), key),
@@ -53,9 +53,9 @@ impl Oracle {
                     );
                 }
             }
-            let found = told.objects.services.iter().map(|service| &service.key);
+            let found = reported.objects.services.iter().map(|service| &service.key);
             for key in merged.keys().chain(found).collect::<BTreeSet<_>>() {
-                if let Some(action) = self.service_action(id, told, key, merged.get(key)) {
+                if let Some(action) = self.service_action(id, reported, key, merged.get(key)) {
                     work.insert((id.clone(), MirrorKey::Service(key.clone())), action);
                 }
             }
@@ -66,15 +66,15 @@ impl Oracle {
     fn service_action(
         &self,
         id: &ClusterId,
-        told: &Told,
+        reported: &Reported,
         key: &ServiceKey,
         merged: Option<&Merged>,
     ) -> Option<MirrorAction> {
-        let mut namespaces = told.objects.namespaces.iter();
+        let mut namespaces = reported.objects.namespaces.iter();
         if namespaces.any(|object| object.name == key.namespace && object.terminating) {
             return None;
         }
-        let found = told.objects.services.iter().find(|service| service.key == *key);
+        let found = reported.objects.services.iter().find(|service| service.key == *key);
         let apply = || merged.map(|merged| MirrorAction::ApplyService(Arc::new(self.wanted(merged))));
         let Some(found) = found else { return apply() };
         let mark = match &found.owner {
@@ -108,14 +108,14 @@ impl Oracle {
 
     /// By which Helm release the oldest export was installed.
     fn helm_of(&self, merged: &Merged) -> Option<Arc<HelmRelease>> {
-        let services = &self.told.get(merged.sources.first()?)?.objects.services;
+        let services = &self.reported.get(merged.sources.first()?)?.objects.services;
         services.iter().find(|service| service.key == merged.key)?.helm.clone()
     }
 
     /// The same of the Namespace: asked where the oldest export of the first service in it is.
     fn namespace_helm(&self, merged: &BTreeMap<ServiceKey, Merged>, namespace: &Namespace) -> Option<Arc<HelmRelease>> {
         let first = merged.values().find(|service| service.key.namespace == *namespace)?;
-        let namespaces = &self.told.get(first.sources.first()?)?.objects.namespaces;
+        let namespaces = &self.reported.get(first.sources.first()?)?.objects.namespaces;
         namespaces.iter().find(|object| object.name == *namespace)?.helm.clone()
     }
 
@@ -125,9 +125,9 @@ impl Oracle {
         matches!(&service.owner, Owner::Mirror(mark) | Owner::Restored(mark) if mark.sources.iter().any(|id| unknown.contains(id)))
     }
 
-    /// Nobody who could still back the object is unheard.
+    /// Every member that could still back the object is connected.
     fn is_certain(&self, id: &ClusterId, sources: &[ClusterId]) -> bool {
-        let still_members = sources.iter().filter(|source| self.told.contains_key(source));
+        let still_members = sources.iter().filter(|source| self.reported.contains_key(source));
         self.hub_is_listed()
             && self.is_fresh(id)
             && self.ledger.keys().all(|id| self.is_fresh(id))

@@ -1,5 +1,5 @@
-//! The same decisions a second time, from nothing, the slow way. The oracle keeps what it was told in plain lists and
-//! works everything out anew whenever it is asked: no index, no trie, no dirty set, no stage that stops early. It
+//! The same decisions a second time, from nothing, the slow way. The oracle keeps what was reported in plain lists and computes
+//! everything again for each question: no index, no trie, no set of changes, no stage that stops early. It
 //! shares the model's types with the engine, and no code. One thing depends on history and is therefore kept: the ledger
 //! of admissions.
 
@@ -15,14 +15,14 @@ mod taking_part;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::Picture;
+use super::Published;
 use crate::change::{Batch, Change, Delta, HubChanges};
 use crate::model::{Admission, ClusterId, Digest, Member, Namespace, Network, Policy, Region, Time};
 use crate::report::Verdict;
 use crate::{Authority, Awaits, Config};
-use facts::{Told, tell};
+use facts::{Reported, apply_delta};
 
-/// What was told, and who was admitted.
+/// What was reported, and which members are admitted.
 #[derive(Clone, Debug)]
 pub struct Oracle {
     authority: Authority,
@@ -33,7 +33,7 @@ pub struct Oracle {
     members: Vec<Member>,
     policies: Vec<Policy>,
     hub_listed: BTreeSet<&'static str>,
-    told: BTreeMap<ClusterId, Told>,
+    reported: BTreeMap<ClusterId, Reported>,
     /// Each admission with the network it was granted for.
     ledger: BTreeMap<ClusterId, (Admission, Network)>,
     verdicts: BTreeMap<ClusterId, Verdict>,
@@ -50,13 +50,13 @@ impl Oracle {
             members: Vec::new(),
             policies: Vec::new(),
             hub_listed: BTreeSet::new(),
-            told: BTreeMap::new(),
+            reported: BTreeMap::new(),
             ledger: BTreeMap::new(),
             verdicts: BTreeMap::new(),
         }
     }
 
-    /// One round: what the batches say, then judgement.
+    /// One round: the batches, then admission.
     pub fn round(&mut self, batches: &[Batch], now: Time) {
         for batch in batches {
             self.apply(batch, now);
@@ -67,22 +67,24 @@ impl Oracle {
     }
 
     /// Everything that should be visible now.
-    pub fn expected(&self) -> Picture {
+    pub fn expected(&self) -> Published {
         if !self.hub_is_listed() {
-            return Picture::default(); // nothing is decided by half of the rules
+            return Published::default(); // nothing is decided by a part of the rules
         }
         let services = self.merged();
         let merged = services.iter().map(|(key, (merged, ..))| (key.clone(), merged.clone())).collect();
+        let rankings = services.iter().map(|(key, (_, found))| (key.clone(), found.rule.clone())).collect();
         let mirror_work = self.mirror_work(&merged);
         let found: Vec<_> = services.into_values().map(|(_, found)| found).collect();
         let reports = self.reports(&merged, &mirror_work, &found);
-        Picture {
+        Published {
             vips: self.vips(&merged),
             topology: self.topology(),
             synced: self.unknown().is_empty(),
             unknown: self.unknown(),
             hub_notices: self.hub_notices(),
             merged,
+            rankings,
             mirror_work,
             reports,
         }
@@ -98,15 +100,15 @@ impl Oracle {
         match batch {
             Batch::Hub(HubChanges::Regions(delta)) => {
                 self.list("regions", delta.is_full());
-                tell(&mut self.regions, delta);
+                apply_delta(&mut self.regions, delta);
             }
             Batch::Hub(HubChanges::Policies(delta)) => {
                 self.list("policies", delta.is_full());
-                tell(&mut self.policies, delta);
+                apply_delta(&mut self.policies, delta);
             }
             Batch::Hub(HubChanges::Members(delta)) => {
                 self.list("members", delta.is_full());
-                self.tell_members(delta);
+                self.apply_members(delta);
             }
             Batch::Member { cluster, epoch, changes } => {
                 let admitted = match self.authority {
@@ -115,8 +117,8 @@ impl Oracle {
                         self.member(cluster).and_then(|member| Some(member.recorded.as_ref()?.uid.clone()))
                     }
                 };
-                if let Some(told) = self.told.get_mut(cluster) {
-                    told.hear(*epoch, changes, admitted.as_ref(), now);
+                if let Some(reported) = self.reported.get_mut(cluster) {
+                    reported.apply(*epoch, changes, admitted.as_ref(), now);
                 }
             }
         }
@@ -128,8 +130,8 @@ impl Oracle {
         }
     }
 
-    /// One change after the other: a member that goes and comes back is a new member, of whom nothing is known.
-    fn tell_members(&mut self, delta: &Delta<Member>) {
+    /// One change after the other: a member that is removed and added again is a new member, of which nothing is known.
+    fn apply_members(&mut self, delta: &Delta<Member>) {
         let steps = match delta {
             Delta::Full { .. } => vec![delta.clone()],
             Delta::Partial(changes) => {
@@ -137,12 +139,12 @@ impl Oracle {
             }
         };
         for step in steps {
-            tell(&mut self.members, &step);
+            apply_delta(&mut self.members, &step);
             let members: BTreeSet<ClusterId> = self.members.iter().map(|member| member.id.clone()).collect();
-            self.told.retain(|id, _| members.contains(id));
+            self.reported.retain(|id, _| members.contains(id));
             self.ledger.retain(|id, _| members.contains(id));
             for id in members {
-                self.told.entry(id).or_default();
+                self.reported.entry(id).or_default();
             }
         }
     }
@@ -156,7 +158,7 @@ impl Oracle {
     }
 
     fn is_fresh(&self, id: &ClusterId) -> bool {
-        self.told.get(id).is_some_and(|told| told.is_up() && told.is_listed())
+        self.reported.get(id).is_some_and(|reported| reported.is_up() && reported.is_listed())
     }
 
     fn text(text: &str) -> Arc<str> {

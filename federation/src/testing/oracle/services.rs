@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::Arc;
 
-use super::facts::Told;
+use super::facts::Reported;
 use super::ranges::Whereabouts;
 use super::{Oracle, hosts};
 use crate::model::{
     AppProtocol, Backend, ClusterId, Families, Family, Labels, Member, Merged, MergedPort, Network, Owner, Policy,
-    Service, ServiceKey, ServiceKind, ServicePort, Time,
+    RankingRule, Service, ServiceKey, ServiceKind, ServicePort, Time,
 };
 use crate::report::{AddressRefusal, FamilyConflict, OutsideAddress, RefusedAddress};
 
@@ -18,6 +17,8 @@ use crate::report::{AddressRefusal, FamilyConflict, OutsideAddress, RefusedAddre
 pub(super) struct Found {
     pub refused: Vec<(ClusterId, RefusedAddress)>,
     pub outside: Vec<(ClusterId, OutsideAddress)>,
+    /// What the oldest export's policy says about ranking.
+    pub rule: RankingRule,
     /// Families that do not meet.
     pub apart: Vec<(ClusterId, FamilyConflict)>,
 }
@@ -25,12 +26,12 @@ pub(super) struct Found {
 pub(super) struct Part<'a> {
     exported: Time,
     pub member: &'a Member,
-    pub told: &'a Told,
+    pub reported: &'a Reported,
     pub service: &'a Service,
     policy: Policy,
 }
 
-/// Somebody of a network offers an address that lies in no range.
+/// A member of a network offers an address that is in no range.
 type OutsideOffer = (Network, IpAddr, ClusterId);
 
 /// `a=1,b=2` asks for both.
@@ -45,8 +46,11 @@ fn specificity(policy: &Policy) -> usize {
 impl Oracle {
     /// All merged services, each with what was found on the way.
     pub(super) fn merged(&self) -> BTreeMap<ServiceKey, (Merged, Found)> {
-        let mut keys: Vec<ServiceKey> =
-            self.told.values().flat_map(|told| told.objects.services.iter().map(|s| s.key.clone())).collect();
+        let mut keys: Vec<ServiceKey> = self
+            .reported
+            .values()
+            .flat_map(|reported| reported.objects.services.iter().map(|s| s.key.clone()))
+            .collect();
         keys.sort();
         keys.dedup();
         let parts = |key: &ServiceKey| self.members.iter().filter_map(|member| self.part(member, key)).collect();
@@ -84,9 +88,9 @@ impl Oracle {
             affinity: oldest.service.affinity,
             family: oldest.service.families.map_or(Family::V4, Families::first),
             ports: winners.iter().map(merged_port).collect(),
-            failover: Arc::new(oldest.policy.failover.clone()),
         };
-        let mut found = Found::default();
+        let Policy { name, failover, .. } = oldest.policy.clone();
+        let mut found = Found { rule: RankingRule { policy: name, failover }, ..Found::default() };
         for part in &parts {
             for ip in offered(part) {
                 let (by, service) = (part.member.id.clone(), part.service.key.clone());
@@ -113,21 +117,21 @@ impl Oracle {
     /// A member's part in a service, if it has one.
     fn part<'a>(&'a self, member: &'a Member, key: &ServiceKey) -> Option<Part<'a>> {
         self.ledger.get(&member.id)?;
-        let told = self.told.get(&member.id).filter(|told| told.is_known())?;
-        let service = told.objects.services.iter().find(|service| service.key == *key)?;
+        let reported = self.reported.get(&member.id).filter(|reported| reported.is_known())?;
+        let service = reported.objects.services.iter().find(|service| service.key == *key)?;
         let is_mirror = matches!(service.owner, Owner::Mirror(_) | Owner::Restored(_) | Owner::Lookalike);
-        if is_mirror || self.why_not(member, told, service).is_some() {
+        if is_mirror || self.why_not(member, reported, service).is_some() {
             return None;
         }
-        let export = told.objects.exports.iter().find(|export| export.key == *key);
+        let export = reported.objects.exports.iter().find(|export| export.key == *key);
         let exported = export.map_or(service.created, |export| export.created);
-        let policy = self.policy_of(told, service);
-        Some(Part { exported, member, told, service, policy })
+        let policy = self.policy_of(reported, service);
+        Some(Part { exported, member, reported, service, policy })
     }
 
     /// The policy that decides about a Service.
-    pub(super) fn policy_of(&self, told: &Told, service: &Service) -> Policy {
-        let outer = told.labels_of(&service.key.namespace);
+    pub(super) fn policy_of(&self, reported: &Reported, service: &Service) -> Policy {
+        let outer = reported.labels_of(&service.key.namespace);
         let mut policies: Vec<&Policy> = self.policies.iter().collect();
         policies.retain(|policy| {
             selected(&policy.namespaces.match_labels, &outer)
@@ -137,7 +141,7 @@ impl Oracle {
         policies.first().map_or_else(Policy::built_in, |policy| (*policy).clone())
     }
 
-    /// Everybody who answers on a port: only clusters whose own Service has that number.
+    /// All backends of a port: only of clusters whose own Service has that number.
     fn backends(&self, parts: &[Part<'_>], winner: &ServicePort, offers: &[OutsideOffer]) -> Vec<Backend> {
         let part = |part: &Part<'_>| {
             let own = part.service.ports.iter().find(|own| own.port == winner.port && own.protocol == winner.protocol);
@@ -149,7 +153,7 @@ impl Oracle {
         backends
     }
 
-    /// What speaks against serving an address.
+    /// Why an address is not served.
     fn objection(&self, part: &Part<'_>, ip: IpAddr, offers: &[OutsideOffer]) -> Option<AddressRefusal> {
         let network = &part.member.network;
         let mut rivals: Vec<&ClusterId> = Vec::new();
@@ -172,9 +176,9 @@ impl Oracle {
         }
     }
 
-    /// In nobody's range, and no Node has it.
+    /// In no member's range, and no Node has it.
     fn is_unexpected(&self, part: &Part<'_>, ip: IpAddr) -> bool {
-        let of_node = part.told.objects.nodes.iter().any(|node| node.addresses.contains(&ip));
+        let of_node = part.reported.objects.nodes.iter().any(|node| node.addresses.contains(&ip));
         self.whereabouts(part.member, ip) == Whereabouts::NoRange && !of_node
     }
 
@@ -191,12 +195,12 @@ impl Oracle {
 
 /// All addresses that a part brings in.
 fn offered(part: &Part<'_>) -> Vec<IpAddr> {
-    let slices = part.told.objects.slices.iter().filter(|slice| slice.service == part.service.key);
+    let slices = part.reported.objects.slices.iter().filter(|slice| slice.service == part.service.key);
     let ips = slices.flat_map(|slice| &slice.endpoints).map(|endpoint| endpoint.ip);
     ips.filter(|ip| is_of_family(part, *ip)).collect()
 }
 
-/// A Service that says its families has no endpoints of another one.
+/// A Service that declares its families has no endpoints of another one.
 fn is_of_family(part: &Part<'_>, ip: std::net::IpAddr) -> bool {
     let family = if ip.is_ipv4() { Family::V4 } else { Family::V6 };
     part.service.families.is_none_or(|families| families.has(family))

@@ -42,7 +42,7 @@ pub(in crate::tests) struct PolicySpec {
     near_only: bool,
 }
 
-/// "own": ranges that clash with nobody else's. "": to be discovered.
+/// "own": ranges that clash with no other member's. "": to be discovered.
 const PODS: [&str; 14] = [
     "own",
     "own",
@@ -97,7 +97,7 @@ fn own_or<'a>(text: &'a str, own: &'a str) -> &'a str {
     if text == "own" { own } else { text }
 }
 
-/// `"own"`: the cluster's own identity; everything else is somebody else's.
+/// `"own"`: the cluster's own identity; everything else is another cluster's.
 pub(super) fn uid_text(text: &str, cluster: &str) -> String {
     if text == "own" { format!("uid-{cluster}") } else { text.to_owned() }
 }
@@ -234,13 +234,13 @@ pub(super) fn member() -> impl Strategy<Value = MemberSpec> + Clone {
     member_called(of(&CLUSTERS))
 }
 
-/// A member that nothing speaks against, and whose admission is on record.
+/// A member that can be admitted, and whose admission is on record.
 pub(super) fn recorded_member(id: &'static str) -> impl Strategy<Value = MemberSpec> + Clone {
     let admitted = |member| MemberSpec { recorded: Some(("own", "own", 1)), ..member };
     good_member(id).prop_map(admitted)
 }
 
-/// A member that nothing speaks against.
+/// A member that can be admitted.
 pub(super) fn good_member(id: &'static str) -> impl Strategy<Value = MemberSpec> + Clone {
     (of(&["eu", "us", "ap"]), of(&[None, None, Some(3)]), TIMES).prop_map(move |(region, weight, created)| MemberSpec {
         id,

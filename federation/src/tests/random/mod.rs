@@ -5,7 +5,7 @@ mod hub;
 mod objects;
 mod story;
 
-pub(super) use story::{Move, Round, Teller, arrivals, rounds};
+pub(super) use story::{Move, Recorder, Round, arrivals, rounds};
 
 use std::fmt;
 
@@ -38,17 +38,17 @@ const LABELS: [&str; 16] = [
 /// Seconds; few, so that ages are often equal.
 const TIMES: std::ops::Range<i64> = 0..4;
 
-/// Something that can be told in a few words.
+/// An object described in a few words.
 pub(super) trait Spec: Clone + fmt::Debug {
     type Model: Object + Clone;
-    /// The model value, as it stands in the given cluster.
+    /// The model value, as it is in the given cluster.
     fn build(&self, cluster: &str) -> Self::Model;
     fn key(text: &'static str) -> <Self::Model as Object>::Key;
 }
 
-/// What may be said of one kind of thing.
+/// A delta of one kind of object.
 #[derive(Clone)]
-pub(super) enum Say<T> {
+pub(super) enum DeltaSpec<T> {
     Some(Vec<One<T>>),
     All { all: Vec<T>, rejected: Vec<&'static str> },
 }
@@ -59,14 +59,14 @@ pub(super) enum One<T> {
     Delete(&'static str),
 }
 
-impl<T> Say<T> {
+impl<T> DeltaSpec<T> {
     /// A complete list of nothing.
     pub fn is_none_at_all(&self) -> bool {
         matches!(self, Self::All { all, rejected } if all.is_empty() && rejected.is_empty())
     }
 }
 
-impl<T: Spec> Say<T> {
+impl<T: Spec> DeltaSpec<T> {
     pub fn delta(&self, cluster: &str) -> Delta<T::Model> {
         match self {
             Self::Some(changes) => {
@@ -84,7 +84,7 @@ impl<T: Spec> Say<T> {
     }
 }
 
-impl<T: fmt::Debug> fmt::Debug for Say<T> {
+impl<T: fmt::Debug> fmt::Debug for DeltaSpec<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Some(changes) => changes.iter().try_for_each(|change| write!(f, "{change:?}; ")),
@@ -114,19 +114,19 @@ fn sometimes(percent: u32) -> impl Strategy<Value = bool> + Clone {
     proptest::bool::weighted(f64::from(percent) / 100.0)
 }
 
-/// Something to say of things with these keys.
-fn say<T: Spec + 'static>(
+/// Any delta of objects with these keys.
+fn delta<T: Spec + 'static>(
     spec: impl Strategy<Value = T> + Clone + 'static,
     keys: &'static [&'static str],
-) -> BoxedStrategy<Say<T>> {
+) -> BoxedStrategy<DeltaSpec<T>> {
     let one = prop_oneof![
         3 => spec.clone().prop_map(One::Put),
         1 => of(keys).prop_map(One::Delete),
     ];
     let all = (proptest::collection::vec(spec, 0..4), proptest::collection::vec(of(keys), 0..2));
     prop_oneof![
-        4 => proptest::collection::vec(one, 1..4).prop_map(Say::Some),
-        1 => all.prop_map(|(all, rejected)| Say::All { all, rejected }),
+        4 => proptest::collection::vec(one, 1..4).prop_map(DeltaSpec::Some),
+        1 => all.prop_map(|(all, rejected)| DeltaSpec::All { all, rejected }),
     ]
     .boxed()
 }

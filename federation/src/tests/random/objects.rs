@@ -1,4 +1,4 @@
-//! What stands in a member.
+//! What a member holds.
 
 use std::fmt;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub(in crate::tests) struct ServiceSpec {
     ips: &'static str,
     labels: &'static str,
     sticky: bool,
-    /// What `ipFamilies` says, where it says more than the ClusterIPs.
+    /// `ipFamilies`, where it has more than the ClusterIPs show.
     families: Option<Families>,
     created: i64,
     version: u8,
@@ -48,12 +48,12 @@ enum OwnerSpec {
     External,
     Adopted,
     Ours(&'static str),
-    /// Ours, but somebody changed its type to ExternalName.
+    /// A mirror of this hub, but a user changed its type to ExternalName.
     OursExternal(&'static str),
-    /// Ours, with a Helm release that somebody else wrote.
+    /// A mirror of this hub, with a Helm release that another program wrote.
     OursClaimed(&'static str),
     /// A mirror that this hub wrote.
-    Anothers(&'static str, &'static str),
+    OtherHubs(&'static str, &'static str),
     /// A mirror that came back from a backup of this hub.
     Restored(&'static str, &'static str),
     Lookalike,
@@ -233,7 +233,7 @@ impl Spec for ServiceSpec {
             OwnerSpec::OursClaimed(sources) => {
                 Owner::Mirror(Box::new(Mark { helm_claimed: true, ..*make::mark(sources, make::HUB, self.helm) }))
             }
-            OwnerSpec::Anothers(sources, hub) => Owner::Mirror(make::mark(sources, hub, self.helm)),
+            OwnerSpec::OtherHubs(sources, hub) => Owner::Mirror(make::mark(sources, hub, self.helm)),
             OwnerSpec::Restored(sources, hub) => Owner::Restored(make::mark(sources, hub, self.helm)),
             OwnerSpec::Lookalike => Owner::Lookalike,
         };
@@ -356,8 +356,8 @@ impl fmt::Debug for ExportSpec {
 }
 
 pub(super) fn namespace() -> impl Strategy<Value = NamespaceSpec> + Clone {
-    let said = (of(&HELM), hint());
-    (of(&NAMESPACES), labels(), sometimes(15), said)
+    let rest = (of(&HELM), hint());
+    (of(&NAMESPACES), labels(), sometimes(15), rest)
         .prop_map(|(name, labels, terminating, (helm, hint))| NamespaceSpec { name, labels, terminating, helm, hint })
 }
 
@@ -370,7 +370,7 @@ pub(super) fn service() -> impl Strategy<Value = ServiceSpec> + Clone {
         4 => sources.clone().prop_map(OwnerSpec::Ours),
         1 => sources.clone().prop_map(OwnerSpec::OursExternal),
         1 => sources.clone().prop_map(OwnerSpec::OursClaimed),
-        1 => (sources.clone(), of(&["hub", "other"])).prop_map(|(sources, hub)| OwnerSpec::Anothers(sources, hub)),
+        1 => (sources.clone(), of(&["hub", "other"])).prop_map(|(sources, hub)| OwnerSpec::OtherHubs(sources, hub)),
         1 => (sources, of(&["hub", "other"])).prop_map(|(sources, hub)| OwnerSpec::Restored(sources, hub)),
         1 => Just(OwnerSpec::Lookalike),
     ];
@@ -379,8 +379,8 @@ pub(super) fn service() -> impl Strategy<Value = ServiceSpec> + Clone {
     let families =
         [None, Some(Families::Only(v4)), Some(Families::Only(v6)), Some(Families::Both(v4)), Some(Families::Both(v6))];
     let families = prop_oneof![2 => Just(None), 1 => proptest::sample::select(families.to_vec())];
-    let said = (of(&HELM), of(&[None, None, None, None, None, None, None, Some("Linkerd")]), hint(), sometimes(5));
-    (what, sometimes(10), families, TIMES, 1..3_u8, owner, said).prop_map(
+    let rest = (of(&HELM), of(&[None, None, None, None, None, None, None, Some("Linkerd")]), hint(), sometimes(5));
+    (what, sometimes(10), families, TIMES, 1..3_u8, owner, rest).prop_map(
         |(
             (key, ports, ips, labels),
             sticky,
@@ -434,8 +434,8 @@ pub(super) fn slice() -> impl Strategy<Value = SliceSpec> + Clone {
 
 pub(super) fn node() -> impl Strategy<Value = NodeSpec> + Clone {
     let addresses = of(&["", "", "172.16.0.1", "172.16.0.1 172.16.0.2", "172.16.0.2"]);
-    let said = (addresses, of(&["", "z1", "z2"]));
-    (of(&NODES), of(&["own", "own", "own backwards", "10.0.1.0/24", "10.2.128.0/17", ""]), said)
+    let rest = (addresses, of(&["", "z1", "z2"]));
+    (of(&NODES), of(&["own", "own", "own backwards", "10.0.1.0/24", "10.2.128.0/17", ""]), rest)
         .prop_map(|(name, cidrs, (addresses, zone))| NodeSpec { name, cidrs, addresses, zone })
 }
 

@@ -1,4 +1,4 @@
-//! Moves, rounds, and the teller who turns them into batches.
+//! Moves, rounds, and the recorder that converts them to batches.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,19 +8,19 @@ use proptest::prelude::*;
 
 use super::hub::{self, MemberSpec, PolicySpec, RegionSpec, uid_text};
 use super::objects::{self, CidrSpec, ExportSpec, NamespaceSpec, NodeSpec, ServiceSpec, SliceSpec};
-use super::{CLUSTERS, NAMESPACES, REGIONS, SERVICES, Say, of, say, sometimes};
+use super::{CLUSTERS, DeltaSpec, NAMESPACES, REGIONS, SERVICES, delta, of, sometimes};
 use crate::change::{Batch, Delta, Epoch, HubChanges, LinkChange, LinkFailure, MemberChanges, MemberKind};
 use crate::testing::{Oracle, make};
 
-/// What is told together and judged once.
+/// What is reported together and judged once.
 pub(in crate::tests) type Round = Vec<Move>;
 
 #[derive(Clone)]
 pub(in crate::tests) enum Move {
-    Regions(Say<RegionSpec>),
-    Members(Say<MemberSpec>),
-    Policies(Say<PolicySpec>),
-    /// The hub writes the admission that holds into a member's status, and hears of it.
+    Regions(DeltaSpec<RegionSpec>),
+    Members(DeltaSpec<MemberSpec>),
+    Policies(DeltaSpec<PolicySpec>),
+    /// The hub writes the admission that holds into a member's status, and its watch reports that.
     PutOnRecord(&'static str),
     Up {
         cluster: &'static str,
@@ -31,7 +31,7 @@ pub(in crate::tests) enum Move {
         cluster: &'static str,
         new_try: bool,
     },
-    Said {
+    Reported {
         cluster: &'static str,
         by_old_connection: bool,
         what: What,
@@ -46,13 +46,13 @@ pub(in crate::tests) enum Move {
 
 #[derive(Clone)]
 pub(in crate::tests) enum What {
-    Namespaces(Say<NamespaceSpec>),
-    Services(Say<ServiceSpec>),
-    Slices(Say<SliceSpec>),
-    Nodes(Say<NodeSpec>),
-    ServiceCidrs(Say<CidrSpec>),
-    Exports(Say<ExportSpec>),
-    /// The kind, and whether only a part of it was ever told.
+    Namespaces(DeltaSpec<NamespaceSpec>),
+    Services(DeltaSpec<ServiceSpec>),
+    Slices(DeltaSpec<SliceSpec>),
+    Nodes(DeltaSpec<NodeSpec>),
+    ServiceCidrs(DeltaSpec<CidrSpec>),
+    Exports(DeltaSpec<ExportSpec>),
+    /// The kind, and whether only a part of it was ever reported.
     Unreadable(MemberKind, bool),
 }
 
@@ -62,17 +62,17 @@ pub(in crate::tests) struct Contents(pub Vec<What>);
 
 /// Knows which connection each member is on.
 #[derive(Default)]
-pub(in crate::tests) struct Teller {
+pub(in crate::tests) struct Recorder {
     epochs: BTreeMap<&'static str, u64>,
 }
 
-impl Teller {
+impl Recorder {
     /// The batches of one move. The oracle is asked what should be on record.
-    pub fn tell(&mut self, step: &Move, oracle: &Oracle) -> Vec<Batch> {
+    pub fn batches(&mut self, step: &Move, oracle: &Oracle) -> Vec<Batch> {
         match step {
-            Move::Regions(say) => vec![Batch::Hub(HubChanges::Regions(say.delta("")))],
-            Move::Members(say) => vec![Batch::Hub(HubChanges::Members(say.delta("")))],
-            Move::Policies(say) => vec![Batch::Hub(HubChanges::Policies(say.delta("")))],
+            Move::Regions(spec) => vec![Batch::Hub(HubChanges::Regions(spec.delta("")))],
+            Move::Members(spec) => vec![Batch::Hub(HubChanges::Members(spec.delta("")))],
+            Move::Policies(spec) => vec![Batch::Hub(HubChanges::Policies(spec.delta("")))],
             Move::PutOnRecord(id) => {
                 let member = oracle.on_record(&make::cluster(id));
                 member.map(|member| Batch::Hub(HubChanges::Members(Delta::put(member)))).into_iter().collect()
@@ -83,7 +83,7 @@ impl Teller {
                 let down = LinkChange::Down { reason: LinkFailure::Unreachable, message: "no answer".into() };
                 vec![batch(cluster, epoch, MemberChanges::Link(down))]
             }
-            Move::Said { cluster, by_old_connection, what } => {
+            Move::Reported { cluster, by_old_connection, what } => {
                 let epoch = self.epoch(cluster, false).saturating_sub(u64::from(*by_old_connection));
                 vec![batch(cluster, epoch, what.changes(cluster))]
             }
@@ -116,12 +116,12 @@ fn batch(cluster: &str, epoch: u64, changes: MemberChanges) -> Batch {
 impl What {
     fn changes(&self, cluster: &str) -> MemberChanges {
         match self {
-            Self::Namespaces(say) => MemberChanges::Namespaces(say.delta(cluster)),
-            Self::Services(say) => MemberChanges::Services(say.delta(cluster)),
-            Self::Slices(say) => MemberChanges::Slices(say.delta(cluster)),
-            Self::Nodes(say) => MemberChanges::Nodes(say.delta(cluster)),
-            Self::ServiceCidrs(say) => MemberChanges::ServiceCidrs(say.delta(cluster)),
-            Self::Exports(say) => MemberChanges::Exports(say.delta(cluster)),
+            Self::Namespaces(spec) => MemberChanges::Namespaces(spec.delta(cluster)),
+            Self::Services(spec) => MemberChanges::Services(spec.delta(cluster)),
+            Self::Slices(spec) => MemberChanges::Slices(spec.delta(cluster)),
+            Self::Nodes(spec) => MemberChanges::Nodes(spec.delta(cluster)),
+            Self::ServiceCidrs(spec) => MemberChanges::ServiceCidrs(spec.delta(cluster)),
+            Self::Exports(spec) => MemberChanges::Exports(spec.delta(cluster)),
             Self::Unreadable(kind, partly) => {
                 MemberChanges::Unreadable { kind: *kind, message: "forbidden".into(), partly: *partly }
             }
@@ -132,12 +132,12 @@ impl What {
 impl What {
     fn is_none_at_all(&self) -> bool {
         match self {
-            Self::Namespaces(say) => say.is_none_at_all(),
-            Self::Services(say) => say.is_none_at_all(),
-            Self::Slices(say) => say.is_none_at_all(),
-            Self::Nodes(say) => say.is_none_at_all(),
-            Self::ServiceCidrs(say) => say.is_none_at_all(),
-            Self::Exports(say) => say.is_none_at_all(),
+            Self::Namespaces(spec) => spec.is_none_at_all(),
+            Self::Services(spec) => spec.is_none_at_all(),
+            Self::Slices(spec) => spec.is_none_at_all(),
+            Self::Nodes(spec) => spec.is_none_at_all(),
+            Self::ServiceCidrs(spec) => spec.is_none_at_all(),
+            Self::Exports(spec) => spec.is_none_at_all(),
             Self::Unreadable(..) => false,
         }
     }
@@ -145,12 +145,12 @@ impl What {
 
 fn what() -> impl Strategy<Value = What> + Clone {
     prop_oneof![
-        2 => say(objects::namespace(), &NAMESPACES).prop_map(What::Namespaces),
-        4 => say(objects::service(), &SERVICES).prop_map(What::Services),
-        4 => say(objects::slice(), objects::SLICE_KEYS).prop_map(What::Slices),
-        1 => say(objects::node(), objects::NODE_KEYS).prop_map(What::Nodes),
-        1 => say(objects::service_cidr(), objects::NODE_KEYS).prop_map(What::ServiceCidrs),
-        2 => say(objects::export(), &SERVICES).prop_map(What::Exports),
+        2 => delta(objects::namespace(), &NAMESPACES).prop_map(What::Namespaces),
+        4 => delta(objects::service(), &SERVICES).prop_map(What::Services),
+        4 => delta(objects::slice(), objects::SLICE_KEYS).prop_map(What::Slices),
+        1 => delta(objects::node(), objects::NODE_KEYS).prop_map(What::Nodes),
+        1 => delta(objects::service_cidr(), objects::NODE_KEYS).prop_map(What::ServiceCidrs),
+        2 => delta(objects::export(), &SERVICES).prop_map(What::Exports),
         1 => (of(&[
             MemberKind::Namespaces,
             MemberKind::Services,
@@ -164,8 +164,8 @@ fn what() -> impl Strategy<Value = What> + Clone {
 
 /// Complete lists of all kinds, in any order.
 pub(in crate::tests) fn contents() -> impl Strategy<Value = Contents> + Clone {
-    fn all<T>(all: Vec<T>) -> Say<T> {
-        Say::All { all, rejected: Vec::new() }
+    fn all<T>(all: Vec<T>) -> DeltaSpec<T> {
+        DeltaSpec::All { all, rejected: Vec::new() }
     }
     let lists = (
         vec(objects::namespace(), 0..4).prop_map(|list| What::Namespaces(all(list))),
@@ -182,51 +182,51 @@ fn any_move() -> impl Strategy<Value = Move> {
     let cluster = || of(objects::CLUSTER_KEYS);
     let uid = of(&["own", "own", "own", "own", "own", "own", "own", "uid-x"]);
     prop_oneof![
-        1 => say(hub::region(), &REGIONS).prop_map(Move::Regions),
-        4 => say(hub::member(), &CLUSTERS).prop_map(Move::Members),
-        2 => say(hub::policy(), &hub::POLICIES).prop_map(Move::Policies),
+        1 => delta(hub::region(), &REGIONS).prop_map(Move::Regions),
+        4 => delta(hub::member(), &CLUSTERS).prop_map(Move::Members),
+        2 => delta(hub::policy(), &hub::POLICIES).prop_map(Move::Policies),
         2 => cluster().prop_map(Move::PutOnRecord),
         1 => (cluster(), uid.clone(), sometimes(20))
             .prop_map(|(cluster, uid, again)| Move::Up { cluster, uid, again }),
         2 => (cluster(), sometimes(30)).prop_map(|(cluster, new_try)| Move::Down { cluster, new_try }),
         14 => (cluster(), sometimes(8), what())
-            .prop_map(|(cluster, by_old_connection, what)| Move::Said { cluster, by_old_connection, what }),
+            .prop_map(|(cluster, by_old_connection, what)| Move::Reported { cluster, by_old_connection, what }),
         3 => (cluster(), uid, contents())
             .prop_map(|(cluster, uid, contents)| Move::Listed { cluster, uid, contents }),
     ]
 }
 
-/// The hub's lists, and a first list of every cluster; mostly of members that nothing speaks against.
+/// The hub's lists, and a first list of every cluster; mostly of members that can be admitted.
 fn start() -> impl Strategy<Value = Vec<Move>> {
     let member = |id| prop_oneof![4 => hub::good_member(id).boxed(), 3 => hub::member_called(Just(id)).boxed()];
     let members = (member("a1"), member("a2"), member("b1"), member("c1"))
-        .prop_map(|(a, b, c, d)| Move::Members(Say::All { all: vec![a, b, c, d], rejected: Vec::new() }));
-    let regions = hub::all_regions().prop_map(|all| Move::Regions(Say::All { all, rejected: Vec::new() }));
-    let policies = hub::some_policies().prop_map(|all| Move::Policies(Say::All { all, rejected: Vec::new() }));
+        .prop_map(|(a, b, c, d)| Move::Members(DeltaSpec::All { all: vec![a, b, c, d], rejected: Vec::new() }));
+    let regions = hub::all_regions().prop_map(|all| Move::Regions(DeltaSpec::All { all, rejected: Vec::new() }));
+    let policies = hub::some_policies().prop_map(|all| Move::Policies(DeltaSpec::All { all, rejected: Vec::new() }));
     let uid = || of(&["own", "own", "own", "own", "own", "own", "own", "own", "own", "uid-x"]);
     let listed = |cluster| (uid(), contents()).prop_map(move |(uid, contents)| Move::Listed { cluster, uid, contents });
     (regions, policies, members, listed("a1"), listed("a2"), listed("b1"), listed("c1"))
         .prop_map(|(a, b, c, d, e, f, g)| vec![a, b, c, d, e, f, g])
 }
 
-/// What the hub says first (all members are on record), and then what each source says, in its own order: the hub, and
+/// What the hub reports first (all members are on record), and then what each source reports, in its own order: the hub, and
 /// every member on its connections.
 pub(in crate::tests) fn arrivals() -> impl Strategy<Value = (Vec<Move>, Vec<Vec<Move>>)> {
     let member = hub::recorded_member;
     let members = (member("a1"), member("a2"), member("b1"), member("c1"))
-        .prop_map(|(a, b, c, d)| Move::Members(Say::All { all: vec![a, b, c, d], rejected: Vec::new() }));
-    let regions = hub::all_regions().prop_map(|all| Move::Regions(Say::All { all, rejected: Vec::new() }));
-    let policies = hub::some_policies().prop_map(|all| Move::Policies(Say::All { all, rejected: Vec::new() }));
+        .prop_map(|(a, b, c, d)| Move::Members(DeltaSpec::All { all: vec![a, b, c, d], rejected: Vec::new() }));
+    let regions = hub::all_regions().prop_map(|all| Move::Regions(DeltaSpec::All { all, rejected: Vec::new() }));
+    let policies = hub::some_policies().prop_map(|all| Move::Policies(DeltaSpec::All { all, rejected: Vec::new() }));
     let from_hub = prop_oneof![
-        say(hub::region(), &REGIONS).prop_map(Move::Regions),
-        say(hub::policy(), &hub::POLICIES).prop_map(Move::Policies),
+        delta(hub::region(), &REGIONS).prop_map(Move::Regions),
+        delta(hub::policy(), &hub::POLICIES).prop_map(Move::Policies),
     ];
     let from = |cluster: &'static str| {
         let listed = contents().prop_map(move |contents| Move::Listed { cluster, uid: "own", contents });
         let after = prop_oneof![
             1 => sometimes(30).prop_map(move |new_try| Move::Down { cluster, new_try }),
             1 => listed.clone(),
-            6 => what().prop_map(move |what| Move::Said { cluster, by_old_connection: false, what }),
+            6 => what().prop_map(move |what| Move::Reported { cluster, by_old_connection: false, what }),
         ];
         (listed, vec(after, 0..6)).prop_map(|(first, rest)| std::iter::once(first).chain(rest).collect::<Vec<Move>>())
     };
@@ -251,13 +251,13 @@ pub(in crate::tests) fn rounds() -> impl Strategy<Value = Vec<Round>> {
 impl fmt::Debug for Move {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Regions(say) => write!(f, "hub: {say:?}"),
-            Self::Members(say) => write!(f, "hub: {say:?}"),
-            Self::Policies(say) => write!(f, "hub: {say:?}"),
+            Self::Regions(spec) => write!(f, "hub: {spec:?}"),
+            Self::Members(spec) => write!(f, "hub: {spec:?}"),
+            Self::Policies(spec) => write!(f, "hub: {spec:?}"),
             Self::PutOnRecord(cluster) => write!(f, "hub: {cluster}'s admission is put on record"),
             Self::Up { cluster, uid, again } => write!(f, "{cluster}: up as {uid}, again={again}"),
             Self::Down { cluster, new_try } => write!(f, "{cluster}: down, new_try={new_try}"),
-            Self::Said { cluster, by_old_connection, what } => {
+            Self::Reported { cluster, by_old_connection, what } => {
                 let by = if *by_old_connection { " (by the old connection)" } else { "" };
                 write!(f, "{cluster}{by}: {what:?}")
             }
@@ -271,12 +271,12 @@ impl fmt::Debug for Move {
 impl fmt::Debug for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Namespaces(say) => write!(f, "namespaces {say:?}"),
-            Self::Services(say) => write!(f, "services {say:?}"),
-            Self::Slices(say) => write!(f, "slices {say:?}"),
-            Self::Nodes(say) => write!(f, "nodes {say:?}"),
-            Self::ServiceCidrs(say) => write!(f, "service cidrs {say:?}"),
-            Self::Exports(say) => write!(f, "exports {say:?}"),
+            Self::Namespaces(spec) => write!(f, "namespaces {spec:?}"),
+            Self::Services(spec) => write!(f, "services {spec:?}"),
+            Self::Slices(spec) => write!(f, "slices {spec:?}"),
+            Self::Nodes(spec) => write!(f, "nodes {spec:?}"),
+            Self::ServiceCidrs(spec) => write!(f, "service cidrs {spec:?}"),
+            Self::Exports(spec) => write!(f, "exports {spec:?}"),
             Self::Unreadable(kind, partly) => {
                 write!(f, "{} cannot be read{}", kind.plural(), if *partly { " wholly" } else { "" })
             }

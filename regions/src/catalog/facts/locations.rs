@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use federation::Topology;
 use federation::model::{Merged, Network, RegionId, Zone};
-use federation::view::ClientClass;
+use federation::ranking::ClientClass;
 
 /// Zones remembered beyond those that have endpoints: one whose last pod is replaced need not go and come back.
 const MAX_EMPTY: usize = 1_024;

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use federation::model::{Backend, ClusterId, Health, Host, Protocol, SecondAddresses, ServiceKey};
-use federation::view::{Assignment, Locality, Reach};
+use federation::ranking::{Assignment, Locality, RankReason, Reach};
 
 use super::{Encoding, KeyedRecipe};
 use crate::catalog::facts::{Changes, Facts, Shape};
@@ -40,7 +40,8 @@ impl KeyedRecipe for KeptNames {
             let port = shape.port.port;
             let vips: &[IpAddr] = if known.ports.contains(&(port, Protocol::Tcp)) { &ips } else { &[] };
             let backend = vip_backend(&self.member, vips, port);
-            let locality = Locality { region: &place.region, weight: 1, backend: &backend };
+            let locality =
+                Locality { region: &place.region, weight: 1, reason: RankReason::UNRANKED, backend: &backend };
             let tiers = if vips.is_empty() { Vec::new() } else { vec![vec![locality]] };
             let assignment = Assignment { tiers, weighted: false, reach: Reach::new(place.families, merged) };
             let name = names::outbound(port, key);

@@ -1,7 +1,7 @@
 //! Load assignments: the endpoints of all members, nearest first.
 
 use federation::model::{Protocol, ServiceKey};
-use federation::view::{Assignment, ClientClass};
+use federation::ranking::{Assignment, ClientClass};
 
 use super::KeyedRecipe;
 use crate::catalog::facts::{Changes, Facts};
@@ -40,7 +40,8 @@ impl KeyedRecipe for LoadAssignments {
         let Some(merged) = facts.services.get(key) else { return Vec::new() };
         let tcp = merged.ports.iter().filter(|port| port.protocol == Protocol::Tcp);
         tcp.map(|port| {
-            let assignment = federation::view::assign(&self.client, merged, port, &facts.topology);
+            let assignment =
+                federation::ranking::assign(&self.client, merged, port, facts.ranking(key), &facts.topology);
             self.encoding.encode(key, port.port, &assignment)
         })
         .collect()

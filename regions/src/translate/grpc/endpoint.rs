@@ -8,7 +8,7 @@ use envoy_types::pb::envoy::config::core::v3 as core;
 use envoy_types::pb::envoy::config::endpoint::v3 as pb;
 use envoy_types::pb::envoy::config::endpoint::v3::lb_endpoint::HostIdentifier;
 use federation::model::{ClusterId, RegionId, Zone};
-use federation::view::{Assignment, Locality, Standing};
+use federation::ranking::{Assignment, HostState, Locality};
 
 use crate::resource::{Resource, ResourceType};
 use crate::translate::endpoint::{OVERPROVISIONING_PERCENT, has_ready};
@@ -49,7 +49,7 @@ fn groups<'a>(
 ) -> BTreeMap<Place<'a>, Group> {
     let mut groups = BTreeMap::<Place<'a>, Group>::new();
     for locality in tier {
-        let serving = assignment.reach.offers(locality.backend).filter(|offer| offer.standing == Standing::Serving);
+        let serving = assignment.reach.offers(locality.backend).filter(|offer| offer.state == HostState::Serving);
         let hosts: Vec<SocketAddr> = serving.map(|offer| offer.address).filter(|host| seen.insert(*host)).collect();
         if hosts.is_empty() {
             continue;

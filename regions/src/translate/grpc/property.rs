@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use envoy_types::pb::envoy::config::endpoint::v3 as pb;
 use federation::model::{Backend, Health, Host, RegionId, SecondAddresses};
-use federation::view::{Assignment, Locality};
+use federation::ranking::{Assignment, Locality, RankReason};
 use proptest::prelude::*;
 
 use super::load_assignment;
@@ -83,5 +83,5 @@ proptest! {
 
 fn locality(row: &Row) -> Locality<'_> {
     let Row { region, weight, backend } = row;
-    Locality { region, weight: *weight, backend }
+    Locality { region, weight: *weight, reason: RankReason::UNRANKED, backend }
 }

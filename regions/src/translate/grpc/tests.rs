@@ -11,8 +11,8 @@ use envoy_types::pb::envoy::config::route::v3 as r;
 use envoy_types::pb::envoy::extensions::filters::network::http_connection_manager::v3 as hcm;
 use envoy_types::pb::google::protobuf::Any;
 use federation::model::AppProtocol::Http;
-use federation::model::{Backend, Families, Family};
-use federation::view::{Assignment, ClientClass, Locality, Reach, assign};
+use federation::model::{Backend, Families, Family, RankingRule};
+use federation::ranking::{Assignment, ClientClass, Locality, RankReason, Reach, assign};
 use hcm::http_connection_manager::RouteSpecifier;
 use prost::Message;
 
@@ -91,7 +91,7 @@ fn lines_as(reach: Reach, weighted: bool, tiers: &[&[Spot<'_>]]) -> Vec<String> 
     let region = federation::model::RegionId::new("eu").expect("a region");
     let row = |(zone, cluster, weight, hosts): &Spot<'_>| (*weight, backend(cluster, zone, hosts));
     let owned: Vec<Vec<(u32, Backend)>> = tiers.iter().map(|tier| tier.iter().map(row).collect()).collect();
-    let locality = |(weight, backend)| Locality { region: &region, weight, backend };
+    let locality = |(weight, backend)| Locality { region: &region, weight, reason: RankReason::UNRANKED, backend };
     let tiers = owned.iter().map(|tier| tier.iter().map(|(w, b)| locality((*w, b))).collect()).collect();
     let load: e::ClusterLoadAssignment = read(&load_assignment("x", &Assignment { tiers, weighted, reach }));
     assert_eq!(load.cluster_name, "x");
@@ -164,7 +164,7 @@ fn a_host_of_two_families_has_the_clients_first_address() {
     let topology = two_members().topology.expect("a topology");
     let told = |families: Option<Families>| {
         let client = ClientClass { families, ..class(None).client };
-        let assignment = assign(&client, &service, &service.ports[0], &topology);
+        let assignment = assign(&client, &service, &service.ports[0], &RankingRule::default(), &topology);
         let load: e::ClusterLoadAssignment = read(&load_assignment("x", &assignment));
         load.endpoints.iter().map(line).collect::<Vec<_>>()
     };

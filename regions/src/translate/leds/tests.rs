@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use federation::model::{AppProtocol, Family};
+use federation::model::{AppProtocol, Family, RankingRule};
 use proptest::prelude::*;
 use prost::Message;
 
@@ -30,7 +30,11 @@ fn c43_load_assignments_say_where_endpoints_are_and_stay_while_these_change() {
         let service = web("shop/web", hosts);
         let topology = two_members().topology.expect("a topology");
         let port = service.ports.first().expect("a port");
-        load_assignment(&service.key, 80, &federation::view::assign(&class(None).client, &service, port, &topology))
+        load_assignment(
+            &service.key,
+            80,
+            &federation::ranking::assign(&class(None).client, &service, port, &RankingRule::default(), &topology),
+        )
     };
     let one = load(&["10.8.0.1:80"]);
     assert_eq!(one, load(&["10.8.0.1:80~", "10.8.0.2:80"]));
@@ -104,7 +108,13 @@ fn a_load_assignment_names_the_collection_that_its_clients_need() {
         let service =
             merged("shop/web", vec![port(80, AppProtocol::Http, vec![near, lost, backend("us-1", "us-a", &[far])])]);
         let topology = two_members().topology.expect("a topology");
-        let assignment = federation::view::assign(&class(None).client, &service, &service.ports[0], &topology);
+        let assignment = federation::ranking::assign(
+            &class(None).client,
+            &service,
+            &service.ports[0],
+            &RankingRule::default(),
+            &topology,
+        );
         let load = load_assignment(&service.key, 80, &assignment);
         let any = envoy_types::pb::google::protobuf::Any::decode(load.any_bytes()).expect("an Any");
         let message = pb::ClusterLoadAssignment::decode(&*any.value).expect("a load assignment");

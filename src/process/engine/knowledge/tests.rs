@@ -1,7 +1,8 @@
 #![allow(clippy::unwrap_used)]
 
+use federation::HubKind;
 use federation::change::LinkFailure;
-use federation::model::{ClusterUid, Network, RegionId, Traffic};
+use federation::model::{ClusterUid, Network, RegionId, Time, Traffic};
 use federation::report::{Cidrs, Counts, Listed, PendingReason, Verdict};
 
 use super::*;
@@ -56,9 +57,10 @@ fn each_phase_says_what_is_missing_why_and_until_when() {
                    not read its version)";
 
     let waiting = Knowledge { hub_missing: vec![HubKind::Regions, HubKind::Members], ..Knowledge::default() };
-    let text = waiting.text(&members, &["the hub cannot be reached to watch regions: connection refused".to_owned()]);
+    let shown =
+        text(&waiting, &members, &["the hub cannot be reached to watch regions: connection refused".to_owned()]);
     assert_eq!(
-        text,
+        shown,
         "waiting for the hub, nothing is served: not listed yet: Regions, MemberClusters: the hub cannot be reached to \
          watch regions: connection refused"
     );
@@ -66,30 +68,30 @@ fn each_phase_says_what_is_missing_why_and_until_when() {
 
     let waiting = of(Phase::WaitingForMembers, Some(at), false);
     assert!(
-        waiting.text(&members, &[]).ends_with(&format!("nothing is served before 2027-01-15T08:00:00Z: {unknown}"))
+        text(&waiting, &members, &[]).ends_with(&format!("nothing is served before 2027-01-15T08:00:00Z: {unknown}"))
     );
     assert!(!waiting.is_ready() && !waiting.serves());
 
     let incomplete = of(Phase::Incomplete, Some(at), false);
-    let text = incomplete.text(&members, &[]);
+    let shown = text(&incomplete, &members, &[]);
     assert!(
-        text.starts_with("serving, but not ready before 2027-01-15T08:00:00Z") && text.ends_with(unknown),
-        "{text}"
+        shown.starts_with("serving, but not ready before 2027-01-15T08:00:00Z") && shown.ends_with(unknown),
+        "{shown}"
     );
     assert!(!incomplete.is_ready() && incomplete.serves());
 
     let waited = of(Phase::Incomplete, None, true);
-    let text = waited.text(&members, &[]);
-    assert!(text.starts_with("ok, but these members are not known") && text.ends_with(unknown), "{text}");
+    let shown = text(&waited, &members, &[]);
+    assert!(shown.starts_with("ok, but these members are not known") && shown.ends_with(unknown), "{shown}");
     assert!(waited.is_ready());
-    let view = waited.view(&members, &[]);
+    let page = view(&waited, &members, &[]);
     assert_eq!(
-        (view.ready, view.unknown.keys().cloned().collect::<Vec<_>>()),
+        (page.ready, page.unknown.keys().cloned().collect::<Vec<_>>()),
         (true, vec!["ap-1".into(), "us-1".into()])
     );
 
     let known = BTreeMap::from([report("eu-1", false, down())]);
-    assert_eq!(of(Phase::Complete, None, false).text(&known, &[]), "ok", "known once is known");
+    assert_eq!(text(&of(Phase::Complete, None, false), &known, &[]), "ok", "known once is known");
 }
 
 #[test]
@@ -115,6 +117,6 @@ fn why_a_member_is_not_known_is_told_by_its_reason() {
 #[test]
 fn a_thousand_members_are_told_by_the_first_few_and_their_number() {
     let members = (0..1_000).map(|n| report(&format!("m{n:04}"), true, LinkState::Pending)).collect();
-    let text = Knowledge { phase: Phase::Incomplete, waited: true, ..Knowledge::default() }.text(&members, &[]);
+    let text = text(&Knowledge { phase: Phase::Incomplete, waited: true, ..Knowledge::default() }, &members, &[]);
     assert!(text.ends_with("; and 992 more") && text.len() < 1_000, "{text}");
 }

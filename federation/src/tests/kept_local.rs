@@ -1,17 +1,17 @@
-//! A name that a member has and does not export is its own affair, whatever others export under it (KEP-1645).
+//! A name that a member has and does not export means its own Service, whatever others export under it (KEP-1645).
 
-use super::{hosts, said, work};
+use super::{from_member, hosts, work};
 use crate::Engine;
 use crate::change::{Batch, Delta, HubChanges, MemberChanges};
 use crate::model::{Federate, Owner, Policy, Service, ServiceKind};
 use crate::report::{NotExported, Notable};
-use crate::testing::{World, make};
+use crate::testing::{TestFederation, make};
 
 const MARK: &str = "isthmus.dev/federate=true";
 
-/// `eu` exports shop/web; what `us` has is up to the test.
-fn world() -> World {
-    World::new()
+/// `eu` exports shop/web; what `us` has depends on the test.
+fn federation() -> TestFederation {
+    TestFederation::new()
         .region("eu", &[])
         .member("eu", "eu", "10.0.0.0/16", "10.96.0.0/16")
         .member("us", "eu", "10.1.0.0/16", "10.97.0.0/16")
@@ -29,10 +29,10 @@ fn own() -> Service {
 }
 
 fn put(service: Service) -> Batch {
-    said("us", 1, MemberChanges::Services(Delta::put(service)))
+    from_member("us", 1, MemberChanges::Services(Delta::put(service)))
 }
 
-/// What the member's clients get under its VIP: whether they are federated, and whether anything is told at all.
+/// What the member's clients get under its VIP: whether they are federated, and whether there are VIPs at all.
 fn vips(engine: &Engine) -> Option<bool> {
     let vips = engine.vips().get(&make::cluster("us"))?.get(&make::key("shop/web"))?;
     assert!(!(vips.federated && vips.ips.is_empty()));
@@ -61,27 +61,31 @@ fn check_kept(engine: &Engine, why: NotExported) {
 #[test]
 fn a_service_that_is_not_exported_keeps_its_clients_whatever_the_reason() {
     let no = |labels: &str| Service { labels: make::labels(labels), ..own() };
-    let mut elsewhere = world();
+    let mut elsewhere = federation();
     elsewhere.members[1].exports = Some(make::patterns("team-*"));
     let excluded = Policy { services: make::selector("tier=lab"), ..make::policy("lab", Federate::None) };
     let external = Service { kind: ServiceKind::ExternalName, cluster_ips: Vec::new(), ..no(MARK) };
-    let silenced = world().namespace("us", make::namespace("shop", "isthmus.dev/federate=false"));
+    let silenced = federation().namespace("us", make::namespace("shop", "isthmus.dev/federate=false"));
     let policy = NotExported::PolicyExcludes { policy: "lab".into() };
-    let cases: [(World, Service, NotExported); 10] = [
-        (world(), own(), NotExported::NotMarked),
-        (world(), no("isthmus.dev/federate=false"), NotExported::MarkedFalse { on_namespace: false }),
+    let cases: [(TestFederation, Service, NotExported); 10] = [
+        (federation(), own(), NotExported::NotMarked),
+        (federation(), no("isthmus.dev/federate=false"), NotExported::MarkedFalse { on_namespace: false }),
         (silenced, own(), NotExported::MarkedFalse { on_namespace: true }),
         (elsewhere, no(MARK), NotExported::NotInExports),
-        (world().policy(excluded), no(&format!("tier=lab {MARK}")), policy),
-        (world(), external, NotExported::ExternalName),
-        (world(), Service { node_local: true, ..no(MARK) }, NotExported::NodeLocal),
-        (world(), Service { derived_by: Some("Linkerd"), ..no(MARK) }, NotExported::Derived { by: "Linkerd" }),
-        (world(), Service { kind: ServiceKind::Headless, cluster_ips: Vec::new(), ..own() }, NotExported::NotMarked),
-        (world(), Service { owner: Owner::Adopted, ..own() }, NotExported::NotMarked),
+        (federation().policy(excluded), no(&format!("tier=lab {MARK}")), policy),
+        (federation(), external, NotExported::ExternalName),
+        (federation(), Service { node_local: true, ..no(MARK) }, NotExported::NodeLocal),
+        (federation(), Service { derived_by: Some("Linkerd"), ..no(MARK) }, NotExported::Derived { by: "Linkerd" }),
+        (
+            federation(),
+            Service { kind: ServiceKind::Headless, cluster_ips: Vec::new(), ..own() },
+            NotExported::NotMarked,
+        ),
+        (federation(), Service { owner: Owner::Adopted, ..own() }, NotExported::NotMarked),
     ];
-    for (world, service, why) in cases {
+    for (federation, service, why) in cases {
         let adopted = service.owner == Owner::Adopted;
-        let engine = world.service_object("us", service).engine(make::at(1));
+        let engine = federation.service_object("us", service).engine(make::at(1));
         if adopted {
             // Our fields on it are still to be given up; its clients are its own all the same.
             assert_eq!(work(&engine, "us"), ["release shop/web"]);
@@ -94,17 +98,17 @@ fn a_service_that_is_not_exported_keeps_its_clients_whatever_the_reason() {
 
 #[test]
 fn marks_come_and_go_while_others_export() {
-    let mut engine = world().service_object("us", own()).engine(make::at(1));
+    let mut engine = federation().service_object("us", own()).engine(make::at(1));
     check_kept(&engine, NotExported::NotMarked);
     let effects = engine.apply([put(Service { labels: make::labels(MARK), ..own() })], make::at(2));
-    assert_eq!(effects.vips.len(), 1, "nobody else's VIP is told anew");
+    assert_eq!(effects.vips.len(), 1, "no other member's VIP is published again");
     assert_eq!((vips(&engine), kept(&engine)), (Some(true), None));
     assert_eq!(hosts(&engine, "shop/web"), "http:80/TCP eu/- 10.0.0.1:8080 us/- 10.1.0.1:8080");
     engine.apply([put(own())], make::at(3));
     check_kept(&engine, NotExported::NotMarked);
-    // The Namespace speaks for all in it.
+    // The Namespace's label holds for all in it.
     let namespace =
-        |labels: &str| said("us", 1, MemberChanges::Namespaces(Delta::put(make::namespace("shop", labels))));
+        |labels: &str| from_member("us", 1, MemberChanges::Namespaces(Delta::put(make::namespace("shop", labels))));
     engine.apply([namespace(MARK)], make::at(4));
     assert_eq!((vips(&engine), kept(&engine)), (Some(true), None));
     engine.apply([namespace("")], make::at(5));
@@ -120,22 +124,22 @@ fn marks_come_and_go_while_others_export() {
 }
 
 #[test]
-fn the_name_is_only_an_affair_while_somebody_exports_it() {
-    let mut engine = world().service_object("us", own()).engine(make::at(1));
+fn a_name_is_kept_local_only_while_another_member_exports_it() {
+    let mut engine = federation().service_object("us", own()).engine(make::at(1));
     check_kept(&engine, NotExported::NotMarked);
-    let of_eu = |change| said("eu", 1, MemberChanges::Services(change));
+    let of_eu = |change| from_member("eu", 1, MemberChanges::Services(change));
     engine.apply([of_eu(Delta::delete(make::key("shop/web")))], make::at(2));
-    assert_eq!((vips(&engine), kept(&engine)), (Some(false), None), "there is nothing to say");
+    assert_eq!((vips(&engine), kept(&engine)), (Some(false), None), "there is nothing to publish");
     let headless = Service { kind: ServiceKind::Headless, cluster_ips: Vec::new(), ..own() };
     engine.apply([put(headless)], make::at(3));
-    assert_eq!(vips(&engine), None, "without a VIP, and nobody exports the name");
+    assert_eq!(vips(&engine), None, "without a VIP, and no member exports the name");
 }
 
 #[test]
-fn a_mirror_comes_when_the_own_service_goes_and_goes_when_one_comes() {
+fn a_mirror_replaces_an_own_service_that_is_deleted_and_makes_room_for_a_new_one() {
     const APPLY: &str = "apply shop/web http:80/TCP for eu";
-    let mut engine = world().service_object("us", own()).engine(make::at(1));
-    engine.apply([said("us", 1, MemberChanges::Services(Delta::delete(make::key("shop/web"))))], make::at(2));
+    let mut engine = federation().service_object("us", own()).engine(make::at(1));
+    engine.apply([from_member("us", 1, MemberChanges::Services(Delta::delete(make::key("shop/web"))))], make::at(2));
     assert_eq!((work(&engine, "us"), kept(&engine)), (vec![APPLY.to_owned()], None));
     engine.apply([put(make::mirror("shop/web", "http:80", "10.97.0.9", "eu"))], make::at(3));
     assert_eq!((vips(&engine), work(&engine, "us").len()), (Some(true), 0), "the mirror leads to the federation");
@@ -147,9 +151,9 @@ fn a_mirror_comes_when_the_own_service_goes_and_goes_when_one_comes() {
 }
 
 #[test]
-fn who_asks_in_vain_is_told() {
-    let told = |world: World| -> Vec<(String, Notable)> {
-        let engine = world.engine(make::at(1));
+fn a_service_that_is_marked_in_vain_is_reported() {
+    let notices = |federation: TestFederation| -> Vec<(String, Notable)> {
+        let engine = federation.engine(make::at(1));
         let notices = &engine.reports()[&make::cluster("us")].notices;
         assert_eq!(notices.total, notices.first.len());
         let text = |subject: &crate::report::Subject| match subject {
@@ -162,45 +166,45 @@ fn who_asks_in_vain_is_told() {
     let plain = |name: &str| make::service(name, "http:80", "10.97.0.2");
     let vain = |name: &str, why: NotExported| vec![(name.to_owned(), Notable::NotExported(why))];
 
-    let mut elsewhere = world();
+    let mut elsewhere = federation();
     elsewhere.members[1].exports = Some(make::patterns("team-*"));
     assert_eq!(
-        told(elsewhere.clone().service_object("us", marked("shop/api"))),
+        notices(elsewhere.clone().service_object("us", marked("shop/api"))),
         vain("shop/api", NotExported::NotInExports)
     );
-    assert_eq!(told(elsewhere.service_object("us", plain("shop/api"))), [], "nobody asked");
+    assert_eq!(notices(elsewhere.service_object("us", plain("shop/api"))), [], "it is not marked");
 
-    let system = world().service_object("us", marked("kube-system/dns"));
-    assert_eq!(told(system), vain("kube-system/dns", NotExported::System));
-    let none = world().policy(make::policy("default", Federate::None)).service_object("us", plain("shop/api"));
+    let system = federation().service_object("us", marked("kube-system/dns"));
+    assert_eq!(notices(system), vain("kube-system/dns", NotExported::System));
+    let none = federation().policy(make::policy("default", Federate::None)).service_object("us", plain("shop/api"));
     let policy = || NotExported::PolicyExcludes { policy: "default".into() };
-    assert_eq!(told(none.clone()), []);
-    assert_eq!(told(none.export("us", "shop/api", 1)), vain("shop/api", policy()));
+    assert_eq!(notices(none.clone()), []);
+    assert_eq!(notices(none.export("us", "shop/api", 1)), vain("shop/api", policy()));
 
     let external = Service { kind: ServiceKind::ExternalName, cluster_ips: Vec::new(), ..plain("shop/api") };
-    let in_marked = world().namespace("us", make::namespace("shop", MARK));
-    assert_eq!(told(in_marked.clone().service_object("us", external)), vain("shop/api", NotExported::ExternalName));
+    let in_marked = federation().namespace("us", make::namespace("shop", MARK));
+    assert_eq!(notices(in_marked.clone().service_object("us", external)), vain("shop/api", NotExported::ExternalName));
     let derived = Service { derived_by: Some("Karmada"), ..plain("shop/derived-web") };
     let by_karmada = || NotExported::Derived { by: "Karmada" };
-    assert_eq!(told(in_marked.service_object("us", derived.clone())), vain("shop/derived-web", by_karmada()));
-    assert_eq!(told(world().service_object("us", derived.clone())), [], "nobody wanted it");
-    let all = world().policy(make::policy("default", Federate::All)).service_object("us", derived);
-    assert_eq!(told(all), vain("shop/derived-web", by_karmada()), "the policy would have");
+    assert_eq!(notices(in_marked.service_object("us", derived.clone())), vain("shop/derived-web", by_karmada()));
+    assert_eq!(notices(federation().service_object("us", derived.clone())), [], "it is not marked");
+    let all = federation().policy(make::policy("default", Federate::All)).service_object("us", derived);
+    assert_eq!(notices(all), vain("shop/derived-web", by_karmada()), "the policy federates all others");
 
     // An export of what is not there, or is only our mirror; and one that a label on the Service takes back.
-    let lost = world()
+    let lost = federation()
         .export("us", "shop/lost", 1)
         .service_object("us", make::mirror("shop/web", "http:80", "10.97.0.9", "eu"));
-    let lost = told(lost.export("us", "shop/web", 1));
+    let lost = notices(lost.export("us", "shop/web", 1));
     assert_eq!(lost, [("shop/lost".to_owned(), Notable::NoService), ("shop/web".to_owned(), Notable::NoService)]);
     let vetoed = Service { labels: make::labels("isthmus.dev/federate=false"), ..plain("shop/api") };
-    let vetoed = world().service_object("us", vetoed).export("us", "shop/api", 1);
-    assert_eq!(told(vetoed), vain("shop/api", NotExported::MarkedFalse { on_namespace: false }));
+    let vetoed = federation().service_object("us", vetoed).export("us", "shop/api", 1);
+    assert_eq!(notices(vetoed), vain("shop/api", NotExported::MarkedFalse { on_namespace: false }));
 
-    // What is misspelt is said as the source put it, about Services and Namespaces.
-    let mut slips = world().service_object("us", Service { hint: Some("x".into()), ..plain("shop/api") });
+    // Misspelt marks are reported in the source's words, of Services and Namespaces.
+    let mut slips = federation().service_object("us", Service { hint: Some("x".into()), ..plain("shop/api") });
     slips.contents("us").namespaces[0].hint = Some("y".into());
-    let hints = told(slips);
+    let hints = notices(slips);
     let hint = |text: &str| Notable::Misspelt(text.into());
     assert_eq!(hints, [("shop".to_owned(), hint("y")), ("shop/api".to_owned(), hint("x"))]);
 }

@@ -1,29 +1,30 @@
-//! Everything the engine says, as plain sorted values that can be compared.
+//! Everything that an engine publishes, as plain sorted values that can be compared.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{Debug, Write as _};
 
-use crate::model::{ClusterId, Merged, ServiceKey};
+use crate::model::{ClusterId, Merged, RankingRule, ServiceKey};
 use crate::references::HubNotice;
 use crate::report::MemberReport;
 use crate::{Engine, MirrorAction, MirrorKey, Topology, Vips};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Picture {
+pub struct Published {
     pub merged: BTreeMap<ServiceKey, Merged>,
+    pub rankings: BTreeMap<ServiceKey, RankingRule>,
     pub topology: Topology,
     pub vips: BTreeMap<(ClusterId, ServiceKey), Vips>,
-    /// Without `Leave`: that is what the absence of work means.
+    /// Without `Leave`, which is the same as no work.
     pub mirror_work: BTreeMap<(ClusterId, MirrorKey), MirrorAction>,
-    /// Verdicts, counts, links: all that is said about a member.
+    /// Verdicts, counts, links: everything that is reported about a member.
     pub reports: BTreeMap<ClusterId, MemberReport>,
     pub synced: bool,
     pub unknown: BTreeSet<ClusterId>,
     pub hub_notices: Vec<HubNotice>,
 }
 
-impl Picture {
-    /// What an engine shows to whoever asks it.
+impl Published {
+    /// What an engine returns to its callers.
     pub fn of(engine: &Engine) -> Self {
         let work = engine
             .mirror_work()
@@ -32,9 +33,10 @@ impl Picture {
         let vips = engine
             .vips()
             .iter()
-            .flat_map(|(id, told)| told.iter().map(move |(key, vips)| ((id.clone(), key.clone()), (**vips).clone())));
+            .flat_map(|(id, table)| table.iter().map(move |(key, vips)| ((id.clone(), key.clone()), (**vips).clone())));
         Self {
             merged: engine.merged().iter().map(|(key, merged)| (key.clone(), (**merged).clone())).collect(),
+            rankings: engine.rankings().iter().map(|(key, rule)| (key.clone(), (**rule).clone())).collect(),
             topology: (**engine.topology()).clone(),
             vips: vips.collect(),
             mirror_work: work.collect(),
@@ -45,11 +47,12 @@ impl Picture {
         }
     }
 
-    /// Where another picture differs from this one, in words; `None` if nowhere.
+    /// Where another state differs from this one, as text; `None` if nowhere.
     pub fn difference(&self, found: &Self) -> Option<String> {
-        let Self { merged, topology, vips, mirror_work, reports, synced, unknown, hub_notices } = self;
+        let Self { merged, rankings, topology, vips, mirror_work, reports, synced, unknown, hub_notices } = self;
         let mut text = String::new();
         differing("merged", merged, &found.merged, &mut text);
+        differing("ranking", rankings, &found.rankings, &mut text);
         differing("topology region", &topology.regions, &found.topology.regions, &mut text);
         differing("topology member", &topology.members, &found.topology.members, &mut text);
         differing("vips", vips, &found.vips, &mut text);

@@ -1,4 +1,4 @@
-//! A world in a few lines: regions, members and what stands in them, told to an engine as sources would tell it.
+//! A federation in a few lines: regions, members and their objects, given to an engine as sources would report them.
 
 use std::collections::BTreeMap;
 
@@ -8,22 +8,22 @@ use crate::model::{
     ClusterId, Export, Federate, Member, NamespaceObject, Node, Policy, Region, Service, ServiceCidr, ServiceKey,
     Slice, Time,
 };
-use crate::{Authority, Awaits, Config, Engine};
+use crate::{Authority, Awaits, Config, Deadlines, Engine};
 
-/// Backends listen this much above the Service's port unless a slice says otherwise, so that a test notices if the two
+/// Backends listen this much above the Service's port unless a slice has other ports, so that a test notices if the two
 /// numbers are ever mixed up.
 const TARGET_PORT_OFFSET: u16 = 8_000;
 
-/// What will be told. Everything is federated unless a policy called `default` says otherwise.
+/// What is going to be reported. Everything is federated unless there is another policy called `default`.
 #[derive(Clone, Debug)]
-pub struct World {
+pub struct TestFederation {
     pub regions: Vec<Region>,
     pub members: Vec<Member>,
     pub policies: Vec<Policy>,
     pub clusters: BTreeMap<ClusterId, Contents>,
 }
 
-/// What one cluster holds, and who it is.
+/// What one cluster holds, and its identity.
 #[derive(Clone, Debug, Default)]
 pub struct Contents {
     /// UID of its `kube-system` namespace; `uid-<cluster>` by default.
@@ -36,13 +36,13 @@ pub struct Contents {
     pub exports: Vec<Export>,
 }
 
-impl Default for World {
+impl Default for TestFederation {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl World {
+impl TestFederation {
     pub fn new() -> Self {
         Self {
             regions: Vec::new(),
@@ -117,12 +117,12 @@ impl World {
         self
     }
 
-    /// What stands in a cluster, to be changed at will. A cluster that is no member is made on the spot.
+    /// What a cluster holds, to be changed. A cluster that is no member is added.
     pub fn contents(&mut self, cluster: &str) -> &mut Contents {
         self.clusters.entry(make::cluster(cluster)).or_default()
     }
 
-    /// All of it, as sources tell it when they start: the hub first, then each cluster on its first connection.
+    /// All of it, as sources report it when they start: the hub first, then each cluster on its first connection.
     pub fn batches(&self) -> Vec<Batch> {
         let mut batches = self.hub();
         for id in self.clusters.keys() {
@@ -159,7 +159,7 @@ impl World {
         .collect()
     }
 
-    /// An engine that was told all of it in one round, and decides about admission itself.
+    /// An engine that got all of it in one round, and decides about admission itself.
     pub fn engine(&self, now: Time) -> Engine {
         let mut engine = Engine::new(Self::config(Authority::Own));
         engine.apply(self.batches(), now);
@@ -168,7 +168,8 @@ impl World {
 
     pub fn config(authority: Authority) -> Config {
         let hub = Some(crate::model::Digest::of(make::HUB));
-        Config { authority, own_namespace: make::ns("isthmus-system"), awaits: Awaits::Admitted, hub }
+        let (own_namespace, awaits) = (make::ns("isthmus-system"), Awaits::Admitted);
+        Config { authority, own_namespace, awaits, deadlines: Deadlines::NONE, hub }
     }
 }
 
