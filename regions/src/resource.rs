@@ -179,7 +179,7 @@ impl Resource {
         self.0.any.len()
     }
 
-    /// The summand of this resource in the digest of its type, see [`crate::snapshot::View::digest`].
+    /// The summand of this resource in the digest of its type, see [`crate::snapshot::TypeSnapshot::digest`].
     pub fn digest(&self) -> u64 {
         xxh3_64_with_seed(self.0.name.as_bytes(), self.0.version)
     }

@@ -21,7 +21,7 @@ use crate::translate::{cluster, grpc};
 pub struct Snapshot {
     seq: u64,
     about: About,
-    types: PerType<View>,
+    types: PerType<TypeSnapshot>,
 }
 
 /// What holds for all types of a snapshot.
@@ -49,19 +49,19 @@ pub struct Computed {
 
 /// The resources of one type.
 #[derive(Clone, Debug, Default)]
-pub struct View {
+pub struct TypeSnapshot {
     /// What hides the others' resources of the same name.
     over: Part,
     /// What a wildcard subscription covers.
     star: Part,
     /// What is there for who names it, and only for them.
     named: Vec<Part>,
-    /// Since when the view consists of these parts: what changed before that cannot be told from their logs.
+    /// Since when the current consists of these parts: what changed before that cannot be told from their logs.
     since: u64,
 }
 
 impl Snapshot {
-    pub(crate) fn new(seq: u64, about: About, types: PerType<View>) -> Self {
+    pub(crate) fn new(seq: u64, about: About, types: PerType<TypeSnapshot>) -> Self {
         Self { seq, about, types }
     }
 
@@ -97,7 +97,7 @@ impl Snapshot {
         !awaited.is_empty() && (awaited.contains(name) || plain().is_some_and(|plain| awaited.contains(&plain)))
     }
 
-    pub fn of(&self, resource_type: ResourceType) -> &View {
+    pub fn of(&self, resource_type: ResourceType) -> &TypeSnapshot {
         &self.types[resource_type]
     }
 
@@ -112,11 +112,11 @@ impl Snapshot {
 
     /// The same without what stands in for something that is not there: what is not known yet need not be absent.
     pub fn find_certain(&self, resource_type: ResourceType, name: &str) -> Option<Resource> {
-        let view = self.of(resource_type);
-        if let Some(found) = view.get(name) {
+        let current = self.of(resource_type);
+        if let Some(found) = current.get(name) {
             return Some(found.clone());
         }
-        let certain = |origin: &str| view.get(origin).cloned().or_else(|| self.follows(resource_type, origin));
+        let certain = |origin: &str| current.get(origin).cloned().or_else(|| self.follows(resource_type, origin));
         self.made_up(resource_type, name, certain)
     }
 
@@ -161,7 +161,7 @@ impl Snapshot {
     }
 }
 
-impl View {
+impl TypeSnapshot {
     pub(crate) fn new(over: Part, star: Part, named: Vec<Part>, since: u64) -> Self {
         Self { over, star, named, since }
     }

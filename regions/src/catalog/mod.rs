@@ -23,7 +23,7 @@ use federation::Effects;
 use crate::class::Class;
 use crate::interest::Interest;
 use crate::resource::{PerType, ResourceType};
-use crate::snapshot::{About, Snapshot, View};
+use crate::snapshot::{About, Snapshot, TypeSnapshot};
 use crate::stats::Stats;
 use audience::{Membership, Sources};
 use facts::Facts;
@@ -213,11 +213,11 @@ impl Catalog {
 
     fn publish_to(&self, class: &Class, state: &ClassState, concerns: &Concerns) {
         let part = |recipe: &AnyRecipe| self.shelves.get(recipe).map(|shelf| shelf.part().clone()).unwrap_or_default();
-        let view = |t: ResourceType| {
+        let of_type = |t: ResourceType| {
             let sources = &state.sources[t];
             let one = |recipe: &Option<AnyRecipe>| recipe.as_ref().map(part).unwrap_or_default();
             let named = sources.named.iter().map(part).collect();
-            View::new(one(&sources.over), one(&sources.star), named, state.since[t])
+            TypeSnapshot::new(one(&sources.over), one(&sources.star), named, state.since[t])
         };
         let about = About {
             computed: audience::computed(class),
@@ -225,7 +225,7 @@ impl Catalog {
             awaited: self.awaited.clone(),
             outside: Membership::of(class, &self.facts) == Membership::Outside,
         };
-        let snapshot = Snapshot::new(self.seq, about, PerType::from_fn(view));
+        let snapshot = Snapshot::new(self.seq, about, PerType::from_fn(of_type));
         state.publication.publish(Arc::new(snapshot), concerns);
         self.stats.catalog.published.inc();
     }

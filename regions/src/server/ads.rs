@@ -44,7 +44,7 @@ struct Services {
 impl AdsService {
     pub fn new(shared: Shared) -> Self {
         let status = ClientStatusDiscoveryServiceServer::new(Csds::new(shared.streams.clone()));
-        let loads = Lrs::new(shared.loads.clone(), shared.stats.clone(), shared.admission.clone());
+        let loads = Lrs::new(shared.loads.clone(), shared.stats.clone(), shared.start_limits.clone());
         Self(Arc::new(Services { shared, status: status.max_decoding_message_size(MAX_STATUS_REQUEST_LEN), loads }))
     }
 }
@@ -70,7 +70,8 @@ impl Services {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let requests = Requests::new(request.into_body(), method.variant, peer.clone(), self.shared.admission.clone());
+        let requests =
+            Requests::new(request.into_body(), method.variant, peer.clone(), self.shared.start_limits.clone());
         let mailbox = Mailbox::default();
         let driver = Box::pin(stream::run(method, peer, requests, mailbox.clone(), self.shared.clone()));
         let mut response = http::Response::new(GrpcBody::new(StreamBody::new(mailbox, driver)));

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::transport::Peer;
 
-/// Of the whole process, in bytes. At its most, proxies that come back say a megabyte each, [`super::admission::LONG_REQUESTS`]
+/// Of the whole process, in bytes. At its most, proxies that come back say a megabyte each, [`super::start_limits::LONG_REQUESTS`]
 /// at a time.
 pub const MAX_PARTIAL_BYTES: usize = 256 << 20;
 /// Of one connection, in bytes: the longest request, and ordinary ones beside it.

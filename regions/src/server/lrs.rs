@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tonic::server::{Grpc, StreamingService};
 use tonic::{Request, Response, Status, Streaming};
 
-use super::admission::Admission;
+use super::start_limits::StartLimits;
 use super::transport::Peer;
 use crate::class::{MAX_NODE_ID_LEN, NodeError};
 use crate::stats::Stats;
@@ -36,12 +36,12 @@ const INTERVAL_S: i64 = 10;
 pub(super) struct Lrs {
     loads: Loads,
     stats: Arc<Stats>,
-    admission: Admission,
+    start_limits: StartLimits,
 }
 
 impl Lrs {
-    pub(super) fn new(loads: Loads, stats: Arc<Stats>, admission: Admission) -> Self {
-        Self { loads, stats, admission }
+    pub(super) fn new(loads: Loads, stats: Arc<Stats>, start_limits: StartLimits) -> Self {
+        Self { loads, stats, start_limits }
     }
 
     /// Answers a call of `StreamLoadStats`, which is all that this service has.
@@ -53,7 +53,7 @@ impl Lrs {
         let Some(peer) = request.extensions().get::<Peer>().cloned() else {
             return Status::internal("the transport does not say whose request this is").into_http();
         };
-        let charge = self.admission.charge(&peer);
+        let charge = self.start_limits.charge(&peer);
         let request = request.map(|body| Metered::new(body, charge));
         let mut grpc = Grpc::new(ReportCodec).max_decoding_message_size(MAX_REPORT_LEN);
         grpc.streaming(StreamLoads { lrs: self, peer }, request).await

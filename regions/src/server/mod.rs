@@ -1,6 +1,5 @@
 //! Sessions over gRPC: sockets, tasks, limits. What is said is decided in [`crate::session`].
 
-mod admission;
 mod ads;
 mod body;
 mod budget;
@@ -9,8 +8,9 @@ mod csds;
 mod lrs;
 mod method;
 mod open;
-mod places;
 mod requests;
+mod slots;
+mod start_limits;
 mod stream;
 mod streams;
 mod transport;
@@ -25,9 +25,6 @@ use crate::catalog::CatalogHandle;
 use crate::class::Defaults;
 use crate::stats::Stats;
 
-pub use admission::{
-    Admission, CONCURRENT, FIRST_REQUEST, FIRST_REQUEST_WHOLE, HOLD, LONG_HOLD, LONG_REQUESTS, PATIENCE,
-};
 pub use ads::AdsService;
 pub use budget::{MAX_PARTIAL_BYTES, MAX_PARTIAL_BYTES_PER_CONNECTION};
 pub use lrs::{
@@ -35,6 +32,9 @@ pub use lrs::{
     MAX_REPORT_LEN,
 };
 pub use requests::{LONG_REQUEST_LEN, MAX_REQUEST_LEN};
+pub use start_limits::{
+    CONCURRENT, FIRST_REQUEST, FIRST_REQUEST_WHOLE, HOLD, LONG_HOLD, LONG_REQUESTS, PATIENCE, StartLimits,
+};
 pub use streams::{
     Complaint, Complaints, MAX_OUTDATED, MAX_REFUSALS, MAX_REFUSALS_OF_ADDRESS, RefusalKind, RefusedClient, StreamInfo,
     Streams, TRIES_WITHIN, Unanswered,
@@ -56,7 +56,7 @@ pub struct Shared {
     pub stats: Arc<Stats>,
     pub streams: Streams,
     pub loads: Loads,
-    pub admission: Admission,
+    pub start_limits: StartLimits,
 }
 
 #[derive(Debug, thiserror::Error)]

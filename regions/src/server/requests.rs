@@ -9,10 +9,10 @@ use bytes::{Buf, Bytes, BytesMut};
 use http_body::Body;
 use tonic::Status;
 
-use super::admission::Admission;
 use super::budget::{Charge, OverShare};
 use super::codec::GRPC_HEAD_LEN;
-use super::places::{Entering, Place};
+use super::slots::{Entering, Slot};
+use super::start_limits::StartLimits;
 use super::transport::Peer;
 use crate::session::{RawRequest, Variant};
 use crate::wire::Malformed;
@@ -32,7 +32,7 @@ pub(super) struct Requests {
     partial: Partial,
     charge: Charge,
     peer: Peer,
-    admission: Admission,
+    start_limits: StartLimits,
     turn: Turn,
 }
 
@@ -41,8 +41,8 @@ enum Turn {
     /// It is not long.
     Free,
     Awaited(Entering),
-    /// It is read now. A client that takes too long to send it loses its place, but is read on.
-    Taken(#[expect(dead_code, reason = "held until the request is whole")] Place),
+    /// It is read now. A client that takes too long to send it loses its slot, but is read on.
+    Taken(#[expect(dead_code, reason = "held until the request is whole")] Slot),
 }
 
 /// A message of which some bytes are there.
@@ -82,13 +82,13 @@ impl From<ReadError> for Status {
 }
 
 impl Requests {
-    pub(super) fn new<B>(body: B, variant: Variant, peer: Peer, admission: Admission) -> Self
+    pub(super) fn new<B>(body: B, variant: Variant, peer: Peer, start_limits: StartLimits) -> Self
     where
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Error>,
     {
-        let (body, charge) = (Box::pin(Boxed(Box::pin(body))), admission.charge(&peer));
-        Self { body, variant, partial: Partial::default(), charge, peer, admission, turn: Turn::Free }
+        let (body, charge) = (Box::pin(Boxed(Box::pin(body))), start_limits.charge(&peer));
+        Self { body, variant, partial: Partial::default(), charge, peer, start_limits, turn: Turn::Free }
     }
 
     /// Waits until something of the first request is there. `false`: the client is gone. What arrived is in HTTP/2's own
@@ -140,8 +140,8 @@ impl Requests {
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             match &mut self.turn {
-                Turn::Free => self.turn = Turn::Awaited(self.admission.enter_long(&self.peer)),
-                Turn::Awaited(place) => self.turn = Turn::Taken(ready!(place.as_mut().poll(cx))),
+                Turn::Free => self.turn = Turn::Awaited(self.start_limits.enter_long(&self.peer)),
+                Turn::Awaited(slot) => self.turn = Turn::Taken(ready!(slot.as_mut().poll(cx))),
                 Turn::Taken(_) => return Poll::Ready(()),
             }
         }

@@ -11,19 +11,19 @@ use tonic::Status;
 use tracing::{debug, warn};
 
 use super::Shared;
-use super::admission::{FIRST_REQUEST, FIRST_REQUEST_WHOLE, PATIENCE};
 use super::body::Mailbox;
 use super::codec::Writer;
 use super::method::Method;
 use super::open::Open;
-use super::places::Place;
 use super::requests::Requests;
+use super::slots::Slot;
+use super::start_limits::{FIRST_REQUEST, FIRST_REQUEST_WHOLE, PATIENCE};
 use super::streams::{Entry, RefusalKind};
 use super::transport::Peer;
 use crate::catalog::{ClassSubscription, OpenError};
 use crate::class::{Client, MAX_NODE_ID_LEN, cut};
 use crate::resource::ResourceType;
-use crate::session::{Heard, RawRequest, Refusal, Session};
+use crate::session::{Answer, RawRequest, Refusal, Session};
 use notes::Old;
 
 /// Runs a stream to its end, and returns the last thing the client hears.
@@ -99,8 +99,8 @@ struct Stream {
 impl Stream {
     async fn serve(&mut self, requests: &mut Requests) -> Result<(), Status> {
         // Boxed: what a beginning needs is not to be kept room for until the end.
-        let Some(place) = Box::pin(self.begin(requests)).await? else { return Ok(()) };
-        let mut place = Some(place);
+        let Some(slot) = Box::pin(self.begin(requests)).await? else { return Ok(()) };
+        let mut slot = Some(slot);
         let mut patience = pin!(tokio::time::sleep(PATIENCE));
         let heartbeat = self.session.heartbeat();
         let mut woken = false;
@@ -121,14 +121,14 @@ impl Stream {
                         self.session.identify(request.node.as_ref(), &self.shared.defaults).map_err(refuse)?;
                         self.hear(request)?;
                         // It answers, so it has read: somebody else may come up.
-                        place = None;
+                        slot = None;
                     }
                     None => return Ok(()),
                 },
                 // A new snapshot, or a question.
                 () = poll_fn(|cx| interest.poll_woken(cx)) => woken = true,
                 () = alarm.ring() => {}
-                () = &mut patience, if place.is_some() => place = None,
+                () = &mut patience, if slot.is_some() => slot = None,
                 () = &mut beat, if heartbeat.is_some() => {
                     self.session.confirm();
                     beat.set(tokio::time::sleep(heartbeat.unwrap_or_default()));
@@ -138,7 +138,7 @@ impl Stream {
     }
 
     /// Takes in the first request, before which nothing is known of the client. `None`: there is none.
-    async fn begin(&mut self, requests: &mut Requests) -> Result<Option<Place>, Status> {
+    async fn begin(&mut self, requests: &mut Requests) -> Result<Option<Slot>, Status> {
         match timeout(FIRST_REQUEST, requests.begun()).await {
             Ok(true) => {}
             Ok(false) => return Ok(None),
@@ -150,7 +150,7 @@ impl Stream {
             }
         }
         // Before any more is read: what waits for its turn costs no more than its flow-control window.
-        let place = self.shared.admission.enter(&self.peer).await;
+        let slot = self.shared.start_limits.enter(&self.peer).await;
         let first = timeout(FIRST_REQUEST_WHOLE, requests.next()).await;
         let first = first.map_err(|_| {
             Status::deadline_exceeded(format!("the first request did not arrive whole within {FIRST_REQUEST_WHOLE:?}"))
@@ -170,7 +170,7 @@ impl Stream {
         self.peer.connection.note_identified();
         self.entry.identified(client);
         self.hear(first)?;
-        Ok(Some(place))
+        Ok(Some(slot))
     }
 
     /// The connection is to end. A client that was told nothing yet would count that as a failure of all its targets, so
@@ -208,14 +208,14 @@ impl Stream {
         stats.requests.inc();
         self.session.set_time(self.began.elapsed());
         match self.session.on_request(request).map_err(refuse)? {
-            Heard::Nothing => {}
-            Heard::Ack(_) => {
+            Answer::None => {}
+            Answer::Ack(_) => {
                 stats.acks.inc();
                 if !self.session.rejects(resource_type) {
                     self.entry.accepted(&self.node, resource_type);
                 }
             }
-            Heard::Nack(_) => {
+            Answer::Nack(_) => {
                 stats.nacks.inc();
                 let error = self.session.status(resource_type).last_error.unwrap_or_default();
                 warn!(node = self.node, peer = %self.peer.address, resource_type = resource_type.label(), %error, "configuration rejected");

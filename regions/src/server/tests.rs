@@ -40,10 +40,10 @@ struct Server {
 
 impl Server {
     async fn start(effects: Effects) -> Self {
-        Self::start_admitting(effects, Admission::default()).await
+        Self::start_with_limits(effects, StartLimits::default()).await
     }
 
-    async fn start_admitting(effects: Effects, admission: Admission) -> Self {
+    async fn start_with_limits(effects: Effects, start_limits: StartLimits) -> Self {
         let stats = Arc::new(Stats::default());
         let (catalog, mut commands) = channel();
         let (world, mut changes) = mpsc::channel::<Effects>(8);
@@ -67,7 +67,7 @@ impl Server {
         let shared = Shared {
             catalog,
             defaults: Arc::new(defaults()),
-            admission,
+            start_limits,
             identifier: Arc::from("eu/test"),
             stats: stats.clone(),
             streams: streams.clone(),
@@ -405,7 +405,7 @@ async fn c06_of_a_node_only_its_name_and_place_are_kept() {
 #[tokio::test]
 async fn c40_a_storm_is_admitted_a_few_at_a_time() {
     let world = services(vec![web("shop/web", &["10.8.0.1:80"])]);
-    let server = Server::start_admitting(world, Admission::of(2, Arc::default())).await;
+    let server = Server::start_with_limits(world, StartLimits::of(2, Arc::default())).await;
     let ask = |id: &str| xds::DeltaDiscoveryRequest {
         node: node(id),
         type_url: url(ResourceType::Cluster),

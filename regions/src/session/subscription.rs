@@ -6,7 +6,7 @@ use super::aliases::Aliases;
 use super::names::Names;
 use crate::interest::Interest;
 use crate::resource::ResourceType;
-use crate::snapshot::View;
+use crate::snapshot::TypeSnapshot;
 use crate::translate::leds;
 
 /// Names that one stream may want of one type. Each costs the stream about 30 bytes.
@@ -94,8 +94,8 @@ impl Subscription {
     }
 
     /// Bytes of names that are not those of resources. Costs a look at each name.
-    pub(super) fn foreign_bytes(&self, view: &View) -> usize {
-        self.names.iter().filter(|name| view.get(name).is_none()).map(|name| name.len()).sum()
+    pub(super) fn foreign_bytes(&self, current: &TypeSnapshot) -> usize {
+        self.names.iter().filter(|name| current.get(name).is_none()).map(|name| name.len()).sum()
     }
 
     /// Names given one by one, in order.
@@ -110,13 +110,17 @@ impl Subscription {
 
     /// State of the world: `names` is all that is wanted. None at all means everything, if that is possible for the type
     /// and no name was ever given before (the legacy form of the wildcard).
-    pub(super) fn set(&mut self, names: Vec<String>, view: Option<&View>) -> Result<Changed, SubscriptionError> {
+    pub(super) fn set(
+        &mut self,
+        names: Vec<String>,
+        current: Option<&TypeSnapshot>,
+    ) -> Result<Changed, SubscriptionError> {
         self.opened = true;
         self.named |= !names.is_empty();
         let may_be_all = self.resource_type.allows_wildcard();
         let wildcard = may_be_all && (!self.named || names.iter().any(|name| name == WILDCARD));
         let names = names.into_iter().filter(|name| name != WILDCARD);
-        let names = names.map(|name| intern(&name, view)).collect::<Result<Names, _>>()?;
+        let names = names.map(|name| intern(&name, current)).collect::<Result<Names, _>>()?;
         if names.len() > MAX_NAMES {
             return Err(SubscriptionError::TooManyNames(self.resource_type));
         }
@@ -139,7 +143,7 @@ impl Subscription {
         &mut self,
         subscribe: Vec<String>,
         unsubscribe: Vec<String>,
-        view: Option<&View>,
+        current: Option<&TypeSnapshot>,
     ) -> Result<Changed, SubscriptionError> {
         let may_be_all = self.resource_type.allows_wildcard();
         let legacy = !self.opened && subscribe.is_empty() && may_be_all;
@@ -162,7 +166,7 @@ impl Subscription {
         let left = changed.asked.len();
         for name in subscribe {
             if name != WILDCARD {
-                changed.asked.push(intern(&name, view)?);
+                changed.asked.push(intern(&name, current)?);
             } else if may_be_all {
                 self.wildcard = true;
                 changed.all = true;
@@ -172,7 +176,7 @@ impl Subscription {
         self.wildcard |= legacy;
         changed.all |= self.wildcard && !was_wildcard;
         if self.names.len() > self.forget_at {
-            self.forget(&changed.asked, view);
+            self.forget(&changed.asked, current);
         }
         if self.names.len() > MAX_NAMES {
             return Err(SubscriptionError::TooManyNames(self.resource_type));
@@ -182,12 +186,12 @@ impl Subscription {
     }
 
     /// Forgets what is not there, except what was asked for just now, unless that is too much.
-    fn forget(&mut self, asked: &[Arc<str>], view: Option<&View>) {
-        let Some(view) = view else { return };
+    fn forget(&mut self, asked: &[Arc<str>], current: Option<&TypeSnapshot>) {
+        let Some(current) = current else { return };
         let asked: Names = asked.iter().filter(|_| self.names.len() <= MAX_NAMES).cloned().collect();
         let (resource_type, aliases) = (self.resource_type, &mut self.aliases);
         self.names.retain(|name| {
-            let kept = asked.contains(name) || view.kept(resource_type, name).is_some();
+            let kept = asked.contains(name) || current.kept(resource_type, name).is_some();
             if !kept {
                 aliases.remove(resource_type, name);
             }
@@ -210,10 +214,10 @@ impl Subscription {
 }
 
 /// The snapshot's own copy of the name, if it has it: ten thousand streams that want it then share one.
-fn intern(name: &str, view: Option<&View>) -> Result<Arc<str>, SubscriptionError> {
+fn intern(name: &str, current: Option<&TypeSnapshot>) -> Result<Arc<str>, SubscriptionError> {
     if name.len() > MAX_NAME_LEN {
         return Err(SubscriptionError::NameTooLong { found: name.len() });
     }
-    let known = view.and_then(|view| view.get(name)).map(|resource| resource.name().clone());
+    let known = current.and_then(|current| current.get(name)).map(|resource| resource.name().clone());
     Ok(known.unwrap_or_else(|| Arc::from(name)))
 }

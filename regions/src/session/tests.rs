@@ -22,7 +22,7 @@ use federation::Effects;
 use super::*;
 use crate::catalog::{Catalog, ClassSubscription};
 use crate::class::Class;
-use crate::resource::version_text;
+use crate::resource::{Resource, version_text};
 use crate::stats::Stats;
 use crate::testing::*;
 

@@ -42,7 +42,7 @@ pub(super) fn message(name: &str, endpoints: Vec<pb::LocalityLbEndpoints>) -> pb
 fn localities(priority: u32, locality: &Locality<'_>, assignment: &Assignment<'_>) -> pb::LocalityLbEndpoints {
     let Assignment { weighted, reach, .. } = *assignment;
     pb::LocalityLbEndpoints {
-        locality: Some(place(locality)),
+        locality: Some(self::locality(locality)),
         lb_endpoints: reach.offers(locality.backend).map(|offer| endpoint(&offer)).collect(),
         load_balancing_weight: u32_value(if weighted { locality.weight } else { rebuild_mark(locality, reach) }),
         priority,
@@ -51,7 +51,7 @@ fn localities(priority: u32, locality: &Locality<'_>, assignment: &Assignment<'_
 }
 
 /// Clusters of one zone stay apart, as sub-zones: statistics and weights are per cluster.
-pub(super) fn place(locality: &Locality<'_>) -> core::Locality {
+pub(super) fn locality(locality: &Locality<'_>) -> core::Locality {
     core::Locality {
         region: locality.region.to_string(),
         zone: locality.zone().map(ToString::to_string).unwrap_or_default(),

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use prost::Message;
 
 use super::*;
-use crate::server::admission::{LONG_HOLD, LONG_REQUESTS};
+use crate::server::start_limits::{LONG_HOLD, LONG_REQUESTS};
 
 /// A body that comes in these pieces.
 struct Pieces(VecDeque<Bytes>);
@@ -32,7 +32,7 @@ fn read(bytes: &[u8], cuts: &[usize]) -> Result<Vec<RawRequest>, ReadError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a clock");
     let _clock = runtime.enter();
     let mut requests =
-        Requests::new(Pieces(pieces), Variant::Delta, Peer::alone(([127, 0, 0, 1], 1).into()), Admission::default());
+        Requests::new(Pieces(pieces), Variant::Delta, Peer::alone(([127, 0, 0, 1], 1).into()), StartLimits::default());
     let mut all = Vec::new();
     let mut cx = Context::from_waker(std::task::Waker::noop());
     loop {
@@ -110,17 +110,20 @@ impl Body for Slow {
 async fn c40_long_requests_are_read_a_few_at_a_time() {
     use tokio::time::{Instant, timeout};
     const SOON: std::time::Duration = std::time::Duration::from_millis(1);
-    let admission = Admission::default();
+    let start_limits = StartLimits::default();
     let open = || {
         let (pieces, body) = tokio::sync::mpsc::unbounded_channel();
-        (pieces, Requests::new(Slow(body), Variant::Delta, Peer::alone(([127, 0, 0, 1], 1).into()), admission.clone()))
+        (
+            pieces,
+            Requests::new(Slow(body), Variant::Delta, Peer::alone(([127, 0, 0, 1], 1).into()), start_limits.clone()),
+        )
     };
     let long = framed(&[request(20_000)]);
     assert!(long.len() > LONG_REQUEST_LEN);
     let (begin, end) = long.split_at(1_000);
     let (begin, end) = (Bytes::copy_from_slice(begin), Bytes::copy_from_slice(end));
 
-    // As many as there are places begin, and say no more.
+    // As many as there are slots begin, and say no more.
     let mut stuck = Vec::new();
     for _ in 0..LONG_REQUESTS {
         let (pieces, mut requests) = open();

@@ -1,4 +1,4 @@
-//! Clients that hold what others need, and do nothing with it: places, connections, memory. Beside each of them an innocent
+//! Clients that hold what others need, and do nothing with it: slots, connections, memory. Beside each of them an innocent
 //! client opens streams and is served.
 
 use std::net::IpAddr;
@@ -14,7 +14,7 @@ use tokio::net::TcpSocket;
 
 use super::*;
 
-/// Far more than an innocent client needs, and far less than it waited before places were shared.
+/// Far more than an innocent client needs, and far less than it waited before slots were shared.
 const SERVED: Duration = Duration::from_secs(5);
 const INNOCENTS: usize = 20;
 

@@ -15,8 +15,8 @@ use prost::Message;
 
 use super::*;
 use crate::class::Client;
-use crate::server::admission::Admission;
 use crate::server::requests::Requests;
+use crate::server::start_limits::StartLimits;
 use crate::server::transport::Peer;
 use crate::session::{RawRequest, Request, Session, Variant};
 use crate::snapshot::Snapshot;
@@ -133,7 +133,7 @@ fn read(variant: Variant, body: Vec<u8>) -> usize {
     let body = Full::new(Bytes::from(body));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a clock");
     let _clock = runtime.enter();
-    let mut requests = Requests::new(body, variant, Peer::alone(([127, 0, 0, 1], 1).into()), Admission::default());
+    let mut requests = Requests::new(body, variant, Peer::alone(([127, 0, 0, 1], 1).into()), StartLimits::default());
     let mut session = session(variant);
     let mut cx = Context::from_waker(Waker::noop());
     for served in 0.. {

@@ -181,7 +181,7 @@ fn c11_subscriptions_count_even_with_a_stale_nonce() {
         error: Some("about an earlier one".to_owned()),
         ask: Ask::Delta { subscribe: vec![], unsubscribe: vec![], known: Known::default() },
     });
-    assert_eq!(heard, Ok(Heard::Nothing), "and it is neither ACK nor NACK");
+    assert_eq!(heard, Ok(Answer::None), "and it is neither ACK nor NACK");
 }
 
 #[test]

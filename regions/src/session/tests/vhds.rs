@@ -184,7 +184,7 @@ fn c45_a_client_with_too_many_hosts_may_come_back() {
     // As on a stream that has its class already.
     talk.session.on_snapshot(talk.view.snapshot().expect("a snapshot"));
     let request = Request { resource_type: VirtualHost, nonce: String::new(), error: None, ask };
-    assert_eq!(talk.session.on_request(request), Ok(Heard::Nothing));
+    assert_eq!(talk.session.on_request(request), Ok(Answer::None));
     assert_eq!(talk.session.status(VirtualHost).names, 1);
     for t in [Cluster, Listener] {
         talk.delta(t, &[], &[]);

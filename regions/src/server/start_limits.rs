@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::budget::{Budget, Charge};
-use super::places::{Entering, Place, Places};
+use super::slots::{Entering, Slot, Slots};
 use super::transport::Peer;
 use crate::stats::{Counter, Stats};
 
@@ -14,7 +14,7 @@ use crate::stats::{Counter, Stats};
 pub const CONCURRENT: usize = 64;
 /// A stream that has not taken its first answers by then is no reason for others to wait any longer, if any wait.
 pub const HOLD: Duration = Duration::from_millis(250);
-/// The same where nobody waits: its place is free then.
+/// The same where nobody waits: its slot is free then.
 pub const PATIENCE: Duration = Duration::from_secs(2);
 /// A client that opens a stream and says nothing for so long is sent away.
 pub const FIRST_REQUEST: Duration = Duration::from_secs(10);
@@ -28,42 +28,42 @@ pub const LONG_REQUESTS: usize = 32;
 pub const LONG_HOLD: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Debug)]
-pub struct Admission {
-    streams: Places,
-    long: Places,
+pub struct StartLimits {
+    streams: Slots,
+    long: Slots,
     partial: Budget,
 }
 
-impl Default for Admission {
+impl Default for StartLimits {
     fn default() -> Self {
         Self::of(CONCURRENT, Arc::default())
     }
 }
 
-impl Admission {
-    /// The usual places, counted in these numbers.
+impl StartLimits {
+    /// The usual slots, counted in these numbers.
     pub fn counted(stats: &Stats) -> Self {
         Self::of(CONCURRENT, stats.connections.places_passed_on.clone())
     }
 
-    /// With so many places for streams. `passed_on` counts places that were given on while their holders still worked.
-    pub fn of(places: usize, passed_on: Arc<Counter>) -> Self {
+    /// With so many slots for streams. `passed_on` counts slots that were given on while their holders still worked.
+    pub fn of(slots: usize, passed_on: Arc<Counter>) -> Self {
         Self {
-            streams: Places::new(places, HOLD, passed_on.clone()),
-            long: Places::new(LONG_REQUESTS, LONG_HOLD, passed_on),
+            streams: Slots::new(slots, HOLD, passed_on.clone()),
+            long: Slots::new(LONG_REQUESTS, LONG_HOLD, passed_on),
             partial: Budget::default(),
         }
     }
 
-    /// Waits for a place to bring up a stream. Dropping it makes room for the next.
-    pub(super) async fn enter(&self, peer: &Peer) -> Place {
+    /// Waits for a slot to bring up a stream. Dropping it makes room for the next.
+    pub(super) async fn enter(&self, peer: &Peer) -> Slot {
         self.streams.enter(peer.claim()).await
     }
 
     /// The same for reading a long request.
     pub(super) fn enter_long(&self, peer: &Peer) -> Entering {
-        let (places, claim) = (self.long.clone(), peer.claim());
-        Box::pin(async move { places.enter(claim).await })
+        let (slots, claim) = (self.long.clone(), peer.claim());
+        Box::pin(async move { slots.enter(claim).await })
     }
 
     /// To be told of the bytes of a request that has not arrived whole.
