@@ -24,13 +24,13 @@ pub enum CatalogCommand {
     },
 }
 
-/// The streams' end. The owner of the catalog reads the other end and calls [`super::Catalog::handle_command`].
+/// The sender, for streams. The thread that has the catalog receives, and calls [`super::Catalog::handle_command`].
 #[derive(Clone, Debug)]
 pub struct CatalogHandle {
     sender: mpsc::Sender<CatalogCommand>,
 }
 
-/// The catalog's owner has ended: the process is shutting down.
+/// The thread that has the catalog has ended: the process is shutting down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the control plane is shutting down")]
 pub struct CatalogClosed;

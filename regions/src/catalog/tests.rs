@@ -256,7 +256,7 @@ fn a_client_that_names_no_cluster_is_served_as_it_says_that_its_traffic_arrives(
     let plain = serve(Interception::None);
     assert!(plain.contains(&format!("cds {WEB}")) && plain.contains(&"lds egress".to_owned()), "{plain:?}");
     assert!(!plain.contains(&"lds virtualOutbound".to_owned()));
-    let unsaid = serve(Interception::Unsaid);
+    let unsaid = serve(Interception::Unset);
     let expected: BTreeSet<String> = plain.into_iter().chain(["lds virtualOutbound".to_owned()]).collect();
     assert_eq!(unsaid.into_iter().collect::<BTreeSet<_>>(), expected, "its pod may be intercepted after all");
 }

@@ -55,7 +55,7 @@ fn what_is_missing_has_a_default() {
     assert!(!client.class.network_named);
     let listen = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
     let expected =
-        EnvoyProfile { listen, interception: Interception::Unsaid, on_demand: false, leds: false, vhds: false };
+        EnvoyProfile { listen, interception: Interception::Unset, on_demand: false, leds: false, vhds: false };
     assert_eq!(client.class.profile, Profile::Envoy(expected), "no member, no VIPs to recognise");
 }
 
@@ -72,7 +72,7 @@ fn how_traffic_arrives_is_what_the_node_says_else_what_its_member_suggests() {
         assert_eq!(of("REDIRECT", cluster), Interception::Redirect, "{cluster:?}");
         assert_eq!(of("NONE", cluster), Interception::None, "{cluster:?}");
     }
-    assert_eq!((of("", "eu-1"), of("", "")), (Interception::Redirect, Interception::Unsaid));
+    assert_eq!((of("", "eu-1"), of("", "")), (Interception::Redirect, Interception::Unset));
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::interest::Interest;
 use crate::stats::Stats;
 use crate::testing::*;
 
-/// Set to write the descriptions anew, after the crate or what is served has changed.
+/// Set to write the descriptions again, after the crate or what is served has changed.
 const WRITE: &str = "ISTHMUS_WRITE_DESCRIPTORS";
 /// Files with the messages that are served, and with those that stand in them as `Any`.
 const ROOTS: [&str; 18] = [

@@ -1,6 +1,6 @@
 //! The gRPC services: ADS, and the per-type services that serve a part of it (xDS protocol, "Aggregated Discovery
-//! Service"). These are written by hand because generated ones would encode every response anew for every client, and
-//! hand it from task to task. The rest is asked for seldom, and generated.
+//! Service"). These are written by hand because generated ones would encode every response again for every client, and
+//! pass it from task to task. The other services are called seldom, and are generated.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -60,7 +60,7 @@ impl Services {
             return Err(Status::unimplemented(format!("messages are encoded as {encoding:?}; expected \"identity\"")));
         }
         let Some(peer) = request.extensions().get::<Peer>().cloned() else {
-            return Err(Status::internal("the transport does not say whose request this is"));
+            return Err(Status::internal("the transport did not attach the request's peer"));
         };
         Ok(self.stream(method, peer, request))
     }

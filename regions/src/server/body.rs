@@ -33,7 +33,7 @@ impl Mailbox {
         let mut queue = self.lock();
         let writer = queue.pop_front();
         if queue.is_empty() {
-            // Most streams have nothing to say at most times, and need no room for it.
+            // Most streams have nothing to send at most times, and need no memory for it.
             *queue = VecDeque::new();
         }
         writer
@@ -55,7 +55,7 @@ pub(super) struct StreamBody {
     large: Option<Bytes>,
     /// `None` once it ended.
     driver: Option<Driver>,
-    /// How it ended, until that was said.
+    /// How it ended, until that was sent.
     ended: Option<Status>,
 }
 
@@ -66,7 +66,7 @@ impl StreamBody {
 }
 
 impl StreamBody {
-    /// The next piece of what there is to say. Short responses share one, and with it a frame and a system call: a change
+    /// The next piece of what is to be sent. Short responses share one, and with it a frame and a system call: a change
     /// that concerns several types is one.
     fn piece(&mut self) -> Option<Bytes> {
         if let Some(large) = self.large.take() {

@@ -1,4 +1,4 @@
-//! LRS: what proxies say of the load they see. Kept for people to look at, for as long as the proxy is connected; it
+//! LRS: what proxies report of the load they see. Kept for people to look at, for as long as the proxy is connected; it
 //! decides nothing.
 
 mod metered;
@@ -51,7 +51,7 @@ impl Lrs {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
     {
         let Some(peer) = request.extensions().get::<Peer>().cloned() else {
-            return Status::internal("the transport does not say whose request this is").into_http();
+            return Status::internal("the transport did not attach the request's peer").into_http();
         };
         let charge = self.start_limits.charge(&peer);
         let request = request.map(|body| Metered::new(body, charge));
@@ -71,8 +71,8 @@ struct Reports {
 }
 
 impl Reports {
-    /// Takes in a report and says what the next one should hold. That is always the same, but has to be said each time:
-    /// for Envoy, "all clusters" are those that it has when it hears it, and clusters come and go.
+    /// Records a report and returns what the next one should hold. That is always the same, but has to be sent each time:
+    /// for Envoy, "all clusters" are those that it has when it receives that, and clusters come and go.
     async fn next(mut self) -> Result<Option<(LoadStatsResponse, Self)>, Status> {
         let request = tokio::select! {
             biased;
@@ -88,7 +88,7 @@ impl Reports {
         };
         row.report(request.clusters, SystemTime::now());
         self.row = Some(row);
-        Ok(Some((wish(), self)))
+        Ok(Some((requested(), self)))
     }
 }
 
@@ -102,8 +102,8 @@ fn identify(request: &Report) -> Result<&str, Status> {
     }
 }
 
-/// Reports of all clusters, in sums: endpoints come and go too fast to be told one by one.
-fn wish() -> LoadStatsResponse {
+/// Reports of all clusters, in sums: endpoints come and go too fast to be reported one by one.
+fn requested() -> LoadStatsResponse {
     LoadStatsResponse {
         send_all_clusters: true,
         load_reporting_interval: Some(Duration { seconds: INTERVAL_S, nanos: 0 }),

@@ -1,4 +1,4 @@
-//! Sessions over gRPC: sockets, tasks, limits. What is said is decided in [`crate::session`].
+//! Sessions over gRPC: sockets, tasks, limits. What is sent is decided in [`crate::session`].
 
 mod ads;
 mod body;
@@ -41,15 +41,15 @@ pub use streams::{
 };
 pub use transport::{Limits, Listening, Peer, TlsSource};
 
-/// Connections the kernel holds for us while we are busy: a restart brings all proxies back at once, and a thousand of
+/// Connections that the kernel queues while the process is busy: a restart brings all proxies back at once, and a thousand of
 /// them overflow the usual 1,024.
 const LISTEN_BACKLOG: u32 = 4_096;
 
-/// What every stream needs to know. Cheap to clone.
+/// What every stream needs. Cheap to clone.
 #[derive(Clone)]
 pub struct Shared {
     pub catalog: CatalogHandle,
-    /// What holds where a node says nothing else.
+    /// Used where a node sets nothing else.
     pub defaults: Arc<Defaults>,
     /// Shown to clients as `control_plane.identifier`.
     pub identifier: Arc<str>,

@@ -1,4 +1,4 @@
-//! Requests off a stream: gRPC's framing, and nothing that outlives a message. A proxy that comes back says everything it
+//! Requests of a stream: gRPC's framing, and nothing that outlives a message. A proxy that connects again names everything it
 //! knows in a few hundred kilobytes, once; a buffer that stayed that large would be most of what a stream costs.
 
 use std::future::poll_fn;
@@ -20,7 +20,7 @@ use crate::wire::Malformed;
 /// Largest request, in bytes. Envoy names everything it knows when it reconnects: tens of bytes for each resource.
 pub const MAX_REQUEST_LEN: usize = 64 << 20;
 /// Requests beyond this many bytes are read a few at a time; meanwhile the others wait in their clients. Everything that
-/// is said while all is well is shorter.
+/// is sent in normal operation is shorter.
 pub const LONG_REQUEST_LEN: usize = 128 << 10;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -36,7 +36,7 @@ pub(super) struct Requests {
     turn: Turn,
 }
 
-/// Where a long request stands among those of other streams.
+/// Whether a long request may be read now, beside those of other streams.
 enum Turn {
     /// It is not long.
     Free,
@@ -56,7 +56,7 @@ struct Partial {
     rest: Bytes,
 }
 
-/// Why no further request can be read, if the client should hear of it.
+/// Why no further request can be read, if the client should know it.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub(super) enum ReadError {
     #[error("a request is compressed (flag {0}); expected 0, since no encoding was offered")]
@@ -103,7 +103,7 @@ impl Requests {
         true
     }
 
-    /// The next request; `None` when the client has said all, or is gone.
+    /// The next request; `None` when the client has closed the stream, or is gone.
     pub(super) async fn next(&mut self) -> Result<Option<RawRequest>, ReadError> {
         poll_fn(|cx| self.poll_next(cx)).await
     }

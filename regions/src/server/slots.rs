@@ -93,7 +93,7 @@ impl Slots {
             Waiting { claim, ticket, slots: self.clone() }
         };
         loop {
-            // Each waiter that is polled gives out all free slots: a holder or waiter that is not polled delays nobody.
+            // Each waiter that is polled gives out all free slots: a holder or waiter that is not polled delays no other.
             let next_free = self.deal();
             let mut free = pin!(sleep_until(next_free));
             let granted = poll_fn(|cx| match waiting.poll(cx) {

@@ -1,6 +1,6 @@
-//! How many streams may be brought up at a time. When a replica dies, all its proxies come to another one at once, each
-//! with a first request of a hundred kilobytes and a wish for everything: they are read and answered a few at a time, and
-//! the others wait unread.
+//! How many streams may start at a time. When a replica dies, all its proxies connect to another one at once, each with a
+//! first request of a hundred kilobytes that asks for everything: they are read and answered a few at a time, and the
+//! others wait unread.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,18 +10,18 @@ use super::slots::{Entering, Slot, Slots};
 use super::transport::Peer;
 use crate::stats::{Counter, Stats};
 
-/// Streams that are brought up at a time.
+/// Streams that start at a time.
 pub const CONCURRENT: usize = 64;
 /// A stream that has not taken its first answers by then is no reason for others to wait any longer, if any wait.
 pub const HOLD: Duration = Duration::from_millis(250);
 /// The same where nobody waits: its slot is free then.
 pub const PATIENCE: Duration = Duration::from_secs(2);
-/// A client that opens a stream and says nothing for so long is sent away.
+/// A client that opens a stream and sends nothing for so long is refused.
 pub const FIRST_REQUEST: Duration = Duration::from_secs(10);
-/// So long the rest of its first request may take, its turn among others included.
+/// How long the rest of its first request may take, waiting for a slot included.
 pub const FIRST_REQUEST_WHOLE: Duration = Duration::from_secs(60);
 
-/// Long requests that are read at a time, over all streams: a proxy that comes back says all it has in each type's first
+/// Long requests that are read at a time, over all streams: a proxy that connects again names all it has in each type's first
 /// request, in hundreds of kilobytes, and read side by side those of a thousand would all be in memory at once.
 pub const LONG_REQUESTS: usize = 32;
 /// A long request that has not arrived by then is no reason for others to wait any longer.
@@ -55,7 +55,7 @@ impl StartLimits {
         }
     }
 
-    /// Waits for a slot to bring up a stream. Dropping it makes room for the next.
+    /// Waits for a slot to start a stream. Dropping it frees it for the next.
     pub(super) async fn enter(&self, peer: &Peer) -> Slot {
         self.streams.enter(peer.claim()).await
     }
@@ -66,7 +66,7 @@ impl StartLimits {
         Box::pin(async move { slots.enter(claim).await })
     }
 
-    /// To be told of the bytes of a request that has not arrived whole.
+    /// Counts the bytes of a request that has not arrived completely.
     pub(super) fn charge(&self, peer: &Peer) -> Charge {
         self.partial.charge(peer.clone())
     }

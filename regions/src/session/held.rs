@@ -1,7 +1,7 @@
 //! What a client has, resource by resource: for `isthmus proxy` and CSDS.
 //!
-//! A stream keeps no copy of what it sent. It gives away the few facts from which that follows, and whoever asked works it
-//! out, in their own time.
+//! A stream keeps no copy of what it sent. It returns the few values from which that follows, and the caller computes it, on
+//! its own task.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -39,7 +39,7 @@ pub(super) struct TypeInspection {
     pub(super) version: u64,
 }
 
-/// How a resource stands with a client, as CSDS defines it.
+/// The state of a resource at a client, as CSDS defines it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
     /// What was sent last was accepted.
@@ -48,7 +48,7 @@ pub enum State {
     Stale,
     /// What was sent last was rejected.
     Error,
-    /// The client asked for it, or for all, and was not sent it: it does not exist, or the client keeps us waiting.
+    /// The client asked for it, or for all, and was not sent it: it does not exist, or another response waits for its answer.
     NotSent,
 }
 
@@ -57,7 +57,7 @@ pub enum State {
 pub struct Held {
     pub name: Arc<str>,
     pub state: State,
-    /// Of the resource, as last sent. `None`: nothing was sent, or it cannot be told any more.
+    /// Of the resource, as last sent. `None`: nothing was sent, or it does not follow from the log any more.
     pub version: Option<u64>,
     /// As last sent. `None` also if it changed since: what is outdated is not kept.
     pub resource: Option<Resource>,
@@ -85,13 +85,13 @@ impl Held {
     }
 }
 
-/// What stood under a name when the client was brought up to date last.
+/// What was under a name when the client was brought up to date last.
 enum Had {
     Nothing,
     Version(u64),
     Resource(Resource),
     /// That is too long ago.
-    Untold,
+    Unknown,
 }
 
 struct Reading<'a> {
@@ -99,7 +99,7 @@ struct Reading<'a> {
     found: &'a TypeInspection,
     target: &'a Snapshot,
     outstanding: HashMap<&'a Arc<str>, u64>,
-    /// What changed since, and whether a wildcard covers it; `None`: too much to tell.
+    /// What changed since, and whether a wildcard covers it; `None`: more than the log remembers.
     changed: Option<HashMap<&'a Arc<str>, (bool, &'a Was)>>,
     retained: HashMap<&'a Arc<str>, &'a Resource>,
     doubtful: HashMap<&'a Arc<str>, Option<u64>>,
@@ -134,7 +134,7 @@ impl<'a> Reading<'a> {
         if self.found.wildcard {
             names.extend(current.iter().map(|resource| resource.name().clone()));
         }
-        // What is gone, but the client was not told so yet.
+        // What is gone, but was not removed at the client yet.
         let changed = self.changed.iter().flatten();
         let gone = changed.filter(|(name, (star, was))| {
             matches!(was, Was::There(_)) && ((self.found.wildcard && *star) || self.in_collection(name))
@@ -160,7 +160,7 @@ impl<'a> Reading<'a> {
         }
         let (version, resource) = match self.had(&name) {
             Had::Nothing => return Held::not_sent(name),
-            Had::Untold => return Held { name, state: State::Stale, version: None, resource: None },
+            Had::Unknown => return Held { name, state: State::Stale, version: None, resource: None },
             Had::Version(version) => (version, None),
             Had::Resource(resource) => (resource.version(), Some(resource)),
         };
@@ -176,13 +176,13 @@ impl<'a> Reading<'a> {
 
     fn had(&self, name: &Arc<str>) -> Had {
         let Some(changed) = &self.changed else {
-            return self.outstanding.get(name).map_or(Had::Untold, |version| Had::Version(*version));
+            return self.outstanding.get(name).map_or(Had::Unknown, |version| Had::Version(*version));
         };
         let resource = match changed.get(name) {
             Some((_, Was::Version(version))) => return Had::Version(*version),
             Some((_, Was::There(resource))) => Some(resource.clone()),
             Some((_, Was::Nothing)) => None,
-            // Where nothing may be missing, something stands in for what is gone, but not before that is removed.
+            // Where nothing may be missing, a stand-in replaces what is gone, but not before that is removed.
             None if self.retained.contains_key(name) => None,
             None => self.target.find(self.resource_type, name),
         };

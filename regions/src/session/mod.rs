@@ -4,12 +4,9 @@
 //! request ──► subscription, ACK or NACK ──┐
 //! snapshot ─► target ─────────────────────┴─► responses(): what may be sent now, in order
 //! ```
-//! Each type has a cursor: the commit its client was brought to. A response carries what lies between the cursor and
-//! the newest snapshot, so a slow client skips what was outdated before it could be sent. At most one response of a
-//! type waits for its ACK; what happens meanwhile is the next response.
-//!
-//! Order, for one change: clusters, load assignments, endpoints, listeners, scopes, routes, virtual hosts; then, once the client has
-//! acknowledged that nothing refers to them any more, the removal of load assignments and clusters.
+//! Each type has a [position](type_state): the commit that its client was brought to. A response carries what lies between
+//! it and the newest snapshot, so a slow client skips what was outdated before it could be sent. At most one response of a
+//! type waits for its ACK; what happens meanwhile is the next response. The order of responses is in [`order`].
 
 mod aliases;
 mod delta;
@@ -51,18 +48,18 @@ pub struct Session {
     variant: Variant,
     node_id: Option<String>,
     target: Option<Arc<Snapshot>>,
-    /// The commit at which nothing was left to say, if nothing was asked for since. Types that did not change after it need
-    /// not even be looked at: with a thousand streams that all wake at once, what is touched is what it costs.
+    /// The commit at which nothing was left to send, if nothing was asked for since. Types that did not change after it need
+    /// not even be looked at: with a thousand streams that all wake at once, each memory access counts.
     idle_since: Option<u64>,
     last_nonce: u64,
     interest: Arc<Interest>,
     /// What the client set as time to live.
     ttl: Option<Duration>,
-    /// Time since the stream began, as the stream said last.
+    /// Time since the stream began, see [`Session::set_time`].
     now: Duration,
     /// Something that the client rejected is to be offered again then.
     retry_at: Option<Duration>,
-    /// Those that the client asked for, or is owed something of: a sidecar uses three.
+    /// Those that the client asked for, or of which something is required: a sidecar uses three.
     types: PerType<Option<Box<TypeState>>>,
 }
 
@@ -88,7 +85,7 @@ impl Session {
         }
     }
 
-    /// What this client wants to hear of, for whoever wakes the stream.
+    /// What this client subscribes to, for the catalog, which wakes the stream.
     pub fn interest(&self) -> &Arc<Interest> {
         &self.interest
     }
@@ -98,7 +95,7 @@ impl Session {
     }
 
     /// Looks at the node of a request, of whatever type. The first one must have one, and is answered with the client
-    /// it describes; later ones may leave it out (`set_node_on_first_message_only`) but not become somebody else.
+    /// it describes; later ones may leave it out (`set_node_on_first_message_only`) but not name another node.
     pub fn identify(&mut self, node: Option<&Node>, defaults: &Defaults) -> Result<Option<Client>, Refusal> {
         match (&self.node_id, node) {
             (None, None) => Err(NodeError::NoNode.into()),
@@ -127,17 +124,17 @@ impl Session {
         self.types.values_mut().flatten().for_each(|state| state.confirm());
     }
 
-    /// Says how long ago the stream began. To be called before [`Session::on_request`] and [`Session::responses`].
+    /// Sets how long ago the stream began. To be called before [`Session::on_request`] and [`Session::responses`].
     pub fn set_time(&mut self, since_begin: Duration) {
         self.now = since_begin;
     }
 
-    /// When, in time since the stream began, [`Session::responses`] has something to say even if nothing happens until then.
+    /// When, in time since the stream began, [`Session::responses`] has something to send even if nothing happens until then.
     pub fn wake_at(&self) -> Option<Duration> {
         self.retry_at
     }
 
-    /// Takes in a request. What it leads to is in the next [`Session::responses`].
+    /// Applies a request. What it leads to is in the next [`Session::responses`].
     pub fn on_request(&mut self, request: Request) -> Result<Answer, Refusal> {
         let resource_type = request.resource_type;
         let asks = request.asks();
@@ -180,7 +177,7 @@ impl Session {
         }
     }
 
-    /// Before anything is known all names count, and a stream that comes back names no more than it can hold.
+    /// Without a snapshot all names count; a client that connects again names no more than what it holds.
     fn check_name_bytes(&self) -> Result<(), SubscriptionError> {
         let types = || self.open_types();
         if types().map(|state| state.subscription.names().bytes()).sum::<usize>() <= MAX_NAME_BYTES {
@@ -206,7 +203,7 @@ impl Session {
     pub fn on_snapshot(&mut self, snapshot: Arc<Snapshot>) {
         if let Some(old) = &self.target {
             if old.is_incomplete() && !snapshot.is_incomplete() {
-                self.idle_since = None; // what was left open is settled, whatever changed
+                self.idle_since = None; // what was left undecided is decided now, whatever changed
             }
             self.types.values_mut().flatten().for_each(|state| state.change_target(old, &snapshot));
         }
@@ -235,7 +232,7 @@ impl Session {
         })
     }
 
-    /// From this, whoever asks may work out what the client has. Costs a reference for each name it asked for.
+    /// From this, the caller can compute what the client has. Costs a reference for each name that it asked for.
     pub fn inspect(&self) -> Inspection {
         let types = self.types.each_ref().map(|state| state.as_ref().map(|state| state.inspect()).unwrap_or_default());
         Inspection { variant: self.variant, target: self.target.clone(), types }
@@ -246,7 +243,7 @@ impl Session {
         self.types[resource_type].as_ref().is_some_and(|state| state.rejects())
     }
 
-    /// How one type stands, for people.
+    /// The state of one type, for people.
     pub fn status(&self, resource_type: ResourceType) -> TypeStatus {
         self.types[resource_type].as_ref().map(|state| state.status()).unwrap_or_default()
     }

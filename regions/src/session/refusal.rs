@@ -17,7 +17,7 @@ pub enum Refusal {
     #[error(transparent)]
     Subscription(#[from] SubscriptionError),
     #[error(
-        "this stream has not acknowledged the last {MIN_LOG_CHANGES} changes, too many to tell what it lacks; open a new one that says in `initial_resource_versions` what it has"
+        "this stream has not acknowledged the last {MIN_LOG_CHANGES} changes, too many to know what it lacks; open a new one with what it has in `initial_resource_versions`"
     )]
     TooFarBehind,
 }

@@ -53,7 +53,7 @@ struct Round {
 pub(super) enum Offer {
     /// These resources.
     Names(Vec<Arc<str>>),
-    /// State of the world: all there is.
+    /// State of the world: the complete list.
     FullState,
 }
 
@@ -100,7 +100,7 @@ impl Rejected {
         self.end_round();
     }
 
-    /// The client accepted a response that held these. What it rejected under the same name is history, whatever its version.
+    /// The client accepted a response that held these. What it rejected under the same name is forgotten, whatever its version.
     pub fn settle(&mut self, held: &[(Arc<str>, u64)], full_state: bool) {
         for (name, _) in held {
             self.versions.remove(name);
@@ -147,9 +147,9 @@ impl Rejected {
         Some(self.last_try.saturating_add(wait))
     }
 
-    /// What to offer now, if it is time. `stands`: whether the resource still has this version; others are sent as the changes
-    /// that they are. The caller must send it.
-    pub fn offer(&mut self, now: Duration, stands: impl Fn(&str, u64) -> bool) -> Option<Offer> {
+    /// What to offer now, if it is time. `is_current`: whether the resource still has this version; others are sent as
+    /// changes. The caller must send it.
+    pub fn offer(&mut self, now: Duration, is_current: impl Fn(&str, u64) -> bool) -> Option<Offer> {
         if self.due().is_none_or(|due| due > now) {
             return None;
         }
@@ -165,7 +165,7 @@ impl Rejected {
         });
         self.last_try = now;
         while let Some(mut names) = round.groups.pop_front() {
-            names.retain(|name| versions.get(name).is_some_and(|version| stands(name, *version)));
+            names.retain(|name| versions.get(name).is_some_and(|version| is_current(name, *version)));
             if !names.is_empty() {
                 round.sent.clone_from(&names);
                 round.responses += 1;

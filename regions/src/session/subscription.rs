@@ -11,14 +11,14 @@ use crate::translate::leds;
 
 /// Names that one stream may want of one type. Each costs the stream about 30 bytes.
 pub const MAX_NAMES: usize = 200_000;
-/// Virtual hosts are named by whoever calls a proxy, so there is no end to them. With more than this, and more than twice
+/// The names of virtual hosts come from requests to a proxy, so their number has no bound. With more than this, and more than twice
 /// those that are there, the others are forgotten once they were answered: Envoy asks again at the next such request.
 pub const MAX_HOSTS: usize = 10_000;
-/// Longest name, in bytes. Ours are at most 160.
+/// Longest name, in bytes. Those that Isthmus makes have at most 160.
 pub const MAX_NAME_LEN: usize = 1_024;
 /// Bytes of all names of a stream together that are not those of resources: the others are shared with the catalog.
 pub const MAX_NAME_BYTES: usize = 16 << 20;
-/// "All there is."
+/// The name that stands for the complete list.
 const WILDCARD: &str = "*";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,7 +36,7 @@ pub enum SubscriptionError {
 #[derive(Debug)]
 pub(super) struct Subscription {
     resource_type: ResourceType,
-    /// Told of every wish, so that the writer knows whom a change concerns.
+    /// Gets every name that is subscribed to, so that the catalog knows which streams a change concerns.
     interest: Arc<Interest>,
     opened: bool,
     wildcard: bool,
@@ -108,7 +108,7 @@ impl Subscription {
         self.aliases.of(origin)
     }
 
-    /// State of the world: `names` is all that is wanted. None at all means everything, if that is possible for the type
+    /// State of the world: `names` is everything that is wanted. No names mean everything, if that is possible for the type
     /// and no name was ever given before (the legacy form of the wildcard).
     pub(super) fn set(
         &mut self,
@@ -134,11 +134,11 @@ impl Subscription {
             self.aliases.remove(self.resource_type, name);
         }
         self.names = names;
-        self.tell(&changed);
+        self.note_interest(&changed);
         Ok(changed)
     }
 
-    /// Delta: some names come, some go. A first request that names nothing means everything, if that is possible.
+    /// Delta: some names are added, some removed. A first request without names means everything, if that is possible.
     pub(super) fn change(
         &mut self,
         subscribe: Vec<String>,
@@ -158,7 +158,7 @@ impl Subscription {
         changed.less |= !taken.is_empty();
         for name in taken {
             self.aliases.remove(self.resource_type, &name);
-            // Under the wildcard the client still has a claim to it, and must be told where it stands.
+            // The wildcard still covers it, so it is answered: with the resource, or with its removal.
             if self.wildcard {
                 changed.asked.push(name);
             }
@@ -181,11 +181,11 @@ impl Subscription {
         if self.names.len() > MAX_NAMES {
             return Err(SubscriptionError::TooManyNames(self.resource_type));
         }
-        self.tell(&changed);
+        self.note_interest(&changed);
         Ok(changed)
     }
 
-    /// Forgets what is not there, except what was asked for just now, unless that is too much.
+    /// Forgets names that do not exist, except those that were asked for just now, unless these are too many.
     fn forget(&mut self, asked: &[Arc<str>], current: Option<&TypeSnapshot>) {
         let Some(current) = current else { return };
         let asked: Names = asked.iter().filter(|_| self.names.len() <= MAX_NAMES).cloned().collect();
@@ -200,7 +200,7 @@ impl Subscription {
         self.forget_at = MAX_HOSTS.max(2 * self.names.len());
     }
 
-    fn tell(&mut self, changed: &Changed) {
+    fn note_interest(&mut self, changed: &Changed) {
         self.interest.set_star(self.resource_type, self.wildcard);
         for name in &changed.asked {
             self.interest.add(self.resource_type, name);

@@ -72,7 +72,7 @@ impl Part {
         self.log.push(seq, changes, self.resources.size())
     }
 
-    /// Puts a resource and returns what stood there. To be called only if that has other bytes.
+    /// Puts a resource and returns the one that was there. To be called only if that has other bytes.
     pub(crate) fn put(&mut self, mut resource: Resource) -> Option<Resource> {
         let old = self.resources.get(resource.name()).cloned();
         if let Some(old) = &old {

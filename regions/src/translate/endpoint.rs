@@ -12,7 +12,7 @@ use federation::view::{Assignment, Locality, Offer, Reach, Standing};
 use super::proto::{address, u32_value};
 use crate::resource::{Resource, ResourceType};
 
-/// Traffic starts to spill to the next priority below 100/1.4 = 71.4 % healthy hosts. Envoy's default, said aloud.
+/// Traffic starts to spill to the next priority below 100/1.4 = 71.4 % healthy hosts. Envoy's default, set explicitly.
 pub(super) const OVERPROVISIONING_PERCENT: u32 = 140;
 
 /// The load assignment called `name`. One without endpoints is sent too: Envoy holds a cluster back until it has one.
@@ -60,7 +60,7 @@ pub(super) fn locality(locality: &Locality<'_>) -> core::Locality {
 }
 
 /// Envoy 1.40 does not notice a host that goes from UNHEALTHY to DRAINING or back: its host sets, and with them the
-/// spill to other priorities, stay as they were. A locality weight that moves makes it build them anew. Where weights
+/// spill to other priorities, stay as they were. A locality weight that changes makes it build them again. Where weights
 /// do not steer traffic, the weight is therefore the number of hosts that do not drain, plus one because 0 is not
 /// allowed. Declared weights move the same way by themselves, see `federation::view`.
 fn rebuild_mark(locality: &Locality<'_>, reach: Reach) -> u32 {

@@ -1,10 +1,10 @@
 //! Endpoints one by one (LEDS): for a service of ten thousand endpoints, one that changes is 200 bytes instead of 250 KB.
 //!
-//! A load assignment then only says which localities there are and where each one's endpoints are found: in a glob
-//! collection, which the client subscribes to (xDS protocol, "glob collections"; xRFC TP1). What an endpoint is does not
-//! depend on who asks, so all clients share them, with one exception: whether one that terminates takes new requests
+//! A load assignment then only holds the localities and where each one's endpoints are found: in a glob collection, which
+//! the client subscribes to (xDS protocol, "glob collections"; xRFC TP1). An endpoint's bytes do not
+//! depend on the client, so all clients share them, with one exception: whether one that terminates takes new requests
 //! depends on whether any other is ready in the client's tiers. A backend whose endpoints can be either is two
-//! collections, and the load assignment says which one of them a client takes. Clients with other address families get
+//! collections, and the load assignment refers a client to one of them. Clients with other address families get
 //! other endpoints under the same names.
 
 use envoy_types::pb::envoy::config::endpoint::v3 as pb;
@@ -19,8 +19,8 @@ use crate::resource::{Resource, ResourceType};
 const AUTHORITY_AND_TYPE: &str = "xdstp:///envoy.config.endpoint.v3.LbEndpoint/";
 /// Stands for no zone: a path has no empty segments.
 const NO_ZONE: &str = "-";
-/// Begins the names of endpoints as a last resort. No cluster's id begins with it, and Envoy, which spells names anew before
-/// it asks for them, leaves it alone (as it does not leave `~`).
+/// Begins the names of endpoints as a last resort. No cluster's id begins with it, and Envoy, which encodes names again
+/// before it asks for them, leaves it as it is (unlike `~`).
 const LAST_RESORT: &str = "-";
 
 /// The load assignment of one port, without endpoints.
@@ -198,7 +198,7 @@ fn collection_name(
 
 /// A zone as one segment of a path. An EndpointSlice may hold any text: a `/` would make a zone part of another's
 /// collection, `%`, `?` and `#` mean something in these names, and `-` alone is [`NO_ZONE`]. Not percent-encoded, because
-/// Envoy decodes names and asks for a spelling of its own.
+/// Envoy decodes names and asks for them in an encoding of its own.
 fn segment(zone: &Zone) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     let zone = zone.as_str();

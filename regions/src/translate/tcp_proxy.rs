@@ -43,7 +43,7 @@ fn tcp_config(cluster: &str) -> tcp::TcpProxy {
     tcp::TcpProxy {
         stat_prefix: cluster.to_owned(),
         cluster_specifier: Some(tcp::tcp_proxy::ClusterSpecifier::Cluster(cluster.to_owned())),
-        // Idle connections are the two ends' business; the dead ones are found by TCP keepalive.
+        // Client and server decide how long to keep idle connections; dead ones are found by TCP keepalive.
         idle_timeout: no_timeout(),
         hash_policy: vec![affinity::by_client_address_of_connection()],
         max_connect_attempts: u32_value(if cluster == names::PASSTHROUGH { 1 } else { TCP_CONNECT_ATTEMPTS }),
@@ -51,7 +51,7 @@ fn tcp_config(cluster: &str) -> tcp::TcpProxy {
     }
 }
 
-/// Tells the TCP proxy behind it a cluster that is named after where the connection was going.
+/// Sets the cluster of the TCP proxy behind it, which is named after the connection's original destination.
 pub(super) fn choose_vip_cluster() -> pb::Filter {
     use core::substitution_format_string::Format;
     let value = core::SubstitutionFormatString {

@@ -26,7 +26,7 @@ struct Reported {
     report: LoadReport,
 }
 
-/// What a node said of each cluster when it last mentioned it, by the name of its load assignment, which people know
+/// What a node reported of each cluster when it last mentioned it, by the name of its load assignment, which people know
 /// (`outbound|80||…`), where the cluster is called otherwise (`vip|10.0.0.7:80`).
 pub type LoadReport = BTreeMap<Arc<str>, ClusterLoad>;
 
@@ -34,7 +34,7 @@ pub type LoadReport = BTreeMap<Arc<str>, ClusterLoad>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClusterLoad {
     pub at: SystemTime,
-    /// What the sums are over; zero if the node did not say.
+    /// What the sums are over; zero if the node did not report it.
     pub interval: Duration,
     pub dropped: u64,
     pub localities: Vec<LocalityLoad>,

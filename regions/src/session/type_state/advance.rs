@@ -65,7 +65,7 @@ impl TypeState {
         // State of the world has no way to say "there is no such resource" but this, which Envoy passes over; it is answered
         // when the resource is made.
         let missing = match self.variant {
-            Variant::Sotw if target.tells_what_is_missing() => plan.missing.clone(),
+            Variant::Sotw if target.reports_missing() => plan.missing.clone(),
             Variant::Sotw | Variant::Delta => Vec::new(),
         };
         let mut removed = plan.missing;

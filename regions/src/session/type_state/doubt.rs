@@ -1,11 +1,11 @@
 //! What a client has from an earlier stream while members that have to be known are not: it may be of those members, so it
-//! is neither removed nor replaced by something that stands in for what is not there.
+//! is neither removed nor replaced by a stand-in for what does not exist.
 //!
 //! * **Incremental**: what `initial_resource_versions` names and the snapshot lacks is left alone, as is a load assignment
-//!   where all that is known of it is hosts that cannot answer, or where mirrors tell that a member that is not known
+//!   where all known hosts cannot answer, or where mirrors show that a member that is not known
 //!   backs the service: that one until the part of the known members changes. Once all members are known, the rest is
 //!   removed, replaced or sent.
-//! * **State of the world**: a response to a wildcard removes what it lacks, so a client that says that it has something
+//! * **State of the world**: a response to a wildcard removes what it lacks, so a client that reports to have something
 //!   is sent none of those types before all members are known. Of clients that follow names (gRPC), only those are held
 //!   back that have something that is not in the snapshot.
 //!
@@ -21,10 +21,10 @@ use crate::session::Variant;
 use crate::session::known::Known;
 use crate::snapshot::Snapshot;
 
-/// What is open with one type of one client.
+/// What is undecided for one type of one client.
 #[derive(Debug, Default)]
 pub(super) struct Doubt {
-    /// With the version that the client has; `None`: it did not say, or it is none of ours.
+    /// With the version that the client has; `None`: it did not report it, or it is none that Isthmus makes.
     names: BTreeMap<Arc<str>, Option<u64>>,
     hold: Hold,
     /// To be removed, once nothing refers to it any more.
@@ -83,7 +83,7 @@ impl Doubt {
 }
 
 impl TypeState {
-    /// State of the world: the client said in its first request that it has something, by these names if it has any.
+    /// State of the world: the client reported in its first request that it has something, by these names if it gave any.
     pub(in crate::session) fn return_with(&mut self, names: Vec<String>, returning: bool) {
         self.position.set_known(Known::new(names.iter().map(|name| (&**name, None))));
         if returning && self.is_full_state() && self.subscription.is_wildcard() {

@@ -1,4 +1,4 @@
-//! Finding what lies between what a client was brought to and what it should have.
+//! What lies between a client's position and what it should have.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -207,7 +207,7 @@ impl TypeState {
             if !wanted && self.subscription.aliases_of(name).next().is_none() {
                 continue;
             }
-            // Newest first: the last one to be seen is the oldest, and says what the client has.
+            // Newest first: the last one to be seen is the oldest, and shows what the client has.
             let step = steps.entry(name).or_insert_with(|| Step { wanted, had: None, was: change.was.clone() });
             step.wanted |= wanted;
             step.had = change.was.version();

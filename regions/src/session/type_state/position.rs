@@ -9,7 +9,7 @@ use crate::snapshot::Snapshot;
 pub(super) enum Position {
     /// Nothing was sent on this stream.
     Start {
-        /// What the client says it has from an earlier stream.
+        /// What the client reports to have from an earlier stream.
         known: Known,
     },
     /// The client was brought to a commit.
@@ -57,7 +57,7 @@ impl Position {
         self.known()?.version(name)
     }
 
-    /// Notes what the client says it has. It counts only before anything was sent: later the stream knows better.
+    /// Notes what the client reports to have. It counts only before anything was sent: later the stream knows better.
     pub(super) fn set_known(&mut self, new: Known) {
         if let Self::Start { known } = self {
             *known = new;

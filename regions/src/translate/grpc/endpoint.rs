@@ -31,7 +31,7 @@ pub fn load_assignment(name: &str, assignment: &Assignment<'_>) -> Resource {
     Resource::encode(ResourceType::Assignment, name, &message).usable(has_ready(assignment))
 }
 
-/// Region, zone and, as sub-zone, member cluster: what gRPC tells localities apart by.
+/// Region, zone and, as sub-zone, member cluster: by which gRPC distinguishes localities.
 type Place<'a> = (&'a RegionId, Option<&'a Zone>, &'a ClusterId);
 
 #[derive(Default)]

@@ -24,7 +24,7 @@ pub fn listener(service: &ServiceKey, port: u16) -> Resource {
 }
 
 /// The listener of a service that is not there. It leads nowhere, so calls fail at once; without an answer a client that
-/// speaks state-of-the-world xDS would hold them back for 15 s. `None` for a server's name: that has no use for it.
+/// uses state-of-the-world xDS would hold them back for 15 s. `None` for a server's name: that has no use for it.
 pub fn stand_in(requested: &str) -> Option<Resource> {
     if requested.starts_with(names::SERVER_LISTENER) {
         return None;
