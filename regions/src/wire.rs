@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_message_is_refused() {
+    fn a_malformed_message_is_refused() {
         let cases: [&[u8]; 7] = [
             &[8],                                                   // no value
             &[26, 200, 1, 0],                                       // shorter than its length field

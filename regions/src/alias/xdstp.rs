@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_such_name_is_none() {
+    fn a_name_of_another_form_is_none() {
         for rest in ["eu", "eu/", "eu/x", "eu/envoy.config.cluster.v3.Cluster", "eu/envoy.config.cluster.v3.Cluster/"] {
             assert_eq!(parse(Cluster, &format!("xdstp://{rest}")), None, "{rest}");
         }

@@ -241,7 +241,7 @@ fn proxies_of_a_cluster_that_is_no_admitted_member_are_sent_nothing_federated() 
 }
 
 #[test]
-fn a_client_that_names_no_cluster_is_served_as_it_says_that_its_traffic_arrives() {
+fn a_client_that_names_no_cluster_is_served_by_its_interception_mode() {
     let mut bench = Bench::new(None);
     bench.apply(&services(vec![web("shop/web", &["10.8.0.1:8080"])]));
     let mut serve = |interception| {
@@ -446,7 +446,7 @@ fn a_zone_that_gets_its_first_endpoint_is_a_place_for_those_that_named_it_before
 }
 
 #[test]
-fn a_log_that_is_too_short_says_so() {
+fn a_log_that_is_too_short_returns_none() {
     let mut bench = Bench::new(None);
     let start = bench.snapshot().seq();
     let all = |octet: usize| {
@@ -464,7 +464,7 @@ fn a_log_that_is_too_short_says_so() {
 }
 
 #[test]
-fn who_reads_is_woken_before_the_log_forgets() {
+fn every_reader_is_woken_before_the_log_forgets() {
     let mut catalog = Catalog::new(Arc::new(Stats::default()));
     catalog.apply(&two_members());
     catalog.set_ready();
@@ -615,7 +615,7 @@ fn a_vip_that_moves_ends_with_its_new_owner_on_demand_too() {
 }
 
 #[test]
-fn c31_a_client_is_shown_its_own_members_vips_and_what_it_can_reach() {
+fn c31_a_client_is_sent_its_own_members_vips_and_what_it_can_reach() {
     let mut catalog = Catalog::new(Arc::new(Stats::default()));
     let mut topology = two_members();
     let places = topology.topology.as_mut().map(Arc::make_mut).expect("a topology");

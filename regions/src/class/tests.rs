@@ -60,7 +60,7 @@ fn what_is_missing_has_a_default() {
 }
 
 #[test]
-fn how_traffic_arrives_is_what_the_node_says_else_what_its_member_suggests() {
+fn interception_is_what_the_node_sets_or_else_follows_from_its_member() {
     let of = |said: &str, cluster: &str| {
         let metadata = [("INTERCEPTION_MODE", text(said)), ("CLUSTER_ID", text(cluster))];
         match parse(&node("x", ("", ""), &metadata)).expect("a client").class.profile {
@@ -112,7 +112,7 @@ fn profile(metadata: &[(&str, &str)], incremental: bool) -> Profile {
 }
 
 #[test]
-fn sidecars_fetch_clusters_on_demand_unless_something_speaks_against_it() {
+fn sidecars_fetch_clusters_on_demand_unless_something_prevents_it() {
     let on_demand = |metadata: &[(&str, &str)], incremental| match profile(metadata, incremental) {
         Profile::Envoy(envoy) => envoy.on_demand,
         Profile::Grpc => panic!("expected an Envoy"),
@@ -127,7 +127,7 @@ fn sidecars_fetch_clusters_on_demand_unless_something_speaks_against_it() {
 }
 
 #[test]
-fn virtual_hosts_are_fetched_by_who_asks_for_that_on_the_plain_port() {
+fn virtual_hosts_are_fetched_by_clients_that_ask_for_that_on_the_plain_port() {
     let vhds = |metadata: &[(&str, &str)], incremental| match profile(metadata, incremental) {
         Profile::Envoy(envoy) => envoy.vhds,
         Profile::Grpc => panic!("expected an Envoy"),
@@ -141,7 +141,7 @@ fn virtual_hosts_are_fetched_by_who_asks_for_that_on_the_plain_port() {
 }
 
 #[test]
-fn resources_live_for_ever_unless_a_proxy_says_otherwise() {
+fn resources_never_expire_unless_a_proxy_sets_a_time_to_live() {
     let ttl = |metadata: &[(&str, Kind)]| parse(&node("x", ("", ""), metadata)).expect("a client").ttl;
     assert_eq!(ttl(&[]), None);
     assert_eq!(ttl(&[("TTL", text("30"))]), Some(Duration::from_secs(30)));

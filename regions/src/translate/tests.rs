@@ -174,7 +174,7 @@ fn clusters_say_how_to_reach_backends() {
 }
 
 #[test]
-fn the_protocol_is_spelled_out_where_it_is_known() {
+fn the_protocol_is_explicit_where_it_is_known() {
     let options = |app| cluster_of(app, false).typed_extension_protocol_options;
     assert!(options(Tcp).is_empty());
     let (http, http2) = (options(Http), options(Http2));
@@ -185,7 +185,7 @@ fn the_protocol_is_spelled_out_where_it_is_known() {
 }
 
 #[test]
-fn session_affinity_is_a_hash_of_the_clients_address_and_nothing_where_nobody_asked_for_it() {
+fn session_affinity_is_a_hash_of_the_clients_address_and_absent_where_no_service_asks_for_it() {
     let balancing = |by_source| Balancing { weighted: false, by_source };
     let policies = |app, by_source| {
         let cluster: c::Cluster = read(&cluster::federated(&key("shop/web"), 80, app, balancing(by_source)));
@@ -242,7 +242,7 @@ fn port_of(host: &r::VirtualHost) -> String {
 }
 
 #[test]
-fn every_spelling_of_a_host_finds_its_port() {
+fn every_form_of_a_host_finds_its_port() {
     assert_eq!(
         egress(&[(70, Tcp), (80, Http)]),
         [

@@ -60,7 +60,7 @@ fn framed(requests: &[DeltaDiscoveryRequest]) -> Vec<u8> {
 }
 
 #[test]
-fn what_cannot_be_read_is_told() {
+fn an_unreadable_request_is_an_error() {
     assert_eq!(read(&[1, 0, 0, 0, 0], &[]), Err(ReadError::Compressed(1)));
     assert_eq!(read(&[0, 255, 255, 255, 255], &[]), Err(ReadError::TooLong(0xffff_ffff)));
     assert!(matches!(read(&[0, 0, 0, 0, 1, 255], &[]), Err(ReadError::Malformed { len: 1, .. })));

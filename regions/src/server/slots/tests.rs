@@ -23,7 +23,7 @@ fn enter(slots: &Slots, claim: Claim) -> Entering {
 }
 
 #[tokio::test(start_paused = true)]
-async fn holders_that_are_never_polled_again_keep_nobody_out() {
+async fn holders_that_are_never_polled_again_block_no_other() {
     let passed_on = Arc::new(Counter::default());
     let slots = Slots::new(4, HOLD, passed_on.clone());
     // 100 that get a slot or wait, and are not polled after that.
@@ -41,7 +41,7 @@ async fn holders_that_are_never_polled_again_keep_nobody_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_loses_a_place_that_nobody_waits_for() {
+async fn no_slot_is_lost_without_a_waiter() {
     let passed_on = Arc::new(Counter::default());
     let slots = Slots::new(2, HOLD, passed_on.clone());
     let first = slots.enter(claim(1, 1)).await;

@@ -103,7 +103,7 @@ async fn innocents_are_served(server: &Server, beside: &str) {
                 type_url: url(ResourceType::Cluster),
                 ..<_>::default()
             };
-            talk.say(ask).await;
+            talk.send(ask).await;
             talk.response().await;
         };
         tokio::time::timeout(SERVED, served)
@@ -126,16 +126,16 @@ async fn changes_arrive(server: &Server, beside: &str) -> Vec<Duration> {
         resource_names_subscribe: vec![WEB.to_owned()],
         ..<_>::default()
     };
-    talk.say(ask).await;
+    talk.send(ask).await;
     let mut took = Vec::new();
     let mut known = talk.response().await;
     for i in 0..innocents() {
         let ack =
             xds::DeltaDiscoveryRequest { type_url: known.type_url, response_nonce: known.nonce, ..<_>::default() };
-        talk.say(ack).await;
+        talk.send(ack).await;
         let begun = Instant::now();
         server
-            .world
+            .effects
             .send(services(vec![web("shop/web", &[&*format!("10.8.{}.{}:80", 1 + i / 250, i % 250)])]))
             .await
             .expect("sent");
@@ -158,7 +158,7 @@ async fn server() -> Server {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn streams_that_hold_a_place_and_do_nothing_keep_nobody_out() {
+async fn streams_that_hold_a_slot_and_do_nothing_block_no_other() {
     const EVERY_PLACE_TWICE: usize = 128;
     // Name, window, what they say, connections, the address they come from: the innocents' own as well.
     let kinds = [
@@ -229,7 +229,7 @@ async fn names_that_mean_nothing_are_bounded_in_bytes_on_all_types_together() {
             resource_names_subscribe: names(t.label()),
             ..<_>::default()
         };
-        talk.say(ask).await;
+        talk.send(ask).await;
         // Not every type has something to say to that.
         if let Ok(Err(refusal)) = tokio::time::timeout(Duration::from_secs(2), talk.responses.message()).await {
             status = Some(refusal);

@@ -150,10 +150,10 @@ fn raw(variant: Variant, request: &impl Message) -> RawRequest {
     RawRequest::read(variant, &request.encode_to_vec()).expect("a request")
 }
 
-/// A session whose client may have anything of a small world.
+/// A session whose client may have anything of a small catalog.
 fn session(variant: Variant) -> Session {
-    static WORLD: OnceLock<Arc<Snapshot>> = OnceLock::new();
-    let world = WORLD.get_or_init(|| {
+    static SNAPSHOT: OnceLock<Arc<Snapshot>> = OnceLock::new();
+    let snapshot = SNAPSHOT.get_or_init(|| {
         let mut catalog = Catalog::new(Arc::new(Stats::default()));
         catalog.apply(&two_members());
         catalog.apply(&services(vec![web("shop/web", &["10.8.0.1:80"])]));
@@ -162,7 +162,7 @@ fn session(variant: Variant) -> Session {
         view.snapshot().expect("a snapshot")
     });
     let mut session = Session::new(variant);
-    session.on_snapshot(world.clone());
+    session.on_snapshot(snapshot.clone());
     session
 }
 

@@ -64,7 +64,7 @@ async fn clients_that_are_refused_are_listed_with_the_reason_until_they_are_let_
         let id = bad.id.clone();
         for times in 1..=2 {
             let mut talk = server.delta().await;
-            talk.say(ask(bad.clone())).await;
+            talk.send(ask(bad.clone())).await;
             let status = talk.refusal().await;
             assert_eq!(status.code(), Code::InvalidArgument, "{id}: {status}");
             assert!(status.message().starts_with(says), "{id}: {status}");
@@ -87,12 +87,12 @@ async fn clients_that_are_refused_are_listed_with_the_reason_until_they_are_let_
     assert!(server.streams.is_empty(), "none of them is connected");
 
     let mut talk = server.delta().await;
-    talk.say(ask(saying("case", "INTERCEPTION_MODE", text("REDIRECT")))).await;
+    talk.send(ask(saying("case", "INTERCEPTION_MODE", text("REDIRECT")))).await;
     talk.response().await;
     let listed = server.streams.refused();
     assert!(listed.len() == bad - 1 && listed.iter().all(|client| &*client.node != "case"), "{listed:?}");
     // What ends a stream later is listed too, by its own reason.
-    talk.say(xds::DeltaDiscoveryRequest { node: node("another"), ..<_>::default() }).await;
+    talk.send(xds::DeltaDiscoveryRequest { node: node("another"), ..<_>::default() }).await;
     talk.refusal().await;
     server
         .until("the change of name is listed", |server| {
@@ -116,7 +116,7 @@ async fn old_envoys_are_counted_while_they_are_connected() {
     for (node, count) in [(of(40, "envoy"), 0), (of(36, "envoy"), 1), (of(30, "gRPC C-core"), 1), (of(30, "envoy"), 2)]
     {
         let mut talk = server.delta().await;
-        talk.say(ask(node.clone())).await;
+        talk.send(ask(node.clone())).await;
         if node.user_agent_name == "envoy" {
             talk.response().await;
         }

@@ -121,7 +121,7 @@ pub(super) fn address_of(host: &e::LbEndpoint) -> String {
 }
 
 #[test]
-fn c52_only_ready_hosts_are_told_and_each_has_the_same_share() {
+fn c52_only_ready_hosts_are_sent_and_each_has_the_same_share() {
     let near: &[&str] = &["10.8.0.1:80", "10.8.0.2:80!", "10.8.0.3:80~", "10.8.0.4:80"];
     assert_eq!(
         lines(false, &[&[("a", "eu-1", 9, near), ("b", "eu-1", 9, &["10.8.1.1:80"])]]),
@@ -142,7 +142,7 @@ fn c52_a_tier_without_ready_hosts_leaves_no_gap() {
 }
 
 #[test]
-fn hosts_that_terminate_are_told_as_a_last_resort_only() {
+fn hosts_that_terminate_are_sent_as_a_last_resort_only() {
     let tiers: &[&[Spot<'_>]] = &[
         &[("a", "eu-1", 1, &["10.8.0.1:80!", "10.8.0.2:80#"])],
         &[("b", "eu-1", 1, &["10.8.1.1:80~", "10.8.1.2:80!"]), ("c", "eu-1", 1, &["10.8.2.1:80~", "10.8.2.2:80~"])],
@@ -176,7 +176,7 @@ fn a_host_of_two_families_has_the_clients_first_address() {
 }
 
 #[test]
-fn c52_an_address_that_two_members_offer_is_told_once() {
+fn c52_an_address_that_two_members_offer_is_sent_once() {
     let tiers: &[&[Spot<'_>]] = &[
         &[("a", "eu-1", 1, &["10.250.0.1:5432!", "10.8.0.1:80"])],
         &[("a", "eu-2", 1, &["10.250.0.1:5432"]), ("b", "eu-1", 1, &["10.250.0.1:5432", "10.8.0.2:80"])],
