@@ -9,12 +9,12 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::resource::ResourceType;
 
-/// Bits of the filter, just under 1 KiB a stream with what goes with them. Each name sets two of them: where two hundred are wanted, another one is mistaken
-/// for one of them with a chance of 0.2 %, which costs one useless look and nothing else.
+/// Bits of the filter, just under 1 KiB a stream with the rest of it. Each name sets two of them: where two hundred are
+/// wanted, another one is mistaken for one of them with a chance of 0.2 %, which costs one useless look and nothing else.
 const BITS: u64 = 7_680;
 const WORDS: usize = 120;
 
-/// One stream's subscriptions, as a filter that may say yes too often but never no. Names are only ever added: what is
+/// One stream's subscriptions, as a filter that may match too often but never too rarely. Names are only ever added: what is
 /// not wanted any more wakes a stream without need until it ends.
 #[derive(Debug)]
 pub struct Interest {

@@ -48,7 +48,7 @@ pub struct StreamStats {
     pub open_delta: Gauge,
     /// Streams ever accepted.
     pub accepted: Counter,
-    /// Streams that were ended with an error of ours, the end of the process and of old connections included.
+    /// Streams that the control plane ended with an error, the end of the process and of old connections included.
     pub refused: Counter,
     /// Of these, those that the client would have kept, by [`RefusalKind::index`].
     pub refused_by_kind: [Counter; RefusalKind::ALL.len()],

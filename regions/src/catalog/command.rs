@@ -1,4 +1,4 @@
-//! How streams, which are asynchronous, talk to the catalog, which is not.
+//! How streams, which are asynchronous, send commands to the catalog, which is not.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ pub struct CatalogHandle {
 #[error("the control plane is shutting down")]
 pub struct CatalogClosed;
 
-/// A handle for streams, and what they will ask.
+/// A handle for streams, and the receiver of their commands.
 pub fn channel() -> (CatalogHandle, mpsc::Receiver<CatalogCommand>) {
     let (sender, receiver) = mpsc::channel(COMMAND_CAPACITY);
     (CatalogHandle { sender }, receiver)

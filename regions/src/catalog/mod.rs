@@ -2,7 +2,7 @@
 //! of clients gets a new immutable [`Snapshot`], at most one for each call.
 //!
 //! A [recipe](recipes) says how a family of resources is made from the [facts](facts::Facts). A [shelf](shelf::Shelf) holds the
-//! resources of one recipe, encoded. Which shelves a class of clients takes its resources from is said in [audience].
+//! resources of one recipe, encoded. Which shelves a class of clients takes its resources from is in [audience].
 //!
 //! Work is proportional to what changed: a service's resources are encoded again once for each recipe whose bytes may
 //! differ, an endpoint that changes concerns load assignments only, and bytes that are equal go nowhere.
@@ -34,8 +34,8 @@ use shelf::{Committed, Shelf};
 pub use command::{COMMAND_CAPACITY, CatalogClosed, CatalogCommand, CatalogHandle, channel};
 pub use publication::ClassSubscription;
 
-/// Classes that are kept current at a time. Each may cost memory for listeners and time for every change, and anyone who can
-/// connect can name one. Load assignments are shared by all that differ only in locations where there is nothing.
+/// Classes that are kept current at a time. Each may cost memory for listeners and time for every change, and every client
+/// that can connect can name one. Load assignments are shared by all that differ only in locations where there is nothing.
 pub const MAX_CLASSES: usize = 2_048;
 /// Of these, those that were opened by streams from one address: a proxy is of one class, and few proxies share an address.
 pub const MAX_CLASSES_PER_ADDRESS: usize = 16;

@@ -103,7 +103,7 @@ fn an_endpoint_changes_one_load_assignment_and_costs_one_encoding() {
     assert_eq!(bench.work(&mut work), (1, 1, 1));
 
     let again = bench.apply(&services(vec![web("shop/s7", &["10.8.0.1:8080", "10.8.0.2:8080"])]));
-    assert_eq!(again, [""; 0], "equal bytes are published to nobody");
+    assert_eq!(again, [""; 0], "equal bytes are not published");
     assert_eq!(bench.work(&mut work), (1, 1, 0));
 }
 
@@ -123,8 +123,8 @@ fn a_service_brings_the_listeners_of_its_own_vips_and_touches_no_other() {
         published.into_iter().filter(|change| change.contains("lds")).collect()
     };
     assert_eq!(listeners(bench.apply(&second)), ["+lds 10.12.0.8_80"]);
-    assert_eq!(listeners(bench.apply(&service_gone("shop/pay"))), ["-lds 10.12.0.8_80"], "nobody's business any more");
-    assert_eq!(bench.apply(&vips("eu-1", "kube-system/dns", &["10.12.0.99"], &[80], false)), [""; 0], "nor is this");
+    assert_eq!(listeners(bench.apply(&service_gone("shop/pay"))), ["-lds 10.12.0.8_80"], "no service has it any more");
+    assert_eq!(bench.apply(&vips("eu-1", "kube-system/dns", &["10.12.0.99"], &[80], false)), [""; 0], "nor has this");
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn a_topology_change_derives_all_and_publishes_what_differs() {
     assert_eq!(bench.names(Cluster), ["BlackHoleCluster", "PassthroughCluster"]);
 }
 
-/// All profiles of a client in this cluster that say how their traffic arrives.
+/// All profiles of a client in this cluster that set how their traffic arrives.
 fn profiles(cluster: Option<&str>, interception: Interception) -> Vec<Class> {
     let mut all = vec![Class { client: class(cluster).client, ..grpc() }];
     for (on_demand, leds, vhds) in
@@ -228,7 +228,7 @@ fn proxies_of_a_cluster_that_is_no_admitted_member_are_sent_nothing_federated() 
                 assert_eq!(rest, expected, "{class:?}");
                 let snapshot = bench.catalog.open(&class, Arc::default()).expect("a class").snapshot().expect("one");
                 assert!(snapshot.is_outside());
-                // By name neither, in whatever spelling: at most what stands in for what is not there.
+                // By name neither, in whatever form: at most the stand-in for what does not exist.
                 assert!(snapshot.find_certain(Cluster, WEB).is_none() && snapshot.find(Assignment, WEB).is_none());
                 let xdstp = format!("xdstp://eu/envoy.config.endpoint.v3.ClusterLoadAssignment/{WEB}");
                 assert!(snapshot.find(Assignment, &xdstp).is_none());
@@ -340,7 +340,7 @@ fn a_class_without_clients_is_dropped() {
     let other = catalog.open(&class(None), Arc::default()).expect("a class");
     drop(view);
     catalog.apply(&Effects::default());
-    assert_eq!(stats.catalog.classes.get(), 1, "somebody still listens");
+    assert_eq!(stats.catalog.classes.get(), 1, "a stream is still open");
     drop(other);
     catalog.apply(&Effects::default());
     assert_eq!(stats.catalog.classes.get(), 0);
@@ -483,7 +483,7 @@ fn every_reader_is_woken_before_the_log_forgets() {
         if poll(&interest) {
             woken += 1;
             let snapshot = view.snapshot().expect("a snapshot");
-            assert!(snapshot.of(Assignment).changes_since(seen).is_some(), "told in time");
+            assert!(snapshot.of(Assignment).changes_since(seen).is_some(), "woken in time");
             seen = snapshot.seq();
         }
     }
@@ -669,7 +669,7 @@ fn hosts_of(snapshot: &Snapshot, name: &str) -> Vec<String> {
     hosts
 }
 
-/// What a member keeps for itself is its own for whatever client names the member, and costs nobody anything.
+/// What a member keeps for itself is its own for every client that names the member, and costs other clients nothing.
 #[test]
 fn a_name_that_a_member_keeps_for_itself_leads_to_its_own_vip() {
     let stats = Arc::new(Stats::default());
@@ -707,10 +707,14 @@ fn a_name_that_a_member_keeps_for_itself_leads_to_its_own_vip() {
     let seq = kept_views[0].snapshot().expect("a snapshot").seq();
     let before = stats.catalog.encoded.get();
     catalog.apply(&services(vec![web("shop/web", &["10.8.0.1:8080", "10.8.0.2:8080"])]));
-    assert!(stats.catalog.encoded.get() - before <= 4, "one for each way to spell it");
+    assert!(stats.catalog.encoded.get() - before <= 4, "one for each encoding");
     let snapshot = kept_views[0].snapshot().expect("a snapshot");
-    let changes: Vec<_> =
-        snapshot.of(Assignment).changes_since(seq).expect("told").map(|(_, change)| change.name.to_string()).collect();
+    let changes: Vec<_> = snapshot
+        .of(Assignment)
+        .changes_since(seq)
+        .expect("recorded")
+        .map(|(_, change)| change.name.to_string())
+        .collect();
     assert_eq!(changes, [""; 0], "it is hidden");
     catalog.apply(&services(vec![web("shop/web", &["10.8.0.1:8080"])]));
     // A port that it does not have, and no VIP at all: nowhere.

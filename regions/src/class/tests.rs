@@ -123,7 +123,7 @@ fn sidecars_fetch_clusters_on_demand_unless_something_prevents_it() {
     assert!(!on_demand(&[sidecar, ("CLUSTERS", "on-demand")], false));
     assert!(!on_demand(&[sidecar, ("CLUSTERS", "eager")], true));
     assert!(!on_demand(&[sidecar, ("INTERCEPTION_MODE", "NONE")], true), "no sidecar");
-    assert!(on_demand(&[("CLUSTERS", "on-demand")], true), "but who asks for it gets it");
+    assert!(on_demand(&[("CLUSTERS", "on-demand")], true), "but a client that asks for it gets it");
 }
 
 #[test]

@@ -96,7 +96,7 @@ fn descriptions_are_those_of_the_crate() {
 }
 
 /// A catalog in which everything that can be served is served.
-fn world() -> Catalog {
+fn catalog() -> Catalog {
     let mut catalog = Catalog::new(Arc::new(Stats::default()));
     catalog.apply(&two_members());
     let backends = || vec![backend("eu-1", "eu-a", &["10.8.0.1:80", "10.8.0.2:80!", "10.8.0.3:80~"])];
@@ -132,7 +132,7 @@ fn types(value: &Value, into: &mut BTreeSet<String>) {
 
 #[test]
 fn whatever_is_served_can_be_shown() {
-    let mut catalog = world();
+    let mut catalog = catalog();
     let reader = Reader::new().expect("descriptions");
     let (mut seen, mut anys) = (BTreeSet::new(), BTreeSet::new());
     for class in classes() {
@@ -161,7 +161,7 @@ fn whatever_is_served_can_be_shown() {
 
 #[test]
 fn field_names_are_those_of_proto_json() {
-    let mut catalog = world();
+    let mut catalog = catalog();
     let view = catalog.open(&class(None), Arc::new(Interest::default())).expect("a class");
     let name = "outbound|80||web.shop.svc.cluster.local";
     let load = view.snapshot().expect("a snapshot").find(ResourceType::Assignment, name).expect("a load assignment");

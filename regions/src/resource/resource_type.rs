@@ -6,9 +6,9 @@
 //! 3. **A line in `catalog/audience.rs`**: which classes of clients get it, under a wildcard or by name.
 //! 4. **`docs/`**: the type's label in `docs/commands.md` (a test compares it with this list).
 //!
-//! Metrics, pages, `isthmus proxy`, CSDS, per-type gRPC services, sessions and their order follow from these. If the
-//! message is not in the checked-in descriptors yet, the test of [`crate::json`] that compares them prints how to write
-//! them again.
+//! Metrics, pages, `isthmus proxy`, CSDS, per-type gRPC services, sessions and their order follow from these. To show the new
+//! messages as JSON, write the checked-in descriptors again:
+//! `ISTHMUS_WRITE_DESCRIPTORS=1 cargo test -p regions --lib json`.
 
 /// Declares [`ResourceType`] with its properties, in dependency order.
 macro_rules! resource_types {

@@ -1,7 +1,7 @@
 //! The body of a response: the stream's own state machine, polled by the connection as far as there is room to send.
 //!
-//! Nothing is handed from task to task. A client that does not read is not listened to either: its requests wait in its
-//! own flow-control window, and what it was to be sent are references to resources that others share.
+//! Nothing is passed from task to task. Requests of a client that does not read are not read either: they wait in its own
+//! flow-control window, and what waits to be sent are references to resources that others share.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -39,7 +39,7 @@ impl Mailbox {
         writer
     }
 
-    /// A queue: one left by a panicking task is as good as any.
+    /// A queue, which a panic cannot leave half changed.
     fn lock(&self) -> MutexGuard<'_, VecDeque<Writer>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,4 @@
-//! Bytes of requests that have not arrived whole: bounded for the process, and cut where the most of them wait. A client can
+//! Bytes of requests that have not arrived completely: bounded for the process, and cut where the most of them wait. A client can
 //! begin a long request on each of its streams and end none.
 
 use std::collections::HashMap;
@@ -30,7 +30,7 @@ struct Book {
 struct Share {
     bytes: usize,
     peer: Peer,
-    /// It is being ended: what it holds is about to be free.
+    /// It is being ended: its bytes are about to be free.
     cut: bool,
 }
 

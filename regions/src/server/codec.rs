@@ -12,13 +12,13 @@ use tonic::Code;
 use crate::resource::{Resource, field_len, put_field, put_head, version_text};
 use crate::session::{Response, Variant, nonce_text};
 
-/// A response is written in pieces of about this size, so that a reader who stops costs no more than one of them,
+/// A response is written in pieces of about this size, so that a client that stops reading costs no more than one of them,
 /// however large the response is.
 pub const CHUNK_LEN: usize = 32 << 10;
 /// The head of a gRPC message: a flag for compression, and the length (gRPC over HTTP/2, "Length-Prefixed-Message").
 pub(super) const GRPC_HEAD_LEN: usize = 5;
 
-// Field numbers shared by DiscoveryResponse and DeltaDiscoveryResponse, unless said otherwise.
+// Field numbers shared by DiscoveryResponse and DeltaDiscoveryResponse, unless noted otherwise.
 const VERSION: u32 = 1;
 const RESOURCES: u32 = 2;
 const TYPE_URL: u32 = 4;

@@ -44,7 +44,7 @@ impl Lrs {
         Self { loads, stats, start_limits }
     }
 
-    /// Answers a call of `StreamLoadStats`, which is all that this service has.
+    /// Answers a call of `StreamLoadStats`, the only method of this service.
     pub(super) async fn answer<B>(self, request: http::Request<B>) -> http::Response<tonic::body::Body>
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
@@ -66,13 +66,13 @@ struct Reports {
     draining: watch::Receiver<bool>,
     loads: Loads,
     stats: Arc<Stats>,
-    /// Once it is known whose reports these are.
+    /// Once the node is known.
     row: Option<Row>,
 }
 
 impl Reports {
     /// Records a report and returns what the next one should hold. That is always the same, but has to be sent each time:
-    /// for Envoy, "all clusters" are those that it has when it receives that, and clusters come and go.
+    /// for Envoy, "all clusters" are those that it has when it receives that, and these change.
     async fn next(mut self) -> Result<Option<(LoadStatsResponse, Self)>, Status> {
         let request = tokio::select! {
             biased;
@@ -102,7 +102,7 @@ fn identify(request: &Report) -> Result<&str, Status> {
     }
 }
 
-/// Reports of all clusters, in sums: endpoints come and go too fast to be reported one by one.
+/// Reports of all clusters, in sums: endpoints change too fast to be reported one by one.
 fn requested() -> LoadStatsResponse {
     LoadStatsResponse {
         send_all_clusters: true,

@@ -41,7 +41,7 @@ enum Turn {
     /// It is not long.
     Free,
     Awaited(Entering),
-    /// It is read now. A client that takes too long to send it loses its slot, but is read on.
+    /// It is read now. A client that takes too long to send it loses its slot, but is still read.
     Taken(#[expect(dead_code, reason = "held until the request is whole")] Slot),
 }
 
@@ -118,7 +118,7 @@ impl Requests {
                 return Poll::Ready(read.map(Some).map_err(|error| ReadError::Malformed { len, error }));
             }
             self.charge.add(self.partial.pieces.len().saturating_sub(pieces))?;
-            // What was read last has been dealt with.
+            // What was read last has been used.
             if self.partial.expected.is_none_or(|len| len <= LONG_REQUEST_LEN) {
                 self.turn = Turn::Free;
             } else {
@@ -149,7 +149,7 @@ impl Requests {
 }
 
 impl Partial {
-    /// Takes from what came behind the last message, until a message is whole or nothing is left.
+    /// Takes from what came behind the last message, until a message is complete or nothing is left.
     fn message(&mut self) -> Result<Option<Bytes>, ReadError> {
         let expected = match self.expected {
             Some(expected) => expected,

@@ -1,10 +1,10 @@
 //! A bounded number of slots for work that clients cause, shared fairly by address and then by connection.
 //!
-//! * **In turn**: of those that wait, an address that got nothing yet comes first, then one address after another; within an
-//!   address the same by connection, within a connection the first to come. So what one client asks for, in however many
+//! * **In turn**: of the waiters, an address that got nothing yet is first, then one address after another; within an
+//!   address the same by connection, within a connection the first to arrive. So what one client asks for, in however many
 //!   streams, delays others by one slot.
-//! * **For a while**: a slot that others wait for is free again after [`Slots::hold`], whatever its holder does. Nothing of
-//!   that depends on the holder: a client that reads nothing keeps its own stream from being polled, timers in it included.
+//! * **For a while**: a slot that others wait for is free again after [`Slots::hold`], whatever its holder does. That does not depend
+//!   on the holder: a client that reads nothing keeps its own stream from being polled, timers in it included.
 //!   The holder goes on without its slot.
 
 mod turns;
@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::stats::Counter;
 use turns::Turns;
 
-/// Who wants a slot.
+/// Whose slot it is, for sharing them fairly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Claim {
     pub(super) address: IpAddr,
@@ -42,13 +42,13 @@ struct Book {
     held: BTreeMap<u64, (Claim, Instant)>,
     waiting: Turns<Arc<Ticket>>,
     next: u64,
-    /// Those who lost a slot since that was last logged.
+    /// Holders that lost a slot since that was last logged.
     lost: Vec<Claim>,
-    /// Slots that were given on while their holders still worked.
+    /// Slots that were passed on while their holders still worked.
     passed_on: Arc<Counter>,
 }
 
-/// A slot, until it is dropped. It may have been given on before.
+/// A slot, until it is dropped. It may have been passed on before.
 #[derive(Debug)]
 pub(super) struct Slot {
     number: u64,
@@ -66,7 +66,7 @@ struct TicketState {
 }
 
 impl Slots {
-    /// `hold`: how long a holder may keep others waiting. `passed_on` counts the slots that were given on then.
+    /// `hold`: how long a holder may keep others waiting. `passed_on` counts the slots that were passed on then.
     pub(super) fn new(capacity: usize, hold: Duration, passed_on: Arc<Counter>) -> Self {
         let (held, waiting) = (BTreeMap::new(), Turns::default());
         Self(Arc::new(Mutex::new(Book {
@@ -112,7 +112,7 @@ impl Slots {
 const MAX_LOST: usize = 64;
 
 impl Slots {
-    /// See [`Book::deal`]. Logs who lost a slot, outside of the lock.
+    /// See [`Book::deal`]. Logs lost slots, outside of the lock.
     fn deal(&self) -> Instant {
         let (next_free, lost) = {
             let mut book = lock(&self.0);
@@ -199,7 +199,7 @@ impl Drop for Waiting {
     }
 }
 
-/// Values that are changed as a whole: one left by a panicking task is as good as any.
+/// Values that are changed as a whole, which a panic cannot leave half changed.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

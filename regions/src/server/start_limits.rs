@@ -12,9 +12,9 @@ use crate::stats::{Counter, Stats};
 
 /// Streams that start at a time.
 pub const CONCURRENT: usize = 64;
-/// A stream that has not taken its first answers by then is no reason for others to wait any longer, if any wait.
+/// A stream that has not taken its first answers by then does not make others wait any longer, if any wait.
 pub const HOLD: Duration = Duration::from_millis(250);
-/// The same where nobody waits: its slot is free then.
+/// The same where no other stream waits: its slot is free then.
 pub const PATIENCE: Duration = Duration::from_secs(2);
 /// A client that opens a stream and sends nothing for so long is refused.
 pub const FIRST_REQUEST: Duration = Duration::from_secs(10);
@@ -22,9 +22,9 @@ pub const FIRST_REQUEST: Duration = Duration::from_secs(10);
 pub const FIRST_REQUEST_WHOLE: Duration = Duration::from_secs(60);
 
 /// Long requests that are read at a time, over all streams: a proxy that connects again names all it has in each type's first
-/// request, in hundreds of kilobytes, and read side by side those of a thousand would all be in memory at once.
+/// request, in hundreds of kilobytes, and if a thousand proxies were read side by side, all of that would be in memory at once.
 pub const LONG_REQUESTS: usize = 32;
-/// A long request that has not arrived by then is no reason for others to wait any longer.
+/// A long request that has not arrived by then does not make others wait any longer.
 pub const LONG_HOLD: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Debug)]
@@ -46,7 +46,7 @@ impl StartLimits {
         Self::of(CONCURRENT, stats.connections.places_passed_on.clone())
     }
 
-    /// With so many slots for streams. `passed_on` counts slots that were given on while their holders still worked.
+    /// With so many slots for streams. `passed_on` counts slots that were passed on while their holders still worked.
     pub fn of(slots: usize, passed_on: Arc<Counter>) -> Self {
         Self {
             streams: Slots::new(slots, HOLD, passed_on.clone()),

@@ -153,7 +153,9 @@ impl Stream {
         let slot = self.shared.start_limits.enter(&self.peer).await;
         let first = timeout(FIRST_REQUEST_WHOLE, requests.next()).await;
         let first = first.map_err(|_| {
-            Status::deadline_exceeded(format!("the first request did not arrive whole within {FIRST_REQUEST_WHOLE:?}"))
+            Status::deadline_exceeded(format!(
+                "the first request did not arrive completely within {FIRST_REQUEST_WHOLE:?}"
+            ))
         })?;
         let Some(first) = first? else { return Ok(None) };
         if let Some(node) = &first.node {
@@ -189,7 +191,7 @@ impl Stream {
         opened.map_err(|error: OpenError| Status::resource_exhausted(error.to_string()))
     }
 
-    /// Takes in one request. The node, its extensions included, ends here.
+    /// Applies one request. The node, its extensions included, is dropped here.
     fn read(&mut self, mut request: RawRequest) -> Result<(), Status> {
         if let Some(only) = self.only {
             let url = &mut request.type_url;
@@ -246,7 +248,7 @@ impl Stream {
             self.entry.update(resource_type, &self.session);
         }
         // One response of a type waits for its ACK. A client with more of them waiting to be written acknowledges what it has
-        // not read, and cannot be one of ours: they are not listened to while there is something to write.
+        // not read. That cannot happen: its requests are not read while there is something to write.
         debug_assert!(self.mailbox.len() <= 2 * ResourceType::ALL.len(), "responses wait for their ACKs");
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Real streams over loopback, spoken to by a generated client.
+//! Real streams over loopback, with a generated client.
 
 mod bad_clients;
 mod csds;
@@ -93,7 +93,7 @@ impl Server {
         endpoint.connect().await.expect("connected")
     }
 
-    /// Waits until something is so that no message tells of.
+    /// Waits until a condition holds that no message reports.
     async fn until(&self, what: &str, so: impl Fn(&Self) -> bool) {
         let reached = async {
             while !so(self) {
@@ -301,7 +301,7 @@ async fn c41_a_client_that_acknowledges_without_reading_is_not_listened_to() {
         resource_names_subscribe: vec!["*".to_owned()],
         ..<_>::default()
     };
-    // Each of these would be answered with a megabyte. Sending ends when nobody takes them off the line any more.
+    // Each of these would be answered with a megabyte. Sending ends when the server does not read any more.
     let mut sent = 0u32;
     let stuck = async {
         while sent < 1_000_000 {
@@ -421,7 +421,7 @@ async fn c40_a_storm_is_admitted_a_few_at_a_time() {
     for talk in &mut talks[..2] {
         answers.push(talk.response().await);
     }
-    // Whoever came third is not even read: nothing is known of it.
+    // The third client is not even read: nothing is known of it.
     let known = || server.streams.list().iter().filter(|row| row.client.is_some()).count();
     assert_eq!(known(), 2);
     // One of the others has read its answer, and makes room.

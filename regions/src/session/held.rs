@@ -111,7 +111,7 @@ impl<'a> Reading<'a> {
         let current = target.of(resource_type);
         let changed = match found.commit {
             Some(commit) if current.changed_at() > commit => {
-                // Newest first: of several changes the oldest one stays, which says what the client has.
+                // Newest first: of several changes the oldest one stays, which shows what the client has.
                 let all = current.changes_since(commit);
                 all.map(|all| all.map(|(star, change)| (&change.name, (star, &change.was))).collect())
             }

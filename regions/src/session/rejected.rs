@@ -1,6 +1,6 @@
 //! What a client rejected, and when it is offered again.
 //!
-//! A rejection says "not now": a port was taken, or a resource that it refers to was not there. The cause can go away while
+//! A rejection may be temporary: a port was taken, or a resource that it refers to did not exist. The cause can go away while
 //! the bytes stay the same, so they are offered again: soon after something related changed (a resource of the same type, or
 //! an ACK of another type), else after a slow timer. Each failure doubles the wait, so a resource that is simply wrong costs
 //! one message in ten minutes, or in half a minute while its surroundings change.
@@ -20,7 +20,7 @@ const LAST_WAIT: Duration = Duration::from_mins(10);
 /// The same after a related change: 1, 2, 4, 8, 16, 30, 30 … seconds.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LAST_PAUSE: Duration = Duration::from_secs(30);
-/// Responses that one round of offers may take. What is not told apart by then stays together until the next round.
+/// Responses that one round of offers may take. What is not separated by then stays together until the next round.
 const ROUND: usize = 32;
 
 /// Rejections of one type of a stream. Times count from the stream's beginning.

@@ -7,7 +7,7 @@ use super::subscription::SubscriptionError;
 use super::type_state::{Answered, TypeState};
 use crate::snapshot::Snapshot;
 
-/// What a request says about the response before it, and when it came.
+/// What a request means for the response before it, and when it came.
 pub(super) struct Reply<'a> {
     pub(super) nonce: &'a str,
     pub(super) error: Option<String>,

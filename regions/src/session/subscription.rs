@@ -18,7 +18,7 @@ pub const MAX_HOSTS: usize = 10_000;
 pub const MAX_NAME_LEN: usize = 1_024;
 /// Bytes of all names of a stream together that are not those of resources: the others are shared with the catalog.
 pub const MAX_NAME_BYTES: usize = 16 << 20;
-/// The name that stands for the complete list.
+/// The name that means the complete list.
 const WILDCARD: &str = "*";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,7 +1,7 @@
 //! One type of one stream: from what its client has to what it should have.
 //!
-//! What a client has is not kept: a stream remembers the commit its client was brought to, and the log says what changed
-//! since. So a client that does not answer pins no resource, however long it stays.
+//! What a client has is not kept: a stream remembers the commit its client was brought to, and what changed since
+//! is in the log. So a client that does not answer pins no resource, however long it stays.
 //!
 //! | file | concept |
 //! | --- | --- |

@@ -1,4 +1,4 @@
-//! What changed, and when: the way from what a client has to what it should have.
+//! What changed, and when: from this follows what a client lacks.
 
 use std::sync::Arc;
 
@@ -77,7 +77,7 @@ impl Size {
     }
 }
 
-/// A resource that changed. What it is now, the part itself knows.
+/// A resource that changed. Its present state is in the part.
 #[derive(Clone, Debug)]
 pub struct Change {
     pub name: Arc<str>,

@@ -8,7 +8,7 @@ use rpds::RedBlackTreeMapSync;
 use super::log::{Change, Log};
 use crate::resource::Resource;
 
-/// Resources of one type for one audience, with the log of how they came to be. Cloning copies no resource.
+/// Resources of one type for one audience, with the log of their changes. Cloning copies no resource.
 #[derive(Clone, Debug, Default)]
 pub struct Part {
     resources: RedBlackTreeMapSync<Arc<str>, Resource>,

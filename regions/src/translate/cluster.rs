@@ -24,16 +24,16 @@ use super::{affinity, connection, names, protocol};
 use crate::resource::{Resource, ResourceType};
 
 /// Between pods of one flat network a connection takes one round trip, 0.3 s around the world. The kernel repeats a
-/// lost SYN only after 1 s, and by then another host is the better bet.
+/// lost SYN only after 1 s, and by then another host is likelier to answer.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// What passes through may go anywhere in the world, so the kernel decides: by default it gives up after 127 s.
+/// What passes through may go anywhere, so the kernel decides: by default it gives up after 127 s.
 const KERNEL_CONNECT_TIMEOUT: Duration = Duration::from_secs(130);
 /// Envoy's own defaults (1,024 connections, pending and running requests; 3 retries) break busy services without a
-/// message, and a limit is for the service's owner to set. Retries are safe without one here, because ours repeat only
+/// message, and a limit is for the service's owner to set. Retries are safe without one here, because these repeat only
 /// what no backend has begun to work on, see [`super::retry`].
 const NO_LIMIT: u32 = u32::MAX;
-/// A cluster whose load assignment does not come holds up all clusters behind it. Ours comes right after it, so this is
-/// for a control plane that died between the two.
+/// A cluster whose load assignment does not come holds up all clusters behind it. It is sent right after the cluster, so
+/// this is for a control plane that ended between the two.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(1);
 /// The extension that HTTP options of a cluster go under.
 const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
@@ -90,8 +90,8 @@ fn eds(load: String, app: AppProtocol, balancing: Balancing) -> pb::Cluster {
         cluster_discovery_type: Some(ClusterDiscoveryType::Type(DiscoveryType::Eds.into())),
         eds_cluster_config: Some(EdsClusterConfig {
             eds_config: ads_within(LOAD_TIMEOUT),
-            // Two clusters of one name would stall each other; ours share one only where one service has two VIPs, and
-            // every cluster that is sent is followed by its load assignment.
+            // Two clusters that share a load assignment would wait for each other; here only VIPs of one service share
+            // one, and every cluster that is sent is followed by its load assignment.
             service_name: load,
         }),
         connect_timeout: duration(CONNECT_TIMEOUT),
@@ -99,7 +99,7 @@ fn eds(load: String, app: AppProtocol, balancing: Balancing) -> pb::Cluster {
         lb_policy: if by_source { LbPolicy::Maglev } else { LbPolicy::RoundRobin }.into(),
         common_lb_config: Some(CommonLbConfig {
             // Kubernetes decides readiness, and the control plane sends it. Envoy's panic mode would send to hosts that are known
-            // to be bad instead of to the next region.
+            // not to be ready, instead of to the next region.
             healthy_panic_threshold: Some(Percent { value: 0.0 }),
             // Without declared weights hosts are equal, whatever their locality, so that each gets the same share.
             locality_config_specifier: weighted

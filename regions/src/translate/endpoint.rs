@@ -1,4 +1,4 @@
-//! Load assignments: who serves a port, nearest first.
+//! Load assignments: the endpoints of a port, nearest first.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -15,7 +15,7 @@ use crate::resource::{Resource, ResourceType};
 /// Traffic starts to spill to the next priority below 100/1.4 = 71.4 % healthy hosts. Envoy's default, set explicitly.
 pub(super) const OVERPROVISIONING_PERCENT: u32 = 140;
 
-/// The load assignment called `name`. One without endpoints is sent too: Envoy holds a cluster back until it has one.
+/// The load assignment of this name. One without endpoints is sent too: Envoy holds a cluster back until it has one.
 pub fn load_assignment(name: &str, assignment: &Assignment<'_>) -> Resource {
     let endpoints = (0u32..)
         .zip(&assignment.tiers)
@@ -62,7 +62,7 @@ pub(super) fn locality(locality: &Locality<'_>) -> core::Locality {
 /// Envoy 1.40 does not notice a host that goes from UNHEALTHY to DRAINING or back: its host sets, and with them the
 /// spill to other priorities, stay as they were. A locality weight that changes makes it build them again. Where weights
 /// do not steer traffic, the weight is therefore the number of hosts that do not drain, plus one because 0 is not
-/// allowed. Declared weights move the same way by themselves, see `federation::view`.
+/// allowed. Declared weights change the same way by themselves, see `federation::view`.
 fn rebuild_mark(locality: &Locality<'_>, reach: Reach) -> u32 {
     u32::try_from(reach.capacity(locality.backend)).unwrap_or(u32::MAX - 1).saturating_add(1)
 }

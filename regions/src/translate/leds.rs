@@ -32,13 +32,13 @@ pub fn load_assignment(service: &ServiceKey, port: u16, assignment: &Assignment<
         .map(|(priority, locality)| locality_endpoints(service, port, priority, locality, assignment))
         .collect();
     let message = endpoint::message(&name, endpoints);
-    // Its bytes do not move with the readiness of endpoints, so this must not either.
+    // Its bytes do not change with the readiness of endpoints, so this must not either.
     let usable = assignment.tiers.iter().any(|tier| !tier.is_empty());
     let resource = Resource::encode(ResourceType::Assignment, &name, &message).usable(usable);
     resource.followed_by(&begin(service, port))
 }
 
-/// No weight that moves with the number of endpoints, unless weights are declared: the message would move with it.
+/// No weight that changes with the number of endpoints, unless weights are declared: the message would change with it.
 fn locality_endpoints(
     service: &ServiceKey,
     port: u16,

@@ -10,7 +10,7 @@ use super::proto::{extension, no_timeout, u32_value};
 
 /// The largest header section that Envoy accepts, in KiB. Backends have limits of their own, and those count.
 pub(super) const MAX_HEADERS_KIB: u32 = 8192;
-/// A bound for one request's memory, a hundred times Envoy's default; no server known to us allows more by default.
+/// A bound for one request's memory, a hundred times Envoy's default; no known server allows more by default.
 const MAX_HEADERS: u32 = 10_000;
 /// One HTTP/2 header field, in KiB as encoded. The largest that Envoy accepts.
 const MAX_FIELD_KIB: u32 = 256;

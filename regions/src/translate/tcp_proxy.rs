@@ -11,10 +11,10 @@ use envoy_types::pb::envoy::extensions::filters::network::tcp_proxy::v3 as tcp;
 use super::proto::{ads, any, duration, no_timeout, u32_value};
 use super::{affinity, names};
 
-/// Hosts that a TCP connection may try in turn before it is given up: the failover of what cannot be retried later.
+/// Hosts that a TCP connection may try in turn before it fails: the failover of what cannot be retried later.
 const TCP_CONNECT_ATTEMPTS: u32 = 4;
 
-/// How long a request or connection waits for a cluster it is the first to need. Usually it takes 2–3 ms.
+/// How long a request or connection waits for a cluster that it is the first to need. Usually it takes 2–3 ms.
 pub(super) const ON_DEMAND_TIMEOUT: Duration = Duration::from_secs(3);
 const TCP_PROXY: &str = "envoy.filters.network.tcp_proxy";
 /// What connections to VIPs are counted under.

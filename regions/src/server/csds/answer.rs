@@ -1,4 +1,4 @@
-//! Putting together what clients have.
+//! The answer: what clients have.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -41,7 +41,7 @@ pub(super) async fn answer(
     for (id, open) in nodes {
         let mut node =
             NodeConfigs { complaints: streams.complaints(&id), contents, seen: BTreeSet::new(), configs: Vec::new() };
-        // The newest stream knows best.
+        // What the newest stream reports counts.
         for stream in open.iter().rev() {
             match streams.inspect(stream.id).await {
                 Ok(inspection) => node.resources(&inspection, &mut room)?,
@@ -111,7 +111,7 @@ impl NodeConfigs {
         };
         let version_info = version.map(version_text).unwrap_or_default();
         let complaint = self.complaints[resource_type].as_ref();
-        // Also while what a client rejected before it came back waits for its answer.
+        // Also while what a client rejected before it connected again waits for its answer.
         let failed =
             held.state == State::Error || (held.state == State::Stale && complaint.is_some_and(|c| c.standing));
         Ok(GenericXdsConfig {

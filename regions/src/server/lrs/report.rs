@@ -1,4 +1,4 @@
-//! Load reports off the wire: what is kept of them, and nothing else. Decoded as a whole, a report may take fifty times its
+//! Load reports, read from their bytes: what is kept of them, and nothing else. Decoded as a whole, a report may take fifty times its
 //! bytes.
 
 use std::time::Duration;

@@ -21,7 +21,7 @@ impl Body for Pieces {
     }
 }
 
-/// Reads all there is.
+/// Reads everything.
 fn read(bytes: &[u8], cuts: &[usize]) -> Result<Vec<RawRequest>, ReadError> {
     let mut rest = Bytes::copy_from_slice(bytes);
     let mut pieces = VecDeque::new();
@@ -64,7 +64,7 @@ fn an_unreadable_request_is_an_error() {
     assert_eq!(read(&[1, 0, 0, 0, 0], &[]), Err(ReadError::Compressed(1)));
     assert_eq!(read(&[0, 255, 255, 255, 255], &[]), Err(ReadError::TooLong(0xffff_ffff)));
     assert!(matches!(read(&[0, 0, 0, 0, 1, 255], &[]), Err(ReadError::Malformed { len: 1, .. })));
-    assert_eq!(read(&[0, 0, 0, 0, 9, 1], &[]), Ok(vec![]), "a client that left in the middle of a word");
+    assert_eq!(read(&[0, 0, 0, 0, 9, 1], &[]), Ok(vec![]), "a client that left in the middle of a message");
 }
 
 #[test]
@@ -123,7 +123,7 @@ async fn c40_long_requests_are_read_a_few_at_a_time() {
     let (begin, end) = long.split_at(1_000);
     let (begin, end) = (Bytes::copy_from_slice(begin), Bytes::copy_from_slice(end));
 
-    // As many as there are slots begin, and say no more.
+    // As many as there are slots begin, and send no more.
     let mut stuck = Vec::new();
     for _ in 0..LONG_REQUESTS {
         let (pieces, mut requests) = open();
@@ -147,7 +147,7 @@ async fn c40_long_requests_are_read_a_few_at_a_time() {
     assert!(timeout(SOON, first.next()).await.is_err());
     assert!(matches!(next.next().await, Ok(Some(_))));
 
-    // Whoever is too slow is overtaken, and read all the same.
+    // A client that is too slow loses its slot, and is still read.
     let (pieces, mut last) = open();
     pieces.send(begin).expect("open");
     pieces.send(end.clone()).expect("open");

@@ -1,5 +1,5 @@
-//! The last rejection of each node and type, remembered also after its stream ended: a proxy that cannot take its
-//! configuration is often one that comes and goes.
+//! The last rejection of each node and type, remembered also after its stream ended: a proxy that cannot apply its
+//! configuration often connects again and again.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 /// Clients that are remembered; beyond that, the one that tried longest ago is forgotten.
 pub const MAX_REFUSALS: usize = 1_024;
-/// Of these, clients of one address: names cost nothing.
+/// Of these, clients of one address: a client can make up any number of names.
 pub const MAX_REFUSALS_OF_ADDRESS: usize = 64;
 /// A client that has not tried for so long has given up: Envoy waits 30 s at most between two tries.
 pub const TRIES_WITHIN: Duration = Duration::from_secs(120);

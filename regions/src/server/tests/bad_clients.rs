@@ -40,7 +40,7 @@ async fn web_server() -> Server {
 /// What was asked last is answered, so all before it was dealt with.
 async fn still_served(talk: &mut TestStream<xds::DeltaDiscoveryRequest, xds::DeltaDiscoveryResponse>) {
     talk.send(ask(ResourceType::Listener, &[])).await;
-    assert_eq!(talk.response().await.type_url, url(ResourceType::Listener), "and nothing was said before");
+    assert_eq!(talk.response().await.type_url, url(ResourceType::Listener), "and nothing was sent before");
 }
 
 #[tokio::test]
@@ -65,7 +65,7 @@ async fn c08_a_rejection_sent_ten_thousand_times_is_answered_by_nothing() {
         talk.send(sotw_nack(&clusters, &[], "no good")).await;
     }
     talk.send(xds::DiscoveryRequest { type_url: url(ResourceType::Listener), ..<_>::default() }).await;
-    assert_eq!(talk.response().await.type_url, url(ResourceType::Listener), "and nothing was said before");
+    assert_eq!(talk.response().await.type_url, url(ResourceType::Listener), "and nothing was sent before");
     assert_eq!((stats.responses.get(), stats.nacks.get()), (2, 2));
 }
 
@@ -177,7 +177,7 @@ async fn a_client_that_closes_its_stream_is_answered_with_ok() {
     assert!(matches!(end, Ok(None)), "OK, and nothing more: {end:?}");
     server.until("it is gone", |s| s.streams.is_empty()).await;
 
-    // Also before it said anything at all.
+    // Also before it sent anything.
     let TestStream { requests, mut responses } = server.sotw().await;
     drop(requests);
     let end = tokio::time::timeout(PATIENCE, responses.message()).await.expect("an end in time");
@@ -198,7 +198,7 @@ async fn c37_a_stream_that_another_replica_began_is_taken_up() {
     };
     drop(talk);
 
-    // The same world, so the same versions; what is unknown there is removed, and an old nonce means nothing.
+    // The same services, so the same versions; what is unknown there is removed, and an old nonce means nothing.
     let mut talk = second.delta().await;
     let mut known: std::collections::HashMap<String, String> = versions(&clusters);
     known.insert("gone".to_owned(), "0123456789abcdef".to_owned());
@@ -221,7 +221,7 @@ async fn c37_a_stream_that_another_replica_began_is_taken_up() {
     assert_eq!(stats.of(ResourceType::Cluster).resources_sent.get(), 0);
     assert_eq!(stats.of(ResourceType::Assignment).responses.get(), 0, "it has that");
 
-    // State of the world says less of what it has: it is answered, whatever its nonce and version.
+    // A state-of-the-world client reports less of what it has: it is answered, whatever its nonce and version.
     let mut talk = second.sotw().await;
     talk.send(xds::DiscoveryRequest {
         node: node("bad"),

@@ -1,4 +1,4 @@
-//! CSDS, asked over gRPC about clients that talk to the same server.
+//! CSDS over gRPC, about clients of the same server.
 
 use envoy_types::pb::envoy::config::cluster::v3::Cluster;
 use envoy_types::pb::envoy::service::status::v3::client_config::GenericXdsConfig;
@@ -123,7 +123,7 @@ async fn c46_a_rejection_is_remembered_until_something_is_accepted() {
         let load = one(configs.first().expect("a node"), ResourceType::Assignment, WEB);
         (load.config_status(), load.error_state.as_ref().map(|error| error.details.clone()))
     };
-    assert_eq!(error_state().await, (ConfigStatus::Stale, Some("once".to_owned())), "sent anew, not answered yet");
+    assert_eq!(error_state().await, (ConfigStatus::Stale, Some("once".to_owned())), "sent again, not answered yet");
     talk.send(answer(&loads, None)).await;
     server.until("accepted", |s| s.stats.streams.of(ResourceType::Assignment).acks.get() == 1).await;
     assert_eq!(error_state().await, (ConfigStatus::Synced, None));
@@ -174,7 +174,7 @@ async fn c46_a_client_that_does_not_read_is_shown_as_far_as_it_is_known() {
     let server = Server::start(services(all)).await;
     let talk = server.delta().await;
     let all = xds::DeltaDiscoveryRequest { node: node("stuck"), ..ask(ResourceType::Cluster, &["*"]) };
-    // Three megabytes fit into no window, and nobody reads.
+    // Three megabytes fit into no window, and the client does not read.
     talk.send(all).await;
     server.until("written", |s| s.stats.streams.of(ResourceType::Cluster).responses.get() == 1).await;
     let configs = status(&server, ClientStatusRequest::default()).await.expect("an answer all the same");

@@ -139,7 +139,7 @@ fn read(variant: Variant, body: Vec<u8>) -> usize {
     for served in 0.. {
         let Poll::Ready(message) = pin!(requests.next()).poll(&mut cx) else { panic!("all of the body is there") };
         let Ok(Some(request)) = message else { return served };
-        if hear(&mut session, request).is_err() {
+        if apply(&mut session, request).is_err() {
             return served;
         }
     }
@@ -166,7 +166,7 @@ fn session(variant: Variant) -> Session {
     session
 }
 
-fn hear(session: &mut Session, request: RawRequest) -> Result<(), crate::session::Refusal> {
+fn apply(session: &mut Session, request: RawRequest) -> Result<(), crate::session::Refusal> {
     session.identify(request.node.as_ref(), &defaults())?;
     if let Some(request) = request.into_request()? {
         session.on_request(request)?;
@@ -231,20 +231,20 @@ proptest! {
     #[test]
     fn requests_of_any_content_in_any_order_sotw(requests in prop::collection::vec(sotw(), 1..12)) {
         let mut session = session(Variant::Sotw);
-        let _ = requests.into_iter().try_for_each(|request| hear(&mut session, raw(Variant::Sotw, &request)));
+        let _ = requests.into_iter().try_for_each(|request| apply(&mut session, raw(Variant::Sotw, &request)));
     }
 
     #[test]
     fn requests_of_any_content_in_any_order_delta(requests in prop::collection::vec(delta(), 1..12)) {
         let mut session = session(Variant::Delta);
-        let _ = requests.into_iter().try_for_each(|request| hear(&mut session, raw(Variant::Delta, &request)));
+        let _ = requests.into_iter().try_for_each(|request| apply(&mut session, raw(Variant::Delta, &request)));
     }
 
     #[test]
     fn nodes_of_any_content(node in any_node(), incremental in any::<bool>()) {
         if let Some(node) = node {
             let client = Client::from_node(&node, &defaults(), incremental);
-            // What is taken is what was given, and what is not is said to be wrong in a few words.
+            // What is read is what was given, and the rest is an error with a short text.
             match client {
                 Ok(client) => prop_assert_eq!(client.node_id, node.id),
                 Err(error) => prop_assert!(error.to_string().len() < 1_000, "{}", error),

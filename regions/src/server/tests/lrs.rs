@@ -42,15 +42,15 @@ async fn c47_the_last_report_on_each_cluster_is_kept_while_the_node_is_connected
     let server = Server::start(Effects::default()).await;
     let mut talk = reports(&server).await;
     talk.send(report(Vec::new())).await;
-    let wish = talk.response().await;
-    assert!(wish.send_all_clusters && !wish.report_endpoint_granularity);
-    assert_eq!(wish.load_reporting_interval, Some(Interval { seconds: 10, nanos: 0 }));
+    let requested = talk.response().await;
+    assert!(requested.send_all_clusters && !requested.report_endpoint_granularity);
+    assert_eq!(requested.load_reporting_interval, Some(Interval { seconds: 10, nanos: 0 }));
 
     talk.send(report(vec![load("web", 5, 1), load("pay", 7, 0)])).await;
-    assert_eq!(talk.response().await, wish, "each report: Envoy hears of \"all clusters\" only then");
-    // Later reports need not say whose they are, nor mention what was not used.
+    assert_eq!(talk.response().await, requested, "each report: Envoy applies \"all clusters\" only then");
+    // Later reports need no node, and need not mention what was not used.
     talk.send(LoadStatsRequest { node: None, ..report(vec![load("web", 9, 2)]) }).await;
-    assert_eq!(talk.response().await, wish);
+    assert_eq!(talk.response().await, requested);
     let totals = &server.stats.loads;
     assert_eq!(totals.reports.get(), 3);
     let found = server.loads.of("web-1");

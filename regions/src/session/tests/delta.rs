@@ -59,7 +59,7 @@ fn c20_unsubscribing_the_unknown_is_ignored() {
     let mut client = client();
     client.delta(Cluster, &["*"], &[]);
     client.ack(Cluster);
-    assert_eq!(client.delta(Cluster, &[], &["a", "never-heard-of"]), NOTHING);
+    assert_eq!(client.delta(Cluster, &[], &["a", "never-asked-for"]), NOTHING);
     client.delta(Assignment, &["a"], &[]);
     client.ack(Assignment);
     assert_eq!(client.delta(Assignment, &[], &["b"]), NOTHING);
@@ -123,7 +123,7 @@ fn c14_an_ack_triggers_nothing() {
 
 #[test]
 fn c29_no_name_twice_and_none_both_sent_and_removed() {
-    // Whoever listens asserts it for every response there is; these are the likely ways to get it wrong.
+    // The test client asserts it for every response; these are the likely ways to get it wrong.
     let mut client = client();
     assert_eq!(client.delta(Cluster, &["*", "a", "a", "nobody"], &[]), ["cds +hole +pass +a +b -nobody"]);
     client.apply(&service_gone("shop/b"));
@@ -179,13 +179,13 @@ fn c11_subscriptions_count_even_with_a_stale_nonce() {
     client.delta(Assignment, &["a"], &[]);
     assert_eq!(client.delta_full(Assignment, &["b"], &[], &[], "no-such-nonce", None), NOTHING, "a waits for its ACK");
     assert_eq!(client.ack(Assignment), ["eds +b"]);
-    let heard = client.session.on_request(Request {
+    let answer = client.session.on_request(Request {
         resource_type: Assignment,
         nonce: "1".to_owned(),
         error: Some("about an earlier one".to_owned()),
         ask: Ask::Delta { subscribe: vec![], unsubscribe: vec![], known: Known::default() },
     });
-    assert_eq!(heard, Ok(Answer::None), "and it is neither ACK nor NACK");
+    assert_eq!(answer, Ok(Answer::None), "and it is neither ACK nor NACK");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Random worlds, random moments: whatever happens, a client that behaves like Envoy ends up with exactly what it should
+//! Random changes at random moments: whatever happens, a client that behaves like Envoy ends up with exactly what it should
 //! have, and at no moment holds something that refers to what it lacks.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -62,8 +62,8 @@ impl TypeState {
     }
 
     fn respond(&mut self, plan: Plan, even_if_empty: bool, target: &Snapshot) -> Option<Response> {
-        // State of the world has no way to say "there is no such resource" but this, which Envoy passes over; it is answered
-        // when the resource is made.
+        // In state of the world only this reports that a resource does not exist. Envoy ignores it, and is answered when the
+        // resource exists.
         let missing = match self.variant {
             Variant::Sotw if target.reports_missing() => plan.missing.clone(),
             Variant::Sotw | Variant::Delta => Vec::new(),

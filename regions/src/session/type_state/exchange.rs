@@ -69,7 +69,7 @@ impl Exchange {
         }
     }
 
-    /// A rejection of the response that waits says nothing about these resources.
+    /// A rejection of the response that waits is no rejection of its resources.
     pub(super) fn forget_contents(&mut self) {
         if let Self::Waiting { outstanding, .. } = self {
             outstanding.held = Vec::new();

@@ -240,7 +240,7 @@ impl TypeState {
         for name in stars.chain(self.subscription.names().iter()).chain(gone) {
             let now = old.kept(self.resource_type, name);
             let was = match (then_of(name), now) {
-                // What it was at the commit may not be kept; what it became says as well what has to outlive its references.
+                // What it was at the commit may not be kept; what it became shows as well what has to outlive its references.
                 (_, Some(now)) => Was::There(now.clone()),
                 (Some((change, _)), None) => change.was.clone(),
                 (None, None) => Was::Nothing,

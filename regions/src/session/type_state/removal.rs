@@ -25,7 +25,7 @@ impl TypeState {
         let response = match self.variant {
             _ if gone.is_empty() => None,
             Variant::Delta => {
-                // Where nothing may be missing, something else stands in for it.
+                // Where nothing may be missing, a stand-in replaces it.
                 let (mut there, mut removed) = (Vec::new(), Vec::new());
                 for name in gone {
                     match target.find(self.resource_type, &name) {
