@@ -27,15 +27,15 @@ fn main() {
 /// Merge result in, snapshot out.
 #[divan::bench(args = SERVICES)]
 fn catalog(bencher: Bencher, services: usize) {
-    let Ok((mut catalog, _class)) = world(services) else { return };
+    let Ok((mut catalog, _class)) = setup(services) else { return };
     let mut changes = Changes::default();
     bencher.with_inputs(|| changes.next()).bench_local_values(|effects| catalog.apply(&effects));
 }
 
-/// The same, and one delta client that follows everything is told and acknowledges.
+/// The same, and one delta client that follows everything is sent the change and acknowledges it.
 #[divan::bench(args = SERVICES)]
 fn catalog_and_session(bencher: Bencher, services: usize) {
-    let Ok((mut catalog, class)) = world(services) else { return };
+    let Ok((mut catalog, class)) = setup(services) else { return };
     let mut session = follower(&class, services);
     let mut changes = Changes::default();
     bencher.with_inputs(|| changes.next()).bench_local_values(|effects| {
@@ -44,9 +44,9 @@ fn catalog_and_session(bencher: Bencher, services: usize) {
     });
 }
 
-type World = (Catalog, ClassSubscription);
+type Setup = (Catalog, ClassSubscription);
 
-fn world(services: usize) -> Result<World, NameError> {
+fn setup(services: usize) -> Result<Setup, NameError> {
     let eu = RegionId::new("eu")?;
     let network = Network::default_network();
     let place = Place {
@@ -125,14 +125,14 @@ fn follower(class: &ClassSubscription, services: usize) -> Session {
         (ResourceType::Scope, Vec::new()),
     ];
     for (resource_type, subscribe) in wishes {
-        say(&mut session, resource_type, String::new(), subscribe);
+        request(&mut session, resource_type, String::new(), subscribe);
     }
     listen(&mut session, class);
     listen(&mut session, class);
     session
 }
 
-fn say(session: &mut Session, resource_type: ResourceType, nonce: String, subscribe: Vec<String>) {
+fn request(session: &mut Session, resource_type: ResourceType, nonce: String, subscribe: Vec<String>) {
     let ask = Ask::Delta { subscribe, unsubscribe: Vec::new(), known: Default::default() };
     divan::black_box(session.on_request(Request { resource_type, nonce, error: None, ask })).ok();
 }
@@ -141,6 +141,6 @@ fn listen(session: &mut Session, class: &ClassSubscription) {
     let snapshot = class.snapshot();
     snapshot.into_iter().for_each(|snapshot| session.on_snapshot(snapshot));
     for response in session.responses().unwrap_or_default() {
-        say(session, response.resource_type, format!("{:x}", response.nonce), Vec::new());
+        request(session, response.resource_type, format!("{:x}", response.nonce), Vec::new());
     }
 }

@@ -1,5 +1,5 @@
-//! One endpoint changes: from the change as a source tells it, through engine and encoding, to the published snapshot of
-//! one class of clients. It should cost the same in a small world and in a large one.
+//! One endpoint changes: from the change as a source reports it, through engine and encoding, to the published snapshot of
+//! one class of clients. It should cost the same in a small federation and in a large one.
 //! Run: `cargo bench -p regions --bench whole_change`.
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -34,7 +34,7 @@ fn one_endpoint_changes(bencher: Bencher, services: usize) {
         ready = !ready;
         slice(1, services / 2, ready)
     };
-    bencher.with_inputs(flip).bench_local_values(|slice| plane.tell(slice));
+    bencher.with_inputs(flip).bench_local_values(|slice| plane.report(slice));
 }
 
 /// A region's control plane without sockets and threads.
@@ -42,7 +42,7 @@ struct Plane {
     engine: Engine,
     catalog: Catalog,
     stats: Arc<Stats>,
-    // A class is kept current as long as somebody follows it.
+    // A class is kept current as long as a stream follows it.
     _class: ClassSubscription,
 }
 
@@ -72,7 +72,7 @@ impl Plane {
     }
 
     /// Applies one change, and proves by counters that no more was done than what it takes.
-    fn tell(&mut self, slice: Slice) {
+    fn report(&mut self, slice: Slice) {
         let (merged, encoded) = (self.engine.stats().merged, self.stats.catalog.encoded.get());
         let changes = MemberChanges::Slices(Delta::put(slice));
         let batch = Batch::Member { cluster: make::cluster("c1"), epoch: Epoch(1), changes };

@@ -1,6 +1,6 @@
-//! Names that a client may use for a resource that is called otherwise.
+//! Names that a client may use for a resource that has another name.
 //!
-//! There are more such names than could be kept, so what stands behind one is found from the name itself: its *origin*
+//! There are more such names than could be kept, so what one refers to is found from the name itself: its *origin*
 //! is the resource that is kept, and what is sent is the origin under the name that was asked for. A change of the origin
 //! is a change of all its aliases.
 
@@ -12,7 +12,7 @@ use crate::translate::vhds;
 
 pub use rename::{References, rename};
 
-/// What a name is another name for. `None`: it is no alias, so there is only what is called exactly so.
+/// What a name is another name for. `None`: it is no alias.
 pub fn origin(resource_type: ResourceType, name: &str) -> Option<String> {
     match resource_type {
         ResourceType::VirtualHost => vhds::full_name(name),

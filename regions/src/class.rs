@@ -1,4 +1,4 @@
-//! Who is asking: a client's node, checked and reduced to what its answer depends on.
+//! A client's node, checked and reduced to what its resources depend on.
 
 mod node;
 mod version;
@@ -29,7 +29,7 @@ pub struct Class {
     pub profile: Profile,
 }
 
-/// What kind of client it is, and so how resources are spelled for it.
+/// What kind of client it is, and so how resources are encoded for it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Profile {
     Envoy(EnvoyProfile),
@@ -44,7 +44,7 @@ pub struct EnvoyProfile {
     pub interception: Interception,
     /// It fetches clusters when they are used, instead of following all of them. Incremental xDS only.
     pub on_demand: bool,
-    /// It is told of endpoints one by one, instead of load assignment by load assignment. Incremental xDS only.
+    /// It is sent endpoints one by one, instead of load assignment by load assignment. Incremental xDS only.
     pub leds: bool,
     /// It fetches virtual hosts when they are used, instead of following the scopes of all services. Incremental xDS and
     /// the plain HTTP port only.
@@ -56,19 +56,19 @@ pub struct EnvoyProfile {
 pub enum Interception {
     /// iptables redirects it to port 15001; listeners know the VIPs of the member it runs in.
     Redirect,
-    /// Clients send it to the plain HTTP port, and `Host` says where it should go.
+    /// Clients send it to the plain HTTP port, and it is routed by `Host`.
     None,
-    /// The node neither says nor names a member. It gets the plain HTTP port, and what it takes not to break a pod that
-    /// is intercepted after all.
-    Unsaid,
+    /// The node neither sets it nor names a member. It gets the plain HTTP port, and the listeners that keep the traffic of
+    /// a pod working that is intercepted after all.
+    Unset,
 }
 
-/// What holds where a node says nothing else.
+/// Used where a node sets nothing else.
 #[derive(Clone, Debug)]
 pub struct Defaults {
     /// The region of the control plane that was reached.
     pub region: RegionId,
-    /// Whether sidecars that speak incremental xDS get clusters on demand.
+    /// Whether sidecars with incremental xDS get clusters on demand.
     pub on_demand: bool,
 }
 
@@ -79,10 +79,10 @@ pub struct Client {
     pub node_id: String,
     /// `node.metadata.NAMESPACE`: shown to people, decides nothing.
     pub namespace: Option<Namespace>,
-    /// `node.metadata.TTL`: how long it keeps what it has when nobody confirms it. `None`: for ever. Incremental
-    /// xDS only.
+    /// `node.metadata.TTL`: how long it keeps what it has without a confirmation. `None`: forever. Incremental xDS
+    /// only.
     pub ttl: Option<Duration>,
-    /// Which Envoy it is; `None`: none, or it does not say.
+    /// Which Envoy it is; `None`: none, or it sends no version.
     pub version: Option<Version>,
     pub class: Class,
 }
@@ -105,8 +105,7 @@ pub enum NodeError {
 impl Client {
     /// Reads `node.id`, `node.locality` and the metadata keys `CLUSTER_ID`, `NAMESPACE`, `NETWORK`, `LISTEN`,
     /// `INTERCEPTION_MODE`, `CLUSTERS`, `ENDPOINTS`, `ROUTES`, `TTL` and
-    /// `GENERATOR`. `incremental`: it speaks the variant that knows
-    /// on-demand resources.
+    /// `GENERATOR`. `incremental`: it uses incremental xDS, which has on-demand resources.
     pub fn from_node(node: &Node, defaults: &Defaults, incremental: bool) -> Result<Self, NodeError> {
         match node.id.len() {
             0 => return Err(NodeError::NoId),
@@ -162,13 +161,13 @@ fn is_grpc(node: &Node) -> Result<bool, NodeError> {
     }
 }
 
-/// Who names a member and says nothing else is a sidecar.
+/// A node that names a member and sets nothing else is a sidecar's.
 fn interception(node: &Node, has_member: bool) -> Result<Interception, NodeError> {
     const FIELD: &str = "node.metadata.INTERCEPTION_MODE";
     match metadata(node, "INTERCEPTION_MODE", FIELD)? {
         "REDIRECT" => Ok(Interception::Redirect),
         "" if has_member => Ok(Interception::Redirect),
-        "" => Ok(Interception::Unsaid),
+        "" => Ok(Interception::Unset),
         "NONE" => Ok(Interception::None),
         text => Err(NodeError::BadValue { field: FIELD, found: shown(text), expected: "\"REDIRECT\" or \"NONE\"" }),
     }
@@ -217,7 +216,7 @@ fn choice(node: &Node, choice: &Choice, default: bool) -> Result<bool, NodeError
     }
 }
 
-/// Shorter ones would be noise, longer ones no help.
+/// Shorter ones would cost too many confirmations, longer ones would expire too late to be of use.
 const TTL_SECONDS: RangeInclusive<u64> = 30..=86_400;
 
 fn ttl(node: &Node) -> Result<Option<Duration>, NodeError> {

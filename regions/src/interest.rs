@@ -1,5 +1,5 @@
-//! What one stream wants to hear of, told to the writer in a form it can test in nanoseconds: thousands of streams are
-//! asked at every change, and only those it concerns are woken.
+//! What one stream subscribes to, in a form that the catalog can test in nanoseconds: thousands of streams are tested at
+//! every change, and only those that it concerns are woken.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::SeqCst};
 use std::task::{Context, Poll};
@@ -9,13 +9,13 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::resource::ResourceType;
 
-/// Bits of the filter, just under 1 KiB a stream with what goes with them. Each name sets two of them: where two hundred are wanted, another one is mistaken
-/// for one of them with a chance of 0.2 %, which costs a look in vain and nothing else.
+/// Bits of the filter, just under 1 KiB a stream with the rest of it. Each name sets two of them: where two hundred are
+/// wanted, another one is mistaken for one of them with a chance of 0.2 %, which costs one useless look and nothing else.
 const BITS: u64 = 7_680;
 const WORDS: usize = 120;
 
-/// One stream's subscriptions, as a filter that may say yes too often but never no. Names are only ever added: what is
-/// not wanted any more wakes a stream in vain until it ends.
+/// One stream's subscriptions, as a filter that may match too often but never too rarely. Names are only ever added: what is
+/// not wanted any more wakes a stream without need until it ends.
 #[derive(Debug)]
 pub struct Interest {
     names: [AtomicU64; WORDS],
@@ -52,8 +52,8 @@ impl Default for Interest {
 }
 
 impl Interest {
-    /// A name is wanted. To be called before the snapshot is read in which it is looked for: the writer publishes first
-    /// and asks then, so that one of the two sees the other.
+    /// A name is wanted. To be called before the snapshot is read in which it is looked for: the catalog publishes
+    /// first and tests then, so that one of the two sees the other.
     pub fn add(&self, resource_type: ResourceType, name: &str) {
         for bit in bits(resource_type, name) {
             if let Some(word) = self.names.get(word(bit)) {
@@ -78,14 +78,14 @@ impl Interest {
             || (topic.star && self.stars.load(SeqCst) & (1 << topic.resource_type.index()) != 0)
     }
 
-    /// There is news.
+    /// Wakes the stream: there is a new snapshot, or a question.
     pub fn wake(&self) {
         if !self.woken.swap(true, SeqCst) {
             self.waker.wake();
         }
     }
 
-    /// Ready if there was news since it was last ready.
+    /// Ready if the stream was woken since it was last ready.
     pub fn poll_woken(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.waker.register(cx.waker());
         if self.woken.swap(false, SeqCst) { Poll::Ready(()) } else { Poll::Pending }

@@ -2,7 +2,7 @@
 //!
 //! The descriptions of the messages are checked in, because the crate that has the messages publishes theirs as a file
 //! only, not as part of its interface. They are cut down to what is served and what that refers to; a test compares them
-//! with the crate's, and writes them anew when told to.
+//! with the crate's, and can write them again.
 
 use envoy_types::pb::google::protobuf::Any;
 use prost::Message;

@@ -1,8 +1,8 @@
-//! The voice of Isthmus: one region's xDS control plane.
+//! One region's xDS control plane.
 //!
 //! [`federation::Effects`] → [`catalog::Catalog`] → [`snapshot::Snapshot`] → [`session::Session`] → gRPC streams.
 //! It knows Envoy and gRPC; **it does not know Kubernetes.** Each stage stops where its result equals what it was:
-//! a resource whose bytes did not change is sent to nobody.
+//! a resource whose bytes did not change is sent to no client.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 

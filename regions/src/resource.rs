@@ -29,7 +29,7 @@ struct Body {
     version: u64,
     /// A whole `envoy.service.discovery.v3.Resource` message.
     delta: Bytes,
-    /// Where in `delta` the `google.protobuf.Any` stands.
+    /// Where in `delta` the `google.protobuf.Any` is.
     any: Range<u32>,
     /// What has to follow it, see [`Resource::load`].
     load: Option<Arc<str>>,
@@ -46,7 +46,7 @@ const ANY_TYPE_URL: u32 = 1;
 const ANY_VALUE: u32 = 2;
 
 impl Resource {
-    /// The same, with another copy of its name: what follows one another under a name shares it.
+    /// The same, with another copy of its name: successive resources of a name share it.
     pub(crate) fn sharing(mut self, name: &Arc<str>) -> Self {
         if let Some(body) = Arc::get_mut(&mut self.0)
             && body.name == *name
@@ -80,7 +80,7 @@ impl Resource {
         Self(Arc::new(Body { name: Arc::from(name), version, delta: delta.freeze(), any, load: None, usable: true }))
     }
 
-    /// There is nothing of this name: the name as an alias of nothing (VHDS, "on-demand requests" in its documentation).
+    /// No resource of this name exists: the name as an alias of nothing (VHDS, "on-demand requests" in its documentation).
     /// Incremental xDS only.
     pub fn nothing(name: &str) -> Self {
         let version = xxh3_64(&[]);
@@ -98,7 +98,7 @@ impl Resource {
         }))
     }
 
-    /// The same resource, said to need this to follow it.
+    /// The same resource, marked as needing this to follow it.
     pub fn followed_by(self, load: &str) -> Self {
         let Body { name, version, delta, any, usable, .. } = &*self.0;
         // Most clusters and their load assignments share a name, and then its bytes too.
@@ -113,7 +113,7 @@ impl Resource {
         }))
     }
 
-    /// The same resource, said to be of no use: see [`Resource::is_usable`].
+    /// The same resource, with [`Resource::is_usable`] set.
     pub(crate) fn usable(mut self, usable: bool) -> Self {
         if let Some(body) = Arc::get_mut(&mut self.0) {
             body.usable = usable;
@@ -151,12 +151,12 @@ impl Resource {
         self.0.delta.slice(self.0.any.start as usize..self.0.any.end as usize)
     }
 
-    /// Says that the client's resource of this name and version is still good (xDS protocol, "TTL").
+    /// Confirms that the client's resource of this name and version is still valid (xDS protocol, "TTL").
     pub fn heartbeat(&self) -> Self {
         Self::heartbeat_of(self.name(), self.version())
     }
 
-    /// Says the same of a resource that only the client has.
+    /// The same for a resource that only the client has.
     pub(crate) fn heartbeat_of(name: &str, version: u64) -> Self {
         let mut delta = BytesMut::new();
         put_field(RESOURCE_VERSION, version_text(version).as_bytes(), &mut delta);
@@ -179,7 +179,7 @@ impl Resource {
         self.0.any.len()
     }
 
-    /// The summand of this resource in the digest of its type, see [`crate::snapshot::View::digest`].
+    /// The summand of this resource in the digest of its type, see [`crate::snapshot::TypeSnapshot::digest`].
     pub fn digest(&self) -> u64 {
         xxh3_64_with_seed(self.0.name.as_bytes(), self.0.version)
     }

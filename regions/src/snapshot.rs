@@ -1,6 +1,6 @@
 //! What one class of clients should hold, as an immutable value: readers share it, and never wait for the writer.
 //!
-//! A [`Snapshot`] is put together from [`Part`]s, the present state of the catalog's shelves. Classes that must be sent
+//! A [`Snapshot`] consists of [`Part`]s, the present state of the catalog's shelves. Classes that must be sent
 //! the same bytes share the part, its log of changes included, so a thousand classes cost little more than one.
 
 mod log;
@@ -21,7 +21,7 @@ use crate::translate::{cluster, grpc};
 pub struct Snapshot {
     seq: u64,
     about: About,
-    types: PerType<View>,
+    types: PerType<TypeSnapshot>,
 }
 
 /// What holds for all types of a snapshot.
@@ -30,13 +30,13 @@ pub struct About {
     pub computed: Computed,
     /// Members that have to be known are not: what they contribute is missing in the snapshot, and is not gone.
     pub incomplete: bool,
-    /// Load assignments of services that such a member backs, as mirrors tell.
+    /// Load assignments of services that such a member backs, as mirrors show.
     pub awaited: Arc<HashSet<String>>,
     /// These clients are in no admitted member.
     pub outside: bool,
 }
 
-/// What is made up, from its name alone, for who asks for something that is not there.
+/// What is made, from its name alone, for clients that ask for something that does not exist.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Computed {
     /// Clusters, for clients that fetch them when they need them.
@@ -49,19 +49,19 @@ pub struct Computed {
 
 /// The resources of one type.
 #[derive(Clone, Debug, Default)]
-pub struct View {
+pub struct TypeSnapshot {
     /// What hides the others' resources of the same name.
     over: Part,
     /// What a wildcard subscription covers.
     star: Part,
-    /// What is there for who names it, and only for them.
+    /// What a client gets only if it asks for it by name.
     named: Vec<Part>,
-    /// Since when the view consists of these parts: what changed before that cannot be told from their logs.
+    /// Since when the resources come from these parts: what changed before that does not follow from their logs.
     since: u64,
 }
 
 impl Snapshot {
-    pub(crate) fn new(seq: u64, about: About, types: PerType<View>) -> Self {
+    pub(crate) fn new(seq: u64, about: About, types: PerType<TypeSnapshot>) -> Self {
         Self { seq, about, types }
     }
 
@@ -75,8 +75,8 @@ impl Snapshot {
         self.about.computed.clusters
     }
 
-    /// Whether these clients want to be told at once what there is not: gRPC would wait 15 s for it (gRFC A88).
-    pub fn tells_what_is_missing(&self) -> bool {
+    /// Whether these clients need to know at once what does not exist: gRPC would wait 15 s for it (gRFC A88).
+    pub fn reports_missing(&self) -> bool {
         self.about.computed.grpc_listeners
     }
 
@@ -97,30 +97,29 @@ impl Snapshot {
         !awaited.is_empty() && (awaited.contains(name) || plain().is_some_and(|plain| awaited.contains(&plain)))
     }
 
-    pub fn of(&self, resource_type: ResourceType) -> &View {
+    pub fn of(&self, resource_type: ResourceType) -> &TypeSnapshot {
         &self.types[resource_type]
     }
 
     /// What a client that asks for this name gets. With on-demand clusters that is never nothing: Envoy asks for a
-    /// cluster once, and after a "no" never again, so what is not there is a cluster without hosts until it is born. Nor
-    /// is it for gRPC's listeners: most libraries do not understand the "no" of gRFC A88, and hold calls back for 15 s. A virtual
+    /// cluster once, and after a "no" never again, so what does not exist is a cluster without hosts until it does. Nor is it for gRPC's listeners: most libraries do not understand the "no" of gRFC A88, and hold calls back for 15 s. A virtual
     /// host that is not there is an alias of nothing.
     pub fn find(&self, resource_type: ResourceType, name: &str) -> Option<Resource> {
         let found = self.find_certain(resource_type, name);
-        found.or_else(|| self.made_up(resource_type, name, |origin| self.stand_in(resource_type, origin)))
+        found.or_else(|| self.made_for(resource_type, name, |origin| self.stand_in(resource_type, origin)))
     }
 
-    /// The same without what stands in for something that is not there: what is not known yet need not be absent.
+    /// The same without stand-ins for what does not exist: what is not known yet need not be absent.
     pub fn find_certain(&self, resource_type: ResourceType, name: &str) -> Option<Resource> {
-        let view = self.of(resource_type);
-        if let Some(found) = view.get(name) {
+        let current = self.of(resource_type);
+        if let Some(found) = current.get(name) {
             return Some(found.clone());
         }
-        let certain = |origin: &str| view.get(origin).cloned().or_else(|| self.follows(resource_type, origin));
-        self.made_up(resource_type, name, certain)
+        let certain = |origin: &str| current.get(origin).cloned().or_else(|| self.follows(resource_type, origin));
+        self.made_for(resource_type, name, certain)
     }
 
-    fn made_up(
+    fn made_for(
         &self,
         resource_type: ResourceType,
         name: &str,
@@ -143,13 +142,13 @@ impl Snapshot {
         alias::rename(resource_type, origin, name, references)
     }
 
-    /// What follows from its name alone, whatever there is.
+    /// What follows from its name alone.
     fn follows(&self, resource_type: ResourceType, name: &str) -> Option<Resource> {
         let listener = resource_type == ResourceType::Listener && self.about.computed.grpc_listeners;
         listener.then(|| grpc::server_listener(name)).flatten()
     }
 
-    /// What stands in for something that is not there.
+    /// The stand-in for something that does not exist.
     fn stand_in(&self, resource_type: ResourceType, name: &str) -> Option<Resource> {
         let Computed { clusters, grpc_listeners, virtual_hosts } = self.about.computed;
         match resource_type {
@@ -161,7 +160,7 @@ impl Snapshot {
     }
 }
 
-impl View {
+impl TypeSnapshot {
     pub(crate) fn new(over: Part, star: Part, named: Vec<Part>, since: u64) -> Self {
         Self { over, star, named, since }
     }
@@ -184,7 +183,7 @@ impl View {
         self.get(name).or_else(|| self.get(&alias::origin(resource_type, name)?))
     }
 
-    /// Everything, for whomever.
+    /// Everything, under a wildcard or by name.
     #[cfg(test)]
     pub(crate) fn all(&self) -> impl Iterator<Item = &Resource> {
         self.parts().flat_map(Part::iter)
@@ -225,11 +224,12 @@ impl View {
         self.parts().map(Part::changed_at).max().unwrap_or(0).max(self.since)
     }
 
-    /// What may differ from what it was at `seq`, newest change first, repeated if it changed repeatedly. The flag says
-    /// whether a wildcard covers it. `None`: that is too long ago to tell.
+    /// What may differ from what it was at `seq`, newest change first, repeated if it changed repeatedly. The flag is true
+    /// if a wildcard covers it. `None`: the logs do not reach back so far.
     pub fn changes_since(&self, seq: u64) -> Option<impl Iterator<Item = (bool, &Change)>> {
-        let told = seq >= self.since && self.parts().all(|part| part.changed_at() <= seq || seq >= part.log().from());
-        told.then(|| {
+        let is_recorded =
+            seq >= self.since && self.parts().all(|part| part.changed_at() <= seq || seq >= part.log().from());
+        is_recorded.then(|| {
             let hidden = self.hidden_at(seq);
             let star = std::iter::once((true, &self.star));
             let parts = star.chain(self.named.iter().map(|part| (false, part)));
@@ -239,7 +239,7 @@ impl View {
         })
     }
 
-    /// Which names were hidden at `seq`: what changed beneath was nothing to whoever had that state.
+    /// Which names were hidden at `seq`: what changed beneath them was no change for a client with that state.
     fn hidden_at(&self, seq: u64) -> impl Fn(&str) -> bool {
         let mut was: HashMap<&str, bool> = HashMap::new();
         // Newest first: the last one to be seen is the oldest.

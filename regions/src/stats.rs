@@ -1,4 +1,4 @@
-//! Numbers about the work done and the clients served: plain atomics that whoever renders metrics may read at any time.
+//! Numbers about the work done and the clients served: plain atomics, which the metrics page reads at any time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
@@ -15,18 +15,18 @@ pub struct Stats {
     pub loads: LoadStats,
 }
 
-/// How much the writer did, and how much it found it need not do.
+/// How much the catalog did, and how much it found unchanged.
 #[derive(Debug, Default)]
 pub struct CatalogStats {
     /// Merged services, VIPs and topologies that were applied.
     pub merged_seen: Counter,
     pub vips_seen: Counter,
     pub topologies_seen: Counter,
-    /// Services derived anew, counted once for each class.
+    /// Keys whose resources were made again, counted once for each recipe.
     pub derived: Counter,
     /// Resources encoded.
     pub encoded: Counter,
-    /// Resources that turned out to have the bytes they had before: published to nobody.
+    /// Resources that turned out to have the bytes they had before: not published.
     pub unchanged: Counter,
     /// Resources put or removed.
     pub changed: Counter,
@@ -48,7 +48,7 @@ pub struct StreamStats {
     pub open_delta: Gauge,
     /// Streams ever accepted.
     pub accepted: Counter,
-    /// Streams that were ended with an error of ours, the end of the process and of old connections included.
+    /// Streams that the control plane ended with an error, the end of the process and of old connections included.
     pub refused: Counter,
     /// Of these, those that the client would have kept, by [`RefusalKind::index`].
     pub refused_by_kind: [Counter; RefusalKind::ALL.len()],
@@ -72,7 +72,7 @@ pub struct ConnectionStats {
     pub handshakes_failed: Counter,
     /// Ended in good order because of their age.
     pub aged: Counter,
-    /// Told to end, but cut off because they did not in time.
+    /// Asked to end, but cut off because they did not in time.
     pub cut_off: Counter,
     /// Ended to make room for an address that has fewer.
     pub displaced: Counter,

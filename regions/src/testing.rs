@@ -1,4 +1,4 @@
-//! Small worlds for this crate's tests.
+//! Small inputs for this crate's tests.
 
 pub(crate) mod envoy;
 pub(crate) mod memory;

@@ -1,5 +1,5 @@
-//! Protobuf messages field by field, without decoding what nobody looks at: a decoded message takes up to fifty times its
-//! bytes (an empty field of two bytes becomes a struct), so what a stranger sends is not decoded as a whole.
+//! Protobuf messages field by field, without decoding what is not used: a decoded message takes up to fifty times its bytes
+//! (an empty field of two bytes becomes a struct), so what an unknown client sends is not decoded as a whole.
 
 use std::str;
 
@@ -120,10 +120,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_message_is_refused() {
+    fn a_malformed_message_is_refused() {
         let cases: [&[u8]; 7] = [
             &[8],                                                   // no value
-            &[26, 200, 1, 0],                                       // shorter than it says
+            &[26, 200, 1, 0],                                       // shorter than its length field
             &[26, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1],  // a length that does not fit
             &[0, 1],                                                // field 0
             &[11, 12],                                              // a group

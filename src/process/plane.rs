@@ -23,7 +23,7 @@ use federation::model::{ClusterId, Digest, Namespace, RegionId};
 use federation::{Authority, Awaits, Config, Effects, Engine};
 use regions::catalog::{self, Catalog};
 use regions::class::Defaults;
-use regions::server::{self, Admission, Limits, Listening, Loads, Shared, Streams};
+use regions::server::{self, Limits, Listening, Loads, Shared, StartLimits, Streams};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -159,8 +159,8 @@ pub async fn run(plane: Plane, shutdown: Shutdown) -> anyhow::Result<()> {
         let identifier = Arc::from(format!("isthmus/{}", serve.region));
         let Serve { region, on_demand, limits, .. } = serve;
         let defaults = Arc::new(Defaults { region, on_demand });
-        let admission = Admission::counted(&stats);
-        let shared = Shared { catalog, defaults, identifier, stats, streams, loads, admission };
+        let start_limits = StartLimits::counted(&stats);
+        let shared = Shared { catalog, defaults, identifier, stats, streams, loads, start_limits };
         let mut ending = shutdown.clone();
         tasks.spawn(async move {
             server::serve(ports.listeners, shared, limits, async move { ending.wait().await }).await;

@@ -1,4 +1,4 @@
-//! A resource under another name: decoded, named anew, encoded again.
+//! A resource under another name: decoded, renamed, encoded again.
 
 use envoy_types::pb::envoy::config::cluster::v3::Cluster;
 use envoy_types::pb::envoy::config::endpoint::v3::ClusterLoadAssignment;
@@ -12,10 +12,10 @@ use super::xdstp;
 use crate::resource::{Resource, ResourceType};
 use crate::translate::vhds;
 
-/// What a resource with an authority calls those that it refers to.
+/// How a resource with an authority names those that it refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum References {
-    /// As they are called without one: Envoy has one control plane, and follows its clusters by their plain names.
+    /// By their names without one: Envoy has one control plane, and follows its clusters by their plain names.
     Plain,
     /// By names of the same authority: gRPC asks the server of each name's authority, and plain names of the default one
     /// (gRFC A47).
@@ -28,7 +28,7 @@ pub fn rename(resource_type: ResourceType, origin: &Resource, name: &str, refere
         return Some(Resource::nothing(name));
     }
     if resource_type == ResourceType::VirtualHost {
-        let host = vhds::spelled(origin.message::<VirtualHost>()?, name)?;
+        let host = vhds::renamed(origin.message::<VirtualHost>()?, name)?;
         return Some(Resource::encode(resource_type, name, &host));
     }
     let asked = xdstp::parse(resource_type, name)?;

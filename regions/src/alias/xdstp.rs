@@ -1,15 +1,15 @@
 //! Names with an authority (xRFC TP1): `xdstp://<authority>/<type>/<name>?<context parameters>`.
 //!
-//! The authority is the client's own word for whom to ask: its bootstrap maps it to servers, and by asking here it has
-//! chosen us. Every control plane of a federation gives the same answers, and stands in for another one that is gone, so
-//! whatever the authority, the answer is the resource of that plain name. Context parameters choose among variants, of
+//! The authority is the client's own name for a set of servers: its bootstrap maps it to them, and this control plane is one
+//! of them if the client asks here. Every control plane of a federation gives the same answers and can replace another one,
+//! so whatever the authority, the answer is the resource of that plain name. Context parameters choose among variants, of
 //! which there is one.
 
 use crate::resource::ResourceType;
 
 const SCHEME: &str = "xdstp://";
 
-/// A name taken apart.
+/// The parts of a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Xdstp<'a> {
     pub authority: &'a str,
@@ -48,7 +48,7 @@ fn type_of(resource_type: ResourceType) -> &'static str {
     url.split_once('/').map_or(url, |(_, name)| name)
 }
 
-/// `None`: an escape that is none, or no UTF-8.
+/// `None`: a malformed escape, or no UTF-8.
 fn decode(text: &str) -> Option<String> {
     let mut bytes = text.bytes();
     let mut out = Vec::with_capacity(text.len());
@@ -71,7 +71,7 @@ mod tests {
     use crate::resource::ResourceType::{Assignment, Cluster};
 
     #[test]
-    fn names_are_taken_apart_whatever_their_authority() {
+    fn names_are_parsed_whatever_their_authority() {
         let plain = "outbound|80||web.shop.svc.cluster.local";
         let cluster = "envoy.config.cluster.v3.Cluster";
         for (text, authority) in [
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_such_name_is_none() {
+    fn a_name_of_another_form_is_none() {
         for rest in ["eu", "eu/", "eu/x", "eu/envoy.config.cluster.v3.Cluster", "eu/envoy.config.cluster.v3.Cluster/"] {
             assert_eq!(parse(Cluster, &format!("xdstp://{rest}")), None, "{rest}");
         }

@@ -108,7 +108,7 @@ fn unfederated(class: &Class) -> Audience {
     if interception == Interception::Redirect {
         audience.star(PassthroughListeners { listen, on_demand });
     } else {
-        let passthrough = interception == Interception::Unsaid;
+        let passthrough = interception == Interception::Unset;
         audience.star(EgressListener { listen, on_demand, vhds, passthrough });
     }
     if vhds {
@@ -163,7 +163,7 @@ fn envoy(class: &Class, profile: &EnvoyProfile, audience: &mut Audience) {
             if !vhds {
                 audience.star(EgressScopes);
             }
-            let passthrough = interception == Interception::Unsaid;
+            let passthrough = interception == Interception::Unset;
             audience.star(EgressListener { listen, on_demand, vhds, passthrough });
         }
     }

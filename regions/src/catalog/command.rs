@@ -1,4 +1,4 @@
-//! How streams, which are asynchronous, talk to the catalog, which is not.
+//! How streams, which are asynchronous, send commands to the catalog, which is not.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -24,18 +24,18 @@ pub enum CatalogCommand {
     },
 }
 
-/// The streams' end. The owner of the catalog reads the other end and calls [`super::Catalog::handle_command`].
+/// The sender, for streams. The thread that has the catalog receives, and calls [`super::Catalog::handle_command`].
 #[derive(Clone, Debug)]
 pub struct CatalogHandle {
     sender: mpsc::Sender<CatalogCommand>,
 }
 
-/// The catalog's owner has ended: the process is shutting down.
+/// The thread that has the catalog has ended: the process is shutting down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the control plane is shutting down")]
 pub struct CatalogClosed;
 
-/// A handle for streams, and what they will ask.
+/// A handle for streams, and the receiver of their commands.
 pub fn channel() -> (CatalogHandle, mpsc::Receiver<CatalogCommand>) {
     let (sender, receiver) = mpsc::channel(COMMAND_CAPACITY);
     (CatalogHandle { sender }, receiver)

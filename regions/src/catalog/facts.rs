@@ -40,7 +40,7 @@ pub(super) struct Facts {
     locations: Locations,
 }
 
-/// One TCP port of a service, without its endpoints. Envoy's clusters speak TCP; UDP and SCTP ports stay with Kubernetes.
+/// One TCP port of a service, without its endpoints. Envoy's clusters are for TCP; UDP and SCTP ports are left to Kubernetes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Shape {
     pub(super) port: RoutedPort,
@@ -48,7 +48,7 @@ pub(super) struct Shape {
 }
 
 impl Facts {
-    /// Takes in what the engine decided, and says what changed.
+    /// Applies what the engine decided, and returns what changed.
     pub(super) fn apply(&mut self, effects: &Effects, stats: &CatalogStats) -> Changes {
         let mut changes = Changes::default();
         for (key, rule) in &effects.rankings {

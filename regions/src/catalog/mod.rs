@@ -2,7 +2,7 @@
 //! of clients gets a new immutable [`Snapshot`], at most one for each call.
 //!
 //! A [recipe](recipes) says how a family of resources is made from the [facts](facts::Facts). A [shelf](shelf::Shelf) holds the
-//! resources of one recipe, encoded. Which shelves a class of clients takes its resources from is said in [audience].
+//! resources of one recipe, encoded. Which shelves a class of clients takes its resources from is in [audience].
 //!
 //! Work is proportional to what changed: a service's resources are encoded again once for each recipe whose bytes may
 //! differ, an endpoint that changes concerns load assignments only, and bytes that are equal go nowhere.
@@ -23,7 +23,7 @@ use federation::Effects;
 use crate::class::Class;
 use crate::interest::Interest;
 use crate::resource::{PerType, ResourceType};
-use crate::snapshot::{About, Snapshot, View};
+use crate::snapshot::{About, Snapshot, TypeSnapshot};
 use crate::stats::Stats;
 use audience::{Membership, Sources};
 use facts::Facts;
@@ -34,21 +34,21 @@ use shelf::{Committed, Shelf};
 pub use command::{COMMAND_CAPACITY, CatalogClosed, CatalogCommand, CatalogHandle, channel};
 pub use publication::ClassSubscription;
 
-/// Classes that are kept current at a time. Each may cost memory for listeners and time for every change, and anyone who can
-/// connect can name one. Load assignments are shared by all that differ only in places where there is nothing.
+/// Classes that are kept current at a time. Each may cost memory for listeners and time for every change, and every client
+/// that can connect can name one. Load assignments are shared by all that differ only in locations where there is nothing.
 pub const MAX_CLASSES: usize = 2_048;
 /// Of these, those that were opened by streams from one address: a proxy is of one class, and few proxies share an address.
 pub const MAX_CLASSES_PER_ADDRESS: usize = 16;
 
-/// Keeps what the federation decided, and serves it to classes of clients.
+/// Keeps what the engine decided, and serves it to classes of clients.
 pub struct Catalog {
     facts: Facts,
-    /// Counts commits: rounds that changed anything for anybody.
+    /// Counts commits: rounds that changed anything for any class.
     seq: u64,
     shelves: BTreeMap<AnyRecipe, Shelf>,
     classes: BTreeMap<Class, ClassState>,
     ready: bool,
-    /// Classes changed shelves since it was last seen to which ones are used.
+    /// Classes were moved to other shelves since unused ones were dropped last.
     moved: bool,
     /// See [`Facts::awaited_loads`].
     awaited: Arc<HashSet<String>>,
@@ -91,7 +91,7 @@ impl Catalog {
         }
     }
 
-    /// Takes in what the engine decided and publishes to each class what changed for it.
+    /// Applies what the engine decided and publishes to each class what changed for it.
     pub fn apply(&mut self, effects: &Effects) {
         self.reap();
         let ranked_by_cluster = self.facts.ranks_by_cluster();
@@ -167,8 +167,8 @@ impl Catalog {
         }
     }
 
-    /// From now on snapshots are served: every source was fully heard, or the time to wait for them is over. Until
-    /// then streams are accepted and wait, because a half-heard world would look like one in which services are gone.
+    /// From now on snapshots are served: every source was completely listed, or the time to wait for them is over. Until
+    /// then streams are accepted and wait, because in a snapshot of half the sources, services would seem to be gone.
     pub fn set_ready(&mut self) {
         self.ready = true;
         for (class, state) in &self.classes {
@@ -183,14 +183,14 @@ impl Catalog {
     /// Does what a stream asked for.
     pub fn handle_command(&mut self, command: CatalogCommand) {
         match command {
-            // The stream may have ended meanwhile; then nobody is there to be told.
+            // The stream may have ended meanwhile; then the answer is dropped.
             CatalogCommand::Open { class, opener, interest, reply } => {
                 drop(reply.send(self.open_from(Some(opener), &class, interest)));
             }
         }
     }
 
-    /// `all`: what is known changed, and with it what may be said of what is not there.
+    /// `all`: which members are known changed, and with it which resources are absent for certain.
     fn publish(&self, committed: &BTreeMap<AnyRecipe, Committed>, moved: &BTreeSet<Class>, all: bool) {
         for (class, state) in &self.classes {
             let mut changed = all || moved.contains(class);
@@ -213,11 +213,11 @@ impl Catalog {
 
     fn publish_to(&self, class: &Class, state: &ClassState, concerns: &Concerns) {
         let part = |recipe: &AnyRecipe| self.shelves.get(recipe).map(|shelf| shelf.part().clone()).unwrap_or_default();
-        let view = |t: ResourceType| {
+        let of_type = |t: ResourceType| {
             let sources = &state.sources[t];
             let one = |recipe: &Option<AnyRecipe>| recipe.as_ref().map(part).unwrap_or_default();
             let named = sources.named.iter().map(part).collect();
-            View::new(one(&sources.over), one(&sources.star), named, state.since[t])
+            TypeSnapshot::new(one(&sources.over), one(&sources.star), named, state.since[t])
         };
         let about = About {
             computed: audience::computed(class),
@@ -225,12 +225,12 @@ impl Catalog {
             awaited: self.awaited.clone(),
             outside: Membership::of(class, &self.facts) == Membership::Outside,
         };
-        let snapshot = Snapshot::new(self.seq, about, PerType::from_fn(view));
+        let snapshot = Snapshot::new(self.seq, about, PerType::from_fn(of_type));
         state.publication.publish(Arc::new(snapshot), concerns);
         self.stats.catalog.published.inc();
     }
 
-    /// Puts up the shelves that are not there yet.
+    /// Makes the shelves that do not exist yet.
     fn stock(&mut self, sources: &PerType<Sources>) {
         for recipe in sources.values().flat_map(Sources::all) {
             if !self.shelves.contains_key(recipe) {
@@ -240,8 +240,8 @@ impl Catalog {
         }
     }
 
-    /// Lets classes take their resources from elsewhere, if that changed: a member joined another network, services began
-    /// to be ranked by the client's own cluster, or a zone got its first endpoints. Returns those that did.
+    /// Moves classes to other shelves, if their recipes changed: a member joined another network, services began to be
+    /// ranked by the client's own cluster, or a zone got its first endpoints. Returns the classes that were moved.
     fn move_classes(&mut self, seq: u64) -> BTreeSet<Class> {
         let new = self.classes.iter().map(|(class, state)| (class, audience::sources(class, &self.facts), state));
         let moved: Vec<_> = new
@@ -262,7 +262,7 @@ impl Catalog {
         moved.into_iter().map(|(class, _)| class).collect()
     }
 
-    /// Drops the classes nobody listens to, and the shelves nobody takes from.
+    /// Drops the classes without streams, and the shelves that no class takes from.
     fn reap(&mut self) {
         let stats = &self.stats.catalog;
         let before = self.classes.len();

@@ -50,7 +50,7 @@ impl Shelf {
         self.maker.update(changes, facts, &mut Output { contents: &mut self.contents, stats });
     }
 
-    /// Makes what changed part of commit `seq`, and says whom it concerns. `None`: nothing changed.
+    /// Makes what changed part of commit `seq`, and returns which streams it concerns. `None`: nothing changed.
     pub(super) fn commit(&mut self, seq: u64) -> Option<Committed> {
         let Contents { resource_type, part, pending } = &mut self.contents;
         if pending.is_empty() {

@@ -103,7 +103,7 @@ fn an_endpoint_changes_one_load_assignment_and_costs_one_encoding() {
     assert_eq!(bench.work(&mut work), (1, 1, 1));
 
     let again = bench.apply(&services(vec![web("shop/s7", &["10.8.0.1:8080", "10.8.0.2:8080"])]));
-    assert_eq!(again, [""; 0], "equal bytes are published to nobody");
+    assert_eq!(again, [""; 0], "equal bytes are not published");
     assert_eq!(bench.work(&mut work), (1, 1, 0));
 }
 
@@ -123,8 +123,8 @@ fn a_service_brings_the_listeners_of_its_own_vips_and_touches_no_other() {
         published.into_iter().filter(|change| change.contains("lds")).collect()
     };
     assert_eq!(listeners(bench.apply(&second)), ["+lds 10.12.0.8_80"]);
-    assert_eq!(listeners(bench.apply(&service_gone("shop/pay"))), ["-lds 10.12.0.8_80"], "nobody's business any more");
-    assert_eq!(bench.apply(&vips("eu-1", "kube-system/dns", &["10.12.0.99"], &[80], false)), [""; 0], "nor is this");
+    assert_eq!(listeners(bench.apply(&service_gone("shop/pay"))), ["-lds 10.12.0.8_80"], "no service has it any more");
+    assert_eq!(bench.apply(&vips("eu-1", "kube-system/dns", &["10.12.0.99"], &[80], false)), [""; 0], "nor has this");
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn a_topology_change_derives_all_and_publishes_what_differs() {
     assert_eq!(bench.names(Cluster), ["BlackHoleCluster", "PassthroughCluster"]);
 }
 
-/// All profiles of a client in this cluster that say how their traffic arrives.
+/// All profiles of a client in this cluster that set how their traffic arrives.
 fn profiles(cluster: Option<&str>, interception: Interception) -> Vec<Class> {
     let mut all = vec![Class { client: class(cluster).client, ..grpc() }];
     for (on_demand, leds, vhds) in
@@ -228,7 +228,7 @@ fn proxies_of_a_cluster_that_is_no_admitted_member_are_sent_nothing_federated() 
                 assert_eq!(rest, expected, "{class:?}");
                 let snapshot = bench.catalog.open(&class, Arc::default()).expect("a class").snapshot().expect("one");
                 assert!(snapshot.is_outside());
-                // By name neither, in whatever spelling: at most what stands in for what is not there.
+                // By name neither, in whatever form: at most the stand-in for what does not exist.
                 assert!(snapshot.find_certain(Cluster, WEB).is_none() && snapshot.find(Assignment, WEB).is_none());
                 let xdstp = format!("xdstp://eu/envoy.config.endpoint.v3.ClusterLoadAssignment/{WEB}");
                 assert!(snapshot.find(Assignment, &xdstp).is_none());
@@ -241,7 +241,7 @@ fn proxies_of_a_cluster_that_is_no_admitted_member_are_sent_nothing_federated() 
 }
 
 #[test]
-fn a_client_that_names_no_cluster_is_served_as_it_says_that_its_traffic_arrives() {
+fn a_client_that_names_no_cluster_is_served_by_its_interception_mode() {
     let mut bench = Bench::new(None);
     bench.apply(&services(vec![web("shop/web", &["10.8.0.1:8080"])]));
     let mut serve = |interception| {
@@ -256,7 +256,7 @@ fn a_client_that_names_no_cluster_is_served_as_it_says_that_its_traffic_arrives(
     let plain = serve(Interception::None);
     assert!(plain.contains(&format!("cds {WEB}")) && plain.contains(&"lds egress".to_owned()), "{plain:?}");
     assert!(!plain.contains(&"lds virtualOutbound".to_owned()));
-    let unsaid = serve(Interception::Unsaid);
+    let unsaid = serve(Interception::Unset);
     let expected: BTreeSet<String> = plain.into_iter().chain(["lds virtualOutbound".to_owned()]).collect();
     assert_eq!(unsaid.into_iter().collect::<BTreeSet<_>>(), expected, "its pod may be intercepted after all");
 }
@@ -340,7 +340,7 @@ fn a_class_without_clients_is_dropped() {
     let other = catalog.open(&class(None), Arc::default()).expect("a class");
     drop(view);
     catalog.apply(&Effects::default());
-    assert_eq!(stats.catalog.classes.get(), 1, "somebody still listens");
+    assert_eq!(stats.catalog.classes.get(), 1, "a stream is still open");
     drop(other);
     catalog.apply(&Effects::default());
     assert_eq!(stats.catalog.classes.get(), 0);
@@ -446,7 +446,7 @@ fn a_zone_that_gets_its_first_endpoint_is_a_place_for_those_that_named_it_before
 }
 
 #[test]
-fn a_log_that_is_too_short_says_so() {
+fn a_log_that_is_too_short_returns_none() {
     let mut bench = Bench::new(None);
     let start = bench.snapshot().seq();
     let all = |octet: usize| {
@@ -464,7 +464,7 @@ fn a_log_that_is_too_short_says_so() {
 }
 
 #[test]
-fn who_reads_is_woken_before_the_log_forgets() {
+fn every_reader_is_woken_before_the_log_forgets() {
     let mut catalog = Catalog::new(Arc::new(Stats::default()));
     catalog.apply(&two_members());
     catalog.set_ready();
@@ -483,7 +483,7 @@ fn who_reads_is_woken_before_the_log_forgets() {
         if poll(&interest) {
             woken += 1;
             let snapshot = view.snapshot().expect("a snapshot");
-            assert!(snapshot.of(Assignment).changes_since(seen).is_some(), "told in time");
+            assert!(snapshot.of(Assignment).changes_since(seen).is_some(), "woken in time");
             seen = snapshot.seq();
         }
     }
@@ -616,7 +616,7 @@ fn a_vip_that_moves_ends_with_its_new_owner_on_demand_too() {
 }
 
 #[test]
-fn c31_a_client_is_shown_its_own_members_vips_and_what_it_can_reach() {
+fn c31_a_client_is_sent_its_own_members_vips_and_what_it_can_reach() {
     let mut catalog = Catalog::new(Arc::new(Stats::default()));
     let mut topology = two_members();
     let places = topology.topology.as_mut().map(Arc::make_mut).expect("a topology");
@@ -670,7 +670,7 @@ fn hosts_of(snapshot: &Snapshot, name: &str) -> Vec<String> {
     hosts
 }
 
-/// What a member keeps for itself is its own for whatever client names the member, and costs nobody anything.
+/// What a member keeps for itself is its own for every client that names the member, and costs other clients nothing.
 #[test]
 fn a_name_that_a_member_keeps_for_itself_leads_to_its_own_vip() {
     let stats = Arc::new(Stats::default());
@@ -708,10 +708,14 @@ fn a_name_that_a_member_keeps_for_itself_leads_to_its_own_vip() {
     let seq = kept_views[0].snapshot().expect("a snapshot").seq();
     let before = stats.catalog.encoded.get();
     catalog.apply(&services(vec![web("shop/web", &["10.8.0.1:8080", "10.8.0.2:8080"])]));
-    assert!(stats.catalog.encoded.get() - before <= 4, "one for each way to spell it");
+    assert!(stats.catalog.encoded.get() - before <= 4, "one for each encoding");
     let snapshot = kept_views[0].snapshot().expect("a snapshot");
-    let changes: Vec<_> =
-        snapshot.of(Assignment).changes_since(seq).expect("told").map(|(_, change)| change.name.to_string()).collect();
+    let changes: Vec<_> = snapshot
+        .of(Assignment)
+        .changes_since(seq)
+        .expect("recorded")
+        .map(|(_, change)| change.name.to_string())
+        .collect();
     assert_eq!(changes, [""; 0], "it is hidden");
     catalog.apply(&services(vec![web("shop/web", &["10.8.0.1:8080"])]));
     // A port that it does not have, and no VIP at all: nowhere.

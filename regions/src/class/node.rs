@@ -1,5 +1,5 @@
-//! A node off the wire, reduced to what a [`super::Client`] is made from. Envoy's names five hundred extensions in each first
-//! request, and nothing bounds what a stranger's may hold.
+//! A node as it was received, reduced to what a [`super::Client`] is made from. Envoy's names five hundred extensions in each
+//! first request, and nothing bounds what an unknown client's may hold.
 
 use envoy_types::pb::envoy::config::core::v3::node::UserAgentVersionType;
 use envoy_types::pb::envoy::config::core::v3::{BuildVersion, Locality, Node};
@@ -24,7 +24,7 @@ const KEYS: [&str; 10] = [
     "TTL",
 ];
 
-/// Longest version in words that is kept, in bytes.
+/// Longest version text that is kept, in bytes.
 const MAX_VERSION_LEN: usize = 32;
 
 /// Reads `id`, `locality`, the user agent with its version and the metadata in [`KEYS`] of a `core.v3.Node`.
@@ -101,7 +101,7 @@ fn metadata(message: &[u8], node: &mut Node) -> Result<(), Malformed> {
     Ok(())
 }
 
-/// A `google.protobuf.Value`; of what is no scalar only that it is none.
+/// A `google.protobuf.Value`; of a value that is no scalar, only its kind.
 fn kind(message: &[u8]) -> Result<Option<Kind>, Malformed> {
     let mut kind = None;
     for field in fields(message) {

@@ -55,12 +55,12 @@ fn what_is_missing_has_a_default() {
     assert!(!client.class.network_named);
     let listen = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
     let expected =
-        EnvoyProfile { listen, interception: Interception::Unsaid, on_demand: false, leds: false, vhds: false };
+        EnvoyProfile { listen, interception: Interception::Unset, on_demand: false, leds: false, vhds: false };
     assert_eq!(client.class.profile, Profile::Envoy(expected), "no member, no VIPs to recognise");
 }
 
 #[test]
-fn how_traffic_arrives_is_what_the_node_says_else_what_its_member_suggests() {
+fn interception_is_what_the_node_sets_or_else_follows_from_its_member() {
     let of = |said: &str, cluster: &str| {
         let metadata = [("INTERCEPTION_MODE", text(said)), ("CLUSTER_ID", text(cluster))];
         match parse(&node("x", ("", ""), &metadata)).expect("a client").class.profile {
@@ -72,7 +72,7 @@ fn how_traffic_arrives_is_what_the_node_says_else_what_its_member_suggests() {
         assert_eq!(of("REDIRECT", cluster), Interception::Redirect, "{cluster:?}");
         assert_eq!(of("NONE", cluster), Interception::None, "{cluster:?}");
     }
-    assert_eq!((of("", "eu-1"), of("", "")), (Interception::Redirect, Interception::Unsaid));
+    assert_eq!((of("", "eu-1"), of("", "")), (Interception::Redirect, Interception::Unset));
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn profile(metadata: &[(&str, &str)], incremental: bool) -> Profile {
 }
 
 #[test]
-fn sidecars_fetch_clusters_on_demand_unless_something_speaks_against_it() {
+fn sidecars_fetch_clusters_on_demand_unless_something_prevents_it() {
     let on_demand = |metadata: &[(&str, &str)], incremental| match profile(metadata, incremental) {
         Profile::Envoy(envoy) => envoy.on_demand,
         Profile::Grpc => panic!("expected an Envoy"),
@@ -123,11 +123,11 @@ fn sidecars_fetch_clusters_on_demand_unless_something_speaks_against_it() {
     assert!(!on_demand(&[sidecar, ("CLUSTERS", "on-demand")], false));
     assert!(!on_demand(&[sidecar, ("CLUSTERS", "eager")], true));
     assert!(!on_demand(&[sidecar, ("INTERCEPTION_MODE", "NONE")], true), "no sidecar");
-    assert!(on_demand(&[("CLUSTERS", "on-demand")], true), "but who asks for it gets it");
+    assert!(on_demand(&[("CLUSTERS", "on-demand")], true), "but a client that asks for it gets it");
 }
 
 #[test]
-fn virtual_hosts_are_fetched_by_who_asks_for_that_on_the_plain_port() {
+fn virtual_hosts_are_fetched_by_clients_that_ask_for_that_on_the_plain_port() {
     let vhds = |metadata: &[(&str, &str)], incremental| match profile(metadata, incremental) {
         Profile::Envoy(envoy) => envoy.vhds,
         Profile::Grpc => panic!("expected an Envoy"),
@@ -141,7 +141,7 @@ fn virtual_hosts_are_fetched_by_who_asks_for_that_on_the_plain_port() {
 }
 
 #[test]
-fn resources_live_for_ever_unless_a_proxy_says_otherwise() {
+fn resources_never_expire_unless_a_proxy_sets_a_time_to_live() {
     let ttl = |metadata: &[(&str, Kind)]| parse(&node("x", ("", ""), metadata)).expect("a client").ttl;
     assert_eq!(ttl(&[]), None);
     assert_eq!(ttl(&[("TTL", text("30"))]), Some(Duration::from_secs(30)));

@@ -1,18 +1,18 @@
-//! Which Envoy it is, by what its node says, and what an old one lacks.
+//! Which Envoy a client is, by its node, and what an old one lacks.
 
 use std::fmt;
 
 use envoy_types::pb::envoy::config::core::v3::Node;
 use envoy_types::pb::envoy::config::core::v3::node::UserAgentVersionType;
 
-/// The oldest Envoy that does all that it is sent. What its release notes (envoyproxy/envoy, changelogs/1.38.0.yaml, "bug
-/// fixes") say was mended in it is in use here: scoped routes of listeners that are added after the start never arrived
+/// The oldest Envoy that does everything that it is sent. What was fixed in it, by its release notes (envoyproxy/envoy,
+/// changelogs/1.38.0.yaml, "bug fixes"), is in use here: scoped routes of listeners that are added after the start never arrived
 /// (`scoped_rds`), on-demand scopes with inline routes ended the process (`router`), and clusters fetched by the TCP proxy
 /// over ADS did not come in some cases (`odcds`). Virtual hosts over ADS (envoyproxy/envoy#41996, #42812) are rejected by
 /// 1.36 and taken by 1.38 and 1.40, as was seen; 1.37 was not tried.
 pub const LEAST: Version = Version { major: 1, minor: 38, patch: 0 };
 /// The oldest one that repeats requests: `retry_policy` and `hash_policy` of `HttpProtocolOptions` are new in it
-/// (changelogs/1.37.0.yaml, "router"). 1.36 takes them for unknown fields and says nothing, as was seen.
+/// (changelogs/1.37.0.yaml, "router"). 1.36 ignores them as unknown fields, without a message, as was seen.
 const LEAST_WITH_RETRIES: Version = Version { major: 1, minor: 37, patch: 0 };
 
 /// `node.user_agent_name` of Envoy. Other clients count their versions in other ways.
@@ -33,7 +33,7 @@ impl fmt::Display for Version {
 }
 
 impl Version {
-    /// By `user_agent_build_version`, which Envoy sends, or `user_agent_version`. `None`: no Envoy, or it does not say.
+    /// By `user_agent_build_version`, which Envoy sends, or `user_agent_version`. `None`: no Envoy, or it sends no version.
     pub(super) fn of(node: &Node) -> Option<Self> {
         if !node.user_agent_name.eq_ignore_ascii_case(ENVOY) {
             return None;
@@ -94,14 +94,14 @@ mod tests {
 
     #[test]
     fn versions_are_read_in_both_forms_and_of_envoys_only() {
-        let said = |text: &str| Version::of(&envoy(UserAgentVersionType::UserAgentVersion(text.to_owned())));
+        let parsed = |text: &str| Version::of(&envoy(UserAgentVersionType::UserAgentVersion(text.to_owned())));
         let some = |major, minor, patch| Some(Version { major, minor, patch });
         assert_eq!(Version::of(&built(1, 40, 0)), some(1, 40, 0));
-        assert_eq!(said("1.36.4"), some(1, 36, 4));
-        assert_eq!(said("v1.38"), some(1, 38, 0));
-        assert_eq!(said("1.39.0-dev"), some(1, 39, 0));
+        assert_eq!(parsed("1.36.4"), some(1, 36, 4));
+        assert_eq!(parsed("v1.38"), some(1, 38, 0));
+        assert_eq!(parsed("1.39.0-dev"), some(1, 39, 0));
         for odd in ["", "1", "x.y.z", "99999999999.1.1", "main"] {
-            assert_eq!(said(odd), None, "{odd:?}");
+            assert_eq!(parsed(odd), None, "{odd:?}");
         }
         let grpc = Node { user_agent_name: "gRPC C-core linux".to_owned(), ..built(1, 30, 0) };
         assert_eq!(Version::of(&grpc), None);

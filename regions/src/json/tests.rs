@@ -15,14 +15,10 @@ use crate::interest::Interest;
 use crate::stats::Stats;
 use crate::testing::*;
 
-/// Set to write the descriptions anew, after the crate or what is served has changed.
+/// Set to write the descriptions again, after the crate or what is served has changed.
 const WRITE: &str = "ISTHMUS_WRITE_DESCRIPTORS";
-/// Files with the messages that are served, and with those that stand in them as `Any`.
-const ROOTS: [&str; 18] = [
-    "envoy/config/cluster/v3/cluster.proto",
-    "envoy/config/endpoint/v3/endpoint.proto",
-    "envoy/config/listener/v3/listener.proto",
-    "envoy/config/route/v3/scoped_route.proto",
+/// Files with messages that resources hold as `Any`.
+const ROOTS: [&str; 14] = [
     "envoy/extensions/filters/http/header_mutation/v3/header_mutation.proto",
     "envoy/extensions/filters/http/on_demand/v3/on_demand.proto",
     "envoy/extensions/filters/http/router/v3/router.proto",
@@ -39,8 +35,8 @@ const ROOTS: [&str; 18] = [
     "envoy/extensions/upstreams/http/v3/http_protocol_options.proto",
 ];
 
-/// What a program says, such as `cargo`.
-fn said(program: &str, args: &[&str]) -> String {
+/// The output of a program such as `cargo`.
+fn output_of(program: &str, args: &[&str]) -> String {
     let output = Command::new(std::env::var_os(program.to_uppercase()).unwrap_or_else(|| program.into()))
         .args(args)
         .output()
@@ -52,23 +48,30 @@ fn said(program: &str, args: &[&str]) -> String {
 /// The folder of a dependency's source.
 fn source_of(package: &str) -> PathBuf {
     // For this platform only, so that little has to be downloaded if this crate is tested by itself.
-    let version = said("rustc", &["-vV"]);
+    let version = output_of("rustc", &["-vV"]);
     let host = version.lines().find_map(|line| line.strip_prefix("host: ")).expect("a platform");
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
     let args = ["--format-version=1", "--locked", "--filter-platform", host, "--manifest-path", manifest];
-    let metadata = said("cargo", &[&["metadata"], &args[..]].concat());
+    let metadata = output_of("cargo", &[&["metadata"], &args[..]].concat());
     let metadata: Value = serde_json::from_str(&metadata).expect("JSON");
     let packages = metadata["packages"].as_array().expect("packages");
     let found = packages.iter().find(|found| found["name"] == package).expect("a dependency");
     Path::new(found["manifest_path"].as_str().expect("a path")).parent().expect("a folder").to_owned()
 }
 
-/// The roots and what they import, without comments and without options of other makers.
+/// Whether a file declares the message of a resource type.
+fn declares_resource(file: &FileDescriptorProto) -> bool {
+    let names = file.message_type.iter().map(|message| format!("{}.{}", file.package(), message.name()));
+    names.into_iter().any(|name| ResourceType::ALL.iter().any(|t| t.message() == name))
+}
+
+/// The roots, the files of all resource types, and what they import, without comments and without options of other makers.
 fn wanted() -> Vec<u8> {
     let all = std::fs::read(source_of("envoy-types").join("src/generated/types.bin")).expect("the descriptors");
     let all = FileDescriptorSet::decode(&*all).expect("a set of descriptors");
     let by_name: BTreeMap<&str, &FileDescriptorProto> = all.file.iter().map(|file| (file.name(), file)).collect();
-    let mut open = ROOTS.to_vec();
+    let resources = all.file.iter().filter(|file| declares_resource(file)).map(FileDescriptorProto::name);
+    let mut open: Vec<&str> = resources.chain(ROOTS).collect();
     let mut names = BTreeSet::new();
     while let Some(name) = open.pop() {
         if names.insert(name) {
@@ -92,8 +95,8 @@ fn descriptions_are_those_of_the_crate() {
     assert!(wanted == DESCRIPTORS, "src/json/descriptors.bin is outdated; run this test with {WRITE}=1");
 }
 
-/// A world in which everything that can be served is served.
-fn world() -> Catalog {
+/// A catalog in which everything that can be served is served.
+fn catalog() -> Catalog {
     let mut catalog = Catalog::new(Arc::new(Stats::default()));
     catalog.apply(&two_members());
     let backends = || vec![backend("eu-1", "eu-a", &["10.8.0.1:80", "10.8.0.2:80!", "10.8.0.3:80~"])];
@@ -129,7 +132,7 @@ fn types(value: &Value, into: &mut BTreeSet<String>) {
 
 #[test]
 fn whatever_is_served_can_be_shown() {
-    let mut catalog = world();
+    let mut catalog = catalog();
     let reader = Reader::new().expect("descriptions");
     let (mut seen, mut anys) = (BTreeSet::new(), BTreeSet::new());
     for class in classes() {
@@ -157,8 +160,8 @@ fn whatever_is_served_can_be_shown() {
 }
 
 #[test]
-fn names_are_spelled_as_proto_json_spells_them() {
-    let mut catalog = world();
+fn field_names_are_those_of_proto_json() {
+    let mut catalog = catalog();
     let view = catalog.open(&class(None), Arc::new(Interest::default())).expect("a class");
     let name = "outbound|80||web.shop.svc.cluster.local";
     let load = view.snapshot().expect("a snapshot").find(ResourceType::Assignment, name).expect("a load assignment");

@@ -1,4 +1,4 @@
-//! The one list of resource types. Everything that differs from type to type and can be said in a word is said here.
+//! The one list of resource types. Every simple property that differs from type to type is set here.
 //!
 //! # Adding a resource type
 //! 1. **A line in the list below.** Its place in the list is its place in the order of responses.
@@ -6,9 +6,9 @@
 //! 3. **A line in `catalog/audience.rs`**: which classes of clients get it, under a wildcard or by name.
 //! 4. **`docs/`**: the type's label in `docs/commands.md` (a test compares it with this list).
 //!
-//! Metrics, pages, `isthmus proxy`, CSDS, per-type gRPC services, sessions and their order follow from these. If the
-//! message is not in the checked-in descriptors yet, the test `descriptors_are_current` of [`crate::json`] says how to
-//! write them again.
+//! Metrics, pages, `isthmus proxy`, CSDS, per-type gRPC services, sessions and their order follow from these. To show the new
+//! messages as JSON, write the checked-in descriptors again:
+//! `ISTHMUS_WRITE_DESCRIPTORS=1 cargo test -p regions --lib json`.
 
 /// Declares [`ResourceType`] with its properties, in dependency order.
 macro_rules! resource_types {
@@ -45,7 +45,7 @@ struct Properties {
     relation: Relation,
 }
 
-/// How a type's resources are related to clusters, which says when they may be sent and removed.
+/// How a type's resources are related to clusters, which decides when they may be sent and removed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Relation {
     /// Others refer to them by name: a removal waits until nothing refers to them any more.

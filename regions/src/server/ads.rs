@@ -1,6 +1,6 @@
 //! The gRPC services: ADS, and the per-type services that serve a part of it (xDS protocol, "Aggregated Discovery
-//! Service"). These are written by hand because generated ones would encode every response anew for every client, and
-//! hand it from task to task. The rest is asked for seldom, and generated.
+//! Service"). These are written by hand because generated ones would encode every response again for every client, and
+//! pass it from task to task. The other services are called seldom, and are generated.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -44,7 +44,7 @@ struct Services {
 impl AdsService {
     pub fn new(shared: Shared) -> Self {
         let status = ClientStatusDiscoveryServiceServer::new(Csds::new(shared.streams.clone()));
-        let loads = Lrs::new(shared.loads.clone(), shared.stats.clone(), shared.admission.clone());
+        let loads = Lrs::new(shared.loads.clone(), shared.stats.clone(), shared.start_limits.clone());
         Self(Arc::new(Services { shared, status: status.max_decoding_message_size(MAX_STATUS_REQUEST_LEN), loads }))
     }
 }
@@ -60,7 +60,7 @@ impl Services {
             return Err(Status::unimplemented(format!("messages are encoded as {encoding:?}; expected \"identity\"")));
         }
         let Some(peer) = request.extensions().get::<Peer>().cloned() else {
-            return Err(Status::internal("the transport does not say whose request this is"));
+            return Err(Status::internal("the transport did not attach the request's peer"));
         };
         Ok(self.stream(method, peer, request))
     }
@@ -70,7 +70,8 @@ impl Services {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let requests = Requests::new(request.into_body(), method.variant, peer.clone(), self.shared.admission.clone());
+        let requests =
+            Requests::new(request.into_body(), method.variant, peer.clone(), self.shared.start_limits.clone());
         let mailbox = Mailbox::default();
         let driver = Box::pin(stream::run(method, peer, requests, mailbox.clone(), self.shared.clone()));
         let mut response = http::Response::new(GrpcBody::new(StreamBody::new(mailbox, driver)));

@@ -1,7 +1,7 @@
 //! The body of a response: the stream's own state machine, polled by the connection as far as there is room to send.
 //!
-//! Nothing is handed from task to task. A client that does not read is not listened to either: its requests wait in its
-//! own flow-control window, and what it was to be sent are references to resources that others share.
+//! Nothing is passed from task to task. Requests of a client that does not read are not read either: they wait in its own
+//! flow-control window, and what waits to be sent are references to resources that others share.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -33,13 +33,13 @@ impl Mailbox {
         let mut queue = self.lock();
         let writer = queue.pop_front();
         if queue.is_empty() {
-            // Most streams have nothing to say at most times, and need no room for it.
+            // Most streams have nothing to send at most times, and need no memory for it.
             *queue = VecDeque::new();
         }
         writer
     }
 
-    /// A queue: one left by a panicking task is as good as any.
+    /// A queue, which a panic cannot leave half changed.
     fn lock(&self) -> MutexGuard<'_, VecDeque<Writer>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -55,7 +55,7 @@ pub(super) struct StreamBody {
     large: Option<Bytes>,
     /// `None` once it ended.
     driver: Option<Driver>,
-    /// How it ended, until that was said.
+    /// How it ended, until that was sent.
     ended: Option<Status>,
 }
 
@@ -66,7 +66,7 @@ impl StreamBody {
 }
 
 impl StreamBody {
-    /// The next piece of what there is to say. Short responses share one, and with it a frame and a system call: a change
+    /// The next piece of what is to be sent. Short responses share one, and with it a frame and a system call: a change
     /// that concerns several types is one.
     fn piece(&mut self) -> Option<Bytes> {
         if let Some(large) = self.large.take() {

@@ -1,4 +1,4 @@
-//! Bytes of requests that have not arrived whole: bounded for the process, and cut where the most of them wait. A client can
+//! Bytes of requests that have not arrived completely: bounded for the process, and cut where the most of them wait. A client can
 //! begin a long request on each of its streams and end none.
 
 use std::collections::HashMap;
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::transport::Peer;
 
-/// Of the whole process, in bytes. At its most, proxies that come back say a megabyte each, [`super::admission::LONG_REQUESTS`]
+/// Of the whole process, in bytes. At most, proxies that connect again send a megabyte each, [`super::start_limits::LONG_REQUESTS`]
 /// at a time.
 pub const MAX_PARTIAL_BYTES: usize = 256 << 20;
 /// Of one connection, in bytes: the longest request, and ordinary ones beside it.
@@ -30,7 +30,7 @@ struct Book {
 struct Share {
     bytes: usize,
     peer: Peer,
-    /// It is being ended: what it holds is about to be free.
+    /// It is being ended: its bytes are about to be free.
     cut: bool,
 }
 
@@ -158,7 +158,7 @@ mod tests {
             charge.add(bytes).expect("within its share");
         }
         assert!(peers.iter().all(|peer| !peer.connection.is_cut()), "it fits");
-        // One byte too many, of one who has little: the address with the most loses its fullest connection.
+        // One byte too many, by an address that has little: the address with the most loses its fullest connection.
         charges[3].add(1).expect("within its share");
         let cut: Vec<bool> = peers.iter().map(|peer| peer.connection.is_cut()).collect();
         assert_eq!(cut, [true, false, false, false]);

@@ -12,13 +12,13 @@ use tonic::Code;
 use crate::resource::{Resource, field_len, put_field, put_head, version_text};
 use crate::session::{Response, Variant, nonce_text};
 
-/// A response is written in pieces of about this size, so that a reader who stops costs no more than one of them,
+/// A response is written in pieces of about this size, so that a client that stops reading costs no more than one of them,
 /// however large the response is.
 pub const CHUNK_LEN: usize = 32 << 10;
 /// The head of a gRPC message: a flag for compression, and the length (gRPC over HTTP/2, "Length-Prefixed-Message").
 pub(super) const GRPC_HEAD_LEN: usize = 5;
 
-// Field numbers shared by DiscoveryResponse and DeltaDiscoveryResponse, unless said otherwise.
+// Field numbers shared by DiscoveryResponse and DeltaDiscoveryResponse, unless noted otherwise.
 const VERSION: u32 = 1;
 const RESOURCES: u32 = 2;
 const TYPE_URL: u32 = 4;
@@ -36,7 +36,7 @@ const ANY_TYPE_URL: u32 = 1;
 const ANY_VALUE: u32 = 2;
 const WRAPPER_URL: &str = "type.googleapis.com/envoy.service.discovery.v3.Resource";
 
-/// A response on its way out. It holds references to the resources' bytes, not copies.
+/// A response that is being written. It holds references to the resources' bytes, not copies.
 pub(super) struct Writer {
     variant: Variant,
     response: Response,
@@ -47,14 +47,14 @@ pub(super) struct Writer {
     written: Option<usize>,
     /// The end of a large resource is still to be written.
     after_large: bool,
-    /// What each resource ends with; empty if it may be used for ever.
+    /// What each resource ends with; empty if it may be used forever.
     ttl: Bytes,
 }
 
 /// How far a [`Writer`] came.
 #[derive(Debug)]
 pub(super) enum Written {
-    /// All is said.
+    /// Everything was written.
     All,
     /// The piece is full.
     Full,
@@ -89,12 +89,12 @@ impl Writer {
             + errors
     }
 
-    /// In incremental xDS each resource has its own, and that of the whole would be for the eye only.
+    /// In incremental xDS each resource has its own, and no client reads that of the whole.
     fn version(&self) -> Option<String> {
         (self.variant == Variant::Sotw).then(|| version_text(self.response.version))
     }
 
-    /// Goes on writing, behind what is in the piece already. Not to be called again once all is said.
+    /// Goes on writing, behind what is in the piece already. Not to be called again once everything was written.
     pub(super) fn write(&mut self, to: &mut BytesMut) -> Written {
         let room = CHUNK_LEN.saturating_sub(to.len());
         if self.written.is_none() {
@@ -138,12 +138,12 @@ impl Writer {
         Written::All
     }
 
-    /// Whether resources stand in the response as themselves, not as `Resource` messages that hold them.
+    /// Whether resources are in the response as themselves, not as `Resource` messages that hold them.
     fn is_plain(&self) -> bool {
         self.variant == Variant::Sotw && self.ttl.is_empty()
     }
 
-    /// What stands before a resource: in state of the world, one with a time to live is itself an `Any` that holds a
+    /// What is written before a resource: in state of the world, one with a time to live is itself an `Any` that holds a
     /// `Resource`.
     fn put_wrapper(&self, resource: &Resource, to: &mut impl BufMut) {
         if self.variant == Variant::Sotw && !self.ttl.is_empty() {
@@ -152,7 +152,7 @@ impl Writer {
         }
     }
 
-    /// Without what stands before and after it.
+    /// Without what is written before and after it.
     fn body(&self, resource: &Resource) -> Bytes {
         if self.is_plain() { resource.any_bytes() } else { resource.delta_bytes().clone() }
     }
@@ -187,7 +187,7 @@ impl Writer {
         }
     }
 
-    /// One "not found" for each name that was asked for in vain.
+    /// One "not found" for each name that was asked for and does not exist.
     fn errors(&self) -> impl Iterator<Item = ResourceError> {
         self.response.missing.iter().map(|name| ResourceError {
             resource_name: Some(ResourceName { name: name.to_string(), ..ResourceName::default() }),

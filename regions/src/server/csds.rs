@@ -1,9 +1,8 @@
-//! CSDS: what every client has, resource by resource, for the tools that speak it.
+//! CSDS: what every client has, resource by resource, for tools that use it.
 //!
-//! It tells everything about everybody, so it is told only to whoever comes from this machine: an operator there, or one
-//! with the right to forward a port into the pod. That is who may read the admin pages as well. A client certificate
-//! would not do: it proves that the peer is some workload of the mesh, and no workload has any business with what the
-//! others are sent. (Should something ever accept xDS connections on behalf of this process, on the same machine, it must
+//! It shows everything about every client, so it answers only requests from this machine: those of an operator there, or of
+//! one with the right to forward a port into the pod. These may read the admin pages as well. A client certificate would
+//! not do: it proves that the peer is some workload of the mesh, and no workload may see what the others are sent. (Should something ever accept xDS connections on behalf of this process, on the same machine, it must
 //! not pass this service on.)
 
 mod answer;
@@ -35,16 +34,16 @@ impl Csds {
     }
 }
 
-/// Lets in who comes from this machine.
+/// Accepts requests from this machine.
 fn admit<T>(request: &Request<T>) -> Result<Peer, Status> {
     let Some(peer) = request.extensions().get::<Peer>() else {
-        return Err(Status::internal("the transport does not say whose request this is"));
+        return Err(Status::internal("the transport did not attach the request's peer"));
     };
     if peer.address.ip().to_canonical().is_loopback() {
         return Ok(peer.clone());
     }
     Err(Status::permission_denied(format!(
-        "client status is told on this machine only, and this request came from {}; ask from there, for example through kubectl port-forward",
+        "client status is served on this machine only, and this request came from {}; connect from this machine, for example through kubectl port-forward",
         peer.address.ip()
     )))
 }
@@ -55,7 +54,7 @@ async fn fetch(
     turn: &Semaphore,
 ) -> Result<ClientStatusResponse, Status> {
     let matcher = Matcher::new(request.node_matchers)?;
-    let _turn = turn.acquire().await; // fails only when closed, and nobody closes it
+    let _turn = turn.acquire().await; // fails only when closed, and it is never closed
     answer(&matcher, !request.exclude_resource_contents, streams).await
 }
 
@@ -110,7 +109,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn c46_it_is_told_on_this_machine_only() {
+    async fn c46_it_is_served_on_this_machine_only() {
         for here in ["127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1"] {
             assert!(ask_from(here).await.is_ok(), "{here}");
         }

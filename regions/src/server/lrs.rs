@@ -1,4 +1,4 @@
-//! LRS: what proxies say of the load they see. Kept for people to look at, for as long as the proxy is connected; it
+//! LRS: what proxies report of the load they see. Kept for people to look at, for as long as the proxy is connected; it
 //! decides nothing.
 
 mod metered;
@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tonic::server::{Grpc, StreamingService};
 use tonic::{Request, Response, Status, Streaming};
 
-use super::admission::Admission;
+use super::start_limits::StartLimits;
 use super::transport::Peer;
 use crate::class::{MAX_NODE_ID_LEN, NodeError};
 use crate::stats::Stats;
@@ -36,24 +36,24 @@ const INTERVAL_S: i64 = 10;
 pub(super) struct Lrs {
     loads: Loads,
     stats: Arc<Stats>,
-    admission: Admission,
+    start_limits: StartLimits,
 }
 
 impl Lrs {
-    pub(super) fn new(loads: Loads, stats: Arc<Stats>, admission: Admission) -> Self {
-        Self { loads, stats, admission }
+    pub(super) fn new(loads: Loads, stats: Arc<Stats>, start_limits: StartLimits) -> Self {
+        Self { loads, stats, start_limits }
     }
 
-    /// Answers a call of `StreamLoadStats`, which is all that this service has.
+    /// Answers a call of `StreamLoadStats`, the only method of this service.
     pub(super) async fn answer<B>(self, request: http::Request<B>) -> http::Response<tonic::body::Body>
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
     {
         let Some(peer) = request.extensions().get::<Peer>().cloned() else {
-            return Status::internal("the transport does not say whose request this is").into_http();
+            return Status::internal("the transport did not attach the request's peer").into_http();
         };
-        let charge = self.admission.charge(&peer);
+        let charge = self.start_limits.charge(&peer);
         let request = request.map(|body| Metered::new(body, charge));
         let mut grpc = Grpc::new(ReportCodec).max_decoding_message_size(MAX_REPORT_LEN);
         grpc.streaming(StreamLoads { lrs: self, peer }, request).await
@@ -66,13 +66,13 @@ struct Reports {
     draining: watch::Receiver<bool>,
     loads: Loads,
     stats: Arc<Stats>,
-    /// Once it is known whose reports these are.
+    /// Once the node is known.
     row: Option<Row>,
 }
 
 impl Reports {
-    /// Takes in a report and says what the next one should hold. That is always the same, but has to be said each time:
-    /// for Envoy, "all clusters" are those that it has when it hears it, and clusters come and go.
+    /// Records a report and returns what the next one should hold. That is always the same, but has to be sent each time:
+    /// for Envoy, "all clusters" are those that it has when it receives that, and these change.
     async fn next(mut self) -> Result<Option<(LoadStatsResponse, Self)>, Status> {
         let request = tokio::select! {
             biased;
@@ -88,7 +88,7 @@ impl Reports {
         };
         row.report(request.clusters, SystemTime::now());
         self.row = Some(row);
-        Ok(Some((wish(), self)))
+        Ok(Some((requested(), self)))
     }
 }
 
@@ -102,8 +102,8 @@ fn identify(request: &Report) -> Result<&str, Status> {
     }
 }
 
-/// Reports of all clusters, in sums: endpoints come and go too fast to be told one by one.
-fn wish() -> LoadStatsResponse {
+/// Reports of all clusters, in sums: endpoints change too fast to be reported one by one.
+fn requested() -> LoadStatsResponse {
     LoadStatsResponse {
         send_all_clusters: true,
         load_reporting_interval: Some(Duration { seconds: INTERVAL_S, nanos: 0 }),

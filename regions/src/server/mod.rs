@@ -1,6 +1,5 @@
-//! Sessions over gRPC: sockets, tasks, limits. What is said is decided in [`crate::session`].
+//! Sessions over gRPC: sockets, tasks, limits. What is sent is decided in [`crate::session`].
 
-mod admission;
 mod ads;
 mod body;
 mod budget;
@@ -9,8 +8,9 @@ mod csds;
 mod lrs;
 mod method;
 mod open;
-mod places;
 mod requests;
+mod slots;
+mod start_limits;
 mod stream;
 mod streams;
 mod transport;
@@ -25,9 +25,6 @@ use crate::catalog::CatalogHandle;
 use crate::class::Defaults;
 use crate::stats::Stats;
 
-pub use admission::{
-    Admission, CONCURRENT, FIRST_REQUEST, FIRST_REQUEST_WHOLE, HOLD, LONG_HOLD, LONG_REQUESTS, PATIENCE,
-};
 pub use ads::AdsService;
 pub use budget::{MAX_PARTIAL_BYTES, MAX_PARTIAL_BYTES_PER_CONNECTION};
 pub use lrs::{
@@ -35,28 +32,31 @@ pub use lrs::{
     MAX_REPORT_LEN,
 };
 pub use requests::{LONG_REQUEST_LEN, MAX_REQUEST_LEN};
+pub use start_limits::{
+    CONCURRENT, FIRST_REQUEST, FIRST_REQUEST_WHOLE, HOLD, LONG_HOLD, LONG_REQUESTS, PATIENCE, StartLimits,
+};
 pub use streams::{
     Complaint, Complaints, MAX_OUTDATED, MAX_REFUSALS, MAX_REFUSALS_OF_ADDRESS, RefusalKind, RefusedClient, StreamInfo,
     Streams, TRIES_WITHIN, Unanswered,
 };
 pub use transport::{Limits, Listening, Peer, TlsSource};
 
-/// Connections the kernel holds for us while we are busy: a restart brings all proxies back at once, and a thousand of
+/// Connections that the kernel queues while the process is busy: a restart brings all proxies back at once, and a thousand of
 /// them overflow the usual 1,024.
 const LISTEN_BACKLOG: u32 = 4_096;
 
-/// What every stream needs to know. Cheap to clone.
+/// What every stream needs. Cheap to clone.
 #[derive(Clone)]
 pub struct Shared {
     pub catalog: CatalogHandle,
-    /// What holds where a node says nothing else.
+    /// Used where a node sets nothing else.
     pub defaults: Arc<Defaults>,
     /// Shown to clients as `control_plane.identifier`.
     pub identifier: Arc<str>,
     pub stats: Arc<Stats>,
     pub streams: Streams,
     pub loads: Loads,
-    pub admission: Admission,
+    pub start_limits: StartLimits,
 }
 
 #[derive(Debug, thiserror::Error)]

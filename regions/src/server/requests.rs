@@ -1,4 +1,4 @@
-//! Requests off a stream: gRPC's framing, and nothing that outlives a message. A proxy that comes back says everything it
+//! Requests of a stream: gRPC's framing, and nothing that outlives a message. A proxy that connects again names everything it
 //! knows in a few hundred kilobytes, once; a buffer that stayed that large would be most of what a stream costs.
 
 use std::future::poll_fn;
@@ -9,10 +9,10 @@ use bytes::{Buf, Bytes, BytesMut};
 use http_body::Body;
 use tonic::Status;
 
-use super::admission::Admission;
 use super::budget::{Charge, OverShare};
 use super::codec::GRPC_HEAD_LEN;
-use super::places::{Entering, Place};
+use super::slots::{Entering, Slot};
+use super::start_limits::StartLimits;
 use super::transport::Peer;
 use crate::session::{RawRequest, Variant};
 use crate::wire::Malformed;
@@ -20,7 +20,7 @@ use crate::wire::Malformed;
 /// Largest request, in bytes. Envoy names everything it knows when it reconnects: tens of bytes for each resource.
 pub const MAX_REQUEST_LEN: usize = 64 << 20;
 /// Requests beyond this many bytes are read a few at a time; meanwhile the others wait in their clients. Everything that
-/// is said while all is well is shorter.
+/// is sent in normal operation is shorter.
 pub const LONG_REQUEST_LEN: usize = 128 << 10;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -32,17 +32,17 @@ pub(super) struct Requests {
     partial: Partial,
     charge: Charge,
     peer: Peer,
-    admission: Admission,
+    start_limits: StartLimits,
     turn: Turn,
 }
 
-/// Where a long request stands among those of other streams.
+/// Whether a long request may be read now, beside those of other streams.
 enum Turn {
     /// It is not long.
     Free,
     Awaited(Entering),
-    /// It is read now. A client that takes too long to send it loses its place, but is read on.
-    Taken(#[expect(dead_code, reason = "held until the request is whole")] Place),
+    /// It is read now. A client that takes too long to send it loses its slot, but is still read.
+    Taken(#[expect(dead_code, reason = "held until the request is whole")] Slot),
 }
 
 /// A message of which some bytes are there.
@@ -56,7 +56,7 @@ struct Partial {
     rest: Bytes,
 }
 
-/// Why no further request can be read, if the client should hear of it.
+/// Why no further request can be read, if the client should know it.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub(super) enum ReadError {
     #[error("a request is compressed (flag {0}); expected 0, since no encoding was offered")]
@@ -82,13 +82,13 @@ impl From<ReadError> for Status {
 }
 
 impl Requests {
-    pub(super) fn new<B>(body: B, variant: Variant, peer: Peer, admission: Admission) -> Self
+    pub(super) fn new<B>(body: B, variant: Variant, peer: Peer, start_limits: StartLimits) -> Self
     where
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Error>,
     {
-        let (body, charge) = (Box::pin(Boxed(Box::pin(body))), admission.charge(&peer));
-        Self { body, variant, partial: Partial::default(), charge, peer, admission, turn: Turn::Free }
+        let (body, charge) = (Box::pin(Boxed(Box::pin(body))), start_limits.charge(&peer));
+        Self { body, variant, partial: Partial::default(), charge, peer, start_limits, turn: Turn::Free }
     }
 
     /// Waits until something of the first request is there. `false`: the client is gone. What arrived is in HTTP/2's own
@@ -103,7 +103,7 @@ impl Requests {
         true
     }
 
-    /// The next request; `None` when the client has said all, or is gone.
+    /// The next request; `None` when the client has closed the stream, or is gone.
     pub(super) async fn next(&mut self) -> Result<Option<RawRequest>, ReadError> {
         poll_fn(|cx| self.poll_next(cx)).await
     }
@@ -118,7 +118,7 @@ impl Requests {
                 return Poll::Ready(read.map(Some).map_err(|error| ReadError::Malformed { len, error }));
             }
             self.charge.add(self.partial.pieces.len().saturating_sub(pieces))?;
-            // What was read last has been dealt with.
+            // What was read last has been used.
             if self.partial.expected.is_none_or(|len| len <= LONG_REQUEST_LEN) {
                 self.turn = Turn::Free;
             } else {
@@ -140,8 +140,8 @@ impl Requests {
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             match &mut self.turn {
-                Turn::Free => self.turn = Turn::Awaited(self.admission.enter_long(&self.peer)),
-                Turn::Awaited(place) => self.turn = Turn::Taken(ready!(place.as_mut().poll(cx))),
+                Turn::Free => self.turn = Turn::Awaited(self.start_limits.enter_long(&self.peer)),
+                Turn::Awaited(slot) => self.turn = Turn::Taken(ready!(slot.as_mut().poll(cx))),
                 Turn::Taken(_) => return Poll::Ready(()),
             }
         }
@@ -149,7 +149,7 @@ impl Requests {
 }
 
 impl Partial {
-    /// Takes from what came behind the last message, until a message is whole or nothing is left.
+    /// Takes from what came behind the last message, until a message is complete or nothing is left.
     fn message(&mut self) -> Result<Option<Bytes>, ReadError> {
         let expected = match self.expected {
             Some(expected) => expected,

@@ -1,4 +1,4 @@
-//! One stream: it waits for the client or for news, lets the session decide, and hands on what it says.
+//! One stream: it waits for the client or for a new snapshot, lets the session decide, and passes on what it sends.
 
 mod notes;
 
@@ -11,22 +11,22 @@ use tonic::Status;
 use tracing::{debug, warn};
 
 use super::Shared;
-use super::admission::{FIRST_REQUEST, FIRST_REQUEST_WHOLE, PATIENCE};
 use super::body::Mailbox;
 use super::codec::Writer;
 use super::method::Method;
 use super::open::Open;
-use super::places::Place;
 use super::requests::Requests;
+use super::slots::Slot;
+use super::start_limits::{FIRST_REQUEST, FIRST_REQUEST_WHOLE, PATIENCE};
 use super::streams::{Entry, RefusalKind};
 use super::transport::Peer;
 use crate::catalog::{ClassSubscription, OpenError};
 use crate::class::{Client, MAX_NODE_ID_LEN, cut};
 use crate::resource::ResourceType;
-use crate::session::{Heard, RawRequest, Refusal, Session};
+use crate::session::{Answer, RawRequest, Refusal, Session};
 use notes::Old;
 
-/// Runs a stream to its end, and returns the last thing the client hears.
+/// Runs a stream to its end, and returns the status that the client is sent.
 pub(super) fn run(
     method: Method,
     peer: Peer,
@@ -50,7 +50,7 @@ pub(super) fn run(
         mailbox,
         shared,
     };
-    // Not one function with what is above: a future keeps room for its arguments, moved away or not.
+    // Not one function with what is above: a future keeps memory for its arguments, moved away or not.
     until_drained(stream, requests, peer, open)
 }
 
@@ -85,12 +85,12 @@ struct Stream {
     node: String,
     began: Instant,
     session: Session,
-    /// Why it is turned away, if more is known than the status says.
+    /// Why it is refused, if that does not follow from the status.
     refused: Option<RefusalKind>,
     /// Counts an old Envoy, for as long as its stream lives.
     old: Option<Old>,
     subscription: Option<ClassSubscription>,
-    /// What the log says of where the client is; `None`: nothing yet.
+    /// Whether the log has the client outside the federation; `None`: it has nothing yet.
     outside: Option<bool>,
     mailbox: Mailbox,
     shared: Shared,
@@ -98,37 +98,37 @@ struct Stream {
 
 impl Stream {
     async fn serve(&mut self, requests: &mut Requests) -> Result<(), Status> {
-        // Boxed: what a beginning needs is not to be kept room for until the end.
-        let Some(place) = Box::pin(self.begin(requests)).await? else { return Ok(()) };
-        let mut place = Some(place);
+        // Boxed: the memory that only the beginning needs is not kept until the end.
+        let Some(slot) = Box::pin(self.begin(requests)).await? else { return Ok(()) };
+        let mut slot = Some(slot);
         let mut patience = pin!(tokio::time::sleep(PATIENCE));
         let heartbeat = self.session.heartbeat();
         let mut woken = false;
         let mut alarm = Alarm::default();
         let mut beat = pin!(tokio::time::sleep(heartbeat.unwrap_or_default()));
         loop {
-            self.speak()?;
+            self.send()?;
             if std::mem::take(&mut woken) {
                 self.entry.answer(&self.session);
             }
             alarm.set(self.session.wake_at(), self.began);
             let interest = self.session.interest().clone();
             tokio::select! {
-                // In this order: nothing can starve, since each turn says what is new.
+                // In this order: nothing can starve, since each turn sends what is new.
                 biased;
                 request = requests.next() => match request? {
                     Some(request) => {
                         self.session.identify(request.node.as_ref(), &self.shared.defaults).map_err(refuse)?;
-                        self.hear(request)?;
-                        // It answers, so it has read: somebody else may come up.
-                        place = None;
+                        self.read(request)?;
+                        // It answers, so it has read: another stream may start.
+                        slot = None;
                     }
                     None => return Ok(()),
                 },
                 // A new snapshot, or a question.
                 () = poll_fn(|cx| interest.poll_woken(cx)) => woken = true,
                 () = alarm.ring() => {}
-                () = &mut patience, if place.is_some() => place = None,
+                () = &mut patience, if slot.is_some() => slot = None,
                 () = &mut beat, if heartbeat.is_some() => {
                     self.session.confirm();
                     beat.set(tokio::time::sleep(heartbeat.unwrap_or_default()));
@@ -137,8 +137,8 @@ impl Stream {
         }
     }
 
-    /// Takes in the first request, before which nothing is known of the client. `None`: there is none.
-    async fn begin(&mut self, requests: &mut Requests) -> Result<Option<Place>, Status> {
+    /// Reads the first request, before which nothing is known of the client. `None`: the client sent none.
+    async fn begin(&mut self, requests: &mut Requests) -> Result<Option<Slot>, Status> {
         match timeout(FIRST_REQUEST, requests.begun()).await {
             Ok(true) => {}
             Ok(false) => return Ok(None),
@@ -149,11 +149,13 @@ impl Stream {
                 return Err(Status::deadline_exceeded(text));
             }
         }
-        // Before any more is read: what waits for its turn costs no more than its flow-control window.
-        let place = self.shared.admission.enter(&self.peer).await;
+        // Before any more is read: a stream that waits for its slot costs no more than its flow-control window.
+        let slot = self.shared.start_limits.enter(&self.peer).await;
         let first = timeout(FIRST_REQUEST_WHOLE, requests.next()).await;
         let first = first.map_err(|_| {
-            Status::deadline_exceeded(format!("the first request did not arrive whole within {FIRST_REQUEST_WHOLE:?}"))
+            Status::deadline_exceeded(format!(
+                "the first request did not arrive completely within {FIRST_REQUEST_WHOLE:?}"
+            ))
         })?;
         let Some(first) = first? else { return Ok(None) };
         if let Some(node) = &first.node {
@@ -169,14 +171,14 @@ impl Stream {
         debug!(node = self.node, variant = ?self.session.variant(), class = ?client.class, "stream opened");
         self.peer.connection.note_identified();
         self.entry.identified(client);
-        self.hear(first)?;
-        Ok(Some(place))
+        self.read(first)?;
+        Ok(Some(slot))
     }
 
-    /// The connection is to end. A client that was told nothing yet would count that as a failure of all its targets, so
-    /// what there is to say is said.
+    /// The connection is to end. A client that was sent nothing yet would count that as a failure of all its targets, so
+    /// everything that may be sent is sent first.
     fn leave(&mut self) -> Result<(), Status> {
-        self.speak()?;
+        self.send()?;
         Err(Status::unavailable("this control plane ends the connection in good order; another one may serve you"))
     }
 
@@ -189,8 +191,8 @@ impl Stream {
         opened.map_err(|error: OpenError| Status::resource_exhausted(error.to_string()))
     }
 
-    /// Takes in one request. The node, its extensions included, ends here.
-    fn hear(&mut self, mut request: RawRequest) -> Result<(), Status> {
+    /// Applies one request. The node, its extensions included, is dropped here.
+    fn read(&mut self, mut request: RawRequest) -> Result<(), Status> {
         if let Some(only) = self.only {
             let url = &mut request.type_url;
             if url.is_empty() {
@@ -208,14 +210,14 @@ impl Stream {
         stats.requests.inc();
         self.session.set_time(self.began.elapsed());
         match self.session.on_request(request).map_err(refuse)? {
-            Heard::Nothing => {}
-            Heard::Ack(_) => {
+            Answer::None => {}
+            Answer::Ack(_) => {
                 stats.acks.inc();
                 if !self.session.rejects(resource_type) {
                     self.entry.accepted(&self.node, resource_type);
                 }
             }
-            Heard::Nack(_) => {
+            Answer::Nack(_) => {
                 stats.nacks.inc();
                 let error = self.session.status(resource_type).last_error.unwrap_or_default();
                 warn!(node = self.node, peer = %self.peer.address, resource_type = resource_type.label(), %error, "configuration rejected");
@@ -226,8 +228,8 @@ impl Stream {
         Ok(())
     }
 
-    /// Brings the session up to date and hands on what it has to say.
-    fn speak(&mut self) -> Result<(), Status> {
+    /// Gives the session the newest snapshot and passes on what it sends.
+    fn send(&mut self) -> Result<(), Status> {
         if let Some(snapshot) = self.subscription.as_ref().and_then(ClassSubscription::snapshot) {
             self.note_standing(snapshot.is_outside());
             self.session.on_snapshot(snapshot);
@@ -245,14 +247,14 @@ impl Stream {
             self.mailbox.push(writer);
             self.entry.update(resource_type, &self.session);
         }
-        // One response of a type waits for its ACK. Who has more of them waiting to be written acknowledges what it has
-        // not read, and cannot be one of ours: they are not listened to while there is something to write.
+        // One response of a type waits for its ACK. A client with more of them waiting to be written acknowledges what it has
+        // not read. That cannot happen: its requests are not read while there is something to write.
         debug_assert!(self.mailbox.len() <= 2 * ResourceType::ALL.len(), "responses wait for their ACKs");
         Ok(())
     }
 }
 
-/// Wakes a stream whose session has something to say later. Boxed: few streams ever need it.
+/// Wakes a stream whose session has something to send later. Boxed: few streams ever need it.
 #[derive(Default)]
 struct Alarm(Option<(Duration, Pin<Box<Sleep>>)>);
 

@@ -1,4 +1,4 @@
-//! Who is connected, and how each type stands: for pages, `isthmus proxy` and CSDS.
+//! The open streams and the state of each type: for pages, `isthmus proxy` and CSDS.
 
 mod complaints;
 mod outdated;
@@ -39,14 +39,14 @@ struct Row {
     variant: Variant,
     peer: Option<SocketAddr>,
     since: SystemTime,
-    standing: Mutex<Standing>,
+    state: Mutex<RowState>,
     questions: Questions,
 }
 
 #[derive(Default)]
-struct Standing {
+struct RowState {
     client: Option<Client>,
-    /// Those that were heard of: a sidecar uses three.
+    /// Types that the client asked for: a sidecar uses three.
     types: PerType<Option<Box<Type>>>,
 }
 
@@ -57,7 +57,7 @@ struct Type {
     pending_since: Option<SystemTime>,
 }
 
-/// One stream as it stood when it was looked at.
+/// One stream at the moment when it was looked at.
 #[derive(Clone, Debug)]
 pub struct StreamInfo {
     /// Unique while the process lives.
@@ -78,7 +78,7 @@ pub(super) struct Entry {
     row: Arc<Row>,
     streams: Streams,
     /// Types of which the node rejected the last response, on this stream or an earlier one.
-    standing: PerType<bool>,
+    rejected: PerType<bool>,
 }
 
 impl Streams {
@@ -98,17 +98,17 @@ impl Streams {
 
     /// Asks a stream, by [`StreamInfo::id`], what its client has.
     pub async fn inspect(&self, id: u64) -> Result<Inspection, Unanswered> {
-        // The row is not held while waiting: a stream that ends must be able to say so.
+        // The row is not held while waiting: a stream that ends must be able to remove it.
         let answered = lock(&self.rows).get(&id).ok_or(Unanswered::Ended)?.questions.put()?;
         question::wait(answered).await
     }
 
-    /// What a node, connected or not, had to say against what it was sent.
+    /// What a node, connected or not, rejected.
     pub fn complaints(&self, node: &str) -> Complaints {
         lock(&self.complaints).of(node)
     }
 
-    /// Clients that are turned away and still try.
+    /// Clients that are refused and still try.
     pub fn refused(&self) -> Vec<RefusedClient> {
         lock(&self.refusals).list(SystemTime::now())
     }
@@ -124,16 +124,16 @@ impl Streams {
 
     pub(super) fn enter(&self, variant: Variant, peer: Option<SocketAddr>, interest: Arc<Interest>) -> Entry {
         let id = self.next.fetch_add(1, Relaxed) + 1;
-        let (since, standing, questions) = (SystemTime::now(), Mutex::default(), Questions::new(interest));
-        let row = Arc::new(Row { id, variant, peer, since, standing, questions });
+        let (since, state, questions) = (SystemTime::now(), Mutex::default(), Questions::new(interest));
+        let row = Arc::new(Row { id, variant, peer, since, state, questions });
         lock(&self.rows).insert(id, row.clone());
-        Entry { id, row, streams: self.clone(), standing: PerType::default() }
+        Entry { id, row, streams: self.clone(), rejected: PerType::default() }
     }
 }
 
 impl Row {
     fn info(&self) -> StreamInfo {
-        let Standing { client, types } = &*lock(&self.standing);
+        let RowState { client, types } = &*lock(&self.state);
         let known = || types.each_ref().map(Option::as_deref);
         StreamInfo {
             id: self.id,
@@ -156,22 +156,22 @@ impl StreamInfo {
 impl Entry {
     pub(super) fn identified(&mut self, client: Client) {
         let complaints = lock(&self.streams.complaints).of(&client.node_id);
-        self.standing = complaints.map(|complaint| complaint.is_some_and(|complaint| complaint.standing));
+        self.rejected = complaints.map(|complaint| complaint.is_some_and(|complaint| complaint.standing));
         if let Some(peer) = self.row.peer {
             lock(&self.streams.refusals).settle(&client.node_id, peer.ip().to_canonical());
         }
-        lock(&self.row.standing).client = Some(client);
+        lock(&self.row.state).client = Some(client);
     }
 
-    /// The cluster that the client says it is in.
+    /// The cluster that the client's node names.
     pub(super) fn cluster(&self) -> Option<String> {
-        let standing = lock(&self.row.standing);
-        standing.client.as_ref()?.class.client.cluster.as_ref().map(ToString::to_string)
+        let state = lock(&self.row.state);
+        state.client.as_ref()?.class.client.cluster.as_ref().map(ToString::to_string)
     }
 
     pub(super) fn update(&self, resource_type: ResourceType, session: &Session) {
-        let mut standing = lock(&self.row.standing);
-        let Type { status, pending_since } = &mut **standing.types[resource_type].get_or_insert_default();
+        let mut state = lock(&self.row.state);
+        let Type { status, pending_since } = &mut **state.types[resource_type].get_or_insert_default();
         let sent = status.sent;
         *status = session.status(resource_type);
         if !status.outstanding {
@@ -183,18 +183,18 @@ impl Entry {
 
     /// The client accepted a response.
     pub(super) fn accepted(&mut self, node: &str, resource_type: ResourceType) {
-        if std::mem::take(&mut self.standing[resource_type]) {
+        if std::mem::take(&mut self.rejected[resource_type]) {
             lock(&self.streams.complaints).settle(node, resource_type);
         }
     }
 
     /// The client rejected a response.
     pub(super) fn rejected(&mut self, node: &str, resource_type: ResourceType, error: Arc<str>) {
-        self.standing[resource_type] = true;
+        self.rejected[resource_type] = true;
         lock(&self.streams.complaints).add(node, resource_type, error, SystemTime::now());
     }
 
-    /// Answers whoever asked what the client has.
+    /// Answers the callers that asked what the client has.
     pub(super) fn answer(&self, session: &Session) {
         self.row.questions.answer(session);
     }
@@ -207,7 +207,7 @@ impl Drop for Entry {
     }
 }
 
-/// Rows are plain values, written whole: one left by a panicking writer is as good as any.
+/// Rows are plain values, which a panic cannot leave half written.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! Real streams over loopback, spoken to by a generated client.
+//! Real streams over loopback, with a generated client.
 
 mod bad_clients;
 mod csds;
@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A server on loopback, and the thread that owns its catalog.
 struct Server {
     at: SocketAddr,
-    world: mpsc::Sender<Effects>,
+    effects: mpsc::Sender<Effects>,
     stats: Arc<Stats>,
     streams: Streams,
     loads: Loads,
@@ -40,13 +40,13 @@ struct Server {
 
 impl Server {
     async fn start(effects: Effects) -> Self {
-        Self::start_admitting(effects, Admission::default()).await
+        Self::start_with_limits(effects, StartLimits::default()).await
     }
 
-    async fn start_admitting(effects: Effects, admission: Admission) -> Self {
+    async fn start_with_limits(effects: Effects, start_limits: StartLimits) -> Self {
         let stats = Arc::new(Stats::default());
         let (catalog, mut commands) = channel();
-        let (world, mut changes) = mpsc::channel::<Effects>(8);
+        let (sender, mut changes) = mpsc::channel::<Effects>(8);
         let mut owned = Catalog::new(stats.clone());
         owned.apply(&two_members());
         owned.apply(&effects);
@@ -67,7 +67,7 @@ impl Server {
         let shared = Shared {
             catalog,
             defaults: Arc::new(defaults()),
-            admission,
+            start_limits,
             identifier: Arc::from("eu/test"),
             stats: stats.clone(),
             streams: streams.clone(),
@@ -80,7 +80,7 @@ impl Server {
             Limits { drain: Duration::from_secs(1), ..Limits::default() },
             async move { drop(stopped.await) },
         ));
-        Self { at, world, stats, streams, loads, stop: Some(stop), served }
+        Self { at, effects: sender, stats, streams, loads, stop: Some(stop), served }
     }
 
     async fn client(&self) -> AggregatedDiscoveryServiceClient<Channel> {
@@ -93,7 +93,7 @@ impl Server {
         endpoint.connect().await.expect("connected")
     }
 
-    /// Waits until something is so that no message tells of.
+    /// Waits until a condition holds that no message reports.
     async fn until(&self, what: &str, so: impl Fn(&Self) -> bool) {
         let reached = async {
             while !so(self) {
@@ -103,39 +103,39 @@ impl Server {
         tokio::time::timeout(PATIENCE, reached).await.unwrap_or_else(|_| panic!("{what}: not in time"));
     }
 
-    async fn delta(&self) -> Talk<xds::DeltaDiscoveryRequest, xds::DeltaDiscoveryResponse> {
+    async fn delta(&self) -> TestStream<xds::DeltaDiscoveryRequest, xds::DeltaDiscoveryResponse> {
         let (requests, receiver) = mpsc::channel(8);
         let responses = self.client().await.delta_aggregated_resources(ReceiverStream::new(receiver)).await;
-        Talk { requests, responses: responses.expect("a stream").into_inner() }
+        TestStream { requests, responses: responses.expect("a stream").into_inner() }
     }
 
-    async fn sotw(&self) -> Talk<xds::DiscoveryRequest, xds::DiscoveryResponse> {
+    async fn sotw(&self) -> TestStream<xds::DiscoveryRequest, xds::DiscoveryResponse> {
         let (requests, receiver) = mpsc::channel(8);
         let responses = self.client().await.stream_aggregated_resources(ReceiverStream::new(receiver)).await;
-        Talk { requests, responses: responses.expect("a stream").into_inner() }
+        TestStream { requests, responses: responses.expect("a stream").into_inner() }
     }
 }
 
-struct Talk<Req, Resp> {
+struct TestStream<Req, Resp> {
     requests: mpsc::Sender<Req>,
     responses: Streaming<Resp>,
 }
 
-impl<Req, Resp> Talk<Req, Resp> {
-    async fn say(&self, request: Req) {
+impl<Req, Resp> TestStream<Req, Resp> {
+    async fn send(&self, request: Req) {
         self.requests.send(request).await.expect("an open stream");
     }
 
-    async fn hear(&mut self) -> Result<Option<Resp>, tonic::Status> {
+    async fn receive(&mut self) -> Result<Option<Resp>, tonic::Status> {
         tokio::time::timeout(PATIENCE, self.responses.message()).await.expect("an answer in time")
     }
 
     async fn response(&mut self) -> Resp {
-        self.hear().await.expect("no error").expect("a response")
+        self.receive().await.expect("no error").expect("a response")
     }
 
     async fn refusal(&mut self) -> tonic::Status {
-        match self.hear().await {
+        match self.receive().await {
             Err(status) => status,
             Ok(_) => panic!("expected the stream to be refused"),
         }
@@ -161,7 +161,7 @@ async fn delta_from_first_request_to_shutdown() {
     let mut server = Server::start(services(vec![web("shop/web", &["10.8.0.1:80"])])).await;
     let mut talk = server.delta().await;
     let ask = |t: ResourceType| xds::DeltaDiscoveryRequest { type_url: url(t), ..<_>::default() };
-    talk.say(xds::DeltaDiscoveryRequest { node: node("web-1"), ..ask(ResourceType::Cluster) }).await;
+    talk.send(xds::DeltaDiscoveryRequest { node: node("web-1"), ..ask(ResourceType::Cluster) }).await;
     let clusters = talk.response().await;
     assert_eq!(names(&clusters), ["BlackHoleCluster", "PassthroughCluster", WEB]);
     assert_eq!(clusters.control_plane.as_ref().map(|c| &*c.identifier), Some("eu/test"));
@@ -171,19 +171,19 @@ async fn delta_from_first_request_to_shutdown() {
         ..<_>::default()
     };
     // Later requests carry no node, for every type.
-    talk.say(ack(&clusters)).await;
+    talk.send(ack(&clusters)).await;
     let wish =
         xds::DeltaDiscoveryRequest { resource_names_subscribe: vec![WEB.to_owned()], ..ask(ResourceType::Assignment) };
-    talk.say(wish).await;
+    talk.send(wish).await;
     let loads = talk.response().await;
     assert_eq!(names(&loads), [WEB]);
     let nack = xds::DeltaDiscoveryRequest {
         error_detail: Some(rpc::Status { message: "cannot".to_owned(), ..<_>::default() }),
         ..ack(&loads)
     };
-    talk.say(nack).await;
+    talk.send(nack).await;
 
-    server.world.send(services(vec![web("shop/web", &["10.8.0.2:80"])])).await.expect("sent");
+    server.effects.send(services(vec![web("shop/web", &["10.8.0.2:80"])])).await.expect("sent");
     let loads = talk.response().await;
     assert_eq!((names(&loads), &*loads.type_url), (vec![WEB], ResourceType::Assignment.url()));
 
@@ -195,7 +195,7 @@ async fn delta_from_first_request_to_shutdown() {
     let counted = server.stats.streams.of(ResourceType::Assignment);
     assert_eq!((counted.responses.get(), counted.nacks.get(), counted.acks.get()), (2, 1, 0));
 
-    server.stop.take().expect("running").send(()).expect("told");
+    server.stop.take().expect("running").send(()).expect("sent");
     assert_eq!(talk.refusal().await.code(), Code::Unavailable, "go to another replica");
     drop(talk);
     tokio::time::timeout(PATIENCE, server.served).await.expect("ended").expect("no panic");
@@ -208,7 +208,7 @@ async fn sotw_from_first_request_to_the_end_of_the_client() {
     let server = Server::start(services(vec![web("shop/web", &["10.8.0.1:80"])])).await;
     let mut talk = server.sotw().await;
     let ask = |t: ResourceType| xds::DiscoveryRequest { type_url: url(t), ..<_>::default() };
-    talk.say(xds::DiscoveryRequest { node: node("web-1"), ..ask(ResourceType::Cluster) }).await;
+    talk.send(xds::DiscoveryRequest { node: node("web-1"), ..ask(ResourceType::Cluster) }).await;
     let clusters = talk.response().await;
     assert_eq!(clusters.resources.len(), 3);
     let ack = |r: &xds::DiscoveryResponse| xds::DiscoveryRequest {
@@ -217,13 +217,13 @@ async fn sotw_from_first_request_to_the_end_of_the_client() {
         type_url: r.type_url.clone(),
         ..<_>::default()
     };
-    talk.say(ack(&clusters)).await;
-    talk.say(xds::DiscoveryRequest { resource_names: vec![WEB.to_owned()], ..ask(ResourceType::Assignment) }).await;
+    talk.send(ack(&clusters)).await;
+    talk.send(xds::DiscoveryRequest { resource_names: vec![WEB.to_owned()], ..ask(ResourceType::Assignment) }).await;
     let loads = talk.response().await;
     assert_eq!(loads.resources.len(), 1);
-    talk.say(xds::DiscoveryRequest { resource_names: vec![WEB.to_owned()], ..ack(&loads) }).await;
+    talk.send(xds::DiscoveryRequest { resource_names: vec![WEB.to_owned()], ..ack(&loads) }).await;
 
-    server.world.send(services(vec![web("shop/pay", &["10.8.0.2:80"])])).await.expect("sent");
+    server.effects.send(services(vec![web("shop/pay", &["10.8.0.2:80"])])).await.expect("sent");
     let more = talk.response().await;
     assert_eq!((more.resources.len(), &*more.type_url), (4, ResourceType::Cluster.url()));
     assert_ne!(more.version_info, clusters.version_info);
@@ -239,20 +239,20 @@ async fn sotw_from_first_request_to_the_end_of_the_client() {
 }
 
 #[tokio::test]
-async fn c01_and_c02_bad_nodes_are_told_what_is_wrong() {
+async fn c01_and_c02_bad_nodes_are_refused_with_the_reason() {
     let server = Server::start(Effects::default()).await;
     let ask = |node| xds::DeltaDiscoveryRequest { node, type_url: url(ResourceType::Cluster), ..<_>::default() };
     for (bad, word) in [(None, "node"), (node(""), "node.id")] {
         let mut talk = server.delta().await;
-        talk.say(ask(bad)).await;
+        talk.send(ask(bad)).await;
         let status = talk.refusal().await;
         assert_eq!(status.code(), Code::InvalidArgument);
         assert!(status.message().contains(word), "{}", status.message());
     }
     let mut talk = server.delta().await;
-    talk.say(ask(node("web-1"))).await;
+    talk.send(ask(node("web-1"))).await;
     talk.response().await;
-    talk.say(ask(node("web-2"))).await;
+    talk.send(ask(node("web-2"))).await;
     assert_eq!(talk.refusal().await.code(), Code::InvalidArgument);
     assert_eq!(server.stats.streams.refused.get(), 3);
 }
@@ -266,10 +266,10 @@ async fn c03_a_missing_type_is_refused_and_an_unknown_one_is_not() {
         type_url: type_url.to_owned(),
         ..xds::DiscoveryRequest::default()
     };
-    talk.say(ask("type.googleapis.com/envoy.service.runtime.v3.Runtime")).await;
-    talk.say(ask(ResourceType::Listener.url())).await;
+    talk.send(ask("type.googleapis.com/envoy.service.runtime.v3.Runtime")).await;
+    talk.send(ask(ResourceType::Listener.url())).await;
     assert_eq!(talk.response().await.type_url, ResourceType::Listener.url(), "the stream stayed open");
-    talk.say(ask("")).await;
+    talk.send(ask("")).await;
     assert_eq!(talk.refusal().await.code(), Code::InvalidArgument);
 }
 
@@ -279,7 +279,7 @@ async fn requests_of_many_megabytes_are_read() {
     let mut talk = server.delta().await;
     let known =
         (0..100_000).map(|i| (format!("outbound|80||{i:060}.svc.cluster.local"), "0123456789abcdef".to_owned()));
-    talk.say(xds::DeltaDiscoveryRequest {
+    talk.send(xds::DeltaDiscoveryRequest {
         node: node("web-1"),
         type_url: url(ResourceType::Cluster),
         initial_resource_versions: known.collect(),
@@ -301,7 +301,7 @@ async fn c41_a_client_that_acknowledges_without_reading_is_not_listened_to() {
         resource_names_subscribe: vec!["*".to_owned()],
         ..<_>::default()
     };
-    // Each of these would be answered with a megabyte. Sending ends when nobody takes them off the line any more.
+    // Each of these would be answered with a megabyte. Sending ends when the server does not read any more.
     let mut sent = 0u32;
     let stuck = async {
         while sent < 1_000_000 {
@@ -319,7 +319,7 @@ async fn c41_a_client_that_acknowledges_without_reading_is_not_listened_to() {
     assert!(responses < 10, "what it costs is bounded: {responses} responses of a megabyte");
     // Others are served as if it were not there.
     let mut other = server.delta().await;
-    other.say(xds::DeltaDiscoveryRequest { node: node("web-2"), ..ask }).await;
+    other.send(xds::DeltaDiscoveryRequest { node: node("web-2"), ..ask }).await;
     assert_eq!(other.response().await.resources.len(), 2_002);
 }
 
@@ -339,9 +339,9 @@ async fn c05_the_older_services_serve_their_part() {
             let (requests, receiver) = mpsc::channel(8);
             let mut client = $client::connect(at.clone()).await.expect("connected");
             let responses = client.$stream(ReceiverStream::new(receiver)).await.expect("a stream").into_inner();
-            let mut talk = Talk { requests, responses };
+            let mut talk = TestStream { requests, responses };
             // Without a type: it is clear from the service.
-            talk.say(xds::DiscoveryRequest {
+            talk.send(xds::DiscoveryRequest {
                 node: node("web-1"),
                 resource_names: names.clone(),
                 ..xds::DiscoveryRequest::default()
@@ -351,13 +351,13 @@ async fn c05_the_older_services_serve_their_part() {
             assert_eq!(response.type_url, url($t));
             let expected = response.resources.len();
             assert!(expected > 0);
-            talk.say(xds::DiscoveryRequest { type_url: "something else".to_owned(), ..<_>::default() }).await;
+            talk.send(xds::DiscoveryRequest { type_url: "something else".to_owned(), ..<_>::default() }).await;
             assert_eq!(talk.refusal().await.code(), Code::InvalidArgument);
 
             let (requests, receiver) = mpsc::channel(8);
             let responses = client.$delta(ReceiverStream::new(receiver)).await.expect("a stream").into_inner();
-            let mut talk = Talk { requests, responses };
-            talk.say(xds::DeltaDiscoveryRequest {
+            let mut talk = TestStream { requests, responses };
+            talk.send(xds::DeltaDiscoveryRequest {
                 node: node("web-1"),
                 resource_names_subscribe: names,
                 ..xds::DeltaDiscoveryRequest::default()
@@ -382,7 +382,7 @@ async fn c04_nonces_are_unique_and_the_control_plane_has_a_name() {
     let mut nonces = std::collections::BTreeSet::new();
     for t in [ResourceType::Cluster, ResourceType::Listener, ResourceType::Scope] {
         let node = node("web-1").filter(|_| t == ResourceType::Cluster);
-        talk.say(xds::DeltaDiscoveryRequest { node, type_url: url(t), ..<_>::default() }).await;
+        talk.send(xds::DeltaDiscoveryRequest { node, type_url: url(t), ..<_>::default() }).await;
         let response = talk.response().await;
         assert_eq!(response.control_plane.as_ref().map(|c| &*c.identifier), Some("eu/test"));
         assert!(!response.nonce.is_empty() && nonces.insert(response.nonce), "{nonces:?}");
@@ -396,7 +396,7 @@ async fn c06_of_a_node_only_its_name_and_place_are_kept() {
     let mut talk = server.delta().await;
     let extension = Extension { name: "envoy.some.extension".repeat(20), ..Extension::default() };
     let node = node("web-1").map(|node| Node { extensions: vec![extension; 516], ..node });
-    talk.say(xds::DeltaDiscoveryRequest { node, type_url: url(ResourceType::Cluster), ..<_>::default() }).await;
+    talk.send(xds::DeltaDiscoveryRequest { node, type_url: url(ResourceType::Cluster), ..<_>::default() }).await;
     talk.response().await;
     let row = server.streams.list().pop().expect("a row");
     assert!(!format!("{row:?}").contains("envoy.some.extension"), "{row:?}");
@@ -404,8 +404,8 @@ async fn c06_of_a_node_only_its_name_and_place_are_kept() {
 
 #[tokio::test]
 async fn c40_a_storm_is_admitted_a_few_at_a_time() {
-    let world = services(vec![web("shop/web", &["10.8.0.1:80"])]);
-    let server = Server::start_admitting(world, Admission::of(2, Arc::default())).await;
+    let effects = services(vec![web("shop/web", &["10.8.0.1:80"])]);
+    let server = Server::start_with_limits(effects, StartLimits::of(2, Arc::default())).await;
     let ask = |id: &str| xds::DeltaDiscoveryRequest {
         node: node(id),
         type_url: url(ResourceType::Cluster),
@@ -414,14 +414,14 @@ async fn c40_a_storm_is_admitted_a_few_at_a_time() {
     let mut talks = Vec::new();
     for id in ["a", "b", "c"] {
         let talk = server.delta().await;
-        talk.say(ask(id)).await;
+        talk.send(ask(id)).await;
         talks.push(talk);
     }
     let mut answers = Vec::new();
     for talk in &mut talks[..2] {
         answers.push(talk.response().await);
     }
-    // Whoever came third is not even read: nothing is known of it.
+    // The third client is not even read: nothing is known of it.
     let known = || server.streams.list().iter().filter(|row| row.client.is_some()).count();
     assert_eq!(known(), 2);
     // One of the others has read its answer, and makes room.
@@ -430,7 +430,7 @@ async fn c40_a_storm_is_admitted_a_few_at_a_time() {
         response_nonce: answers[0].nonce.clone(),
         ..xds::DeltaDiscoveryRequest::default()
     };
-    talks[0].say(ack).await;
+    talks[0].send(ack).await;
     talks[2].response().await;
     assert_eq!(known(), 3);
 }

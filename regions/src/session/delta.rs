@@ -1,13 +1,13 @@
 //! Incremental xDS: what a request's subscriptions mean.
 
 use super::known::Known;
-use super::pending::TypeState;
 use super::subscription::{MAX_NAMES, SubscriptionError};
+use super::type_state::TypeState;
 use crate::resource::ResourceType;
 use crate::snapshot::Snapshot;
 
 /// Subscriptions count even in a request whose nonce is outdated. `known` counts in the first request of a type only:
-/// later we know better than the client what it has.
+/// later the stream knows better than the client what it has.
 pub(super) fn subscribe(
     state: &mut TypeState,
     subscribe: Vec<String>,
@@ -15,7 +15,7 @@ pub(super) fn subscribe(
     mut known: Known,
     target: Option<&Snapshot>,
 ) -> Result<(), SubscriptionError> {
-    let view = target.map(|snapshot| snapshot.of(state.resource_type()));
+    let current = target.map(|snapshot| snapshot.of(state.resource_type()));
     let first = !state.subscription.is_open();
     if first && known.len() > MAX_NAMES {
         // Hosts that are there are few, so they may as well be sent again.
@@ -24,7 +24,7 @@ pub(super) fn subscribe(
             other => return Err(SubscriptionError::TooManyNames(other)),
         }
     }
-    let changed = state.subscription.change(subscribe, unsubscribe, view)?;
+    let changed = state.subscription.change(subscribe, unsubscribe, current)?;
     if changed.less {
         state.forget_unwanted_rejections();
     }
@@ -33,9 +33,9 @@ pub(super) fn subscribe(
     } else if changed.all {
         state.start_over();
     } else {
-        // Also what we believe the client has: it may have dropped it and come back before it told us. But not what is on its
-        // way: who asks before it answers that will take it, and who took it answered before it asked.
-        state.not_on_their_way(changed.asked).into_iter().for_each(|name| state.force(name));
+        // Also what the client should have: it may have dropped it and asked again before it reported that. But not what is
+        // under way: a client that asks before it answers will receive it, and one that received it answered before it asked.
+        state.ask_if_not_under_way(changed.asked);
     }
     Ok(())
 }

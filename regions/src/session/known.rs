@@ -1,6 +1,6 @@
-//! What a client says it has from an earlier stream.
+//! What a client reports to have from an earlier stream.
 
-/// Names with the versions that the client has. One text and a sorted list: a client that comes back names everything it
+/// Names with the versions that the client has. One text and a sorted list: a client that connects again names everything it
 /// has, so this is as large as its request, and little larger.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
@@ -13,7 +13,7 @@ pub struct Known {
 struct Entry {
     begin: u32,
     len: u32,
-    /// `None`: it did not say, or it is none of ours.
+    /// `None`: the client did not report it, or it is none that Isthmus makes.
     version: Option<u64>,
 }
 
@@ -45,7 +45,7 @@ impl Known {
         self.find(name).is_some()
     }
 
-    /// The version that the client has of this, as far as it is one of ours.
+    /// The version that the client has of this, as far as it is one that Isthmus makes.
     pub fn version(&self, name: &str) -> Option<u64> {
         self.find(name)?.version
     }

@@ -4,12 +4,9 @@
 //! request ──► subscription, ACK or NACK ──┐
 //! snapshot ─► target ─────────────────────┴─► responses(): what may be sent now, in order
 //! ```
-//! Each type has a cursor: the commit its client was brought to. A response carries what lies between the cursor and
-//! the newest snapshot, so a slow client skips what was outdated before it could be sent. At most one response of a
-//! type waits for its ACK; what happens meanwhile is the next response.
-//!
-//! Order, for one change: clusters, load assignments, endpoints, listeners, scopes, routes, virtual hosts; then, once the client has
-//! acknowledged that nothing refers to them any more, the removal of load assignments and clusters.
+//! Each type has a [position](type_state): the commit that its client was brought to. A response carries what lies between
+//! it and the newest snapshot, so a slow client skips what was outdated before it could be sent. At most one response of a
+//! type waits for its ACK; what happens meanwhile is the next response. The order of responses is in [`order`].
 
 mod aliases;
 mod delta;
@@ -17,15 +14,15 @@ mod held;
 mod known;
 mod names;
 mod order;
-mod pending;
+mod refusal;
 mod rejected;
 mod request;
+mod response;
 mod sotw;
 mod status;
 mod subscription;
 mod type_set;
-
-pub(crate) use pending::nonce_text;
+mod type_state;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,84 +31,35 @@ use envoy_types::pb::envoy::config::core::v3::Node;
 
 use crate::class::{Client, Defaults, NodeError};
 use crate::interest::Interest;
-use crate::resource::{PerType, Resource, ResourceType};
-use crate::snapshot::{MIN_LOG_CHANGES, Snapshot};
-use pending::{Answer, TypeState};
+use crate::resource::{PerType, ResourceType};
+use crate::snapshot::Snapshot;
+use type_state::{Answered, TypeState};
 
 pub use held::{Held, Inspection, State};
 pub use known::Known;
+pub use refusal::Refusal;
 pub use request::{Ask, RawRequest, Request};
+pub use response::{Answer, Response, Variant};
 pub use status::{MAX_ERROR_LEN, TypeStatus};
 pub use subscription::{MAX_HOSTS, MAX_NAME_BYTES, MAX_NAME_LEN, MAX_NAMES, SubscriptionError};
-
-/// The two ways to speak xDS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Variant {
-    /// State of the world: each request names all that is wanted, responses to wildcards hold all there is.
-    Sotw,
-    /// Incremental: both sides say what changed.
-    Delta,
-}
-
-/// Something to send. The encoder splices the resources' own bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Response {
-    pub resource_type: ResourceType,
-    /// Unique within the stream, never 0.
-    pub nonce: u64,
-    /// Of the type as a whole: equal on every replica that serves the same.
-    pub version: u64,
-    pub resources: Vec<Resource>,
-    /// How long the client may use these without hearing of them again.
-    pub ttl: Option<Duration>,
-    /// Delta only.
-    pub removed: Vec<Arc<str>>,
-    /// State of the world only: what was asked for and is not there, for clients that want to be told at once.
-    pub missing: Vec<Arc<str>>,
-}
-
-/// What a request meant for the response before it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Heard {
-    /// Nothing: a new wish, an unknown type, or an outdated nonce.
-    Nothing,
-    Ack(ResourceType),
-    Nack(ResourceType),
-}
-
-/// Why a stream must end. The text goes to the client.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    #[error(transparent)]
-    Node(#[from] NodeError),
-    #[error("`node.id` is {found:?} in a later request; expected the one this stream began with, {expected:?}")]
-    OtherNode { found: String, expected: String },
-    #[error("`type_url` is empty; expected one such as {}", ResourceType::Cluster.url())]
-    NoType,
-    #[error(transparent)]
-    Subscription(#[from] SubscriptionError),
-    #[error(
-        "this stream has not acknowledged the last {MIN_LOG_CHANGES} changes, too many to tell what it lacks; open a new one that says in `initial_resource_versions` what it has"
-    )]
-    TooFarBehind,
-}
+pub(crate) use type_state::nonce_text;
 
 pub struct Session {
     variant: Variant,
     node_id: Option<String>,
     target: Option<Arc<Snapshot>>,
-    /// The commit at which nothing was left to say, if nothing was asked for since. Types that did not change after it need
-    /// not even be looked at: with a thousand streams that all wake at once, what is touched is what it costs.
-    rested: Option<u64>,
+    /// The commit at which nothing was left to send, if nothing was asked for since. Types that did not change after it need
+    /// not even be looked at: with a thousand streams that all wake at once, each memory access counts.
+    idle_since: Option<u64>,
     last_nonce: u64,
     interest: Arc<Interest>,
     /// What the client set as time to live.
     ttl: Option<Duration>,
-    /// Time since the stream began, as the stream said last.
+    /// Time since the stream began, see [`Session::set_time`].
     now: Duration,
     /// Something that the client rejected is to be offered again then.
     retry_at: Option<Duration>,
-    /// Those that the client asked for, or is owed something of: a sidecar uses three.
+    /// Those that the client asked for, or of which something is required: a sidecar uses three.
     types: PerType<Option<Box<TypeState>>>,
 }
 
@@ -127,7 +75,7 @@ impl Session {
             variant,
             node_id: None,
             target: None,
-            rested: None,
+            idle_since: None,
             last_nonce: 0,
             interest,
             ttl: None,
@@ -137,7 +85,7 @@ impl Session {
         }
     }
 
-    /// What this client wants to hear of, for whoever wakes the stream.
+    /// What this client subscribes to, for the catalog, which wakes the stream.
     pub fn interest(&self) -> &Arc<Interest> {
         &self.interest
     }
@@ -147,7 +95,7 @@ impl Session {
     }
 
     /// Looks at the node of a request, of whatever type. The first one must have one, and is answered with the client
-    /// it describes; later ones may leave it out (`set_node_on_first_message_only`) but not become somebody else.
+    /// it describes; later ones may leave it out (`set_node_on_first_message_only`) but not name another node.
     pub fn identify(&mut self, node: Option<&Node>, defaults: &Defaults) -> Result<Option<Client>, Refusal> {
         match (&self.node_id, node) {
             (None, None) => Err(NodeError::NoNode.into()),
@@ -172,64 +120,64 @@ impl Session {
 
     /// Time has passed: the next [`Session::responses`] confirm what the client has.
     pub fn confirm(&mut self) {
-        self.rested = None;
+        self.idle_since = None;
         self.types.values_mut().flatten().for_each(|state| state.confirm());
     }
 
-    /// Says how long ago the stream began. To be called before [`Session::on_request`] and [`Session::responses`].
+    /// Sets how long ago the stream began. To be called before [`Session::on_request`] and [`Session::responses`].
     pub fn set_time(&mut self, since_begin: Duration) {
         self.now = since_begin;
     }
 
-    /// When, in time since the stream began, [`Session::responses`] has something to say even if nothing happens until then.
+    /// When, in time since the stream began, [`Session::responses`] has something to send even if nothing happens until then.
     pub fn wake_at(&self) -> Option<Duration> {
         self.retry_at
     }
 
-    /// Takes in a request. What it leads to is in the next [`Session::responses`].
-    pub fn on_request(&mut self, request: Request) -> Result<Heard, Refusal> {
+    /// Applies a request. What it leads to is in the next [`Session::responses`].
+    pub fn on_request(&mut self, request: Request) -> Result<Answer, Refusal> {
         let resource_type = request.resource_type;
         let asks = request.asks();
         // Not cloned: its count is shared with all the other streams.
         let target = self.target.take();
-        let heard = self.hear(request, target.as_deref());
+        let answered = self.read(request, target.as_deref());
         self.target = target;
-        let heard = heard?;
+        let answered = answered?;
         self.check_name_bytes()?;
-        let heard = match heard {
-            None => Heard::Nothing,
-            Some(answer) if answer.ack => {
-                if answer.is_progress {
+        let answer = match answered {
+            None => Answer::None,
+            Some(answered) if answered.ack => {
+                if answered.is_progress {
                     self.note_related_ack(resource_type);
                 }
-                Heard::Ack(resource_type)
+                Answer::Ack(resource_type)
             }
-            Some(_) => Heard::Nack(resource_type),
+            Some(_) => Answer::Nack(resource_type),
         };
         self.retry_at = self.open_types().filter_map(TypeState::retry_due).min();
-        if asks || !matches!(heard, Heard::Ack(_)) {
-            self.rested = None;
+        if asks || !matches!(answer, Answer::Ack(_)) {
+            self.idle_since = None;
         }
-        Ok(heard)
+        Ok(answer)
     }
 
-    fn hear(&mut self, request: Request, target: Option<&Snapshot>) -> Result<Option<Answer>, SubscriptionError> {
+    fn read(&mut self, request: Request, target: Option<&Snapshot>) -> Result<Option<Answered>, SubscriptionError> {
         let now = self.now;
         let state = self.open(request.resource_type);
         match request.ask {
             Ask::Sotw { names, returning } => {
-                let answers = sotw::Answers { nonce: &request.nonce, error: request.error, now };
-                sotw::hear(state, answers, names, returning, target)
+                let answers = sotw::Reply { nonce: &request.nonce, error: request.error, now };
+                sotw::apply(state, answers, names, returning, target)
             }
             Ask::Delta { subscribe, unsubscribe, known } => {
-                let heard = state.hear_nonce(&request.nonce, request.error, now);
+                let answered = state.note_answer(&request.nonce, request.error, now);
                 delta::subscribe(state, subscribe, unsubscribe, known, target)?;
-                Ok(heard)
+                Ok(answered)
             }
         }
     }
 
-    /// Before anything is known all names count, and a stream that comes back names no more than it can hold.
+    /// Without a snapshot all names count; a client that connects again names no more than what it holds.
     fn check_name_bytes(&self) -> Result<(), SubscriptionError> {
         let types = || self.open_types();
         if types().map(|state| state.subscription.names().bytes()).sum::<usize>() <= MAX_NAME_BYTES {
@@ -255,9 +203,9 @@ impl Session {
     pub fn on_snapshot(&mut self, snapshot: Arc<Snapshot>) {
         if let Some(old) = &self.target {
             if old.is_incomplete() && !snapshot.is_incomplete() {
-                self.rested = None; // what was left open is settled, whatever changed
+                self.idle_since = None; // what was left undecided is decided now, whatever changed
             }
-            self.types.values_mut().flatten().for_each(|state| state.move_over(old, &snapshot));
+            self.types.values_mut().flatten().for_each(|state| state.change_target(old, &snapshot));
         }
         self.target = Some(snapshot);
     }
@@ -284,9 +232,9 @@ impl Session {
         })
     }
 
-    /// From this, whoever asks may work out what the client has. Costs a reference for each name it asked for.
+    /// From this, the caller can compute what the client has. Costs a reference for each name that it asked for.
     pub fn inspect(&self) -> Inspection {
-        let types = self.types.each_ref().map(|state| state.as_ref().map(|state| state.facts()).unwrap_or_default());
+        let types = self.types.each_ref().map(|state| state.as_ref().map(|state| state.inspect()).unwrap_or_default());
         Inspection { variant: self.variant, target: self.target.clone(), types }
     }
 
@@ -295,7 +243,7 @@ impl Session {
         self.types[resource_type].as_ref().is_some_and(|state| state.rejects())
     }
 
-    /// How one type stands, for people.
+    /// The state of one type, for people.
     pub fn status(&self, resource_type: ResourceType) -> TypeStatus {
         self.types[resource_type].as_ref().map(|state| state.status()).unwrap_or_default()
     }

@@ -5,8 +5,10 @@
 //! 3. Once the client has acknowledged that nothing refers to them any more: removals of load assignments and clusters.
 //! 4. Heartbeats.
 
-use super::pending::TypeState;
+use std::sync::Arc;
+
 use super::type_set::TypeSet;
+use super::type_state::{Advance, TypeState};
 use super::{Refusal, Response, Session, Variant};
 use crate::resource::ResourceType;
 use crate::snapshot::Snapshot;
@@ -33,13 +35,13 @@ impl Session {
             self.send_referrers(&mut sending)?;
         }
         self.send_removals(&mut sending);
-        self.rest(&mut sending);
+        self.send_heartbeats(&mut sending);
         Ok(sending.responses)
     }
 
     /// Types that changed since the client was up to date, and those whose rejected resources are to be offered again.
     fn due(&self, target: &Snapshot) -> TypeSet {
-        let changed = |t: &ResourceType| self.rested.is_none_or(|seq| target.of(*t).changed_at() > seq);
+        let changed = |t: &ResourceType| self.idle_since.is_none_or(|seq| target.of(*t).changed_at() > seq);
         let mut due: TypeSet = ResourceType::ALL.into_iter().filter(changed).collect();
         if self.retry_at.is_some_and(|at| at <= self.now) {
             let retries = |state: &TypeState| state.retry_due().is_some_and(|at| at <= self.now);
@@ -59,28 +61,29 @@ impl Session {
         let follows_clusters = || self.types[ResourceType::Cluster].as_ref().is_some_and(|state| state.is_wildcard());
         let eager = resource_type == ResourceType::Assignment && (follows_clusters() || sending.target.is_on_demand());
         let Some(state) = &mut self.types[resource_type] else { return Ok(false) };
-        sending.responses.extend(state.advance(sending.target, eager, self.now, &mut self.last_nonce)?);
-        let (fresh, offered_again) = (state.take_fresh(), state.take_offered_again());
-        for load in fresh {
+        let Advance { response, followers, offers_again } =
+            state.advance(sending.target, eager, self.now, &mut self.last_nonce)?;
+        sending.responses.extend(response);
+        for load in followers {
             self.require(resource_type, load, sending);
         }
-        Ok(offered_again)
+        Ok(offers_again)
     }
 
     /// What has to follow something of this type that was just sent.
-    fn require(&mut self, sent: ResourceType, load: std::sync::Arc<str>, sending: &mut Sending<'_>) {
+    fn require(&mut self, sent: ResourceType, load: Arc<str>, sending: &mut Sending<'_>) {
         let target = sending.target;
         match sent {
             // A cluster that Envoy is given, new or changed, is of no use before its load assignment comes *after* it. For
             // a cluster that it had before it does not even ask.
             ResourceType::Cluster if target.kept(ResourceType::Assignment, &load).is_some() => {
-                self.open(ResourceType::Assignment).owe(load);
+                self.open(ResourceType::Assignment).require(load);
                 sending.due.add(ResourceType::Assignment);
             }
             ResourceType::Assignment => {
                 let endpoints = self.open(ResourceType::Endpoint);
                 let names = target.of(ResourceType::Endpoint).under(&load).map(|endpoint| endpoint.name().clone());
-                names.for_each(|name| endpoints.owe(name));
+                names.for_each(|name| endpoints.require(name));
                 sending.due.add(ResourceType::Endpoint);
             }
             _ => {}
@@ -95,7 +98,7 @@ impl Session {
             !sending.due.has(ResourceType::Cluster) || current()
         };
         let clusters_were_sent = self.types[ResourceType::Cluster].as_deref().is_none_or(was_sent);
-        clusters_were_sent && !self.types[ResourceType::Assignment].as_ref().is_some_and(|state| state.owes())
+        clusters_were_sent && !self.types[ResourceType::Assignment].as_ref().is_some_and(|state| state.lacks_required())
     }
 
     fn send_referrers(&mut self, sending: &mut Sending<'_>) -> Result<(), Refusal> {
@@ -130,13 +133,13 @@ impl Session {
     }
 
     /// Confirms what is due to be confirmed, and notes whether anything is left to send.
-    fn rest(&mut self, sending: &mut Sending<'_>) {
-        let mut rests = true;
+    fn send_heartbeats(&mut self, sending: &mut Sending<'_>) {
+        let mut all_idle = true;
         for state in self.types.values_mut().flatten().filter(|state| sending.due.has(state.resource_type())) {
-            sending.responses.extend(state.beat(sending.target, &mut self.last_nonce));
-            rests &= state.rests(sending.target);
+            sending.responses.extend(state.heartbeat(sending.target, &mut self.last_nonce));
+            all_idle &= state.is_idle(sending.target);
         }
-        self.rested = rests.then(|| sending.target.seq());
+        self.idle_since = all_idle.then(|| sending.target.seq());
         if self.retry_at.is_some() {
             // What is due and was not sent waits for an ACK, and the ACK asks again.
             let due = self.open_types().filter_map(TypeState::retry_due);

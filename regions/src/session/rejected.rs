@@ -1,6 +1,6 @@
 //! What a client rejected, and when it is offered again.
 //!
-//! A rejection says "not now": a port was taken, or a resource that it refers to was not there. The cause can go away while
+//! A rejection may be temporary: a port was taken, or a resource that it refers to did not exist. The cause can go away while
 //! the bytes stay the same, so they are offered again: soon after something related changed (a resource of the same type, or
 //! an ACK of another type), else after a slow timer. Each failure doubles the wait, so a resource that is simply wrong costs
 //! one message in ten minutes, or in half a minute while its surroundings change.
@@ -20,7 +20,7 @@ const LAST_WAIT: Duration = Duration::from_mins(10);
 /// The same after a related change: 1, 2, 4, 8, 16, 30, 30 … seconds.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LAST_PAUSE: Duration = Duration::from_secs(30);
-/// Responses that one round of offers may take. What is not told apart by then stays together until the next round.
+/// Responses that one round of offers may take. What is not separated by then stays together until the next round.
 const ROUND: usize = 32;
 
 /// Rejections of one type of a stream. Times count from the stream's beginning.
@@ -53,7 +53,7 @@ struct Round {
 pub(super) enum Offer {
     /// These resources.
     Names(Vec<Arc<str>>),
-    /// State of the world: all there is.
+    /// State of the world: the complete list.
     FullState,
 }
 
@@ -100,7 +100,7 @@ impl Rejected {
         self.end_round();
     }
 
-    /// The client accepted a response that held these. What it rejected under the same name is history, whatever its version.
+    /// The client accepted a response that held these. What it rejected under the same name is forgotten, whatever its version.
     pub fn settle(&mut self, held: &[(Arc<str>, u64)], full_state: bool) {
         for (name, _) in held {
             self.versions.remove(name);
@@ -147,9 +147,9 @@ impl Rejected {
         Some(self.last_try.saturating_add(wait))
     }
 
-    /// What to offer now, if it is time. `stands`: whether the resource still has this version; others are sent as the changes
-    /// that they are. The caller must send it.
-    pub fn offer(&mut self, now: Duration, stands: impl Fn(&str, u64) -> bool) -> Option<Offer> {
+    /// What to offer now, if it is time. `is_current`: whether the resource still has this version; others are sent as
+    /// changes. The caller must send it.
+    pub fn offer(&mut self, now: Duration, is_current: impl Fn(&str, u64) -> bool) -> Option<Offer> {
         if self.due().is_none_or(|due| due > now) {
             return None;
         }
@@ -165,7 +165,7 @@ impl Rejected {
         });
         self.last_try = now;
         while let Some(mut names) = round.groups.pop_front() {
-            names.retain(|name| versions.get(name).is_some_and(|version| stands(name, *version)));
+            names.retain(|name| versions.get(name).is_some_and(|version| is_current(name, *version)));
             if !names.is_empty() {
                 round.sent.clone_from(&names);
                 round.responses += 1;

@@ -1,4 +1,4 @@
-//! Requests of both variants, reduced to what matters, straight off the wire.
+//! Requests of both variants, read from their bytes and reduced to what is used.
 
 use envoy_types::pb::envoy::config::core::v3::Node;
 
@@ -28,7 +28,7 @@ pub enum Ask {
     Delta { subscribe: Vec<String>, unsubscribe: Vec<String>, known: Known },
 }
 
-/// A request of which it was not decided yet whether it may be one on its stream.
+/// A request that was not checked yet.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RawRequest {
     /// Reduced to what [`class::Client`] is made from.

@@ -1,11 +1,11 @@
-//! How the types of a stream stand, for people.
+//! The state of a stream's types, for people.
 
 use std::sync::Arc;
 
-/// The beginning of a client's last complaint that is kept, in bytes.
+/// The beginning of a client's last error that is kept, in bytes.
 pub const MAX_ERROR_LEN: usize = 1_024;
 
-/// How one type of one stream stands.
+/// The state of one type of one stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TypeStatus {
     /// Whether the client ever asked for this type.
@@ -16,7 +16,7 @@ pub struct TypeStatus {
     pub sent: u64,
     pub acks: u64,
     pub nacks: u64,
-    /// The client was brought to some state, be it by being told that it has it already.
+    /// The client was brought to some state, even if it had that already and nothing was sent.
     pub reached: bool,
     /// A response waits for its ACK.
     pub outstanding: bool,
@@ -26,6 +26,6 @@ pub struct TypeStatus {
     pub version: u64,
     /// Version of the type in the last response that was accepted.
     pub acked_version: Option<u64>,
-    /// The last complaint, cut to [`MAX_ERROR_LEN`].
+    /// The last error, cut to [`MAX_ERROR_LEN`].
     pub last_error: Option<Arc<str>>,
 }

@@ -6,19 +6,19 @@ use super::aliases::Aliases;
 use super::names::Names;
 use crate::interest::Interest;
 use crate::resource::ResourceType;
-use crate::snapshot::View;
+use crate::snapshot::TypeSnapshot;
 use crate::translate::leds;
 
 /// Names that one stream may want of one type. Each costs the stream about 30 bytes.
 pub const MAX_NAMES: usize = 200_000;
-/// Virtual hosts are named by whoever calls a proxy, so there is no end to them. With more than this, and more than twice
+/// The names of virtual hosts come from requests to a proxy, so their number has no bound. With more than this, and more than twice
 /// those that are there, the others are forgotten once they were answered: Envoy asks again at the next such request.
 pub const MAX_HOSTS: usize = 10_000;
-/// Longest name, in bytes. Ours are at most 160.
+/// Longest name, in bytes. Those that Isthmus makes have at most 160.
 pub const MAX_NAME_LEN: usize = 1_024;
 /// Bytes of all names of a stream together that are not those of resources: the others are shared with the catalog.
 pub const MAX_NAME_BYTES: usize = 16 << 20;
-/// "All there is."
+/// The name that means the complete list.
 const WILDCARD: &str = "*";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,7 +36,7 @@ pub enum SubscriptionError {
 #[derive(Debug)]
 pub(super) struct Subscription {
     resource_type: ResourceType,
-    /// Told of every wish, so that the writer knows whom a change concerns.
+    /// Gets every name that is subscribed to, so that the catalog knows which streams a change concerns.
     interest: Arc<Interest>,
     opened: bool,
     wildcard: bool,
@@ -94,8 +94,8 @@ impl Subscription {
     }
 
     /// Bytes of names that are not those of resources. Costs a look at each name.
-    pub(super) fn foreign_bytes(&self, view: &View) -> usize {
-        self.names.iter().filter(|name| view.get(name).is_none()).map(|name| name.len()).sum()
+    pub(super) fn foreign_bytes(&self, current: &TypeSnapshot) -> usize {
+        self.names.iter().filter(|name| current.get(name).is_none()).map(|name| name.len()).sum()
     }
 
     /// Names given one by one, in order.
@@ -108,15 +108,19 @@ impl Subscription {
         self.aliases.of(origin)
     }
 
-    /// State of the world: `names` is all that is wanted. None at all means everything, if that is possible for the type
+    /// State of the world: `names` is everything that is wanted. No names mean everything, if that is possible for the type
     /// and no name was ever given before (the legacy form of the wildcard).
-    pub(super) fn set(&mut self, names: Vec<String>, view: Option<&View>) -> Result<Changed, SubscriptionError> {
+    pub(super) fn set(
+        &mut self,
+        names: Vec<String>,
+        current: Option<&TypeSnapshot>,
+    ) -> Result<Changed, SubscriptionError> {
         self.opened = true;
         self.named |= !names.is_empty();
         let may_be_all = self.resource_type.allows_wildcard();
         let wildcard = may_be_all && (!self.named || names.iter().any(|name| name == WILDCARD));
         let names = names.into_iter().filter(|name| name != WILDCARD);
-        let names = names.map(|name| intern(&name, view)).collect::<Result<Names, _>>()?;
+        let names = names.map(|name| intern(&name, current)).collect::<Result<Names, _>>()?;
         if names.len() > MAX_NAMES {
             return Err(SubscriptionError::TooManyNames(self.resource_type));
         }
@@ -130,16 +134,16 @@ impl Subscription {
             self.aliases.remove(self.resource_type, name);
         }
         self.names = names;
-        self.tell(&changed);
+        self.note_interest(&changed);
         Ok(changed)
     }
 
-    /// Delta: some names come, some go. A first request that names nothing means everything, if that is possible.
+    /// Delta: some names are added, some removed. A first request without names means everything, if that is possible.
     pub(super) fn change(
         &mut self,
         subscribe: Vec<String>,
         unsubscribe: Vec<String>,
-        view: Option<&View>,
+        current: Option<&TypeSnapshot>,
     ) -> Result<Changed, SubscriptionError> {
         let may_be_all = self.resource_type.allows_wildcard();
         let legacy = !self.opened && subscribe.is_empty() && may_be_all;
@@ -154,7 +158,7 @@ impl Subscription {
         changed.less |= !taken.is_empty();
         for name in taken {
             self.aliases.remove(self.resource_type, &name);
-            // Under the wildcard the client still has a claim to it, and must be told where it stands.
+            // The wildcard still covers it, so it is answered: with the resource, or with its removal.
             if self.wildcard {
                 changed.asked.push(name);
             }
@@ -162,7 +166,7 @@ impl Subscription {
         let left = changed.asked.len();
         for name in subscribe {
             if name != WILDCARD {
-                changed.asked.push(intern(&name, view)?);
+                changed.asked.push(intern(&name, current)?);
             } else if may_be_all {
                 self.wildcard = true;
                 changed.all = true;
@@ -172,22 +176,22 @@ impl Subscription {
         self.wildcard |= legacy;
         changed.all |= self.wildcard && !was_wildcard;
         if self.names.len() > self.forget_at {
-            self.forget(&changed.asked, view);
+            self.forget(&changed.asked, current);
         }
         if self.names.len() > MAX_NAMES {
             return Err(SubscriptionError::TooManyNames(self.resource_type));
         }
-        self.tell(&changed);
+        self.note_interest(&changed);
         Ok(changed)
     }
 
-    /// Forgets what is not there, except what was asked for just now, unless that is too much.
-    fn forget(&mut self, asked: &[Arc<str>], view: Option<&View>) {
-        let Some(view) = view else { return };
+    /// Forgets names that do not exist, except those that were asked for just now, unless these are too many.
+    fn forget(&mut self, asked: &[Arc<str>], current: Option<&TypeSnapshot>) {
+        let Some(current) = current else { return };
         let asked: Names = asked.iter().filter(|_| self.names.len() <= MAX_NAMES).cloned().collect();
         let (resource_type, aliases) = (self.resource_type, &mut self.aliases);
         self.names.retain(|name| {
-            let kept = asked.contains(name) || view.kept(resource_type, name).is_some();
+            let kept = asked.contains(name) || current.kept(resource_type, name).is_some();
             if !kept {
                 aliases.remove(resource_type, name);
             }
@@ -196,7 +200,7 @@ impl Subscription {
         self.forget_at = MAX_HOSTS.max(2 * self.names.len());
     }
 
-    fn tell(&mut self, changed: &Changed) {
+    fn note_interest(&mut self, changed: &Changed) {
         self.interest.set_star(self.resource_type, self.wildcard);
         for name in &changed.asked {
             self.interest.add(self.resource_type, name);
@@ -210,10 +214,10 @@ impl Subscription {
 }
 
 /// The snapshot's own copy of the name, if it has it: ten thousand streams that want it then share one.
-fn intern(name: &str, view: Option<&View>) -> Result<Arc<str>, SubscriptionError> {
+fn intern(name: &str, current: Option<&TypeSnapshot>) -> Result<Arc<str>, SubscriptionError> {
     if name.len() > MAX_NAME_LEN {
         return Err(SubscriptionError::NameTooLong { found: name.len() });
     }
-    let known = view.and_then(|view| view.get(name)).map(|resource| resource.name().clone());
+    let known = current.and_then(|current| current.get(name)).map(|resource| resource.name().clone());
     Ok(known.unwrap_or_else(|| Arc::from(name)))
 }

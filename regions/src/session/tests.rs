@@ -1,5 +1,5 @@
-//! Conversations, one for each line of the protocol checklist that they are named after: what a client says, and what it
-//! must hear, in order, and nothing else.
+//! Conversations, one for each line of the protocol checklist that they are named after: what a client sends, and what it
+//! must be sent, in order, and nothing else.
 
 mod delta;
 mod expiry;
@@ -22,23 +22,23 @@ use federation::Effects;
 use super::*;
 use crate::catalog::{Catalog, ClassSubscription};
 use crate::class::Class;
-use crate::resource::version_text;
+use crate::resource::{Resource, version_text};
 use crate::stats::Stats;
 use crate::testing::*;
 
-/// A client that talks to a session fed by a real catalog.
-pub(super) struct Talk {
+/// A client of a session that gets its snapshots from a real catalog.
+pub(super) struct TestClient {
     catalog: Catalog,
     view: ClassSubscription,
     pub(super) session: Session,
     class: Class,
-    /// The last nonce heard, by type.
+    /// The last nonce, by type.
     nonces: HashMap<ResourceType, String>,
-    /// All nonces heard.
-    heard: Vec<u64>,
+    /// All nonces.
+    nonces_seen: Vec<u64>,
 }
 
-impl Talk {
+impl TestClient {
     /// Services `a` and `b` in namespace `shop`, each with a port 80 and one endpoint.
     pub(super) fn new(variant: Variant) -> Self {
         Self::with(variant, None, services(vec![web("shop/a", &["10.8.0.1:80"]), web("shop/b", &["10.8.0.2:80"])]))
@@ -55,46 +55,46 @@ impl Talk {
     fn of(variant: Variant, class: Class, mut catalog: Catalog) -> Self {
         let session = Session::new(variant);
         let view = catalog.open(&class, session.interest().clone()).expect("a class");
-        Self { catalog, view, session, class, nonces: HashMap::new(), heard: Vec::new() }
+        Self { catalog, view, session, class, nonces: HashMap::new(), nonces_seen: Vec::new() }
     }
 
-    /// The same world, a new stream.
+    /// The same catalog, a new stream.
     fn reconnect(&mut self) {
         self.session = Session::new(self.session.variant());
         self.view = self.catalog.open(&self.class, self.session.interest().clone()).expect("a class");
         self.nonces.clear();
-        self.heard.clear();
+        self.nonces_seen.clear();
     }
 
-    pub(super) fn world(&mut self, effects: &Effects) -> Vec<String> {
+    pub(super) fn apply(&mut self, effects: &Effects) -> Vec<String> {
         self.catalog.apply(effects);
-        self.listen()
+        self.receive()
     }
 
     fn ask(&mut self, request: Result<Option<Request>, Refusal>) -> Vec<String> {
         let request = request.expect("a request").expect("a known type");
         self.session.on_request(request).expect("accepted");
-        self.listen()
+        self.receive()
     }
 
     /// Time passes, and nothing else happens.
     fn wait(&mut self, time: Duration) -> Vec<String> {
         self.session.set_time(self.session.now + time);
-        self.listen()
+        self.receive()
     }
 
-    /// What is said now, as `cds +a -b`; `~a` confirms what is there.
-    fn listen(&mut self) -> Vec<String> {
+    /// What is sent now, as `cds +a -b`; `~a` confirms what is there.
+    fn receive(&mut self) -> Vec<String> {
         if let Some(snapshot) = self.view.snapshot() {
             self.session.on_snapshot(snapshot);
         }
-        let said = self.session.responses().expect("not too far behind");
-        said.into_iter().map(|response| self.note(&response)).collect()
+        let sent = self.session.responses().expect("not too far behind");
+        sent.into_iter().map(|response| self.note(&response)).collect()
     }
 
     fn note(&mut self, response: &Response) -> String {
-        assert!(!self.heard.contains(&response.nonce), "C04: nonces are unique");
-        self.heard.push(response.nonce);
+        assert!(!self.nonces_seen.contains(&response.nonce), "C04: nonces are unique");
+        self.nonces_seen.push(response.nonce);
         self.nonces.insert(response.resource_type, nonce_text(response.nonce));
         let sign = |r: &Resource| if r.is_nothing() && response.ttl.is_some() { '~' } else { '+' };
         let names =
@@ -227,7 +227,7 @@ fn c01_the_first_request_needs_a_node_with_an_id_and_later_ones_do_not() {
 }
 
 #[test]
-fn c02_a_stream_does_not_become_somebody_else() {
+fn c02_a_stream_does_not_change_its_node() {
     let mut session = Session::new(Variant::Sotw);
     session.identify(Some(&node("web-1")), &defaults()).expect("accepted");
     let refusal = session.identify(Some(&node("web-2")), &defaults()).expect_err("refused").to_string();
@@ -263,7 +263,7 @@ fn subscriptions_are_bounded() {
 }
 
 #[test]
-fn c26_nothing_is_said_before_there_is_a_snapshot() {
+fn c26_nothing_is_sent_before_there_is_a_snapshot() {
     for variant in [Variant::Sotw, Variant::Delta] {
         let mut session = Session::new(variant);
         let request = match variant {

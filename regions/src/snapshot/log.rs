@@ -1,4 +1,4 @@
-//! What changed, and when: the way from what a client has to what it should have.
+//! What changed, and when: from this follows what a client lacks.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use rpds::ListSync;
 use crate::resource::Resource;
 
 /// Changes that a log surely remembers, about 120 bytes each; where there are more resources than this, as many as there
-/// are, because one decision may change them all. A client that is further behind must say what it has.
+/// are, because one decision may change them all. A client that is further behind must report what it has.
 pub const MIN_LOG_CHANGES: usize = if cfg!(test) { 1_024 } else { 16_384 };
 /// Bytes of what is gone that a log surely remembers.
 pub const MIN_LOG_BYTES: usize = if cfg!(test) { 64 << 10 } else { 8 << 20 };
@@ -18,8 +18,8 @@ pub struct Log {
     /// Newest first.
     commits: ListSync<Commit>,
     size: Size,
-    /// What it held when everybody was told that it is about to forget.
-    told: Option<Size>,
+    /// What it held when every reader was warned that it is about to forget.
+    warned: Option<Size>,
     /// All changes after this commit are known.
     from: u64,
 }
@@ -77,20 +77,20 @@ impl Size {
     }
 }
 
-/// A resource that changed. What it is now, the part itself knows.
+/// A resource that changed. Its present state is in the part.
 #[derive(Clone, Debug)]
 pub struct Change {
     pub name: Arc<str>,
     pub was: Was,
 }
 
-/// What stood under the name before the change.
+/// What was under the name before the change.
 #[derive(Clone, Debug)]
 pub enum Was {
     Nothing,
     /// Another version, see [`Resource::version`].
     Version(u64),
-    /// This; and it is gone. Kept whole, because it may have to be said once more before it can be taken away.
+    /// This; and it is gone. Kept whole, because it may have to be sent once more before it can be removed.
     There(Resource),
 }
 
@@ -122,11 +122,11 @@ impl Log {
     }
 
     /// Records a commit to a part of so many resources. Returns true once there is half as much again as is to be
-    /// remembered: time for everybody who reads it to catch up. Another half later the oldest ones are forgotten.
+    /// remembered: then every reader has to catch up. Another half later the oldest commits are forgotten.
     pub(crate) fn push(&mut self, seq: u64, changes: Vec<Change>, resources: usize) -> bool {
         let keep = Size { changes: MIN_LOG_CHANGES.max(resources), bytes: MIN_LOG_BYTES };
-        // Before, not after: whoever reads the log this commit makes finds all of the commit in it.
-        if self.told.is_some_and(|told| self.size.without(told).exceeds(1, keep)) {
+        // Before, not after: a reader of the log that this commit makes finds all of the commit in it.
+        if self.warned.is_some_and(|warned| self.size.without(warned).exceeds(1, keep)) {
             self.forget(keep);
         }
         self.size = self.size.with(Size::of(&changes));
@@ -135,11 +135,11 @@ impl Log {
             Err(changes) => Changes::Many(changes.into()),
         };
         self.commits.push_front_mut(Commit { seq, changes });
-        let tell = self.told.is_none() && self.size.exceeds(3, keep);
-        if tell {
-            self.told = Some(self.size);
+        let warn = self.warned.is_none() && self.size.exceeds(3, keep);
+        if warn {
+            self.warned = Some(self.size);
         }
-        tell
+        warn
     }
 
     fn forget(&mut self, keep: Size) {
@@ -154,7 +154,7 @@ impl Log {
             size = with;
             kept.push(commit.clone());
         }
-        (self.size, self.told) = (size, None);
+        (self.size, self.warned) = (size, None);
         self.commits = ListSync::new_sync();
         for commit in kept.into_iter().rev() {
             self.commits.push_front_mut(commit);
@@ -177,28 +177,28 @@ mod tests {
         Change { name: Arc::from("changed"), was: Was::Version(1) }
     }
 
-    /// Commits until everybody is told, and then until it forgets: how many each time.
-    fn lives(log: &mut Log, mut seq: u64, resources: usize, change: impl Fn() -> Change) -> (usize, usize) {
-        let (mut told, mut forgot) = (0, 0);
+    /// Commits until every reader is warned, and then until it forgets: how many each time.
+    fn commits_until(log: &mut Log, mut seq: u64, resources: usize, change: impl Fn() -> Change) -> (usize, usize) {
+        let (mut warned, mut forgot) = (0, 0);
         for round in 1.. {
             seq += 1;
             let before = log.from();
             if log.push(seq, vec![change()], resources) {
-                told = round;
+                warned = round;
             }
             if log.from() > before {
                 forgot = round;
                 break;
             }
         }
-        (told, forgot)
+        (warned, forgot)
     }
 
     #[test]
-    fn it_forgets_the_oldest_only_some_time_after_it_said_that_it_would() {
+    fn it_forgets_the_oldest_only_some_time_after_it_warned() {
         let mut log = Log::default();
-        let (told, forgot) = lives(&mut log, 0, 10, changed);
-        assert_eq!(told, MIN_LOG_CHANGES + MIN_LOG_CHANGES / 2 + 1);
+        let (warned, forgot) = commits_until(&mut log, 0, 10, changed);
+        assert_eq!(warned, MIN_LOG_CHANGES + MIN_LOG_CHANGES / 2 + 1);
         assert!((2 * MIN_LOG_CHANGES..2 * MIN_LOG_CHANGES + 5).contains(&forgot), "{forgot}");
         assert!(log.since(0).count() >= MIN_LOG_CHANGES);
         assert_eq!(log.since(log.from()).count(), log.since(0).count());
@@ -206,28 +206,28 @@ mod tests {
 
     #[test]
     fn it_remembers_as_many_changes_as_there_are_resources() {
-        let (told, forgot) = lives(&mut Log::default(), 0, 3 * MIN_LOG_CHANGES, changed);
-        assert!(told > 4 * MIN_LOG_CHANGES && forgot > 5 * MIN_LOG_CHANGES, "{told} {forgot}");
+        let (warned, forgot) = commits_until(&mut Log::default(), 0, 3 * MIN_LOG_CHANGES, changed);
+        assert!(warned > 4 * MIN_LOG_CHANGES && forgot > 5 * MIN_LOG_CHANGES, "{warned} {forgot}");
     }
 
     #[test]
     fn what_is_gone_counts_by_its_bytes() {
         const EACH: usize = MIN_LOG_BYTES / 32;
         let mut log = Log::default();
-        let (told, forgot) = lives(&mut log, 0, 10, || gone(EACH));
-        assert!((40..=48).contains(&told) && (56..=66).contains(&forgot), "{told} {forgot}");
+        let (warned, forgot) = commits_until(&mut log, 0, 10, || gone(EACH));
+        assert!((40..=48).contains(&warned) && (56..=66).contains(&forgot), "{warned} {forgot}");
         assert!((28..=34).contains(&log.since(0).count()));
     }
 
     #[test]
-    fn where_there_is_suddenly_less_everybody_is_told_before_it_forgets() {
+    fn where_there_is_suddenly_less_every_reader_is_warned_before_it_forgets() {
         let mut log = Log::default();
         let many = 8 * MIN_LOG_CHANGES;
         for seq in 1..=u64::try_from(many).expect("few") {
             assert!(!log.push(seq, vec![changed()], many));
         }
-        let (told, forgot) = lives(&mut log, u64::try_from(many).expect("few"), 10, changed);
-        assert_eq!(told, 1);
+        let (warned, forgot) = commits_until(&mut log, u64::try_from(many).expect("few"), 10, changed);
+        assert_eq!(warned, 1);
         assert!(forgot > MIN_LOG_CHANGES / 2);
     }
 }

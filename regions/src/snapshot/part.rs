@@ -8,7 +8,7 @@ use rpds::RedBlackTreeMapSync;
 use super::log::{Change, Log};
 use crate::resource::Resource;
 
-/// Resources of one type for one audience, with the log of how they came to be. Cloning copies no resource.
+/// Resources of one type for one audience, with the log of their changes. Cloning copies no resource.
 #[derive(Clone, Debug, Default)]
 pub struct Part {
     resources: RedBlackTreeMapSync<Arc<str>, Resource>,
@@ -72,7 +72,7 @@ impl Part {
         self.log.push(seq, changes, self.resources.size())
     }
 
-    /// Puts a resource and returns what stood there. To be called only if that has other bytes.
+    /// Puts a resource and returns the one that was there. To be called only if that has other bytes.
     pub(crate) fn put(&mut self, mut resource: Resource) -> Option<Resource> {
         let old = self.resources.get(resource.name()).cloned();
         if let Some(old) = &old {

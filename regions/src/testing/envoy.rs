@@ -1,4 +1,4 @@
-//! What an Envoy makes of listeners and scopes: which it rejects, and where it sends a connection. Written from Envoy's
+//! How an Envoy applies listeners and scopes: which it rejects, and where it sends a connection. Written from Envoy's
 //! documentation and from what Envoy 1.36 to 1.40 did, independently of how the resources are made.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -202,7 +202,7 @@ fn chosen(action: &envoy_types::pb::xds::core::v3::TypedExtensionConfig) -> Stri
 }
 
 fn open<T: Message + Default>(any: Option<&Any>) -> T {
-    T::decode(&*any.expect("a configuration").value).expect("the message it says it is")
+    T::decode(&*any.expect("a configuration").value).expect("the message that its type URL names")
 }
 
 fn chain_for(listener: &pb::Listener, to: SocketAddr) -> Option<&pb::FilterChain> {

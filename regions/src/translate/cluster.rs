@@ -1,4 +1,4 @@
-//! Clusters: how a proxy talks to the backends of one port. They depend on the port, never on who is behind it.
+//! Clusters: how a proxy talks to the backends of one port. They depend on the port, never on its backends.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -24,16 +24,16 @@ use super::{affinity, connection, names, protocol};
 use crate::resource::{Resource, ResourceType};
 
 /// Between pods of one flat network a connection takes one round trip, 0.3 s around the world. The kernel repeats a
-/// lost SYN only after 1 s, and by then another host is the better bet.
+/// lost SYN only after 1 s, and by then another host is likelier to answer.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// What passes through may go anywhere in the world, so the kernel decides: by default it gives up after 127 s.
+/// What passes through may go anywhere, so the kernel decides: by default it gives up after 127 s.
 const KERNEL_CONNECT_TIMEOUT: Duration = Duration::from_secs(130);
 /// Envoy's own defaults (1,024 connections, pending and running requests; 3 retries) break busy services without a
-/// word, and a limit belongs to whoever owns the service. Retries are safe without one here, because ours repeat only
+/// message, and a limit is for the service's owner to set. Retries are safe without one here, because these repeat only
 /// what no backend has begun to work on, see [`super::retry`].
 const NO_LIMIT: u32 = u32::MAX;
-/// A cluster whose load assignment does not come holds up all clusters behind it. Ours comes right after it, so this is
-/// for a control plane that died between the two.
+/// A cluster whose load assignment does not come holds up all clusters behind it. It is sent right after the cluster, so
+/// this is for a control plane that ended between the two.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(1);
 /// The extension that HTTP options of a cluster go under.
 const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
@@ -62,8 +62,8 @@ pub fn vip(at: SocketAddr, service: &ServiceKey, app: AppProtocol, balancing: Ba
     encode(cluster).followed_by(&load)
 }
 
-/// What an on-demand client is told of a cluster that is not there (yet). What goes to a VIP that is nobody's business
-/// here goes where it wanted to go; anything else ends at once, in a cluster without hosts.
+/// What an on-demand client is sent for a cluster that does not exist (yet). Traffic to a VIP that no federated service has
+/// goes to its original destination; anything else fails at once, in a cluster without hosts.
 pub fn stand_in(name: &str) -> Resource {
     let cluster = match names::parse_vip_cluster(name) {
         Some(_) => pb::Cluster {
@@ -90,16 +90,16 @@ fn eds(load: String, app: AppProtocol, balancing: Balancing) -> pb::Cluster {
         cluster_discovery_type: Some(ClusterDiscoveryType::Type(DiscoveryType::Eds.into())),
         eds_cluster_config: Some(EdsClusterConfig {
             eds_config: ads_within(LOAD_TIMEOUT),
-            // Two clusters of one name would stall each other; ours share one only where one service has two VIPs, and
-            // every cluster that is sent is followed by its load assignment.
+            // Two clusters that share a load assignment would wait for each other; here only VIPs of one service share
+            // one, and every cluster that is sent is followed by its load assignment.
             service_name: load,
         }),
         connect_timeout: duration(CONNECT_TIMEOUT),
         // Not LEAST_REQUEST: a backend that refuses at once always has the fewest requests and would attract the most.
         lb_policy: if by_source { LbPolicy::Maglev } else { LbPolicy::RoundRobin }.into(),
         common_lb_config: Some(CommonLbConfig {
-            // Readiness is decided by Kubernetes and told by us. Envoy's panic mode would send to hosts that are known
-            // to be bad instead of to the next region.
+            // Kubernetes decides readiness, and the control plane sends it. Envoy's panic mode would send to hosts that are known
+            // not to be ready, instead of to the next region.
             healthy_panic_threshold: Some(Percent { value: 0.0 }),
             // Without declared weights hosts are equal, whatever their locality, so that each gets the same share.
             locality_config_specifier: weighted
@@ -107,14 +107,14 @@ fn eds(load: String, app: AppProtocol, balancing: Balancing) -> pb::Cluster {
             ..CommonLbConfig::default()
         }),
         circuit_breakers: no_limits(),
-        typed_extension_protocol_options: spoken_options(app, by_source),
+        typed_extension_protocol_options: protocol_options(app, by_source),
         upstream_connection_options: connection::keepalive(),
         upstream_bind_config: connection::patience(app),
         ..pb::Cluster::default()
     }
 }
 
-/// The clusters that every client has: one that goes where the client wanted to go, and one that goes nowhere.
+/// The clusters that every client has: one that connects to the original destination, and one without hosts.
 pub fn built_in() -> [Resource; 2] {
     [passthrough(), black_hole()].map(encode)
 }
@@ -151,11 +151,10 @@ fn no_limits() -> Option<pb::CircuitBreakers> {
     Some(pb::CircuitBreakers { thresholds: vec![thresholds], ..pb::CircuitBreakers::default() })
 }
 
-/// How a service's hosts are spoken to. A client of an `http` port may speak HTTP/2 without asking first ("prior
-/// knowledge", as gRPC does), and its backend would have understood; a port that is declared to speak HTTP/2 gets nothing
-/// else.
-fn spoken_options(app: AppProtocol, by_source: bool) -> HashMap<String, Any> {
-    let spoken = match app {
+/// The protocol of a service's hosts. A client of an `http` port may send HTTP/2 without negotiation ("prior knowledge",
+/// as gRPC does), and its backend would have understood; a port that is declared to be HTTP/2 gets nothing else.
+fn protocol_options(app: AppProtocol, by_source: bool) -> HashMap<String, Any> {
+    let upstream = match app {
         AppProtocol::Http => UpstreamProtocolOptions::UseDownstreamProtocolConfig(as_downstream()),
         AppProtocol::Http2 => UpstreamProtocolOptions::ExplicitHttpConfig(ExplicitHttpConfig {
             protocol_config: Some(ProtocolConfig::Http2ProtocolOptions(protocol::http2())),
@@ -163,7 +162,7 @@ fn spoken_options(app: AppProtocol, by_source: bool) -> HashMap<String, Any> {
         AppProtocol::Tcp => return HashMap::new(),
     };
     http_options(HttpProtocolOptions {
-        upstream_protocol_options: Some(spoken),
+        upstream_protocol_options: Some(upstream),
         // Here and not in routes (Envoy 1.37 and newer): a proxy holds one cluster of a service, and several routes to it.
         retry_policy: Some(super::retry::policy()),
         // Bytes have theirs in the TCP proxy.

@@ -1,8 +1,8 @@
-//! How long a connection to a backend is kept that gives no sign of life.
+//! How long a connection to a backend is kept that answers nothing.
 //!
 //! HTTP/2 PINGs would find a vanished peer too, but gRPC servers close the connection, with the calls on it, when a
 //! client sends more than two within five minutes on streams that are quiet (`too_many_pings`; gRFC A8 and the keepalive
-//! guide). The kernel's own means disturb nobody, and find it for HTTP/1 and TCP as well.
+//! guide). The kernel's keepalive needs no answer of the application, and works for HTTP/1 and TCP as well.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Load assignments: who serves a port, nearest first.
+//! Load assignments: the endpoints of a port, nearest first.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -12,10 +12,10 @@ use federation::ranking::{Assignment, HostState, Locality, Offer, Reach};
 use super::proto::{address, u32_value};
 use crate::resource::{Resource, ResourceType};
 
-/// Traffic starts to spill to the next priority below 100/1.4 = 71.4 % healthy hosts. Envoy's default, said aloud.
+/// Traffic starts to spill to the next priority below 100/1.4 = 71.4 % healthy hosts. Envoy's default, set explicitly.
 pub(super) const OVERPROVISIONING_PERCENT: u32 = 140;
 
-/// The load assignment called `name`. One without endpoints is sent too: Envoy holds a cluster back until it has one.
+/// The load assignment of this name. One without endpoints is sent too: Envoy holds a cluster back until it has one.
 pub fn load_assignment(name: &str, assignment: &Assignment<'_>) -> Resource {
     let endpoints = (0u32..)
         .zip(&assignment.tiers)
@@ -42,7 +42,7 @@ pub(super) fn message(name: &str, endpoints: Vec<pb::LocalityLbEndpoints>) -> pb
 fn localities(priority: u32, locality: &Locality<'_>, assignment: &Assignment<'_>) -> pb::LocalityLbEndpoints {
     let Assignment { weighted, reach, .. } = *assignment;
     pb::LocalityLbEndpoints {
-        locality: Some(place(locality)),
+        locality: Some(self::locality(locality)),
         lb_endpoints: reach.offers(locality.backend).map(|offer| endpoint(&offer)).collect(),
         load_balancing_weight: u32_value(if weighted { locality.weight } else { rebuild_mark(locality, reach) }),
         priority,
@@ -51,7 +51,7 @@ fn localities(priority: u32, locality: &Locality<'_>, assignment: &Assignment<'_
 }
 
 /// Clusters of one zone stay apart, as sub-zones: statistics and weights are per cluster.
-pub(super) fn place(locality: &Locality<'_>) -> core::Locality {
+pub(super) fn locality(locality: &Locality<'_>) -> core::Locality {
     core::Locality {
         region: locality.region.to_string(),
         zone: locality.zone().map(ToString::to_string).unwrap_or_default(),
@@ -60,9 +60,9 @@ pub(super) fn place(locality: &Locality<'_>) -> core::Locality {
 }
 
 /// Envoy 1.40 does not notice a host that goes from UNHEALTHY to DRAINING or back: its host sets, and with them the
-/// spill to other priorities, stay as they were. A locality weight that moves makes it build them anew. Where weights
+/// spill to other priorities, stay as they were. A locality weight that changes makes it build them again. Where weights
 /// do not steer traffic, the weight is therefore the number of hosts that do not drain, plus one because 0 is not
-/// allowed. Declared weights move the same way by themselves, see `federation::ranking`.
+/// allowed. Declared weights change the same way by themselves, see `federation::ranking`.
 fn rebuild_mark(locality: &Locality<'_>, reach: Reach) -> u32 {
     u32::try_from(reach.capacity(locality.backend)).unwrap_or(u32::MAX - 1).saturating_add(1)
 }

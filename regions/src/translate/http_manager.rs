@@ -61,7 +61,7 @@ pub(super) fn http_filter(manager: &hcm::HttpConnectionManager) -> pb::Filter {
     filter("envoy.filters.network.http_connection_manager", any(manager))
 }
 
-/// Routes by scopes that the control plane tells one by one.
+/// Routes by scopes that the control plane sends one by one.
 pub(super) fn scoped(name: &str, key: Vec<FragmentBuilder>) -> RouteSpecifier {
     RouteSpecifier::ScopedRoutes(hcm::ScopedRoutes {
         name: name.to_owned(),
@@ -92,7 +92,7 @@ pub(super) fn fetch_cluster() -> hcm::HttpFilter {
     })
 }
 
-/// Holds a request back until its virtual host was fetched, and what else is said here.
+/// Holds a request back until its virtual host was fetched, and what else is configured here.
 pub(super) fn fetch(config: OnDemand) -> hcm::HttpFilter {
     http("envoy.filters.http.on_demand", any(&config))
 }

@@ -1,10 +1,10 @@
 //! Endpoints one by one (LEDS): for a service of ten thousand endpoints, one that changes is 200 bytes instead of 250 KB.
 //!
-//! A load assignment then only says which localities there are and where each one's endpoints are found: in a glob
-//! collection, which the client subscribes to (xDS protocol, "glob collections"; xRFC TP1). What an endpoint is does not
-//! depend on who asks, so all clients share them, with one exception: whether one that terminates takes new requests
+//! A load assignment then only holds the localities and where each one's endpoints are found: in a glob collection, which
+//! the client subscribes to (xDS protocol, "glob collections"; xRFC TP1). An endpoint's bytes do not
+//! depend on the client, so all clients share them, with one exception: whether one that terminates takes new requests
 //! depends on whether any other is ready in the client's tiers. A backend whose endpoints can be either is two
-//! collections, and the load assignment says which one of them a client takes. Clients with other address families get
+//! collections, and the load assignment refers a client to one of them. Clients with other address families get
 //! other endpoints under the same names.
 
 use envoy_types::pb::envoy::config::endpoint::v3 as pb;
@@ -19,8 +19,8 @@ use crate::resource::{Resource, ResourceType};
 const AUTHORITY_AND_TYPE: &str = "xdstp:///envoy.config.endpoint.v3.LbEndpoint/";
 /// Stands for no zone: a path has no empty segments.
 const NO_ZONE: &str = "-";
-/// Begins the names of endpoints as a last resort. No cluster's id begins with it, and Envoy, which spells names anew before
-/// it asks for them, leaves it alone (as it does not leave `~`).
+/// Begins the names of endpoints as a last resort. No cluster's id begins with it, and Envoy, which encodes names again
+/// before it asks for them, leaves it as it is (unlike `~`).
 const LAST_RESORT: &str = "-";
 
 /// The load assignment of one port, without endpoints.
@@ -32,13 +32,13 @@ pub fn load_assignment(service: &ServiceKey, port: u16, assignment: &Assignment<
         .map(|(priority, locality)| locality_endpoints(service, port, priority, locality, assignment))
         .collect();
     let message = endpoint::message(&name, endpoints);
-    // Its bytes do not move with the readiness of endpoints, so this must not either.
+    // Its bytes do not change with the readiness of endpoints, so this must not either.
     let usable = assignment.tiers.iter().any(|tier| !tier.is_empty());
     let resource = Resource::encode(ResourceType::Assignment, &name, &message).usable(usable);
     resource.followed_by(&begin(service, port))
 }
 
-/// No weight that moves with the number of endpoints, unless weights are declared: the message would move with it.
+/// No weight that changes with the number of endpoints, unless weights are declared: the message would change with it.
 fn locality_endpoints(
     service: &ServiceKey,
     port: u16,
@@ -48,16 +48,16 @@ fn locality_endpoints(
 ) -> pb::LocalityLbEndpoints {
     let reach = assignment.reach;
     let last_resort = reach.is_last_resort() && reach.changes_as_last_resort(locality.backend);
-    let place = Place { last_resort, ..Place::of(locality.backend) };
-    let collection = pb::LedsClusterLocalityConfig {
+    let collection = Collection { last_resort, ..Collection::of(locality.backend) };
+    let config = pb::LedsClusterLocalityConfig {
         leds_config: ads(),
-        leds_collection_name: format!("{}*", collection(service, port, place)),
+        leds_collection_name: format!("{}*", collection_name(service, port, collection)),
     };
     pb::LocalityLbEndpoints {
-        locality: Some(endpoint::place(locality)),
+        locality: Some(endpoint::locality(locality)),
         load_balancing_weight: u32_value(if assignment.weighted { locality.weight } else { 1 }),
         priority,
-        lb_config: Some(LbConfig::LedsClusterLocalityConfig(collection)),
+        lb_config: Some(LbConfig::LedsClusterLocalityConfig(config)),
         ..pb::LocalityLbEndpoints::default()
     }
 }
@@ -74,20 +74,20 @@ pub fn difference(families: Option<Families>, old: Option<&Merged>, new: Option<
     let mut difference = Difference::default();
     let Some(service) = new.or(old).map(|merged| &merged.key) else { return difference };
     let [old, new] = [old, new].map(|merged| merged.map(|merged| Side { merged, reach: Reach::new(families, merged) }));
-    for (port, place, backend) in new.iter().flat_map(Side::collections) {
-        let before = old.and_then(|old| Some(old.offers(place, old.find(port, place)?))).unwrap_or_default();
-        for step in steps(before, new.map(|new| new.offers(place, backend)).unwrap_or_default()) {
+    for (port, collection, backend) in new.iter().flat_map(Side::collections) {
+        let before = old.and_then(|old| Some(old.offers(collection, old.find(port, collection)?))).unwrap_or_default();
+        for step in steps(before, new.map(|new| new.offers(collection, backend)).unwrap_or_default()) {
             match step {
-                Step::Put(offer) => difference.put.push(single(service, port, place, &offer)),
-                Step::Gone(offer) => difference.gone.push(single_name(service, port, place, &offer)),
+                Step::Put(offer) => difference.put.push(single(service, port, collection, &offer)),
+                Step::Gone(offer) => difference.gone.push(single_name(service, port, collection, &offer)),
             }
         }
     }
-    for (port, place, backend) in old.iter().flat_map(Side::collections) {
+    for (port, collection, backend) in old.iter().flat_map(Side::collections) {
         // Those that are somewhere else now are gone from here.
-        if new.is_none_or(|new| new.find(port, place).is_none()) {
-            let offers = old.map(|old| old.offers(place, backend)).unwrap_or_default();
-            difference.gone.extend(offers.iter().map(|offer| single_name(service, port, place, offer)));
+        if new.is_none_or(|new| new.find(port, collection).is_none()) {
+            let offers = old.map(|old| old.offers(collection, backend)).unwrap_or_default();
+            difference.gone.extend(offers.iter().map(|offer| single_name(service, port, collection, offer)));
         }
     }
     difference
@@ -102,27 +102,28 @@ struct Side<'a> {
 
 impl<'a> Side<'a> {
     /// All collections, by port: mostly one for each backend.
-    fn collections(&self) -> impl Iterator<Item = (u16, Place<'a>, &'a Backend)> {
+    fn collections(&self) -> impl Iterator<Item = (u16, Collection<'a>, &'a Backend)> {
         let Self { merged, reach } = *self;
         let backends = tcp(merged).flat_map(|port| port.backends.iter().map(|backend| (port.port, backend)));
         backends.flat_map(move |(port, backend)| {
-            let place = Place::of(backend);
-            let last_resort = reach.changes_as_last_resort(backend).then_some(Place { last_resort: true, ..place });
-            std::iter::once(place).chain(last_resort).map(move |place| (port, place, backend))
+            let collection = Collection::of(backend);
+            let last_resort =
+                reach.changes_as_last_resort(backend).then_some(Collection { last_resort: true, ..collection });
+            std::iter::once(collection).chain(last_resort).map(move |collection| (port, collection, backend))
         })
     }
 
     /// The backend whose endpoints a collection holds, if there is such a collection.
-    fn find(self, port: u16, place: Place<'_>) -> Option<&'a Backend> {
+    fn find(self, port: u16, collection: Collection<'_>) -> Option<&'a Backend> {
         let mut backends = tcp(self.merged).filter(|found| found.port == port).flat_map(|port| &port.backends);
         backends
-            .find(|backend| Place::of(backend) == Place { last_resort: false, ..place })
-            .filter(|backend| !place.last_resort || self.reach.changes_as_last_resort(backend))
+            .find(|backend| Collection::of(backend) == Collection { last_resort: false, ..collection })
+            .filter(|backend| !collection.last_resort || self.reach.changes_as_last_resort(backend))
     }
 
     /// The endpoints of a collection, by address.
-    fn offers(self, place: Place<'_>, backend: &Backend) -> Vec<Offer> {
-        let mut offers: Vec<Offer> = self.reach.as_last_resort(place.last_resort).offers(backend).collect();
+    fn offers(self, collection: Collection<'_>, backend: &Backend) -> Vec<Offer> {
+        let mut offers: Vec<Offer> = self.reach.as_last_resort(collection.last_resort).offers(backend).collect();
         if !backend.second.is_empty() {
             offers.sort_by_key(|offer| offer.address); // the first address may be the backend's second
         }
@@ -132,13 +133,13 @@ impl<'a> Side<'a> {
 
 /// A collection of one port.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Place<'a> {
+struct Collection<'a> {
     cluster: &'a ClusterId,
     zone: Option<&'a Zone>,
     last_resort: bool,
 }
 
-impl<'a> Place<'a> {
+impl<'a> Collection<'a> {
     fn of(backend: &'a Backend) -> Self {
         Self { cluster: &backend.cluster, zone: backend.zone.as_ref(), last_resort: false }
     }
@@ -177,23 +178,27 @@ pub fn glob(name: &str) -> Option<&str> {
     name.strip_suffix('*').filter(|begin| begin.starts_with(AUTHORITY_AND_TYPE) && begin.ends_with('/'))
 }
 
-fn single(service: &ServiceKey, port: u16, place: Place<'_>, offer: &Offer) -> Resource {
-    let name = single_name(service, port, place, offer);
+fn single(service: &ServiceKey, port: u16, collection: Collection<'_>, offer: &Offer) -> Resource {
+    let name = single_name(service, port, collection, offer);
     Resource::encode(ResourceType::Endpoint, &name, &endpoint::endpoint(offer))
 }
 
-fn single_name(service: &ServiceKey, port: u16, place: Place<'_>, offer: &Offer) -> String {
-    format!("{}{}-{}", collection(service, port, place), offer.address.ip(), offer.address.port())
+fn single_name(service: &ServiceKey, port: u16, collection: Collection<'_>, offer: &Offer) -> String {
+    format!("{}{}-{}", collection_name(service, port, collection), offer.address.ip(), offer.address.port())
 }
 
-fn collection(service: &ServiceKey, port: u16, Place { cluster, zone, last_resort }: Place<'_>) -> String {
+fn collection_name(
+    service: &ServiceKey,
+    port: u16,
+    Collection { cluster, zone, last_resort }: Collection<'_>,
+) -> String {
     let mark = if last_resort { LAST_RESORT } else { "" };
     format!("{}{mark}{cluster}/{}/", begin(service, port), zone.map_or_else(|| NO_ZONE.to_owned(), segment))
 }
 
 /// A zone as one segment of a path. An EndpointSlice may hold any text: a `/` would make a zone part of another's
 /// collection, `%`, `?` and `#` mean something in these names, and `-` alone is [`NO_ZONE`]. Not percent-encoded, because
-/// Envoy decodes names and asks for a spelling of its own.
+/// Envoy decodes names and asks for them in an encoding of its own.
 fn segment(zone: &Zone) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     let zone = zone.as_str();

@@ -19,7 +19,7 @@ use crate::resource::{Resource, ResourceType};
 /// What connections to VIPs are counted under.
 const VIP: &str = "vip";
 
-/// `<vip>_<port>`: HTTP to one VIP and port, to a cluster, whatever `Host` says.
+/// `<vip>_<port>`: HTTP to one VIP and port, to a cluster, whatever its `Host`.
 pub fn http_vip(vip: SocketAddr, cluster: &str) -> Resource {
     let manager = http_manager(VIP, RouteSpecifier::RouteConfig(route::cluster_table(cluster)));
     exact(vip, chain("http", None, http_filter(&manager)))
@@ -56,8 +56,8 @@ pub(super) fn on_demand_tcp() -> pb::FilterChain {
     pb::FilterChain { filters, ..chain_of(Chain::Tcp.name(), None) }
 }
 
-/// `egress`: plain HTTP for clients that are not intercepted; `Host` says where to.
-/// Where to is found by scope or, with `vhds`, asked for when it is needed.
+/// `egress`: plain HTTP for clients that are not intercepted, routed by `Host`. The route is found by scope or, with
+/// `vhds`, fetched when it is needed.
 pub fn egress(listen: IpAddr, on_demand: bool, vhds: bool) -> Resource {
     let mut listener = named(names::EGRESS.to_owned(), SocketAddr::new(listen, EGRESS_PORT));
     let routes = if vhds {

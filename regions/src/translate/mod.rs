@@ -1,4 +1,5 @@
-//! From what the federation decided to the bytes a proxy reads. Pure functions; nothing here knows who is connected.
+//! From what the engine decided to the bytes that a proxy reads. Pure functions; nothing here knows which clients are
+//! connected.
 //!
 //! What depends on endpoints alone is a [`endpoint`] resource and nothing else: a pod that comes or goes must never
 //! touch a cluster, a listener or a route, because those drain connections when they change.

@@ -1,12 +1,12 @@
-//! How resources are called. People and scripts rely on these shapes; Istio's operators know them.
+//! The names of resources. People and scripts rely on these forms; Istio's operators know them.
 
 use std::net::{IpAddr, SocketAddr};
 
 use federation::model::ServiceKey;
 
-/// Sends to wherever the client wanted to go.
+/// Connects to the original destination.
 pub const PASSTHROUGH: &str = "PassthroughCluster";
-/// Answers nothing.
+/// Has no hosts.
 pub const BLACK_HOLE: &str = "BlackHoleCluster";
 const VIP_CLUSTER: &str = "vip|";
 /// Where an intercepted connection was going, for Envoy to fill in.
@@ -52,7 +52,7 @@ pub fn parse_vip_cluster(name: &str) -> Option<SocketAddr> {
     name.strip_prefix(VIP_CLUSTER)?.parse().ok()
 }
 
-/// The scope of a service on the plain HTTP port; with a port, that of the spelling `<name>.<ns>:<port>`.
+/// The scope of a service on the plain HTTP port; with a port, that of the form `<name>.<ns>:<port>`.
 pub fn egress_scope(port: Option<u16>, service: &ServiceKey) -> String {
     match port {
         Some(port) => format!("egress|{port}||{}", service.dns_name()),

@@ -1,4 +1,4 @@
-//! HTTP/1 and HTTP/2 as they are spoken towards clients and towards backends: whatever the two ends could say to each
+//! HTTP/1 and HTTP/2 towards clients and towards backends: whatever client and backend could send to each
 //! other without a proxy. Each field, with what Envoy's default would do to it, is a row of docs/transparency.md.
 
 use envoy_types::pb::envoy::config::core::v3 as pb;
@@ -10,7 +10,7 @@ use super::proto::{extension, no_timeout, u32_value};
 
 /// The largest header section that Envoy accepts, in KiB. Backends have limits of their own, and those count.
 pub(super) const MAX_HEADERS_KIB: u32 = 8192;
-/// A bound for one request's memory, a hundred times Envoy's default; no server known to us allows more by default.
+/// A bound for one request's memory, a hundred times Envoy's default; no known server allows more by default.
 const MAX_HEADERS: u32 = 10_000;
 /// One HTTP/2 header field, in KiB as encoded. The largest that Envoy accepts.
 const MAX_FIELD_KIB: u32 = 256;
@@ -22,7 +22,7 @@ const MAX_STREAMS: u32 = (1 << 31) - 1;
 const MAX_WAITING_FRAMES: u32 = 1_000_000;
 /// PING, SETTINGS and RST_STREAM frames that wait for a slow reader: 17 MB at the most, from the pod's own client.
 const MAX_WAITING_CONTROL_FRAMES: u32 = 1_000_000;
-/// Envoy's defences against clients that send useless frames. The client is the pod itself, and harms nobody else.
+/// Envoy's defences against clients that send useless frames. The client is the pod itself, and harms no other.
 const NO_LIMIT: u32 = u32::MAX;
 /// The only upgrade that Envoy can pass on and that applications use by name.
 pub(super) const WEBSOCKET: &str = "websocket";
@@ -48,7 +48,7 @@ pub(super) fn http1() -> pb::Http1ProtocolOptions {
     pb::Http1ProtocolOptions {
         header_key_format: Some(HeaderKeyFormat { header_format: Some(format) }),
         enable_trailers: true,
-        // Envoy frames each message anew, so the next hop sees one length only (RFC 9112 §6.3).
+        // Envoy frames each message again, so the next hop sees one length only (RFC 9112 §6.3).
         allow_chunked_length: true,
         ..pb::Http1ProtocolOptions::default()
     }
@@ -96,7 +96,7 @@ pub(super) fn common() -> pb::HttpProtocolOptions {
     }
 }
 
-/// Matches every value but this word, in whatever case. RE2 knows no negation, so it is spelled out: a value differs from
+/// Matches every value but this word, in whatever case. RE2 has no negation, so it is written out: a value differs from
 /// the word at its first letter, at its second, …, or goes on after its last.
 fn all_but(word: &str) -> StringMatcher {
     let differs = word.char_indices().map(|(at, letter)| {

@@ -23,7 +23,7 @@ const HOST_DRAWS: i64 = 5;
 const PRIORITY_UPDATE: i32 = 2;
 const BACK_OFF_BASE: Duration = Duration::from_millis(10);
 
-/// The policy of every cluster that speaks HTTP.
+/// The policy of every HTTP cluster.
 pub(super) fn policy() -> pb::RetryPolicy {
     let other_hosts = RetryHostPredicate {
         // Envoy finds extensions by the type of their configuration; the names are as short as may be.

@@ -46,7 +46,7 @@ pub(super) fn cluster_table(cluster: &str) -> pb::RouteConfiguration {
 }
 
 /// The one table of an HTTP port whose clusters are fetched when they are used: each request's is named by
-/// [`VIP_HEADER`], whatever its `Host` says.
+/// [`VIP_HEADER`], whatever its `Host`.
 pub(super) fn vip_table() -> pb::RouteConfiguration {
     let cluster = pb::route_action::ClusterSpecifier::ClusterHeader(VIP_HEADER.to_owned());
     let mut host = vip_host(cluster.clone());
@@ -61,8 +61,8 @@ pub(super) fn vip_table() -> pb::RouteConfiguration {
 /// The scopes of one service on the plain HTTP port. A scope is found by the first two labels of `Host`, its virtual
 /// hosts by the whole of it.
 ///
-/// `<name>.<ns>[.svc[.cluster.local]]` means the lowest port that speaks HTTP, or the lowest of all if none says so:
-/// who sends HTTP to this listener vouches for it. `:<port>` after any of the three spellings means that port.
+/// `<name>.<ns>[.svc[.cluster.local]]` means the lowest port that is declared to be HTTP, or the lowest of all if none is: a client
+/// that sends HTTP to this listener knows that the port takes it. `:<port>` after any of the three forms means that port.
 pub fn egress_scopes(service: &ServiceKey, ports: &[RoutedPort]) -> Vec<Resource> {
     let Some(default) = default_port(ports) else { return Vec::new() };
     let short = format!("{}.{}", service.name, service.namespace);
@@ -111,8 +111,8 @@ fn cluster_of(service: &ServiceKey, port: u16) -> pb::route_action::ClusterSpeci
     pb::route_action::ClusterSpecifier::Cluster(names::outbound(port, service))
 }
 
-/// What an intercepted connection to a VIP may ask for. Ten thousand of these stand in an eager sidecar, so nothing is
-/// said in them twice.
+/// What an intercepted connection to a VIP may ask for. An eager sidecar has ten thousand of these, so they repeat
+/// nothing.
 fn vip_host(cluster: pb::route_action::ClusterSpecifier) -> pb::VirtualHost {
     let mut host = any_host(cluster.clone());
     host.routes.push(to(cluster, connect()));
@@ -160,7 +160,7 @@ fn connect() -> pb::route_match::PathSpecifier {
     pb::route_match::PathSpecifier::ConnectMatcher(pb::route_match::ConnectMatcher::default())
 }
 
-/// A request that says it is larger than what would be kept could not be repeated from it, so none of it is kept beyond
+/// A request whose declared length is larger than what would be kept could not be repeated from it, so none of it is kept beyond
 /// what flows anyway. One such route in a table that a proxy has once costs nothing; in each scope it would.
 fn too_large_to_keep(cluster: pb::route_action::ClusterSpecifier) -> pb::Route {
     let length = pb::HeaderMatcher {
@@ -184,7 +184,7 @@ fn to(cluster: pb::route_action::ClusterSpecifier, which: pb::route_match::PathS
         r#match: Some(pb::RouteMatch { path_specifier: Some(which), ..pb::RouteMatch::default() }),
         action: Some(pb::route::Action::Route(pb::RouteAction {
             cluster_specifier: Some(cluster),
-            // How long an answer may take is the client's business; Envoy's 15 s would cut streams and slow queries.
+            // The client decides how long an answer may take; Envoy's 15 s would cut streams and slow queries.
             timeout: no_timeout(),
             ..pb::RouteAction::default()
         })),

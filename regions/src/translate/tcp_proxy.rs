@@ -11,10 +11,10 @@ use envoy_types::pb::envoy::extensions::filters::network::tcp_proxy::v3 as tcp;
 use super::proto::{ads, any, duration, no_timeout, u32_value};
 use super::{affinity, names};
 
-/// Hosts that a TCP connection may try in turn before it is given up: the failover of what cannot be retried later.
+/// Hosts that a TCP connection may try in turn before it fails: the failover of what cannot be retried later.
 const TCP_CONNECT_ATTEMPTS: u32 = 4;
 
-/// How long a request or connection waits for a cluster it is the first to need. Usually it takes 2–3 ms.
+/// How long a request or connection waits for a cluster that it is the first to need. Usually it takes 2–3 ms.
 pub(super) const ON_DEMAND_TIMEOUT: Duration = Duration::from_secs(3);
 const TCP_PROXY: &str = "envoy.filters.network.tcp_proxy";
 /// What connections to VIPs are counted under.
@@ -43,7 +43,7 @@ fn tcp_config(cluster: &str) -> tcp::TcpProxy {
     tcp::TcpProxy {
         stat_prefix: cluster.to_owned(),
         cluster_specifier: Some(tcp::tcp_proxy::ClusterSpecifier::Cluster(cluster.to_owned())),
-        // Idle connections are the two ends' business; the dead ones are found by TCP keepalive.
+        // Client and server decide how long to keep idle connections; dead ones are found by TCP keepalive.
         idle_timeout: no_timeout(),
         hash_policy: vec![affinity::by_client_address_of_connection()],
         max_connect_attempts: u32_value(if cluster == names::PASSTHROUGH { 1 } else { TCP_CONNECT_ATTEMPTS }),
@@ -51,7 +51,7 @@ fn tcp_config(cluster: &str) -> tcp::TcpProxy {
     }
 }
 
-/// Tells the TCP proxy behind it a cluster that is named after where the connection was going.
+/// Sets the cluster of the TCP proxy behind it, which is named after the connection's original destination.
 pub(super) fn choose_vip_cluster() -> pb::Filter {
     use core::substitution_format_string::Format;
     let value = core::SubstitutionFormatString {

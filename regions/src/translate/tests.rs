@@ -1,4 +1,4 @@
-//! What the resources say, read back from their bytes.
+//! The contents of resources, read back from their bytes.
 
 use envoy_types::pb::envoy::config::cluster::v3 as c;
 use envoy_types::pb::envoy::config::core::v3 as core;
@@ -24,7 +24,7 @@ use crate::testing::*;
 
 fn read<T: Message + Default>(resource: &Resource) -> T {
     let any = Any::decode(resource.any_bytes()).expect("an Any");
-    T::decode(&*any.value).expect("the message it says it is")
+    T::decode(&*any.value).expect("the message that its type URL names")
 }
 
 fn load(service: &Merged) -> e::ClusterLoadAssignment {
@@ -104,7 +104,7 @@ fn a_host_of_two_families_has_both_addresses_where_the_client_has() {
     let far = backend("us-1", "us-a", &["[fd00::9]:80"]);
     let service = merged("shop/web", vec![port(80, Http, vec![near, far])]);
     let topology: Topology = (*two_members().topology.expect("a topology")).clone();
-    let told = |families: Option<Families>| -> Vec<String> {
+    let sent_to = |families: Option<Families>| -> Vec<String> {
         let client = ClientClass { families, ..class(Some("eu-1")).client };
         let assignment = assign(&client, &service, &service.ports[0], &RankingRule::default(), &topology);
         let load: e::ClusterLoadAssignment = read(&endpoint::load_assignment("x", &assignment));
@@ -117,11 +117,11 @@ fn a_host_of_two_families_has_both_addresses_where_the_client_has() {
     };
     let (v4, v6) = (Family::V4, Family::V6);
     let both = ["0 3: 10.8.0.1 fd00::1, 10.8.0.2", "1 2: fd00::9"];
-    assert_eq!(told(None), both);
-    assert_eq!(told(Some(Families::Both(v4))), both);
-    assert_eq!(told(Some(Families::Both(v6))), ["0 3: fd00::1 10.8.0.1, 10.8.0.2", "1 2: fd00::9"]);
-    assert_eq!(told(Some(Families::Only(v4))), ["0 3: 10.8.0.1, 10.8.0.2"], "nobody dials the other region");
-    assert_eq!(told(Some(Families::Only(v6))), ["0 2: fd00::1", "1 2: fd00::9"]);
+    assert_eq!(sent_to(None), both);
+    assert_eq!(sent_to(Some(Families::Both(v4))), both);
+    assert_eq!(sent_to(Some(Families::Both(v6))), ["0 3: fd00::1 10.8.0.1, 10.8.0.2", "1 2: fd00::9"]);
+    assert_eq!(sent_to(Some(Families::Only(v4))), ["0 3: 10.8.0.1, 10.8.0.2"], "no client dials the other region");
+    assert_eq!(sent_to(Some(Families::Only(v6))), ["0 2: fd00::1", "1 2: fd00::9"]);
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn clusters_say_how_to_reach_backends() {
 }
 
 #[test]
-fn the_protocol_is_spelled_out_where_it_is_known() {
+fn the_protocol_is_explicit_where_it_is_known() {
     let options = |app| cluster_of(app, false).typed_extension_protocol_options;
     assert!(options(Tcp).is_empty());
     let (http, http2) = (options(Http), options(Http2));
@@ -181,7 +181,7 @@ fn the_protocol_is_spelled_out_where_it_is_known() {
 }
 
 #[test]
-fn session_affinity_is_a_hash_of_the_clients_address_and_nothing_where_nobody_asked_for_it() {
+fn session_affinity_is_a_hash_of_the_clients_address_and_absent_where_no_service_asks_for_it() {
     let balancing = |by_source| Balancing { weighted: false, by_source };
     let policies = |app, by_source| {
         let cluster: c::Cluster = read(&cluster::federated(&key("shop/web"), 80, app, balancing(by_source)));
@@ -238,7 +238,7 @@ fn port_of(host: &r::VirtualHost) -> String {
 }
 
 #[test]
-fn every_spelling_of_a_host_finds_its_port() {
+fn every_form_of_a_host_finds_its_port() {
     assert_eq!(
         egress(&[(70, Tcp), (80, Http)]),
         [
@@ -270,7 +270,7 @@ fn what_is_asked_for_by_address_is_the_service() {
     assert_eq!(c::Cluster { name, alt_stat_name: stats, eds_cluster_config: eds, ..vip }, named);
 }
 
-/// Clusters stand in sidecars by the thousand, and listeners of single VIPs in eager ones.
+/// A sidecar holds thousands of clusters, and an eager one thousands of listeners of single VIPs.
 #[test]
 fn what_there_is_much_of_stays_small() {
     let balancing = Balancing { weighted: false, by_source: false };

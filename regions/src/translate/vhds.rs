@@ -1,7 +1,7 @@
 //! Virtual hosts one by one (VHDS): a proxy that calls few of many services holds routes of those few and no others.
 //!
-//! A virtual host is asked for as `egress/<Host>`, whatever the spelling. What is kept is one for the full name of each
-//! service and one for each of its ports; every other spelling is another name for one of these, see [`crate::alias`].
+//! A virtual host is asked for as `egress/<Host>`, in whatever form. What is kept is one for the full name of each service
+//! and one for each of its ports; every other form is another name for one of these, see [`crate::alias`].
 
 use envoy_types::pb::envoy::config::route::v3 as pb;
 use federation::model::ServiceKey;
@@ -21,8 +21,8 @@ pub fn table() -> Resource {
     Resource::encode(ResourceType::Route, &table.name, &table)
 }
 
-/// What a client is told that has not asked for any host yet. Envoy opens its port once it was told anything at all, and
-/// an empty response is nothing to it: it would wait for 15 s.
+/// What a client is sent that has not asked for any host yet. Envoy opens its port once it was sent any resource, and an
+/// empty response does not count: it would wait for 15 s.
 pub fn no_hosts() -> Resource {
     Resource::nothing(&format!("{}/", names::EGRESS))
 }
@@ -50,8 +50,8 @@ pub fn full_name(asked: &str) -> Option<String> {
     shorter.then(|| format!("{}/{name}.{namespace}.{}{port}", names::EGRESS, DOMAIN.join(".")))
 }
 
-/// The virtual host under the name that it was asked for by, which holds the spelling.
-pub fn spelled(host: pb::VirtualHost, asked: &str) -> Option<pb::VirtualHost> {
+/// The virtual host under the name by which it was asked for, which holds the host.
+pub fn renamed(host: pb::VirtualHost, asked: &str) -> Option<pb::VirtualHost> {
     let domains = vec![host_of(asked)?.to_owned()];
     Some(pb::VirtualHost { name: asked.to_owned(), domains, ..host })
 }

@@ -360,7 +360,7 @@ fn profile(profile: &Profile) -> String {
     };
     let kind = match interception {
         Interception::Redirect => SIDECAR,
-        Interception::None | Interception::Unsaid => "envoy",
+        Interception::None | Interception::Unset => "envoy",
     };
     let special = [(*on_demand, ",on-demand"), (*leds, ",leds")];
     let special = special.into_iter().filter_map(|(is, text)| is.then_some(text));

@@ -12,7 +12,7 @@ use federation::{Authority, Awaits, Config};
 use regions::catalog::{self, Catalog};
 use regions::class::Defaults;
 use regions::resource::ResourceType;
-use regions::server::{self, Admission, Limits, Listening, Loads, Shared, Streams};
+use regions::server::{self, Limits, Listening, Loads, Shared, StartLimits, Streams};
 use regions::stats::{Counter, Stats, TypeStats};
 use tokio::sync::Mutex;
 
@@ -52,7 +52,7 @@ pub async fn run(world: &World) -> anyhow::Result<()> {
         stats: Arc::clone(&stats),
         streams: Streams::default(),
         loads: Loads::default(),
-        admission: Admission::default(),
+        start_limits: StartLimits::default(),
     };
     // Twice, because those who come back may be counted before those who left are forgotten.
     let limits = Limits { max_connections: 2 * MAX_CLIENTS, ..Limits::default() };

@@ -7,7 +7,7 @@ use federation::Topology;
 use federation::model::{Merged, Network, RegionId, Zone};
 use federation::ranking::ClientClass;
 
-/// Zones remembered beyond those that have endpoints: one whose last pod is replaced need not go and come back.
+/// Zones remembered beyond those that have endpoints: so one whose last pod is replaced is not dropped and added again.
 const MAX_EMPTY: usize = 1_024;
 
 #[derive(Default)]

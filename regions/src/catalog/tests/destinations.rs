@@ -14,7 +14,7 @@ use crate::testing::envoy::Held;
 /// 80 and 81 are ordinary; the others are numbers that Isthmus and Istio use themselves.
 const PORTS: [u16; 6] = [80, 81, 15_001, 15_006, 15_010, 15_080];
 const ADDRESSES: [&str; 6] = ["10.12.0.1", "10.12.0.2", "10.12.0.3", "fd00:12::1", "fd00:12::2", "10.99.0.1"];
-/// Names that are also resource names of ours.
+/// Names that Isthmus also uses for resources.
 const SERVICES: [&str; 5] = ["shop/a", "shop/b", "any/egress", "egress/any", "vip/virtualoutbound"];
 const V4: &str = "10.12.0.0/20";
 const V6: &str = "fd00:12::/112";
@@ -59,7 +59,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What the catalog was told.
+/// What was applied to the catalog.
 struct World {
     services: BTreeMap<ServiceKey, Service>,
     ranges: Vec<&'static str>,
@@ -135,7 +135,7 @@ fn destinations() -> impl Iterator<Item = SocketAddr> {
     ips.flat_map(|ip| PORTS.into_iter().chain([443]).map(move |port| SocketAddr::new(ip, port)))
 }
 
-fn spoken(app: AppProtocol) -> &'static str {
+fn protocol(app: AppProtocol) -> &'static str {
     if app == AppProtocol::Tcp { "tcp" } else { "http" }
 }
 
@@ -174,14 +174,14 @@ impl Follower {
             }
             let goes = self.held.goes(to);
             match world.at(to) {
-                Some((cluster, app)) if !self.on_demand => assert_eq!(goes, format!("{} {cluster}", spoken(app))),
+                Some((cluster, app)) if !self.on_demand => assert_eq!(goes, format!("{} {cluster}", protocol(app))),
                 Some((cluster, app)) if world.in_range(to.ip()) => {
-                    assert_eq!(goes, format!("{} vip|{to}", spoken(app)));
+                    assert_eq!(goes, format!("{} vip|{to}", protocol(app)));
                     let by_address = snapshot.find(Cluster, &format!("vip|{to}")).expect("never nothing");
                     assert_eq!(by_address.load().map(|load| &**load), Some(&*cluster));
                 }
                 None if self.on_demand && !world.is_known(to) && goes != "passthrough" => {
-                    // Nobody has said whose it is: who uses it is told to let it pass.
+                    // No service has the address: connections to it pass through.
                     assert!(world.in_range(to.ip()) && goes.ends_with(&format!(" vip|{to}")), "{to}: {goes}");
                     let by_address = snapshot.find(Cluster, &format!("vip|{to}")).expect("never nothing");
                     assert_eq!(by_address.load(), None);

@@ -1,4 +1,4 @@
-//! Putting together what clients have.
+//! The answer: what clients have.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::resource::{ResourceType, version_text};
 use crate::server::streams::{Complaint, Complaints, StreamInfo, Streams};
 use crate::session::{Held, Inspection, State, TypeStatus, Variant};
 
-/// Resources told of in one answer, contents included or not.
+/// Resources in one answer, contents included or not.
 const MAX_RESOURCES: usize = 200_000;
 /// Bytes of contents in one answer.
 const MAX_CONTENT: usize = 256 << 20;
@@ -40,8 +40,8 @@ pub(super) async fn answer(
     let mut config = Vec::new();
     for (id, open) in nodes {
         let mut node =
-            Telling { complaints: streams.complaints(&id), contents, told: BTreeSet::new(), configs: Vec::new() };
-        // The newest stream knows best.
+            NodeConfigs { complaints: streams.complaints(&id), contents, seen: BTreeSet::new(), configs: Vec::new() };
+        // What the newest stream reports counts.
         for stream in open.iter().rev() {
             match streams.inspect(stream.id).await {
                 Ok(inspection) => node.resources(&inspection, &mut room)?,
@@ -64,19 +64,19 @@ struct Room {
     content: usize,
 }
 
-/// What is told of one node.
-struct Telling {
+/// What is answered about one node.
+struct NodeConfigs {
     complaints: Complaints,
     contents: bool,
-    told: BTreeSet<(ResourceType, Arc<str>)>,
+    seen: BTreeSet<(ResourceType, Arc<str>)>,
     configs: Vec<GenericXdsConfig>,
 }
 
-impl Telling {
+impl NodeConfigs {
     fn resources(&mut self, inspection: &Inspection, room: &mut Room) -> Result<(), Status> {
         for resource_type in ResourceType::ALL {
             for held in inspection.held(resource_type) {
-                if !self.told.insert((resource_type, held.name.clone())) {
+                if !self.seen.insert((resource_type, held.name.clone())) {
                     continue;
                 }
                 let config = self.one(resource_type, held, inspection)?;
@@ -85,7 +85,7 @@ impl Telling {
                     (room.resources.checked_sub(1), room.content.checked_sub(content))
                 else {
                     return Err(Status::resource_exhausted(format!(
-                        "there is more to tell than {MAX_RESOURCES} resources or {MAX_CONTENT} bytes; narrow it down with `node_matchers`, or set `exclude_resource_contents`"
+                        "the answer has more than {MAX_RESOURCES} resources or {MAX_CONTENT} bytes; narrow it down with `node_matchers`, or set `exclude_resource_contents`"
                     )));
                 };
                 *room = Room { resources, content };
@@ -111,7 +111,7 @@ impl Telling {
         };
         let version_info = version.map(version_text).unwrap_or_default();
         let complaint = self.complaints[resource_type].as_ref();
-        // Also while what a client rejected before it came back waits for its answer.
+        // Also while what a client rejected before it connected again waits for its answer.
         let failed =
             held.state == State::Error || (held.state == State::Stale && complaint.is_some_and(|c| c.standing));
         Ok(GenericXdsConfig {
@@ -129,12 +129,12 @@ impl Telling {
         })
     }
 
-    /// All that is known of a stream whose client does not read: how each type stands as a whole.
+    /// All that is known of a stream whose client does not read: the state of each type as a whole.
     fn types(&mut self, stream: &StreamInfo) {
         for resource_type in ResourceType::ALL {
             let found = stream.of(resource_type);
             let name: Arc<str> = Arc::from("");
-            if !found.subscribed || !self.told.insert((resource_type, name)) {
+            if !found.subscribed || !self.seen.insert((resource_type, name)) {
                 continue;
             }
             let complaint = self.complaints[resource_type].as_ref().filter(|_| found.rejected);
@@ -149,7 +149,7 @@ impl Telling {
     }
 }
 
-/// How a type stands as a whole.
+/// The state of a type as a whole.
 fn state(status: &TypeStatus) -> State {
     match status {
         TypeStatus { outstanding: true, .. } => State::Stale,

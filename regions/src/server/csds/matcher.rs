@@ -7,7 +7,7 @@ use tonic::Status;
 /// Matchers in one request.
 const MAX_MATCHERS: usize = 1_000;
 
-/// Matches nodes by id. What it cannot do it refuses, because a matcher that is left out would show too much.
+/// Matches nodes by id. Matchers that are not supported are refused, because ignoring one would show too much.
 #[derive(Debug)]
 pub(super) struct Matcher(Vec<Option<Pattern>>);
 

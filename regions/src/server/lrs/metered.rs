@@ -1,4 +1,4 @@
-//! A body of gRPC messages that says how much of a message is waiting for its rest.
+//! A body of gRPC messages that counts how much of an incomplete message it holds.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};

@@ -1,4 +1,4 @@
-//! Load reports off the wire: what is kept of them, and nothing else. Decoded as a whole, a report may take fifty times its
+//! Load reports, read from their bytes: what is kept of them, and nothing else. Decoded as a whole, a report may take fifty times its
 //! bytes.
 
 use std::time::Duration;
@@ -32,7 +32,7 @@ pub(super) struct Report {
 /// A `ClusterStats`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ClusterReport {
-    /// Of the cluster's load assignment, if it says that.
+    /// Of the cluster's load assignment, if the report has it.
     pub(super) name: String,
     pub(super) dropped: u64,
     pub(super) interval: Duration,

@@ -26,15 +26,15 @@ struct Reported {
     report: LoadReport,
 }
 
-/// What a node said of each cluster when it last mentioned it, by the name of its load assignment, which people know
-/// (`outbound|80||…`), where the cluster is called otherwise (`vip|10.0.0.7:80`).
+/// What a node reported of each cluster when it last mentioned it, by the name of its load assignment, which people know
+/// (`outbound|80||…`), where the cluster has another name (`vip|10.0.0.7:80`).
 pub type LoadReport = BTreeMap<Arc<str>, ClusterLoad>;
 
 /// Requests to one cluster, in sums over one interval.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClusterLoad {
     pub at: SystemTime,
-    /// What the sums are over; zero if the node did not say.
+    /// What the sums are over; zero if the node did not report it.
     pub interval: Duration,
     pub dropped: u64,
     pub localities: Vec<LocalityLoad>,
@@ -76,7 +76,7 @@ impl Loads {
         Row { id, loads: self.clone(), stats }
     }
 
-    /// Reports are replaced whole: a table left by a panicking writer is as good as any.
+    /// Reports are replaced whole, which a panic cannot leave half done.
     fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Reported>> {
         self.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use prost::Message;
 
 use super::*;
-use crate::server::admission::{LONG_HOLD, LONG_REQUESTS};
+use crate::server::start_limits::{LONG_HOLD, LONG_REQUESTS};
 
 /// A body that comes in these pieces.
 struct Pieces(VecDeque<Bytes>);
@@ -21,7 +21,7 @@ impl Body for Pieces {
     }
 }
 
-/// Reads all there is.
+/// Reads everything.
 fn read(bytes: &[u8], cuts: &[usize]) -> Result<Vec<RawRequest>, ReadError> {
     let mut rest = Bytes::copy_from_slice(bytes);
     let mut pieces = VecDeque::new();
@@ -32,7 +32,7 @@ fn read(bytes: &[u8], cuts: &[usize]) -> Result<Vec<RawRequest>, ReadError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a clock");
     let _clock = runtime.enter();
     let mut requests =
-        Requests::new(Pieces(pieces), Variant::Delta, Peer::alone(([127, 0, 0, 1], 1).into()), Admission::default());
+        Requests::new(Pieces(pieces), Variant::Delta, Peer::alone(([127, 0, 0, 1], 1).into()), StartLimits::default());
     let mut all = Vec::new();
     let mut cx = Context::from_waker(std::task::Waker::noop());
     loop {
@@ -60,11 +60,11 @@ fn framed(requests: &[DeltaDiscoveryRequest]) -> Vec<u8> {
 }
 
 #[test]
-fn what_cannot_be_read_is_told() {
+fn an_unreadable_request_is_an_error() {
     assert_eq!(read(&[1, 0, 0, 0, 0], &[]), Err(ReadError::Compressed(1)));
     assert_eq!(read(&[0, 255, 255, 255, 255], &[]), Err(ReadError::TooLong(0xffff_ffff)));
     assert!(matches!(read(&[0, 0, 0, 0, 1, 255], &[]), Err(ReadError::Malformed { len: 1, .. })));
-    assert_eq!(read(&[0, 0, 0, 0, 9, 1], &[]), Ok(vec![]), "a client that left in the middle of a word");
+    assert_eq!(read(&[0, 0, 0, 0, 9, 1], &[]), Ok(vec![]), "a client that left in the middle of a message");
 }
 
 #[test]
@@ -110,17 +110,20 @@ impl Body for Slow {
 async fn c40_long_requests_are_read_a_few_at_a_time() {
     use tokio::time::{Instant, timeout};
     const SOON: std::time::Duration = std::time::Duration::from_millis(1);
-    let admission = Admission::default();
+    let start_limits = StartLimits::default();
     let open = || {
         let (pieces, body) = tokio::sync::mpsc::unbounded_channel();
-        (pieces, Requests::new(Slow(body), Variant::Delta, Peer::alone(([127, 0, 0, 1], 1).into()), admission.clone()))
+        (
+            pieces,
+            Requests::new(Slow(body), Variant::Delta, Peer::alone(([127, 0, 0, 1], 1).into()), start_limits.clone()),
+        )
     };
     let long = framed(&[request(20_000)]);
     assert!(long.len() > LONG_REQUEST_LEN);
     let (begin, end) = long.split_at(1_000);
     let (begin, end) = (Bytes::copy_from_slice(begin), Bytes::copy_from_slice(end));
 
-    // As many as there are places begin, and say no more.
+    // As many as there are slots begin, and send no more.
     let mut stuck = Vec::new();
     for _ in 0..LONG_REQUESTS {
         let (pieces, mut requests) = open();
@@ -144,7 +147,7 @@ async fn c40_long_requests_are_read_a_few_at_a_time() {
     assert!(timeout(SOON, first.next()).await.is_err());
     assert!(matches!(next.next().await, Ok(Some(_))));
 
-    // Whoever is too slow is overtaken, and read all the same.
+    // A client that is too slow loses its slot, and is still read.
     let (pieces, mut last) = open();
     pieces.send(begin).expect("open");
     pieces.send(end.clone()).expect("open");

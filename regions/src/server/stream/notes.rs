@@ -1,4 +1,4 @@
-//! What is said of a stream to people: who is turned away, who is old, who is in no admitted member.
+//! What the log and the pages show of a stream: that its client is refused, is an old Envoy, or is in no admitted member.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::server::streams::RefusalKind;
 use crate::stats::Stats;
 
 impl Stream {
-    /// Says who is turned away, for the log, `isthmus proxy` and a metric: the client itself may not show the reason.
+    /// Notes a refused client for the log, `isthmus proxy` and a metric: the client itself may not show the reason.
     pub(super) fn note_refusal(&self, status: &Status) {
         let Some(kind) = self.refused.or_else(|| refusal_kind(status.code())) else { return };
         let streams = &self.shared.stats.streams;
@@ -25,7 +25,7 @@ impl Stream {
         }
     }
 
-    /// Says once that an Envoy is old, and counts it.
+    /// Logs once that an Envoy is old, and counts it.
     pub(super) fn note_version(&mut self, client: &Client) {
         let (Some(lacks), Some(version)) = (client.lacks(), client.version) else { return };
         self.old = Some(Old::new(self.shared.stats.clone()));
@@ -34,7 +34,7 @@ impl Stream {
         }
     }
 
-    /// Says once, and again when it turns, that the client is in no admitted member.
+    /// Logs once, and again when it changes, that the client is in no admitted member.
     pub(super) fn note_standing(&mut self, outside: bool) {
         if self.outside == Some(outside) {
             return;
@@ -53,7 +53,7 @@ impl Stream {
     }
 }
 
-/// What a status says about why a stream was ended; `None`: not because of the client.
+/// Why a stream was ended, by its status; `None`: not because of the client.
 fn refusal_kind(code: Code) -> Option<RefusalKind> {
     Some(match code {
         Code::InvalidArgument | Code::Unimplemented | Code::OutOfRange => RefusalKind::Request,

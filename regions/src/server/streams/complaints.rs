@@ -1,5 +1,5 @@
-//! The last rejection of each node and type, remembered also after its stream ended: a proxy that cannot take its
-//! configuration is often one that comes and goes.
+//! The last rejection of each node and type, remembered also after its stream ended: a proxy that cannot apply its
+//! configuration often connects again and again.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -7,11 +7,11 @@ use std::time::SystemTime;
 
 use crate::resource::{PerType, ResourceType};
 
-/// Nodes whose rejections are remembered; beyond that, the one that has been quiet for longest is forgotten. Each takes
+/// Nodes whose rejections are remembered; beyond that, the one that has rejected nothing for longest is forgotten. Each takes
 /// up to [`crate::session::MAX_ERROR_LEN`] bytes a type.
 pub const MAX_NODES: usize = 1_024;
 
-/// What a node had to say against a type.
+/// A node's rejections of a type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Complaint {
     /// Responses rejected, over all its streams.
@@ -29,7 +29,7 @@ pub type Complaints = PerType<Option<Complaint>>;
 #[derive(Default)]
 pub(super) struct Book {
     nodes: HashMap<Arc<str>, (u64, Complaints)>,
-    /// Nodes by when they last complained.
+    /// Nodes by when they last rejected something.
     order: BTreeMap<u64, Arc<str>>,
     clock: u64,
 }
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn c07_who_has_been_quiet_for_longest_is_forgotten_first() {
+    fn c07_the_node_whose_last_rejection_is_oldest_is_forgotten_first() {
         let mut book = Book::default();
         let add = |book: &mut Book, node: &str| {
             book.add(node, ResourceType::Route, Arc::from("no good"), SystemTime::UNIX_EPOCH);

@@ -1,5 +1,5 @@
-//! Asking a stream what its client has. A stream lives inside the body of its response and is polled by its connection
-//! alone, so a question is put before it, and it is woken as for news.
+//! Asking a stream what its client has. A stream is polled by its connection alone, inside the body of its response, so a
+//! question is queued for it, and it is woken as for a new snapshot.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,7 +15,7 @@ pub const PATIENCE: Duration = Duration::from_secs(2);
 /// Questions that may wait for one stream.
 const MAX_WAITING: usize = 8;
 
-/// Why a stream did not say what its client has.
+/// Why a stream did not answer what its client has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unanswered {
     #[error("the stream has ended")]
@@ -26,7 +26,7 @@ pub enum Unanswered {
     TooMany,
 }
 
-/// Questions put before one stream.
+/// Questions that wait for one stream.
 pub(super) struct Questions {
     waiting: Mutex<Vec<oneshot::Sender<Inspection>>>,
     interest: Arc<Interest>,
@@ -40,7 +40,7 @@ impl Questions {
     pub(super) fn put(&self) -> Result<oneshot::Receiver<Inspection>, Unanswered> {
         let (answer, answered) = oneshot::channel();
         let mut waiting = lock(&self.waiting);
-        // Whoever asked before may have lost patience.
+        // Earlier callers may have stopped waiting.
         waiting.retain(|answer| !answer.is_closed());
         if waiting.len() >= MAX_WAITING {
             return Err(Unanswered::TooMany);
@@ -51,15 +51,15 @@ impl Questions {
         Ok(answered)
     }
 
-    /// Answers what was asked. Nothing is worked out unless somebody asks.
+    /// Answers what was asked. Nothing is computed unless a caller asks.
     pub(super) fn answer(&self, session: &Session) {
         let waiting = std::mem::take(&mut *lock(&self.waiting));
         for answer in waiting {
-            let _ = answer.send(session.inspect()); // who asked may be gone
+            let _ = answer.send(session.inspect()); // the caller may be gone
         }
     }
 
-    /// The stream has ended: nobody will answer.
+    /// The stream has ended: there will be no answer.
     pub(super) fn close(&self) {
         lock(&self.waiting).clear();
     }
@@ -78,13 +78,13 @@ mod tests {
     use crate::session::Variant;
 
     #[tokio::test(start_paused = true)]
-    async fn questions_are_bounded_and_nobody_waits_for_ever() {
+    async fn questions_are_bounded_and_no_caller_waits_forever() {
         let session = Session::new(Variant::Delta);
         let questions = Questions::new(session.interest().clone());
         let asked = (0..MAX_WAITING).map(|_| questions.put().expect("room")).collect::<Vec<_>>();
         assert_eq!(questions.put().err(), Some(Unanswered::TooMany));
         drop(asked);
-        let silent = questions.put().expect("room again: nobody waits for the others");
+        let silent = questions.put().expect("room again: no caller waits for the others");
         assert_eq!(wait(silent).await.err(), Some(Unanswered::Silent));
         let answered = questions.put().expect("room");
         questions.answer(&session);

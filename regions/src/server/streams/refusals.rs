@@ -1,5 +1,5 @@
-//! Clients that were turned away, and why: such a client knows the reason, but people look for it here. Each is shown as
-//! long as it tries; once it is let in, or tries no more, it is forgotten.
+//! Clients that were refused, and why: such a client knows the reason, but people look for it here. Each is shown as long
+//! as it tries; once it is accepted, or tries no more, it is forgotten.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 /// Clients that are remembered; beyond that, the one that tried longest ago is forgotten.
 pub const MAX_REFUSALS: usize = 1_024;
-/// Of these, clients of one address: names cost nothing.
+/// Of these, clients of one address: a client can make up any number of names.
 pub const MAX_REFUSALS_OF_ADDRESS: usize = 64;
 /// A client that has not tried for so long has given up: Envoy waits 30 s at most between two tries.
 pub const TRIES_WITHIN: Duration = Duration::from_secs(120);
@@ -16,13 +16,13 @@ pub const TRIES_WITHIN: Duration = Duration::from_secs(120);
 /// Why a stream was ended that the client would have kept. A closed set: it labels a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RefusalKind {
-    /// What its node says cannot be served.
+    /// Its node cannot be served.
     Node,
-    /// A request that cannot be read, or is none that may come on this stream.
+    /// A request that cannot be read, or that is not allowed on this stream.
     Request,
     /// It asks for more than a client may have.
     Bounds,
-    /// It said nothing.
+    /// It sent nothing.
     Silent,
     /// It is too far behind, and has to begin again.
     Behind,
@@ -48,10 +48,10 @@ impl RefusalKind {
     }
 }
 
-/// A client that was turned away.
+/// A client that was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefusedClient {
-    /// As it called itself; empty if it did not.
+    /// Its `node.id`; empty if it sent none.
     pub node: Arc<str>,
     pub address: IpAddr,
     pub kind: RefusalKind,
@@ -89,7 +89,7 @@ impl Refusals {
         self.0.insert(key, client);
     }
 
-    /// It was let in.
+    /// It was accepted.
     pub(super) fn settle(&mut self, node: &str, address: IpAddr) {
         self.0.remove(&(address, Arc::<str>::from(node)));
     }
@@ -131,7 +131,7 @@ mod tests {
         refusals.settle("pay", IpAddr::from([10, 0, 0, 9]));
         assert_eq!(refusals.list(at(200)).len(), 1, "another address is another client");
         refusals.settle("pay", IpAddr::from([10, 0, 0, 2]));
-        assert_eq!(refusals.list(at(200)), [], "it was let in");
+        assert_eq!(refusals.list(at(200)), [], "it was accepted");
     }
 
     #[test]

@@ -38,19 +38,19 @@ async fn web_server() -> Server {
 }
 
 /// What was asked last is answered, so all before it was dealt with.
-async fn still_served(talk: &mut Talk<xds::DeltaDiscoveryRequest, xds::DeltaDiscoveryResponse>) {
-    talk.say(ask(ResourceType::Listener, &[])).await;
-    assert_eq!(talk.response().await.type_url, url(ResourceType::Listener), "and nothing was said before");
+async fn still_served(talk: &mut TestStream<xds::DeltaDiscoveryRequest, xds::DeltaDiscoveryResponse>) {
+    talk.send(ask(ResourceType::Listener, &[])).await;
+    assert_eq!(talk.response().await.type_url, url(ResourceType::Listener), "and nothing was sent before");
 }
 
 #[tokio::test]
-async fn c08_a_rejection_said_ten_thousand_times_is_answered_by_nothing() {
+async fn c08_a_rejection_sent_ten_thousand_times_is_answered_by_nothing() {
     let server = web_server().await;
     let mut talk = server.delta().await;
-    talk.say(ask(ResourceType::Cluster, &[])).await;
+    talk.send(ask(ResourceType::Cluster, &[])).await;
     let clusters = talk.response().await;
     for _ in 0..10_000 {
-        talk.say(nack(&clusters.type_url, &clusters.nonce, "no good")).await;
+        talk.send(nack(&clusters.type_url, &clusters.nonce, "no good")).await;
     }
     still_served(&mut talk).await;
     let stats = server.stats.streams.of(ResourceType::Cluster);
@@ -59,28 +59,28 @@ async fn c08_a_rejection_said_ten_thousand_times_is_answered_by_nothing() {
 
     let mut talk = server.sotw().await;
     let ask = xds::DiscoveryRequest { node: node("bad"), type_url: url(ResourceType::Cluster), ..<_>::default() };
-    talk.say(ask).await;
+    talk.send(ask).await;
     let clusters = talk.response().await;
     for _ in 0..10_000 {
-        talk.say(sotw_nack(&clusters, &[], "no good")).await;
+        talk.send(sotw_nack(&clusters, &[], "no good")).await;
     }
-    talk.say(xds::DiscoveryRequest { type_url: url(ResourceType::Listener), ..<_>::default() }).await;
-    assert_eq!(talk.response().await.type_url, url(ResourceType::Listener), "and nothing was said before");
+    talk.send(xds::DiscoveryRequest { type_url: url(ResourceType::Listener), ..<_>::default() }).await;
+    assert_eq!(talk.response().await.type_url, url(ResourceType::Listener), "and nothing was sent before");
     assert_eq!((stats.responses.get(), stats.nacks.get()), (2, 2));
 }
 
 #[tokio::test]
-async fn c07_who_rejects_everything_is_counted_and_sent_only_what_is_new() {
+async fn c07_a_client_that_rejects_everything_is_counted_and_sent_only_what_is_new() {
     let server = web_server().await;
     let mut talk = server.delta().await;
-    talk.say(ask(ResourceType::Assignment, &[WEB])).await;
+    talk.send(ask(ResourceType::Assignment, &[WEB])).await;
     for round in 0..200u64 {
         let loads = talk.response().await;
         assert_eq!(names(&loads), [WEB]);
-        talk.say(nack(&loads.type_url, &loads.nonce, &format!("no good: {round}"))).await;
+        talk.send(nack(&loads.type_url, &loads.nonce, &format!("no good: {round}"))).await;
         server.until("rejected", |s| s.stats.streams.of(ResourceType::Assignment).nacks.get() == round + 1).await;
         let host = format!("10.8.{round}.2:80");
-        server.world.send(services(vec![web("shop/web", &[&host])])).await.expect("sent");
+        server.effects.send(services(vec![web("shop/web", &[&host])])).await.expect("sent");
     }
     talk.response().await;
     let row = server.streams.list().pop().expect("a row");
@@ -95,9 +95,9 @@ async fn c07_who_rejects_everything_is_counted_and_sent_only_what_is_new() {
 async fn an_endless_complaint_is_cut() {
     let server = web_server().await;
     let mut talk = server.delta().await;
-    talk.say(ask(ResourceType::Cluster, &[])).await;
+    talk.send(ask(ResourceType::Cluster, &[])).await;
     let clusters = talk.response().await;
-    talk.say(nack(&clusters.type_url, &clusters.nonce, &"é".repeat(1 << 20))).await;
+    talk.send(nack(&clusters.type_url, &clusters.nonce, &"é".repeat(1 << 20))).await;
     still_served(&mut talk).await;
     let row = server.streams.list().pop().expect("a row");
     let error = row.of(ResourceType::Cluster).last_error.clone().expect("an error");
@@ -108,29 +108,29 @@ async fn an_endless_complaint_is_cut() {
 async fn c09_nonces_that_were_never_given_out_are_no_answers() {
     let server = web_server().await;
     let mut talk = server.delta().await;
-    talk.say(ask(ResourceType::Cluster, &[])).await;
+    talk.send(ask(ResourceType::Cluster, &[])).await;
     let clusters = talk.response().await;
     for nonce in ["0", "ffffffffffffffffff", "-1", " 1", "01", "\u{0}", &"1".repeat(100_000)] {
-        talk.say(nack(&clusters.type_url, nonce, "no good")).await;
+        talk.send(nack(&clusters.type_url, nonce, "no good")).await;
     }
     still_served(&mut talk).await;
     let stats = server.stats.streams.of(ResourceType::Cluster);
     assert_eq!((stats.acks.get(), stats.nacks.get(), stats.responses.get()), (0, 0, 1));
     // The nonce of one type is none of another.
-    talk.say(nack(&url(ResourceType::Listener), &clusters.nonce, "no good")).await;
-    talk.say(ask(ResourceType::Assignment, &[WEB])).await;
+    talk.send(nack(&url(ResourceType::Listener), &clusters.nonce, "no good")).await;
+    talk.send(ask(ResourceType::Assignment, &[WEB])).await;
     assert_eq!(talk.response().await.type_url, url(ResourceType::Assignment));
     assert_eq!(server.stats.streams.of(ResourceType::Listener).nacks.get(), 0);
 }
 
 #[tokio::test]
-async fn c02_a_later_request_of_any_type_must_not_come_from_somebody_else() {
+async fn c02_a_later_request_of_any_type_must_not_name_another_node() {
     let server = web_server().await;
     for t in ResourceType::ALL {
         let mut talk = server.delta().await;
-        talk.say(ask(ResourceType::Cluster, &[])).await;
+        talk.send(ask(ResourceType::Cluster, &[])).await;
         talk.response().await;
-        talk.say(xds::DeltaDiscoveryRequest { node: node("worse"), ..ask(t, &[WEB]) }).await;
+        talk.send(xds::DeltaDiscoveryRequest { node: node("worse"), ..ask(t, &[WEB]) }).await;
         let status = talk.refusal().await;
         assert_eq!(status.code(), Code::InvalidArgument);
         assert!(status.message().contains("\"worse\"") && status.message().contains("\"bad\""), "{}", status.message());
@@ -146,15 +146,15 @@ async fn a_stream_may_want_so_many_names_and_no_more() {
     // In two parts, because it is the sum that counts; the second one's own answer is all that is sent.
     let request =
         |names| xds::DeltaDiscoveryRequest { resource_names_subscribe: names, ..ask(ResourceType::Assignment, &[]) };
-    talk.say(request(many(MAX_NAMES))).await;
+    talk.send(request(many(MAX_NAMES))).await;
     assert_eq!(talk.response().await.removed_resources.len(), MAX_NAMES, "none of them exists");
-    talk.say(request(vec!["one more".to_owned()])).await;
+    talk.send(request(vec!["one more".to_owned()])).await;
     let status = talk.refusal().await;
     assert_eq!(status.code(), Code::ResourceExhausted);
     assert!(status.message().contains("200000"), "{}", status.message());
 
     let mut talk = server.sotw().await;
-    talk.say(xds::DiscoveryRequest {
+    talk.send(xds::DiscoveryRequest {
         node: node("bad"),
         type_url: url(ResourceType::Assignment),
         resource_names: many(MAX_NAMES + 1),
@@ -166,19 +166,19 @@ async fn a_stream_may_want_so_many_names_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_client_that_has_said_all_it_had_to_say_is_let_go_in_good_order() {
+async fn a_client_that_closes_its_stream_is_answered_with_ok() {
     let server = web_server().await;
     let mut talk = server.delta().await;
-    talk.say(ask(ResourceType::Cluster, &[])).await;
+    talk.send(ask(ResourceType::Cluster, &[])).await;
     talk.response().await;
-    let Talk { requests, mut responses } = talk;
+    let TestStream { requests, mut responses } = talk;
     drop(requests);
     let end = tokio::time::timeout(PATIENCE, responses.message()).await.expect("an end in time");
     assert!(matches!(end, Ok(None)), "OK, and nothing more: {end:?}");
     server.until("it is gone", |s| s.streams.is_empty()).await;
 
-    // Also before it said anything at all.
-    let Talk { requests, mut responses } = server.sotw().await;
+    // Also before it sent anything.
+    let TestStream { requests, mut responses } = server.sotw().await;
     drop(requests);
     let end = tokio::time::timeout(PATIENCE, responses.message()).await.expect("an end in time");
     assert!(matches!(end, Ok(None)), "{end:?}");
@@ -189,20 +189,20 @@ async fn a_client_that_has_said_all_it_had_to_say_is_let_go_in_good_order() {
 async fn c37_a_stream_that_another_replica_began_is_taken_up() {
     let (first, second) = (web_server().await, web_server().await);
     let mut talk = first.delta().await;
-    talk.say(ask(ResourceType::Cluster, &[])).await;
+    talk.send(ask(ResourceType::Cluster, &[])).await;
     let clusters = talk.response().await;
-    talk.say(ask(ResourceType::Assignment, &[WEB])).await;
+    talk.send(ask(ResourceType::Assignment, &[WEB])).await;
     let loads = talk.response().await;
     let versions = |r: &xds::DeltaDiscoveryResponse| {
         r.resources.iter().map(|resource| (resource.name.clone(), resource.version.clone())).collect()
     };
     drop(talk);
 
-    // The same world, so the same versions; what is unknown there is removed, and an old nonce means nothing.
+    // The same services, so the same versions; what is unknown there is removed, and an old nonce means nothing.
     let mut talk = second.delta().await;
     let mut known: std::collections::HashMap<String, String> = versions(&clusters);
     known.insert("gone".to_owned(), "0123456789abcdef".to_owned());
-    talk.say(xds::DeltaDiscoveryRequest {
+    talk.send(xds::DeltaDiscoveryRequest {
         initial_resource_versions: known,
         response_nonce: "7f".to_owned(),
         ..ask(ResourceType::Cluster, &[])
@@ -210,7 +210,7 @@ async fn c37_a_stream_that_another_replica_began_is_taken_up() {
     .await;
     let resumed = talk.response().await;
     assert_eq!((names(&resumed), &*resumed.removed_resources), (vec![], &["gone".to_owned()][..]));
-    talk.say(xds::DeltaDiscoveryRequest {
+    talk.send(xds::DeltaDiscoveryRequest {
         initial_resource_versions: versions(&loads),
         response_nonce: "80".to_owned(),
         ..ask(ResourceType::Assignment, &[WEB])
@@ -221,9 +221,9 @@ async fn c37_a_stream_that_another_replica_began_is_taken_up() {
     assert_eq!(stats.of(ResourceType::Cluster).resources_sent.get(), 0);
     assert_eq!(stats.of(ResourceType::Assignment).responses.get(), 0, "it has that");
 
-    // State of the world says less of what it has: it is answered, whatever its nonce and version.
+    // A state-of-the-world client reports less of what it has: it is answered, whatever its nonce and version.
     let mut talk = second.sotw().await;
-    talk.say(xds::DiscoveryRequest {
+    talk.send(xds::DiscoveryRequest {
         node: node("bad"),
         type_url: url(ResourceType::Cluster),
         version_info: "0123456789abcdef".to_owned(),

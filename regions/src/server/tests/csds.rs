@@ -1,4 +1,4 @@
-//! CSDS, asked over gRPC about clients that talk to the same server.
+//! CSDS over gRPC, about clients of the same server.
 
 use envoy_types::pb::envoy::config::cluster::v3::Cluster;
 use envoy_types::pb::envoy::service::status::v3::client_config::GenericXdsConfig;
@@ -10,7 +10,7 @@ use prost::Message;
 
 use super::*;
 
-type Delta = Talk<xds::DeltaDiscoveryRequest, xds::DeltaDiscoveryResponse>;
+type Delta = TestStream<xds::DeltaDiscoveryRequest, xds::DeltaDiscoveryResponse>;
 
 fn ask(t: ResourceType, names: &[&str]) -> xds::DeltaDiscoveryRequest {
     let names = names.iter().map(|&name| name.to_owned()).collect();
@@ -29,10 +29,10 @@ fn answer(response: &xds::DeltaDiscoveryResponse, error: Option<&str>) -> xds::D
 /// A client that has its clusters.
 async fn connected(server: &Server, id: &str) -> Delta {
     let mut talk = server.delta().await;
-    talk.say(xds::DeltaDiscoveryRequest { node: node(id), ..ask(ResourceType::Cluster, &[]) }).await;
+    talk.send(xds::DeltaDiscoveryRequest { node: node(id), ..ask(ResourceType::Cluster, &[]) }).await;
     let clusters = talk.response().await;
     let before = server.stats.streams.of(ResourceType::Cluster).acks.get();
-    talk.say(answer(&clusters, None)).await;
+    talk.send(answer(&clusters, None)).await;
     server.until("acknowledged", |s| s.stats.streams.of(ResourceType::Cluster).acks.get() > before).await;
     talk
 }
@@ -41,7 +41,7 @@ async fn rejected(server: &Server, talk: &mut Delta, error: &str) {
     let loads = talk.response().await;
     assert_eq!(loads.type_url, url(ResourceType::Assignment));
     let before = server.stats.streams.of(ResourceType::Assignment).nacks.get();
-    talk.say(answer(&loads, Some(error))).await;
+    talk.send(answer(&loads, Some(error))).await;
     server.until("rejected", |s| s.stats.streams.of(ResourceType::Assignment).nacks.get() > before).await;
 }
 
@@ -71,9 +71,9 @@ fn one<'a>(config: &'a ClientConfig, t: ResourceType, name: &str) -> &'a Generic
 async fn c46_every_resource_is_synced_stale_rejected_or_not_sent() {
     let server = Server::start(services(vec![web("shop/web", &["10.8.0.1:80"])])).await;
     let mut talk = connected(&server, "web-1").await;
-    talk.say(ask(ResourceType::Listener, &[])).await;
+    talk.send(ask(ResourceType::Listener, &[])).await;
     talk.response().await;
-    talk.say(ask(ResourceType::Assignment, &[WEB, "no such service"])).await;
+    talk.send(ask(ResourceType::Assignment, &[WEB, "no such service"])).await;
     rejected(&server, &mut talk, "no thanks").await;
 
     let configs = status(&server, ClientStatusRequest::default()).await.expect("an answer");
@@ -108,7 +108,7 @@ async fn c46_every_resource_is_synced_stale_rejected_or_not_sent() {
 async fn c46_a_rejection_is_remembered_until_something_is_accepted() {
     let server = Server::start(services(vec![web("shop/web", &["10.8.0.1:80"])])).await;
     let mut talk = connected(&server, "web-1").await;
-    talk.say(ask(ResourceType::Assignment, &[WEB])).await;
+    talk.send(ask(ResourceType::Assignment, &[WEB])).await;
     rejected(&server, &mut talk, "once").await;
     drop(talk);
     server.until("gone", |s| s.streams.is_empty()).await;
@@ -116,15 +116,15 @@ async fn c46_a_rejection_is_remembered_until_something_is_accepted() {
     assert_eq!((complaint().count, &*complaint().error, complaint().standing), (1, "once", true));
 
     let mut talk = connected(&server, "web-1").await;
-    talk.say(ask(ResourceType::Assignment, &[WEB])).await;
+    talk.send(ask(ResourceType::Assignment, &[WEB])).await;
     let loads = talk.response().await;
     let error_state = async || {
         let configs = status(&server, ClientStatusRequest::default()).await.expect("an answer");
         let load = one(configs.first().expect("a node"), ResourceType::Assignment, WEB);
         (load.config_status(), load.error_state.as_ref().map(|error| error.details.clone()))
     };
-    assert_eq!(error_state().await, (ConfigStatus::Stale, Some("once".to_owned())), "sent anew, not answered yet");
-    talk.say(answer(&loads, None)).await;
+    assert_eq!(error_state().await, (ConfigStatus::Stale, Some("once".to_owned())), "sent again, not answered yet");
+    talk.send(answer(&loads, None)).await;
     server.until("accepted", |s| s.stats.streams.of(ResourceType::Assignment).acks.get() == 1).await;
     assert_eq!(error_state().await, (ConfigStatus::Synced, None));
     assert_eq!((complaint().count, complaint().standing), (1, false), "the count stays");
@@ -157,25 +157,25 @@ async fn c46_a_stream_of_questions_is_answered_until_the_server_ends() {
     let (requests, receiver) = mpsc::channel(8);
     let mut client = ClientStatusDiscoveryServiceClient::new(server.channel().await);
     let responses = client.stream_client_status(ReceiverStream::new(receiver)).await.expect("a stream").into_inner();
-    let mut questions = Talk { requests, responses };
-    questions.say(ClientStatusRequest::default()).await;
+    let mut questions = TestStream { requests, responses };
+    questions.send(ClientStatusRequest::default()).await;
     assert_eq!(ids(&questions.response().await.config), ["web-1"]);
     drop(talk);
     server.until("gone", |s| s.streams.is_empty()).await;
-    questions.say(ClientStatusRequest::default()).await;
+    questions.send(ClientStatusRequest::default()).await;
     assert_eq!(questions.response().await.config, []);
-    server.stop.take().expect("running").send(()).expect("told");
+    server.stop.take().expect("running").send(()).expect("sent");
     assert_eq!(questions.refusal().await.code(), Code::Unavailable);
 }
 
 #[tokio::test]
-async fn c46_a_client_that_does_not_read_is_told_of_as_far_as_it_is_known() {
+async fn c46_a_client_that_does_not_read_is_shown_as_far_as_it_is_known() {
     let all = (0..6_000).map(|i| web(&format!("shop/s{i}"), &["10.8.0.1:80"])).collect();
     let server = Server::start(services(all)).await;
     let talk = server.delta().await;
     let all = xds::DeltaDiscoveryRequest { node: node("stuck"), ..ask(ResourceType::Cluster, &["*"]) };
-    // Three megabytes fit into no window, and nobody reads.
-    talk.say(all).await;
+    // Three megabytes fit into no window, and the client does not read.
+    talk.send(all).await;
     server.until("written", |s| s.stats.streams.of(ResourceType::Cluster).responses.get() == 1).await;
     let configs = status(&server, ClientStatusRequest::default()).await.expect("an answer all the same");
     let [config] = &*configs else { panic!("one node, not {configs:?}") };

@@ -1,4 +1,4 @@
-//! Clients that hold what others need, and do nothing with it: places, connections, memory. Beside each of them an innocent
+//! Clients that hold what others need, and do nothing with it: slots, connections, memory. Beside each of them a well-behaved
 //! client opens streams and is served.
 
 use std::net::IpAddr;
@@ -14,7 +14,7 @@ use tokio::net::TcpSocket;
 
 use super::*;
 
-/// Far more than an innocent client needs, and far less than it waited before places were shared.
+/// Far more than a well-behaved client needs, and far less than it waited before slots were shared.
 const SERVED: Duration = Duration::from_secs(5);
 const INNOCENTS: usize = 20;
 
@@ -51,10 +51,10 @@ impl Hog {
         Self { sender, held: Vec::new() }
     }
 
-    /// Opens a stream, says these bytes, and neither ends it nor reads on.
-    fn open(&mut self, said: Option<Bytes>) {
+    /// Opens a stream, sends these bytes, and neither ends it nor reads on.
+    fn open(&mut self, sent: Option<Bytes>) {
         let (pieces, receiver) = mpsc::unbounded_channel::<Bytes>();
-        said.into_iter().for_each(|said| pieces.send(said).expect("open"));
+        sent.into_iter().for_each(|sent| pieces.send(sent).expect("open"));
         let frames = futures::StreamExt::map(tokio_stream::wrappers::UnboundedReceiverStream::new(receiver), |piece| {
             Ok(http_body::Frame::data(piece))
         });
@@ -91,7 +91,7 @@ fn first_request() -> Bytes {
     framed(&ask.encode_to_vec())
 }
 
-/// Opens streams one after another, each on a connection of its own, and says how long they took.
+/// Opens streams one after another, each on a connection of its own, and returns how long they took.
 async fn innocents_are_served(server: &Server, beside: &str) {
     let mut took = Vec::new();
     for _ in 0..innocents() {
@@ -103,7 +103,7 @@ async fn innocents_are_served(server: &Server, beside: &str) {
                 type_url: url(ResourceType::Cluster),
                 ..<_>::default()
             };
-            talk.say(ask).await;
+            talk.send(ask).await;
             talk.response().await;
         };
         tokio::time::timeout(SERVED, served)
@@ -117,7 +117,7 @@ async fn innocents_are_served(server: &Server, beside: &str) {
     eprintln!("beside {beside}: of {count} fresh streams {fresh}, of {count} changes {changes}");
 }
 
-/// Changes an endpoint again and again, and says how long each change took to a client that follows it.
+/// Changes an endpoint again and again, and returns how long each change took to a client that follows it.
 async fn changes_arrive(server: &Server, beside: &str) -> Vec<Duration> {
     let mut talk = server.delta().await;
     let ask = xds::DeltaDiscoveryRequest {
@@ -126,16 +126,16 @@ async fn changes_arrive(server: &Server, beside: &str) -> Vec<Duration> {
         resource_names_subscribe: vec![WEB.to_owned()],
         ..<_>::default()
     };
-    talk.say(ask).await;
+    talk.send(ask).await;
     let mut took = Vec::new();
     let mut known = talk.response().await;
     for i in 0..innocents() {
         let ack =
             xds::DeltaDiscoveryRequest { type_url: known.type_url, response_nonce: known.nonce, ..<_>::default() };
-        talk.say(ack).await;
+        talk.send(ack).await;
         let begun = Instant::now();
         server
-            .world
+            .effects
             .send(services(vec![web("shop/web", &[&*format!("10.8.{}.{}:80", 1 + i / 250, i % 250)])]))
             .await
             .expect("sent");
@@ -158,23 +158,23 @@ async fn server() -> Server {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn streams_that_hold_a_place_and_do_nothing_keep_nobody_out() {
+async fn streams_that_hold_a_slot_and_do_nothing_block_no_other() {
     const EVERY_PLACE_TWICE: usize = 128;
-    // Name, window, what they say, connections, the address they come from: the innocents' own as well.
+    // Name, window, what they send, connections, the address they connect from: also that of the well-behaved clients.
     let kinds = [
         ("streams that never ask", None, None, 1, [127, 0, 0, 1]),
         ("streams that ask and read nothing", Some(0), Some(first_request()), 1, [127, 0, 0, 1]),
-        ("streams that ask for part of what they said", None, Some(first_request().slice(..20)), 1, [127, 0, 0, 1]),
+        ("streams that ask for part of what they sent", None, Some(first_request().slice(..20)), 1, [127, 0, 0, 1]),
         ("a thousand streams that never acknowledge", None, Some(first_request()), 10, [127, 0, 0, 1]),
         ("a thousand streams of another address that read nothing", Some(0), Some(first_request()), 10, [127, 0, 0, 2]),
     ];
-    for (name, window, said, connections, from) in kinds {
+    for (name, window, sent, connections, from) in kinds {
         let server = server().await;
         let mut hogs = Vec::new();
         let connections = connections * scale();
         for _ in 0..connections {
             let mut hog = Hog::connect(server.at, from, window).await;
-            (0..EVERY_PLACE_TWICE).for_each(|_| hog.open(said.clone()));
+            (0..EVERY_PLACE_TWICE).for_each(|_| hog.open(sent.clone()));
             hogs.push(hog);
         }
         let open = u64::try_from(connections * EVERY_PLACE_TWICE).expect("few");
@@ -186,7 +186,7 @@ async fn streams_that_hold_a_place_and_do_nothing_keep_nobody_out() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_that_are_never_finished_cost_a_bounded_amount_of_memory() {
     const SAID: usize = 2 << 20;
-    // Each announces the longest request there is, says a part, and stops.
+    // Each announces the longest request that is allowed, sends a part, and stops.
     let mut begun = BytesMut::with_capacity(SAID);
     begun.put_u8(0);
     begun.put_u32(u32::try_from(MAX_REQUEST_LEN).expect("it fits"));
@@ -229,8 +229,8 @@ async fn names_that_mean_nothing_are_bounded_in_bytes_on_all_types_together() {
             resource_names_subscribe: names(t.label()),
             ..<_>::default()
         };
-        talk.say(ask).await;
-        // Not every type has something to say to that.
+        talk.send(ask).await;
+        // Not every type has an answer to that.
         if let Ok(Err(refusal)) = tokio::time::timeout(Duration::from_secs(2), talk.responses.message()).await {
             status = Some(refusal);
             break;

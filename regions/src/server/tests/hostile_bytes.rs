@@ -15,8 +15,8 @@ use prost::Message;
 
 use super::*;
 use crate::class::Client;
-use crate::server::admission::Admission;
 use crate::server::requests::Requests;
+use crate::server::start_limits::StartLimits;
 use crate::server::transport::Peer;
 use crate::session::{RawRequest, Request, Session, Variant};
 use crate::snapshot::Snapshot;
@@ -133,13 +133,13 @@ fn read(variant: Variant, body: Vec<u8>) -> usize {
     let body = Full::new(Bytes::from(body));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a clock");
     let _clock = runtime.enter();
-    let mut requests = Requests::new(body, variant, Peer::alone(([127, 0, 0, 1], 1).into()), Admission::default());
+    let mut requests = Requests::new(body, variant, Peer::alone(([127, 0, 0, 1], 1).into()), StartLimits::default());
     let mut session = session(variant);
     let mut cx = Context::from_waker(Waker::noop());
     for served in 0.. {
         let Poll::Ready(message) = pin!(requests.next()).poll(&mut cx) else { panic!("all of the body is there") };
         let Ok(Some(request)) = message else { return served };
-        if hear(&mut session, request).is_err() {
+        if apply(&mut session, request).is_err() {
             return served;
         }
     }
@@ -150,10 +150,10 @@ fn raw(variant: Variant, request: &impl Message) -> RawRequest {
     RawRequest::read(variant, &request.encode_to_vec()).expect("a request")
 }
 
-/// A session whose client may have anything of a small world.
+/// A session whose client may have anything of a small catalog.
 fn session(variant: Variant) -> Session {
-    static WORLD: OnceLock<Arc<Snapshot>> = OnceLock::new();
-    let world = WORLD.get_or_init(|| {
+    static SNAPSHOT: OnceLock<Arc<Snapshot>> = OnceLock::new();
+    let snapshot = SNAPSHOT.get_or_init(|| {
         let mut catalog = Catalog::new(Arc::new(Stats::default()));
         catalog.apply(&two_members());
         catalog.apply(&services(vec![web("shop/web", &["10.8.0.1:80"])]));
@@ -162,11 +162,11 @@ fn session(variant: Variant) -> Session {
         view.snapshot().expect("a snapshot")
     });
     let mut session = Session::new(variant);
-    session.on_snapshot(world.clone());
+    session.on_snapshot(snapshot.clone());
     session
 }
 
-fn hear(session: &mut Session, request: RawRequest) -> Result<(), crate::session::Refusal> {
+fn apply(session: &mut Session, request: RawRequest) -> Result<(), crate::session::Refusal> {
     session.identify(request.node.as_ref(), &defaults())?;
     if let Some(request) = request.into_request()? {
         session.on_request(request)?;
@@ -231,20 +231,20 @@ proptest! {
     #[test]
     fn requests_of_any_content_in_any_order_sotw(requests in prop::collection::vec(sotw(), 1..12)) {
         let mut session = session(Variant::Sotw);
-        let _ = requests.into_iter().try_for_each(|request| hear(&mut session, raw(Variant::Sotw, &request)));
+        let _ = requests.into_iter().try_for_each(|request| apply(&mut session, raw(Variant::Sotw, &request)));
     }
 
     #[test]
     fn requests_of_any_content_in_any_order_delta(requests in prop::collection::vec(delta(), 1..12)) {
         let mut session = session(Variant::Delta);
-        let _ = requests.into_iter().try_for_each(|request| hear(&mut session, raw(Variant::Delta, &request)));
+        let _ = requests.into_iter().try_for_each(|request| apply(&mut session, raw(Variant::Delta, &request)));
     }
 
     #[test]
     fn nodes_of_any_content(node in any_node(), incremental in any::<bool>()) {
         if let Some(node) = node {
             let client = Client::from_node(&node, &defaults(), incremental);
-            // What is taken is what was given, and what is not is said to be wrong in a few words.
+            // What is read is what was given, and the rest is an error with a short text.
             match client {
                 Ok(client) => prop_assert_eq!(client.node_id, node.id),
                 Err(error) => prop_assert!(error.to_string().len() < 1_000, "{}", error),

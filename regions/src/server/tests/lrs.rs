@@ -8,11 +8,11 @@ use envoy_types::pb::google::protobuf::Duration as Interval;
 
 use super::*;
 
-async fn reports(server: &Server) -> Talk<LoadStatsRequest, LoadStatsResponse> {
+async fn reports(server: &Server) -> TestStream<LoadStatsRequest, LoadStatsResponse> {
     let (requests, receiver) = mpsc::channel(8);
     let mut client = LoadReportingServiceClient::new(server.channel().await);
     let responses = client.stream_load_stats(ReceiverStream::new(receiver)).await.expect("a stream").into_inner();
-    Talk { requests, responses }
+    TestStream { requests, responses }
 }
 
 fn load(cluster: &str, succeeded: u64, failed: u64) -> ClusterStats {
@@ -41,16 +41,16 @@ fn report(cluster_stats: Vec<ClusterStats>) -> LoadStatsRequest {
 async fn c47_the_last_report_on_each_cluster_is_kept_while_the_node_is_connected() {
     let server = Server::start(Effects::default()).await;
     let mut talk = reports(&server).await;
-    talk.say(report(Vec::new())).await;
-    let wish = talk.response().await;
-    assert!(wish.send_all_clusters && !wish.report_endpoint_granularity);
-    assert_eq!(wish.load_reporting_interval, Some(Interval { seconds: 10, nanos: 0 }));
+    talk.send(report(Vec::new())).await;
+    let requested = talk.response().await;
+    assert!(requested.send_all_clusters && !requested.report_endpoint_granularity);
+    assert_eq!(requested.load_reporting_interval, Some(Interval { seconds: 10, nanos: 0 }));
 
-    talk.say(report(vec![load("web", 5, 1), load("pay", 7, 0)])).await;
-    assert_eq!(talk.response().await, wish, "each report: Envoy hears of \"all clusters\" only then");
-    // Later reports need not say whose they are, nor mention what was not used.
-    talk.say(LoadStatsRequest { node: None, ..report(vec![load("web", 9, 2)]) }).await;
-    assert_eq!(talk.response().await, wish);
+    talk.send(report(vec![load("web", 5, 1), load("pay", 7, 0)])).await;
+    assert_eq!(talk.response().await, requested, "each report: Envoy applies \"all clusters\" only then");
+    // Later reports need no node, and need not mention what was not used.
+    talk.send(LoadStatsRequest { node: None, ..report(vec![load("web", 9, 2)]) }).await;
+    assert_eq!(talk.response().await, requested);
     let totals = &server.stats.loads;
     assert_eq!(totals.reports.get(), 3);
     let found = server.loads.of("web-1");
@@ -74,7 +74,7 @@ async fn c47_clusters_named_by_address_are_reported_as_their_service() {
     let mut talk = reports(&server).await;
     let of_web =
         |vip: &str, succeeded| ClusterStats { cluster_service_name: "web".to_owned(), ..load(vip, succeeded, 0) };
-    talk.say(report(vec![of_web("vip|10.0.0.7:80", 5), of_web("vip|[fd00::7]:80", 6), load("pay", 7, 0)])).await;
+    talk.send(report(vec![of_web("vip|10.0.0.7:80", 5), of_web("vip|[fd00::7]:80", 6), load("pay", 7, 0)])).await;
     talk.response().await;
     let found = server.loads.of("web-1");
     assert_eq!(found.keys().map(|name| &**name).collect::<Vec<_>>(), ["pay", "web"]);
@@ -83,11 +83,11 @@ async fn c47_clusters_named_by_address_are_reported_as_their_service() {
 }
 
 #[tokio::test]
-async fn c47_reports_of_nobody_are_refused_and_reports_are_bounded() {
+async fn c47_reports_without_a_node_are_refused_and_reports_are_bounded() {
     let server = Server::start(Effects::default()).await;
     for (bad, word) in [(None, "node"), (node(""), "node.id"), (node(&"x".repeat(300)), "300 bytes")] {
         let mut talk = reports(&server).await;
-        talk.say(LoadStatsRequest { node: bad, cluster_stats: Vec::new() }).await;
+        talk.send(LoadStatsRequest { node: bad, cluster_stats: Vec::new() }).await;
         let status = talk.refusal().await;
         assert_eq!(status.code(), Code::InvalidArgument);
         assert!(status.message().contains(word), "{}", status.message());
@@ -97,7 +97,7 @@ async fn c47_reports_of_nobody_are_refused_and_reports_are_bounded() {
     let locality = first.upstream_locality_stats.first().cloned().expect("a locality");
     first.upstream_locality_stats = vec![locality; 100];
     let many = std::iter::once(first).chain((0..5_000).map(|i| load(&format!("c{i}"), 1, 0)));
-    talk.say(report(many.collect())).await;
+    talk.send(report(many.collect())).await;
     talk.response().await;
     let kept = server.loads.of("web-1");
     assert_eq!(kept.len(), 1_000);
@@ -109,9 +109,9 @@ async fn c47_reports_of_nobody_are_refused_and_reports_are_bounded() {
 async fn c47_streams_of_reports_end_with_the_server() {
     let mut server = Server::start(Effects::default()).await;
     let mut talk = reports(&server).await;
-    talk.say(report(Vec::new())).await;
+    talk.send(report(Vec::new())).await;
     talk.response().await;
-    server.stop.take().expect("running").send(()).expect("told");
+    server.stop.take().expect("running").send(()).expect("sent");
     assert_eq!(talk.refusal().await.code(), Code::Unavailable, "go to another replica");
     tokio::time::timeout(PATIENCE, server.served).await.expect("ended").expect("no panic");
 }

@@ -1,4 +1,4 @@
-//! What is shown of clients that are turned away, and of those that are old.
+//! What is shown of clients that are refused, and of old Envoys.
 
 use envoy_types::pb::envoy::config::core::v3::node::UserAgentVersionType;
 use envoy_types::pb::envoy::config::core::v3::{BuildVersion, Locality};
@@ -12,7 +12,7 @@ fn ask(node: Node) -> xds::DeltaDiscoveryRequest {
     xds::DeltaDiscoveryRequest { node: Some(node), type_url: url(ResourceType::Cluster), ..<_>::default() }
 }
 
-fn saying(id: &str, key: &str, kind: Kind) -> Node {
+fn node_with(id: &str, key: &str, kind: Kind) -> Node {
     let fields = [(key.to_owned(), Value { kind: Some(kind) })].into();
     Node { id: id.to_owned(), metadata: Some(Struct { fields }), ..Node::default() }
 }
@@ -27,31 +27,34 @@ fn bad_nodes() -> Vec<(Node, &'static str)> {
     region.locality = Some(Locality { region: "EU".to_owned(), ..Locality::default() });
     vec![
         (
-            saying("case", "INTERCEPTION_MODE", text("redirect")),
+            node_with("case", "INTERCEPTION_MODE", text("redirect")),
             "`node.metadata.INTERCEPTION_MODE` is \"redirect\"; expected \"REDIRECT\" or \"NONE\"",
         ),
         (
-            saying("number", "INTERCEPTION_MODE", Kind::NumberValue(1.0)),
+            node_with("number", "INTERCEPTION_MODE", Kind::NumberValue(1.0)),
             "`node.metadata.INTERCEPTION_MODE` is a number; expected a string",
         ),
         (
-            saying("list", "CLUSTERS", Kind::ListValue(ListValue::default())),
+            node_with("list", "CLUSTERS", Kind::ListValue(ListValue::default())),
             "`node.metadata.CLUSTERS` is a list; expected a string",
         ),
         (
-            saying("clusters", "CLUSTERS", text("ondemand")),
+            node_with("clusters", "CLUSTERS", text("ondemand")),
             "`node.metadata.CLUSTERS` is \"ondemand\"; expected \"on-demand\" or \"eager\"",
         ),
-        (saying("endpoints", "ENDPOINTS", text("Single")), "`node.metadata.ENDPOINTS` is \"Single\"; expected"),
-        (saying("routes", "ROUTES", Kind::BoolValue(true)), "`node.metadata.ROUTES` is a boolean; expected a string"),
-        (saying("generator", "GENERATOR", Kind::NumberValue(7.0)), "`node.metadata.GENERATOR` is a number"),
-        (saying("grcp", "GENERATOR", text("grcp")), "`node.metadata.GENERATOR` is \"grcp\"; expected \"grpc\""),
-        (saying("ttl", "TTL", text("60s")), "`node.metadata.TTL` is \"60s\"; expected seconds"),
+        (node_with("endpoints", "ENDPOINTS", text("Single")), "`node.metadata.ENDPOINTS` is \"Single\"; expected"),
         (
-            saying("listen", "LISTEN", text("localhost")),
+            node_with("routes", "ROUTES", Kind::BoolValue(true)),
+            "`node.metadata.ROUTES` is a boolean; expected a string",
+        ),
+        (node_with("generator", "GENERATOR", Kind::NumberValue(7.0)), "`node.metadata.GENERATOR` is a number"),
+        (node_with("grcp", "GENERATOR", text("grcp")), "`node.metadata.GENERATOR` is \"grcp\"; expected \"grpc\""),
+        (node_with("ttl", "TTL", text("60s")), "`node.metadata.TTL` is \"60s\"; expected seconds"),
+        (
+            node_with("listen", "LISTEN", text("localhost")),
             "`node.metadata.LISTEN` is \"localhost\"; expected an IP address",
         ),
-        (saying("member", "CLUSTER_ID", text("EU_1")), "`node.metadata.CLUSTER_ID` "),
+        (node_with("member", "CLUSTER_ID", text("EU_1")), "`node.metadata.CLUSTER_ID` "),
         (region, "`node.locality.region` "),
         (Node::default(), "`node.id` is empty; expected"),
     ]
@@ -64,7 +67,7 @@ async fn clients_that_are_refused_are_listed_with_the_reason_until_they_are_let_
         let id = bad.id.clone();
         for times in 1..=2 {
             let mut talk = server.delta().await;
-            talk.say(ask(bad.clone())).await;
+            talk.send(ask(bad.clone())).await;
             let status = talk.refusal().await;
             assert_eq!(status.code(), Code::InvalidArgument, "{id}: {status}");
             assert!(status.message().starts_with(says), "{id}: {status}");
@@ -87,12 +90,12 @@ async fn clients_that_are_refused_are_listed_with_the_reason_until_they_are_let_
     assert!(server.streams.is_empty(), "none of them is connected");
 
     let mut talk = server.delta().await;
-    talk.say(ask(saying("case", "INTERCEPTION_MODE", text("REDIRECT")))).await;
+    talk.send(ask(node_with("case", "INTERCEPTION_MODE", text("REDIRECT")))).await;
     talk.response().await;
     let listed = server.streams.refused();
     assert!(listed.len() == bad - 1 && listed.iter().all(|client| &*client.node != "case"), "{listed:?}");
     // What ends a stream later is listed too, by its own reason.
-    talk.say(xds::DeltaDiscoveryRequest { node: node("another"), ..<_>::default() }).await;
+    talk.send(xds::DeltaDiscoveryRequest { node: node("another"), ..<_>::default() }).await;
     talk.refusal().await;
     server
         .until("the change of name is listed", |server| {
@@ -116,7 +119,7 @@ async fn old_envoys_are_counted_while_they_are_connected() {
     for (node, count) in [(of(40, "envoy"), 0), (of(36, "envoy"), 1), (of(30, "gRPC C-core"), 1), (of(30, "envoy"), 2)]
     {
         let mut talk = server.delta().await;
-        talk.say(ask(node.clone())).await;
+        talk.send(ask(node.clone())).await;
         if node.user_agent_name == "envoy" {
             talk.response().await;
         }

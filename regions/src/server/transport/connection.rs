@@ -20,7 +20,7 @@ use super::limits::Limits;
 use super::one_task::{OneTask, Spawner};
 use super::rarely::Rarely;
 use super::{Peer, Served, tls};
-use crate::server::places::{Claim, Places};
+use crate::server::slots::{Claim, Slots};
 use crate::stats::Stats;
 
 /// What all connections share.
@@ -28,14 +28,14 @@ pub(super) struct Common<S> {
     service: S,
     pub(super) limits: Limits,
     pub(super) stats: Arc<Stats>,
-    handshakes: Places,
+    handshakes: Slots,
     failed_handshakes: Rarely,
 }
 
 impl<S> Common<S> {
     pub(super) fn new(service: S, limits: Limits, stats: Arc<Stats>) -> Self {
         let handshakes =
-            Places::new(limits.max_handshakes, limits.handshake_hold, stats.connections.places_passed_on.clone());
+            Slots::new(limits.max_handshakes, limits.handshake_hold, stats.connections.places_passed_on.clone());
         Self { service, limits, stats, handshakes, failed_handshakes: Rarely::default() }
     }
 }

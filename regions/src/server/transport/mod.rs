@@ -30,7 +30,7 @@ use self::accept::Acceptor;
 use self::connection::Common;
 use self::connections::Connections;
 use self::rarely::Rarely;
-use super::places::Claim;
+use super::slots::Claim;
 use crate::stats::Stats;
 
 pub use handle::Handle;

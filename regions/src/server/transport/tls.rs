@@ -13,7 +13,7 @@ use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::limits::Limits;
-use crate::server::places::{Claim, Places};
+use crate::server::slots::{Claim, Slots};
 
 /// What new connections are offered: always the newest configuration.
 #[derive(Clone, Debug)]
@@ -47,7 +47,7 @@ pub(super) enum HandshakeError {
 pub(super) async fn accept(
     tcp: TcpStream,
     source: &TlsSource,
-    places: &Places,
+    places: &Slots,
     claim: Claim,
     limits: &Limits,
 ) -> Result<Box<TlsStream<TcpStream>>, HandshakeError> {

@@ -86,7 +86,7 @@ fn a_change_while_an_offer_waits_for_its_answer_is_not_lost() {
 }
 
 #[test]
-fn what_is_really_wrong_is_told_from_what_was_only_beside_it() {
+fn what_is_wrong_is_separated_from_what_was_only_in_the_same_response() {
     for wrong in [vec!["n17"], vec!["n0", "n99"], vec!["n3", "n4", "n50"]] {
         let names: Vec<String> = (0..100).map(|i| format!("n{i}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();

@@ -1,4 +1,4 @@
-//! Random worlds, random moments: whatever happens, a client that behaves like Envoy ends up with exactly what it should
+//! Random changes at random moments: whatever happens, a client that behaves like Envoy ends up with exactly what it should
 //! have, and at no moment holds something that refers to what it lacks.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -207,7 +207,7 @@ impl Envoy {
             Step::AskAgain => self.request(Assignment, HashMap::new(), self.read.get(&Assignment).cloned()),
             Step::Reconnect => self.connect(),
         }
-        self.listen();
+        self.receive();
     }
 
     fn restart(&mut self, away: bool) {
@@ -231,7 +231,7 @@ impl Envoy {
         self.truth.tell(&mut self.catalog);
     }
 
-    fn listen(&mut self) {
+    fn receive(&mut self) {
         let snapshot = self.view.snapshot().expect("a snapshot");
         self.session.on_snapshot(snapshot);
         self.line.extend(self.session.responses().expect("not too far behind"));
@@ -260,7 +260,7 @@ impl Envoy {
         };
         let request = Request { resource_type: t, nonce: nonce.unwrap_or_default(), error: None, ask };
         self.session.on_request(request).expect("accepted");
-        self.listen();
+        self.receive();
     }
 
     fn read_one(&mut self) {

@@ -14,8 +14,8 @@ use crate::resource::{Resource, ResourceType};
 use crate::translate::endpoint::{OVERPROVISIONING_PERCENT, has_ready};
 use crate::translate::proto::{address, u32_value};
 
-/// The load assignment called `name`: serving hosts only, in tiers that have some. gRPC knows no spill-over: it stays with
-/// a tier while one host of it can be reached, so a tier without serving hosts must not be there at all.
+/// The load assignment of this name: serving hosts only, in tiers that have some. gRPC has no spill-over: it stays with
+/// a tier while one host of it can be reached, so there must be no tier without serving hosts.
 pub fn load_assignment(name: &str, assignment: &Assignment<'_>) -> Resource {
     let mut seen = HashSet::new();
     let tiers = assignment.tiers.iter().map(|tier| groups(tier, assignment, &mut seen));
@@ -31,7 +31,7 @@ pub fn load_assignment(name: &str, assignment: &Assignment<'_>) -> Resource {
     Resource::encode(ResourceType::Assignment, name, &message).usable(has_ready(assignment))
 }
 
-/// Region, zone and, as sub-zone, member cluster: what gRPC tells localities apart by.
+/// Region, zone and, as sub-zone, member cluster: what makes a locality for gRPC.
 type Place<'a> = (&'a RegionId, Option<&'a Zone>, &'a ClusterId);
 
 #[derive(Default)]
@@ -63,7 +63,7 @@ fn groups<'a>(
 }
 
 /// Without declared weights each host gets the same share. With them, a locality that lost hosts gives up its share
-/// below 71.4 % as in Envoy, which works that out by itself: weight · min(1, 1.4 · serving/all).
+/// below 71.4 % as in Envoy, which computes that by itself: weight · min(1, 1.4 · serving/all).
 fn weight(locality: &Locality<'_>, serving: u64, assignment: &Assignment<'_>) -> u64 {
     let Assignment { weighted, reach, .. } = *assignment;
     if !weighted {

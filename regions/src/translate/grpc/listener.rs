@@ -23,8 +23,8 @@ pub fn listener(service: &ServiceKey, port: u16) -> Resource {
     Resource::encode(ResourceType::Listener, &name, &message)
 }
 
-/// The listener of a service that is not there. It leads nowhere, so calls fail at once; without an answer a client that
-/// speaks state-of-the-world xDS would hold them back for 15 s. `None` for a server's name: that has no use for it.
+/// The listener of a service that does not exist. It routes nowhere, so calls fail at once; without an answer a client that
+/// uses state-of-the-world xDS would hold them back for 15 s. `None` for a server's name: that has no use for it.
 pub fn stand_in(requested: &str) -> Option<Resource> {
     if requested.starts_with(names::SERVER_LISTENER) {
         return None;
@@ -43,7 +43,7 @@ pub(super) fn manager_with(routes: RouteConfiguration) -> hcm::HttpConnectionMan
     manager(RouteSpecifier::RouteConfig(routes))
 }
 
-/// gRPC wants the router last, and nothing that it would have to know and does not (gRFC A39).
+/// gRPC requires the router last, and no filter that it does not know (gRFC A39).
 fn manager(routes: RouteSpecifier) -> hcm::HttpConnectionManager {
     hcm::HttpConnectionManager {
         stat_prefix: "grpc".to_owned(),

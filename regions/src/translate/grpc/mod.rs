@@ -1,8 +1,8 @@
 //! Resources for gRPC clients and servers without a proxy. gRPC reads the same messages as Envoy, but less of each, and
-//! refuses what Envoy tolerates: one bad field costs the whole resource. So it gets resources of its own, as small as
+//! refuses what Envoy tolerates: one bad field makes it reject the whole resource. So it gets resources of its own, as small as
 //! they can be. Of Envoy's only [`super::route::table`] fits both: gRPC passes over what it does not know there.
 //!
-//! A client asks for the listener it was told to dial, `xds:///<name>.<ns>.svc.cluster.local:<port>`, and from there for
+//! A client asks for the listener that its application dials, `xds:///<name>.<ns>.svc.cluster.local:<port>`, and from there for
 //! the route table, the cluster and its load assignment, all under the cluster's name.
 
 mod cluster;

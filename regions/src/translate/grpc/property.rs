@@ -68,7 +68,7 @@ proptest! {
         prop_assert_eq!(priorities, (0..).take(by_priority.len()).collect::<Vec<u32>>());
         prop_assert!(by_priority.values().all(|(_, sum)| *sum <= u64::from(u32::MAX)));
 
-        // Nobody who serves is left out, and the first tier that has one comes first.
+        // No endpoint that serves is left out, and the first tier that has one comes first.
         let serves = |health: Health| health == Health::Ready || (last_resort && health == Health::Draining);
         let ready = |tier: &Vec<Row>| -> BTreeSet<String> {
             let hosts = tier.iter().flat_map(|row| &row.backend.hosts).filter(|host| serves(host.health));

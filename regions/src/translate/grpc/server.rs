@@ -11,8 +11,8 @@ use crate::translate::names;
 use crate::translate::proto::{address, any};
 
 /// The listener of a server that asks for it by `requested`, see [`names::listening_address`]; `None` if the name is
-/// not that of a server. It lets every call in, in plaintext, and depends on nothing but the address: a server that is
-/// answered once is never disturbed again.
+/// not that of a server. It accepts every call, in plaintext, and depends on the address alone, so it never changes for
+/// a server.
 pub fn server_listener(requested: &str) -> Option<Resource> {
     let at: SocketAddr = names::listening_address(requested)?;
     let manager = any(&manager_with(every_call()));
@@ -34,7 +34,7 @@ pub fn server_listener(requested: &str) -> Option<Resource> {
     Some(Resource::encode(ResourceType::Listener, requested, &message))
 }
 
-/// "Handle it here": on a server any other action fails the call.
+/// Non-forwarding: on a server any other action fails the call.
 fn every_call() -> route::RouteConfiguration {
     let handle = route::Route {
         r#match: Some(route::RouteMatch {

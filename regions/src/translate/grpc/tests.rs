@@ -1,4 +1,4 @@
-//! What the resources say, read back from their bytes.
+//! The contents of resources, read back from their bytes.
 
 use envoy_types::pb::envoy::config::cluster::v3 as c;
 use envoy_types::pb::envoy::config::core::v3::address::Address;
@@ -25,7 +25,7 @@ const ROUTER: &str = "type.googleapis.com/envoy.extensions.filters.http.router.v
 
 pub(super) fn read<T: Message + Default>(resource: &Resource) -> T {
     let any = Any::decode(resource.any_bytes()).expect("an Any");
-    T::decode(&*any.value).expect("the message it says it is")
+    T::decode(&*any.value).expect("the message that its type URL names")
 }
 
 fn manager_in(any: Option<Any>) -> hcm::HttpConnectionManager {
@@ -121,7 +121,7 @@ pub(super) fn address_of(host: &e::LbEndpoint) -> String {
 }
 
 #[test]
-fn c52_only_ready_hosts_are_told_and_each_has_the_same_share() {
+fn c52_only_ready_hosts_are_sent_and_each_has_the_same_share() {
     let near: &[&str] = &["10.8.0.1:80", "10.8.0.2:80!", "10.8.0.3:80~", "10.8.0.4:80"];
     assert_eq!(
         lines(false, &[&[("a", "eu-1", 9, near), ("b", "eu-1", 9, &["10.8.1.1:80"])]]),
@@ -138,11 +138,11 @@ fn c52_a_tier_without_ready_hosts_leaves_no_gap() {
         &[("d", "us-1", 1, &["10.9.0.1:80"])],
     ];
     assert_eq!(lines(false, tiers), ["0 b/eu-1 1: 10.8.1.1:80", "1 d/us-1 1: 10.9.0.1:80"]);
-    assert_eq!(lines(false, &tiers[..1]), [""; 0], "nobody is ready: calls fail at once");
+    assert_eq!(lines(false, &tiers[..1]), [""; 0], "no endpoint is ready: calls fail at once");
 }
 
 #[test]
-fn hosts_that_terminate_are_told_as_a_last_resort_only() {
+fn hosts_that_terminate_are_sent_as_a_last_resort_only() {
     let tiers: &[&[Spot<'_>]] = &[
         &[("a", "eu-1", 1, &["10.8.0.1:80!", "10.8.0.2:80#"])],
         &[("b", "eu-1", 1, &["10.8.1.1:80~", "10.8.1.2:80!"]), ("c", "eu-1", 1, &["10.8.2.1:80~", "10.8.2.2:80~"])],
@@ -156,34 +156,34 @@ fn hosts_that_terminate_are_told_as_a_last_resort_only() {
     assert_eq!(lines_as(last_resort, true, &[&[("b", "eu-1", 100, tiers[1][0].3)]]), ["0 b/eu-1 70: 10.8.1.1:80"]);
 }
 
-/// Not every gRPC library knows more than one address of a host (gRFC A61), so it is told one that it can dial.
+/// Not every gRPC library knows more than one address of a host (gRFC A61), so it is sent one that it can dial.
 #[test]
 fn a_host_of_two_families_has_the_clients_first_address() {
     let hosts = dual("eu-1", "a", &["10.8.0.1:80+fd00::1", "10.8.0.2:80", "[fd00::9]:80"]);
     let service = merged("shop/web", vec![port(80, Http, vec![hosts])]);
     let topology = two_members().topology.expect("a topology");
-    let told = |families: Option<Families>| {
+    let sent_to = |families: Option<Families>| {
         let client = ClientClass { families, ..class(None).client };
         let assignment = assign(&client, &service, &service.ports[0], &RankingRule::default(), &topology);
         let load: e::ClusterLoadAssignment = read(&load_assignment("x", &assignment));
         load.endpoints.iter().map(line).collect::<Vec<_>>()
     };
     let (v4, v6) = (Family::V4, Family::V6);
-    assert_eq!(told(Some(Families::Only(v4))), ["0 a/eu-1 2: 10.8.0.1:80 10.8.0.2:80"]);
-    assert_eq!(told(Some(Families::Only(v6))), ["0 a/eu-1 2: fd00::1:80 fd00::9:80"]);
-    assert_eq!(told(Some(Families::Both(v6))), ["0 a/eu-1 3: fd00::1:80 10.8.0.2:80 fd00::9:80"]);
-    assert_eq!(told(None), ["0 a/eu-1 3: 10.8.0.1:80 10.8.0.2:80 fd00::9:80"]);
+    assert_eq!(sent_to(Some(Families::Only(v4))), ["0 a/eu-1 2: 10.8.0.1:80 10.8.0.2:80"]);
+    assert_eq!(sent_to(Some(Families::Only(v6))), ["0 a/eu-1 2: fd00::1:80 fd00::9:80"]);
+    assert_eq!(sent_to(Some(Families::Both(v6))), ["0 a/eu-1 3: fd00::1:80 10.8.0.2:80 fd00::9:80"]);
+    assert_eq!(sent_to(None), ["0 a/eu-1 3: 10.8.0.1:80 10.8.0.2:80 fd00::9:80"]);
 }
 
 #[test]
-fn c52_an_address_that_two_members_offer_is_told_once() {
+fn c52_an_address_that_two_members_offer_is_sent_once() {
     let tiers: &[&[Spot<'_>]] = &[
         &[("a", "eu-1", 1, &["10.250.0.1:5432!", "10.8.0.1:80"])],
         &[("a", "eu-2", 1, &["10.250.0.1:5432"]), ("b", "eu-1", 1, &["10.250.0.1:5432", "10.8.0.2:80"])],
         &[("d", "us-1", 1, &["10.250.0.1:5432"])],
     ];
     let expected = ["0 a/eu-1 1: 10.8.0.1:80", "1 a/eu-2 1: 10.250.0.1:5432", "1 b/eu-1 1: 10.8.0.2:80"];
-    assert_eq!(lines(false, tiers), expected, "by the nearest that says it is ready");
+    assert_eq!(lines(false, tiers), expected, "by the nearest that is ready");
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn c53_a_servers_listener_has_its_address_and_lets_calls_in() {
         let expected: std::net::SocketAddr = at.parse().expect("an address");
         assert_eq!(message.address, Some(crate::translate::proto::address(expected)));
         assert_eq!(message.api_listener, None, "that would make it a client's");
-        let mut filters = message.default_filter_chain.expect("a chain for whoever calls").filters;
+        let mut filters = message.default_filter_chain.expect("a chain for every caller").filters;
         assert_eq!(filters.len(), 1);
         let Some(l::filter::ConfigType::TypedConfig(any)) = filters.remove(0).config_type else { panic!("no config") };
         let manager = manager_in(Some(any));

@@ -71,10 +71,10 @@ fn zones_of_any_text_have_collections_of_their_own() {
     collections.push(format!("{WEB}eu-1/-/*"));
     let unique: std::collections::BTreeSet<_> = collections.iter().collect();
     assert_eq!(unique.len(), collections.len(), "{collections:?}");
-    assert!(collections.contains(&format!("{WEB}eu-1/eu-a/*")), "ordinary zones are spelled as they are");
+    assert!(collections.contains(&format!("{WEB}eu-1/eu-a/*")), "ordinary zones are kept as they are");
 }
 
-/// Nobody is ready: those that terminate serve, but only for clients that reach nobody who is.
+/// No endpoint is ready: those that terminate serve, but only for clients that reach no ready one.
 #[test]
 fn a_backend_of_draining_hosts_is_two_collections() {
     let old = web("shop/web", &["10.8.0.1:80", "10.8.0.2:80~"]);
@@ -135,7 +135,7 @@ fn a_load_assignment_names_the_collection_that_its_clients_need() {
 fn endpoints_have_the_addresses_that_a_client_can_dial() {
     let hosts = ["10.8.0.1:80+fd00::1", "10.8.0.2:80", "10.8.0.3:80+fd00::0", "[fd00::9]:80"];
     let service = merged("shop/web", vec![port(80, AppProtocol::Http, vec![dual("eu-1", "eu-a", &hosts)])]);
-    let told = |families: Option<Families>| -> Vec<String> {
+    let sent_to = |families: Option<Families>| -> Vec<String> {
         let whole = difference(families, None, Some(&service)).put;
         let text = |resource: &Resource| {
             let any = envoy_types::pb::google::protobuf::Any::decode(resource.any_bytes()).expect("an Any");
@@ -147,16 +147,16 @@ fn endpoints_have_the_addresses_that_a_client_can_dial() {
     };
     let (v4, v6) = (Family::V4, Family::V6);
     let only_v4 = ["10.8.0.1-80 10.8.0.1", "10.8.0.2-80 10.8.0.2", "10.8.0.3-80 10.8.0.3"];
-    assert_eq!(told(Some(Families::Only(v4))), only_v4);
+    assert_eq!(sent_to(Some(Families::Only(v4))), only_v4);
     let only_v6 = ["fd00::-80 fd00::", "fd00::1-80 fd00::1", "fd00::9-80 fd00::9"];
-    assert_eq!(told(Some(Families::Only(v6))), only_v6);
+    assert_eq!(sent_to(Some(Families::Only(v6))), only_v6);
     let v4_first =
         ["10.8.0.1-80 10.8.0.1 fd00::1", "10.8.0.2-80 10.8.0.2", "10.8.0.3-80 10.8.0.3 fd00::", "fd00::9-80 fd00::9"];
-    assert_eq!(told(Some(Families::Both(v4))), v4_first);
-    assert_eq!(told(None), v4_first);
+    assert_eq!(sent_to(Some(Families::Both(v4))), v4_first);
+    assert_eq!(sent_to(None), v4_first);
     let v6_first =
         ["10.8.0.2-80 10.8.0.2", "fd00::-80 fd00:: 10.8.0.3", "fd00::1-80 fd00::1 10.8.0.1", "fd00::9-80 fd00::9"];
-    assert_eq!(told(Some(Families::Both(v6))), v6_first);
+    assert_eq!(sent_to(Some(Families::Both(v6))), v6_first);
 }
 
 fn families() -> impl Strategy<Value = Option<Families>> {
@@ -203,7 +203,7 @@ proptest! {
             }
             for resource in put {
                 let before = held.insert(resource.name().to_string(), resource.clone());
-                prop_assert_ne!(before, Some(resource), "encoded in vain");
+                prop_assert_ne!(before, Some(resource), "encoded without need");
             }
             let whole: Vec<_> = difference(families, None, Some(&new)).put;
             prop_assert_eq!(held.len(), whole.len());

@@ -24,7 +24,7 @@ fn find(asked: &str) -> Option<pb::VirtualHost> {
 }
 
 #[test]
-fn every_spelling_of_a_host_leads_where_its_scope_leads() {
+fn every_form_of_a_host_leads_where_its_scope_leads() {
     let mut spellings = 0;
     for scope in egress_scopes(&key("shop/web"), &ports()) {
         let scope: pb::ScopedRouteConfiguration = scope.message().expect("a scope");
@@ -42,7 +42,7 @@ fn every_spelling_of_a_host_leads_where_its_scope_leads() {
 }
 
 #[test]
-fn no_other_spelling_is_answered() {
+fn no_other_form_is_answered() {
     for asked in [
         "egress/",
         "egress/web",

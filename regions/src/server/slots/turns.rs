@@ -1,4 +1,4 @@
-//! Whose turn it is: round robin over addresses, and over the connections of each, those that had no turn yet first.
+//! Round robin over addresses, and over the connections of each; those that had no turn yet are first.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
@@ -74,7 +74,7 @@ impl<T> Turns<T> {
 #[derive(Debug)]
 struct Ring<K, V> {
     of: HashMap<K, V>,
-    /// Those that had no turn since they came.
+    /// Those that had no turn yet.
     fresh: VecDeque<K>,
     served: VecDeque<K>,
 }

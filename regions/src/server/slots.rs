@@ -1,11 +1,11 @@
-//! A bounded number of places for work that clients cause, shared fairly by address and then by connection.
+//! A bounded number of slots for work that clients cause, shared fairly by address and then by connection.
 //!
-//! * **In turn**: of those that wait, an address that got nothing yet comes first, then one address after another; within an
-//!   address the same by connection, within a connection the first to come. So what one client asks for, in however many
-//!   streams, delays others by one place.
-//! * **For a while**: a place that others wait for is free again after [`Places::hold`], whatever its holder does. Nothing of
-//!   that depends on the holder: a client that reads nothing keeps its own stream from being polled, timers in it included.
-//!   The holder goes on without its place.
+//! * **In turn**: of the waiters, an address that got nothing yet is first, then one address after another; within an
+//!   address the same by connection, within a connection the first to arrive. So what one client asks for, in however many
+//!   streams, delays others by one slot.
+//! * **For a while**: a slot that others wait for is free again after [`Slots::hold`], whatever its holder does. That does not depend
+//!   on the holder: a client that reads nothing keeps its own stream from being polled, timers in it included.
+//!   The holder goes on without its slot.
 
 mod turns;
 
@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::stats::Counter;
 use turns::Turns;
 
-/// Who wants a place.
+/// Whose slot it is, for sharing them fairly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Claim {
     pub(super) address: IpAddr,
@@ -30,9 +30,9 @@ pub(super) struct Claim {
     pub(super) connection: u64,
 }
 
-/// Cheap to clone: all clones share the places.
+/// Cheap to clone: all clones share the slots.
 #[derive(Clone, Debug)]
-pub(super) struct Places(Arc<Mutex<Book>>);
+pub(super) struct Slots(Arc<Mutex<Book>>);
 
 #[derive(Debug)]
 struct Book {
@@ -42,17 +42,17 @@ struct Book {
     held: BTreeMap<u64, (Claim, Instant)>,
     waiting: Turns<Arc<Ticket>>,
     next: u64,
-    /// Those who lost a place since that was last logged.
+    /// Holders that lost a slot since that was last logged.
     lost: Vec<Claim>,
-    /// Places that were given on while their holders still worked.
+    /// Slots that were passed on while their holders still worked.
     passed_on: Arc<Counter>,
 }
 
-/// A place, until it is dropped. It may have been given on before.
+/// A slot, until it is dropped. It may have been passed on before.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct Slot {
     number: u64,
-    places: Places,
+    slots: Slots,
 }
 
 /// One that waits.
@@ -65,8 +65,8 @@ struct TicketState {
     waker: Option<Waker>,
 }
 
-impl Places {
-    /// `hold`: how long a holder may keep others waiting. `passed_on` counts the places that were given on then.
+impl Slots {
+    /// `hold`: how long a holder may keep others waiting. `passed_on` counts the slots that were passed on then.
     pub(super) fn new(capacity: usize, hold: Duration, passed_on: Arc<Counter>) -> Self {
         let (held, waiting) = (BTreeMap::new(), Turns::default());
         Self(Arc::new(Mutex::new(Book {
@@ -80,20 +80,20 @@ impl Places {
         })))
     }
 
-    /// Waits for a place.
-    pub(super) async fn enter(&self, claim: Claim) -> Place {
+    /// Waits for a slot.
+    pub(super) async fn enter(&self, claim: Claim) -> Slot {
         let waiting = {
             let mut book = lock(&self.0);
             if book.waiting.is_empty() && book.held.len() < book.capacity {
                 let number = book.grant(claim, Instant::now());
-                return Place { number, places: self.clone() };
+                return Slot { number, slots: self.clone() };
             }
             let ticket = Arc::new(Ticket::default());
             book.waiting.push(claim, ticket.clone());
-            Waiting { claim, ticket, places: self.clone() }
+            Waiting { claim, ticket, slots: self.clone() }
         };
         loop {
-            // Each waiter that is polled gives out all free places: a holder or waiter that is not polled delays nobody.
+            // Each waiter that is polled gives out all free slots: a holder or waiter that is not polled delays no other.
             let next_free = self.deal();
             let mut free = pin!(sleep_until(next_free));
             let granted = poll_fn(|cx| match waiting.poll(cx) {
@@ -102,24 +102,24 @@ impl Places {
             })
             .await;
             if let Some(number) = granted {
-                return Place { number, places: self.clone() };
+                return Slot { number, slots: self.clone() };
             }
         }
     }
 }
 
-/// Lost places that are remembered until they are logged.
+/// Lost slots that are remembered until they are logged.
 const MAX_LOST: usize = 64;
 
-impl Places {
-    /// See [`Book::deal`]. Logs who lost a place, outside of the lock.
+impl Slots {
+    /// See [`Book::deal`]. Logs lost slots, outside of the lock.
     fn deal(&self) -> Instant {
         let (next_free, lost) = {
             let mut book = lock(&self.0);
             (book.deal(Instant::now()), std::mem::take(&mut book.lost))
         };
         for Claim { address, connection } in lost {
-            tracing::info!(%address, connection, "a client held a place longer than others could wait, and lost it");
+            tracing::info!(%address, connection, "a client held a slot longer than others could wait, and lost it");
         }
         next_free
     }
@@ -132,7 +132,7 @@ impl Book {
         self.next
     }
 
-    /// Gives what is free to those whose turn it is. Returns when the next place is free at the latest, if any are waited for.
+    /// Gives what is free to those whose turn it is. Returns when the next slot is free at the latest, if any are waited for.
     fn deal(&mut self, now: Instant) -> Instant {
         while !self.waiting.is_empty() {
             if self.held.len() >= self.capacity {
@@ -159,20 +159,20 @@ impl Book {
     }
 }
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
-        let mut book = lock(&self.places.0);
+        let mut book = lock(&self.slots.0);
         if book.held.remove(&self.number).is_some() {
             book.deal(Instant::now());
         }
     }
 }
 
-/// Gives up its turn, or its place, when it is dropped before it got one.
+/// Gives up its turn, or its slot, when it is dropped before it got one.
 struct Waiting {
     claim: Claim,
     ticket: Arc<Ticket>,
-    places: Places,
+    slots: Slots,
 }
 
 impl Waiting {
@@ -190,7 +190,7 @@ impl Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        let mut book = lock(&self.places.0);
+        let mut book = lock(&self.slots.0);
         book.waiting.remove(self.claim, |ticket| Arc::ptr_eq(ticket, &self.ticket));
         let granted = lock(&self.ticket.0).granted.take();
         if granted.is_some_and(|number| book.held.remove(&number).is_some()) {
@@ -199,13 +199,13 @@ impl Drop for Waiting {
     }
 }
 
-/// Values that are changed as a whole: one left by a panicking task is as good as any.
+/// Values that are changed as a whole, which a panic cannot leave half changed.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A place that is waited for, as a value.
-pub(super) type Entering = Pin<Box<dyn Future<Output = Place> + Send>>;
+/// A slot that is waited for, as a value.
+pub(super) type Entering = Pin<Box<dyn Future<Output = Slot> + Send>>;
 
 #[cfg(test)]
 mod tests;

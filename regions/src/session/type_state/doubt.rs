@@ -1,11 +1,11 @@
 //! What a client has from an earlier stream while members that have to be known are not: it may be of those members, so it
-//! is neither removed nor replaced by something that stands in for what is not there.
+//! is neither removed nor replaced by a stand-in for what does not exist.
 //!
 //! * **Incremental**: what `initial_resource_versions` names and the snapshot lacks is left alone, as is a load assignment
-//!   where all that is known of it is hosts that cannot answer, or where mirrors tell that a member that is not known
+//!   where all known hosts cannot answer, or where mirrors show that a member that is not known
 //!   backs the service: that one until the part of the known members changes. Once all members are known, the rest is
 //!   removed, replaced or sent.
-//! * **State of the world**: a response to a wildcard removes what it lacks, so a client that says that it has something
+//! * **State of the world**: a response to a wildcard removes what it lacks, so a client that reports to have something
 //!   is sent none of those types before all members are known. Of clients that follow names (gRPC), only those are held
 //!   back that have something that is not in the snapshot.
 //!
@@ -21,20 +21,35 @@ use crate::session::Variant;
 use crate::session::known::Known;
 use crate::snapshot::Snapshot;
 
-/// What is open with one type of one client.
+/// What is undecided for one type of one client.
 #[derive(Debug, Default)]
 pub(super) struct Doubt {
-    /// With the version that the client has; `None`: it did not say, or it is none of ours.
+    /// With the version that the client has; `None`: it did not report it, or it is none that Isthmus makes.
     names: BTreeMap<Arc<str>, Option<u64>>,
-    /// State of the world: it follows everything, and has something that it cannot name.
-    everything: bool,
-    /// State of the world: what it named has to be waited for.
-    waiting: bool,
+    hold: Hold,
     /// To be removed, once nothing refers to it any more.
     leaving: BTreeSet<Arc<str>>,
 }
 
+/// State of the world: what may not be sent before all members are known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Hold {
+    #[default]
+    Nothing,
+    /// The client follows everything, and has something that it did not name.
+    Everything,
+    /// Something that the client named and has is not there, and a response without it would remove it.
+    Named,
+}
+
 impl Doubt {
+    /// A response was sent, so what the client has from an earlier stream is no reason to hold everything back any more.
+    pub(super) fn note_sent(&mut self) {
+        if self.hold == Hold::Everything {
+            self.hold = Hold::Nothing;
+        }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.names.is_empty()
     }
@@ -68,20 +83,22 @@ impl Doubt {
 }
 
 impl TypeState {
-    /// State of the world: the client said in its first request that it has something, by these names if it has any.
-    pub(in crate::session) fn come_back(&mut self, names: Vec<String>, returning: bool) {
-        self.known = Known::new(names.iter().map(|name| (&**name, None)));
-        self.doubt.everything = returning && self.is_full_state() && self.subscription.is_wildcard();
+    /// State of the world: the client reported in its first request that it has something, by these names if it gave any.
+    pub(in crate::session) fn return_with(&mut self, names: Vec<String>, returning: bool) {
+        self.position.set_known(Known::new(names.iter().map(|name| (&**name, None))));
+        if returning && self.is_full_state() && self.subscription.is_wildcard() {
+            self.doubt.hold = Hold::Everything;
+        }
     }
 
     /// Whether nothing of the type may be sent before all members are known.
     pub(in crate::session) fn is_held(&self, target: &Snapshot) -> bool {
-        target.is_incomplete() && self.doubt.everything && self.nonce.is_none()
+        target.is_incomplete() && self.doubt.hold == Hold::Everything
     }
 
     /// Whether nothing of the type can be sent as long as something of what the client has is not there.
     pub(in crate::session) fn is_waiting(&self, target: &Snapshot) -> bool {
-        target.is_incomplete() && self.doubt.waiting
+        target.is_incomplete() && self.doubt.hold == Hold::Named
     }
 
     /// Whether all is known now, and something was left open.
@@ -91,15 +108,15 @@ impl TypeState {
 
     /// Whether the client came with something of this name that it may have to keep.
     pub(super) fn may_have_to_keep(&self, name: &str, target: &Snapshot) -> bool {
-        let left = || self.doubt.contains(name) && !self.forced.contains(name);
-        target.is_incomplete() && (self.known.contains(name) || left())
+        let left = || self.doubt.contains(name) && !self.next.asked.contains(name);
+        target.is_incomplete() && (self.position.knows(name) || left())
     }
 
     /// Whether what is known of a resource is no reason to replace what the client came with.
     pub(super) fn is_no_better(&self, resource: &Resource, target: &Snapshot) -> bool {
         let awaited = || self.resource_type == ResourceType::Assignment && target.is_awaited(resource.name());
         let worse = || !resource.is_usable() || self.is_a_plan(target) || awaited();
-        let same = || self.known.version(resource.name()) == Some(resource.version());
+        let same = || self.position.known_version(resource.name()) == Some(resource.version());
         self.may_have_to_keep(resource.name(), target) && worse() && !same()
     }
 
@@ -118,16 +135,18 @@ impl TypeState {
     pub(super) fn weigh(&mut self, plan: &mut Plan, target: &Snapshot) -> bool {
         let open = std::mem::take(&mut plan.doubtful);
         if !open.is_empty() && self.variant == Variant::Sotw && self.is_full_state() {
-            self.doubt.waiting = true;
+            self.doubt.hold = Hold::Named;
             return false;
         }
-        self.doubt.waiting = false;
+        if self.doubt.hold == Hold::Named {
+            self.doubt.hold = Hold::Nothing;
+        }
         for name in open {
-            if self.owed.contains(&name) {
+            if self.next.required.contains(&name) {
                 // The client drops what it has when it replaces the cluster, so it is sent once all members are known.
                 self.doubt.names.insert(name, None);
-            } else if self.known.contains(&name) {
-                let version = self.known.version(&name);
+            } else if self.position.knows(&name) {
+                let version = self.position.known_version(&name);
                 self.doubt.names.insert(name, version);
             }
         }

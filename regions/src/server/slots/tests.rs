@@ -13,26 +13,26 @@ fn claim(address: u8, connection: u64) -> Claim {
 }
 
 /// Waits as far as nothing else has to happen.
-fn now(entering: &mut Entering) -> Option<Place> {
+fn now(entering: &mut Entering) -> Option<Slot> {
     entering.as_mut().now_or_never()
 }
 
-fn enter(places: &Places, claim: Claim) -> Entering {
-    let places = places.clone();
-    Box::pin(async move { places.enter(claim).await })
+fn enter(slots: &Slots, claim: Claim) -> Entering {
+    let slots = slots.clone();
+    Box::pin(async move { slots.enter(claim).await })
 }
 
 #[tokio::test(start_paused = true)]
-async fn holders_that_are_never_polled_again_keep_nobody_out() {
+async fn holders_that_are_never_polled_again_block_no_other() {
     let passed_on = Arc::new(Counter::default());
-    let places = Places::new(4, HOLD, passed_on.clone());
-    // 100 that get a place or wait, and are not polled after that.
-    let mut hostile: Vec<Entering> = (0..100).map(|_| enter(&places, claim(1, 1))).collect();
-    let held: Vec<Option<Place>> = hostile.iter_mut().map(now).collect();
+    let slots = Slots::new(4, HOLD, passed_on.clone());
+    // 100 that get a slot or wait, and are not polled after that.
+    let mut hostile: Vec<Entering> = (0..100).map(|_| enter(&slots, claim(1, 1))).collect();
+    let held: Vec<Option<Slot>> = hostile.iter_mut().map(now).collect();
     assert_eq!(held.iter().flatten().count(), 4);
-    // The same connection with one more stream, another connection, another address: it waits for one place, not for 100.
+    // The same connection with one more stream, another connection, another address: it waits for one slot, not for 100.
     for (name, newcomer) in [("address", claim(2, 2)), ("connection", claim(1, 3))] {
-        let mut entering = enter(&places, newcomer);
+        let mut entering = enter(&slots, newcomer);
         assert!(now(&mut entering).is_none(), "{name}");
         advance(HOLD).await;
         assert!(now(&mut entering).is_some(), "{name}");
@@ -41,38 +41,38 @@ async fn holders_that_are_never_polled_again_keep_nobody_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_loses_a_place_that_nobody_waits_for() {
+async fn no_slot_is_lost_without_a_waiter() {
     let passed_on = Arc::new(Counter::default());
-    let places = Places::new(2, HOLD, passed_on.clone());
-    let first = places.enter(claim(1, 1)).await;
-    let _second = places.enter(claim(1, 1)).await;
+    let slots = Slots::new(2, HOLD, passed_on.clone());
+    let first = slots.enter(claim(1, 1)).await;
+    let _second = slots.enter(claim(1, 1)).await;
     advance(100 * HOLD).await;
     assert_eq!(passed_on.get(), 0);
     // One that is given back is taken without waiting.
     drop(first);
-    assert!(enter(&places, claim(2, 2)).now_or_never().is_some());
+    assert!(enter(&slots, claim(2, 2)).now_or_never().is_some());
     assert_eq!(passed_on.get(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn those_that_leave_while_they_wait_take_no_turn() {
-    let places = Places::new(1, HOLD, Arc::default());
-    let held = places.enter(claim(1, 1)).await;
-    let mut leaving: Vec<Entering> = (0..10).map(|n| enter(&places, claim(2, n))).collect();
+    let slots = Slots::new(1, HOLD, Arc::default());
+    let held = slots.enter(claim(1, 1)).await;
+    let mut leaving: Vec<Entering> = (0..10).map(|n| enter(&slots, claim(2, n))).collect();
     leaving.iter_mut().for_each(|entering| assert!(now(entering).is_none()));
-    let mut stays = enter(&places, claim(3, 1));
+    let mut stays = enter(&slots, claim(3, 1));
     assert!(now(&mut stays).is_none());
     drop(leaving);
     drop(held);
     let stays = now(&mut stays).expect("its turn");
     drop(stays);
-    // One that leaves between being given a place and taking it gives it back.
-    let held = places.enter(claim(1, 1)).await;
-    let mut gone = enter(&places, claim(2, 1));
+    // One that leaves between being given a slot and taking it gives it back.
+    let held = slots.enter(claim(1, 1)).await;
+    let mut gone = enter(&slots, claim(2, 1));
     assert!(now(&mut gone).is_none());
     drop(held);
     drop(gone);
-    assert!(enter(&places, claim(3, 1)).now_or_never().is_some());
+    assert!(enter(&slots, claim(3, 1)).now_or_never().is_some());
 }
 
 proptest! {
