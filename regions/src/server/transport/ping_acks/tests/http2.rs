@@ -1,8 +1,8 @@
 //! Below the HTTP/2 that is used: that a PING's acknowledgement is one write less, and that it is written without any.
 
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use futures::stream;
