@@ -1,13 +1,14 @@
-//! What `isthmus bench` can be told, and the plan that follows from it.
+//! Flags of `isthmus bench`, and the plan that follows from them.
 
 use std::time::Duration;
 
 use clap::ValueEnum;
 use regions::session::Variant;
 
+use super::client::ClientKind;
 use super::error::BenchError;
 use super::process;
-use super::world::{MAX_CLUSTERS, MAX_SERVICES, World};
+use super::synthetic::{MAX_CLUSTERS, MAX_SERVICES, SyntheticFederation};
 use crate::terminal::Format;
 
 pub const MAX_CLIENTS: usize = 20_000;
@@ -22,31 +23,34 @@ pub struct BenchArgs {
     #[arg(long, value_enum, value_name = "NAME")]
     scenario: Vec<Scenario>,
 
-    /// Services in the world.
-    #[arg(long, default_value_t = 1_000, value_name = "N", help_heading = "World", value_parser = at_most(MAX_SERVICES))]
+    /// Services in the federation.
+    #[arg(long, default_value_t = 1_000, value_name = "N", help_heading = "Federation", value_parser = at_most(MAX_SERVICES))]
     services: usize,
     /// Endpoints of each service, spread over clusters and zones.
-    #[arg(long, default_value_t = 10, value_name = "N", help_heading = "World", value_parser = at_most(MAX_PER_SERVICE))]
+    #[arg(long, default_value_t = 10, value_name = "N", help_heading = "Federation", value_parser = at_most(MAX_PER_SERVICE))]
     endpoints: usize,
     /// Member clusters, spread over the regions.
-    #[arg(long, default_value_t = 3, value_name = "N", help_heading = "World", value_parser = at_most(MAX_CLUSTERS))]
+    #[arg(long, default_value_t = 3, value_name = "N", help_heading = "Federation", value_parser = at_most(MAX_CLUSTERS))]
     clusters: usize,
     /// Regions.
-    #[arg(long, default_value_t = 3, value_name = "N", help_heading = "World", value_parser = at_most(MAX_CLUSTERS))]
+    #[arg(long, default_value_t = 3, value_name = "N", help_heading = "Federation", value_parser = at_most(MAX_CLUSTERS))]
     regions: usize,
     /// Zones in each region.
-    #[arg(long, default_value_t = 2, value_name = "N", help_heading = "World", value_parser = at_most(16))]
+    #[arg(long, default_value_t = 2, value_name = "N", help_heading = "Federation", value_parser = at_most(16))]
     zones: usize,
     /// Namespaces that the services are spread over.
-    #[arg(long, default_value_t = 50, value_name = "N", help_heading = "World", value_parser = at_most(1_000))]
+    #[arg(long, default_value_t = 50, value_name = "N", help_heading = "Federation", value_parser = at_most(1_000))]
     namespaces: usize,
-    /// Of a hundred services, so many speak plain TCP; the others speak HTTP.
-    #[arg(long, default_value_t = 0, value_name = "0-100", help_heading = "World", value_parser = percent)]
+    /// Percentage of services that use plain TCP; the others use HTTP.
+    #[arg(long, default_value_t = 0, value_name = "0-100", help_heading = "Federation", value_parser = percent)]
     tcp_percent: usize,
 
     /// Clients, each with a connection of its own.
     #[arg(long, default_value_t = 100, value_name = "N", help_heading = "Clients", value_parser = at_most(MAX_CLIENTS))]
     clients: usize,
+    /// How they behave below gRPC.
+    #[arg(long, value_enum, default_value_t, value_name = "KIND", help_heading = "Clients")]
+    client: ClientKind,
     /// Incremental xDS or state of the world.
     #[arg(long, value_enum, default_value_t, value_name = "VARIANT", help_heading = "Clients")]
     variant: VariantArg,
@@ -57,26 +61,29 @@ pub struct BenchArgs {
     /// Clients fetch endpoints one by one (LEDS), instead of a service's all together.
     #[arg(long, help_heading = "Clients")]
     leds: bool,
-    /// Pairs of cluster and zone that clients are spread over. Clients of one pair are sent the same bytes.
+    /// Pairs of cluster and zone that clients are spread over. Clients of one pair get the same bytes.
     #[arg(long, default_value_t = 1, value_name = "N", help_heading = "Clients", value_parser = at_most(512))]
     classes: usize,
-    /// Where the drawing of services begins: the same seed, the same run.
+    /// Seed of the random choice of services: the same seed gives the same run.
     #[arg(long, default_value_t = 1, value_name = "N", help_heading = "Clients")]
     seed: u64,
 
     /// Changes that the scenario "change" makes, one after another.
     #[arg(long, default_value_t = 100, value_name = "N", help_heading = "Load", value_parser = at_most(100_000))]
     changes: usize,
+    /// In "change": how long the server rests before each change, up to 24h. A change that comes alone finds cold caches.
+    #[arg(long, default_value = "0s", value_name = "DURATION", help_heading = "Load", value_parser = pause)]
+    every: Duration,
     /// Changes a second in "churn" and "soak".
     #[arg(long, default_value_t = 20, value_name = "N", help_heading = "Load", value_parser = at_most(10_000))]
     rate: usize,
-    /// In "churn": so many more clients that stop reading, and keep their connections, once they have everything.
+    /// In "churn": additional clients that stop reading once they have everything, and keep their connections.
     #[arg(long, default_value_t = 0, value_name = "N", help_heading = "Load", value_parser = up_to(MAX_CLIENTS))]
     stalled: usize,
     /// How long "churn" and "soak" take, from 1s to 24h.
     #[arg(long = "for", default_value = "1m", value_name = "DURATION", help_heading = "Load", value_parser = duration)]
     length: Duration,
-    /// How long everything that is waited for may take.
+    /// How long each step may take.
     #[arg(long, default_value = "2m", value_name = "DURATION", help_heading = "Load", value_parser = duration)]
     timeout: Duration,
 
@@ -108,13 +115,13 @@ pub enum Scenario {
     Change,
     /// One service is added, and removed again
     Add,
-    /// All clients drop their connections and come back at once, with what they have
+    /// All clients drop their connections and reconnect at once, with what they have
     Resume,
-    /// The least a server could do: one prebuilt message to every client
+    /// The least a server could do: write one prebuilt message to every client
     Floor,
     /// Endpoints change at a steady rate: does it slow down?
     Churn,
-    /// Changes, additions, removals, reconnects and rejections for long: does it end as it should, and does it grow?
+    /// Changes, additions, removals, reconnects and rejections for a long time: is the final state right, and does it grow?
     Soak,
 }
 
@@ -134,7 +141,7 @@ impl Scenario {
         }
     }
 
-    /// For people who wait.
+    /// A description of what is in progress, for people.
     pub fn what(self, plan: &Plan) -> String {
         let Plan { clients, changes, rate, length, .. } = plan;
         match self {
@@ -142,7 +149,7 @@ impl Scenario {
             Self::Cold => format!("{clients} clients connect at once"),
             Self::Change => format!("one endpoint changes, {changes} times"),
             Self::Add => "one service is added and removed, a few times".to_owned(),
-            Self::Resume => format!("{clients} clients come back at once"),
+            Self::Resume => format!("{clients} clients reconnect at once"),
             Self::Floor => "a bare server, for comparison".to_owned(),
             Self::Churn => format!("{rate} changes a second for {} s", length.as_secs()),
             Self::Soak => format!("everything at once for {} s", length.as_secs()),
@@ -157,27 +164,30 @@ enum VariantArg {
     Sotw,
 }
 
-/// What each client wants.
+/// What each client subscribes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subscribe {
     /// All clusters.
     All,
-    /// Clusters of so many services, when it uses them.
+    /// The clusters of so many services, on demand.
     OnDemand(usize),
 }
 
-/// Everything that was decided before anything runs.
+/// The whole run, as the flags describe it.
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub scenarios: Vec<Scenario>,
-    pub world: World,
+    pub federation: SyntheticFederation,
     pub clients: usize,
+    pub client: ClientKind,
     pub variant: Variant,
     pub subscribe: Subscribe,
     pub leds: bool,
     pub classes: usize,
     pub seed: u64,
     pub changes: usize,
+    /// Between changes of the scenario "change".
+    pub every: Duration,
     pub rate: usize,
     pub stalled: usize,
     pub length: Duration,
@@ -193,8 +203,8 @@ impl BenchArgs {
 impl Plan {
     pub fn new(args: BenchArgs) -> Result<Self, BenchError> {
         let BenchArgs { services, endpoints, clusters, regions, zones, namespaces, tcp_percent, .. } = args;
-        let world = World { services, endpoints, clusters, regions, zones, namespaces, tcp_percent };
-        world.check()?;
+        let federation = SyntheticFederation { services, endpoints, clusters, regions, zones, namespaces, tcp_percent };
+        federation.check()?;
         if args.classes > clusters * zones {
             return Err(BenchError::TooManyClasses { found: args.classes, clusters, zones });
         }
@@ -223,14 +233,16 @@ impl Plan {
         }
         Ok(Self {
             scenarios,
-            world,
+            federation,
             clients: args.clients,
+            client: args.client,
             variant,
             subscribe: args.subscribe,
             leds: args.leds,
             classes: args.classes,
             seed: args.seed,
             changes: args.changes,
+            every: args.every,
             rate: args.rate,
             stalled: args.stalled,
             length: args.length,
@@ -264,55 +276,18 @@ fn subscribe(text: &str) -> Result<Subscribe, String> {
 
 /// Reads a duration as people write it: `30s`, `5m`, `1h 30m`.
 fn duration(text: &str) -> Result<Duration, String> {
-    let expected = || "expected a duration from 1s to 24h, such as 30s".to_owned();
-    let signed: jiff::SignedDuration = text.parse().map_err(|_| expected())?;
-    let length = Duration::try_from(signed).map_err(|_| expected())?;
-    let bounds = Duration::from_secs(1)..=Duration::from_secs(24 * 3_600);
-    if bounds.contains(&length) { Ok(length) } else { Err(expected()) }
+    within(text, Duration::from_secs(1)).ok_or_else(|| "expected a duration from 1s to 24h, such as 30s".to_owned())
+}
+
+fn pause(text: &str) -> Result<Duration, String> {
+    within(text, Duration::ZERO).ok_or_else(|| "expected a duration from 0s to 24h, such as 500ms".to_owned())
+}
+
+fn within(text: &str, least: Duration) -> Option<Duration> {
+    let signed: jiff::SignedDuration = text.parse().ok()?;
+    let bounds = least..=Duration::from_secs(24 * 3_600);
+    Duration::try_from(signed).ok().filter(|length| bounds.contains(length))
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::Parser;
-
-    use super::*;
-
-    #[derive(Parser)]
-    struct Cli {
-        #[command(flatten)]
-        bench: BenchArgs,
-    }
-
-    fn plan(args: &[&str]) -> Result<Plan, String> {
-        let cli = Cli::try_parse_from([&["bench"], args].concat()).map_err(|error| error.to_string())?;
-        Plan::new(cli.bench).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn nothing_needs_to_be_said() {
-        let plan = plan(&[]).expect("a plan");
-        assert_eq!((plan.world.services, plan.world.endpoints, plan.world.clusters), (1_000, 10, 3));
-        assert_eq!(plan.scenarios, Scenario::CHEAP);
-        assert_eq!((plan.variant, plan.subscribe), (Variant::Delta, Subscribe::All));
-    }
-
-    #[test]
-    fn what_cannot_be_is_told_with_what_could() {
-        let cases: [(&[&str], &str); 10] = [
-            (&["--services=0"], "from 1 to 200000"),
-            (&["--clients=20001"], "from 1 to 20000"),
-            (&["--tcp-percent=101"], "from 0 to 100"),
-            (&["--subscribe=none"], "\"all\" or a number"),
-            (&["--for=soon"], "such as 30s"),
-            (&["--subscribe=2000"], "1000 services"),
-            (&["--subscribe=10", "--variant=sotw"], "--variant delta"),
-            (&["--leds", "--variant=sotw"], "--variant delta"),
-            (&["--classes=7"], "3 clusters with 2 zones"),
-            (&["--services=200000", "--endpoints=1000"], "4000000"),
-        ];
-        for (args, words) in cases {
-            let text = plan(args).expect_err("a refusal");
-            assert!(text.contains(words), "{args:?} says {text:?}, expected {words:?}");
-        }
-    }
-}
+mod tests;

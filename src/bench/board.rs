@@ -1,4 +1,5 @@
-//! Who has heard of which change, and when. Clients report what they hear; whoever made the change waits for the last.
+//! Which clients have received which change, and when. Clients report what they receive; the scenario that made the change
+//! waits for the last of them.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -8,7 +9,7 @@ use std::time::Duration;
 use regions::resource::ResourceType;
 use tokio::sync::Notify;
 
-/// A change that is waited for.
+/// A change that a scenario waits for.
 #[derive(Debug)]
 pub struct Watched {
     expected: usize,
@@ -18,7 +19,7 @@ pub struct Watched {
     done: Notify,
 }
 
-/// What clients look at for everything that changes. Empty, it costs them one load.
+/// Clients look here whenever a resource changes. While it is empty, that costs them one load.
 #[derive(Debug, Default)]
 pub struct Board {
     any: AtomicBool,
@@ -47,7 +48,7 @@ impl Board {
         self.any.store(!all.is_empty(), Ordering::Release);
     }
 
-    /// A client was told something new of these resources at this time.
+    /// A client received new versions of these resources at this time.
     pub fn saw(&self, resource_type: ResourceType, ids: &[u32], at_ns: u64) {
         if ids.is_empty() || !self.any.load(Ordering::Acquire) {
             return;
@@ -89,7 +90,7 @@ impl Watched {
         }
     }
 
-    /// How long after `put_ns` the first client had it, and the last one.
+    /// How long after `put_ns` the first client received it, and the last one.
     pub fn lag(&self, put_ns: u64) -> (Duration, Duration) {
         let since = |at: &AtomicU64| Duration::from_nanos(at.load(Ordering::Acquire).saturating_sub(put_ns));
         (since(&self.first_ns), since(&self.last_ns))
@@ -103,7 +104,7 @@ mod tests {
     #[tokio::test]
     async fn the_first_and_the_last_are_told_apart() {
         let board = Board::default();
-        board.saw(ResourceType::Assignment, &[7], 1); // nobody waits
+        board.saw(ResourceType::Assignment, &[7], 1); // not watched
         let watched = board.watch(ResourceType::Assignment, 7, 3);
         board.saw(ResourceType::Assignment, &[6, 7], 130);
         board.saw(ResourceType::Assignment, &[7], 110);

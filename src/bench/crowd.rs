@@ -1,4 +1,4 @@
-//! All clients of a run: who they are, what each of them wants, and waiting for them.
+//! All clients of a run: their identities, what each of them subscribes to, and waiting for them.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,25 +12,26 @@ use tokio::time::Instant;
 
 use super::args::{Plan, Subscribe};
 use super::client::wire::Node;
-use super::client::{Client, Common, Counts, Holding, ORDERS, Order, Peer, Progress};
+use super::client::{Client, ClientKind, Common, Counts, Holding, ORDERS, Order, Peer, Progress};
 use super::error::BenchError;
 use super::protocol::now_ns;
 use super::random::Random;
 
-/// How often somebody who waits for silence looks.
+/// How often it is checked whether clients still receive anything.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Who a client is: all that decides what it is sent.
+/// A client's identity: everything that decides what it is sent.
 #[derive(Clone, Debug)]
 pub struct Profile {
     variant: Variant,
+    kind: ClientKind,
     node: Node,
-    /// Services it uses; empty if it follows all.
+    /// Services it uses; empty if it subscribes to all.
     pub services: Vec<usize>,
     names: Vec<String>,
 }
 
-/// So many clients, with a number each.
+/// Numbered clients.
 #[derive(Clone, Debug)]
 pub struct Profiles {
     all: Vec<Profile>,
@@ -52,30 +53,32 @@ impl Profiles {
         Self { all: (0..plan.clients).map(|client| Self::one(plan, client)).collect() }
     }
 
-    /// Clients beside those, which no change waits for.
+    /// The additional clients that stop reading. No change waits for them.
     pub fn stalled(plan: &Plan) -> Self {
         Self { all: (plan.clients..plan.clients + plan.stalled).map(|client| Self::one(plan, client)).collect() }
     }
 
     fn one(plan: &Plan, client: usize) -> Profile {
-        let world = &plan.world;
+        let federation = &plan.federation;
         let class = client % plan.classes;
-        let cluster = class % world.clusters;
+        let cluster = class % federation.clusters;
         let services = match plan.subscribe {
             Subscribe::All => Vec::new(),
-            // Far apart, so that the sequences of two clients do not run into each other.
-            Subscribe::OnDemand(count) => Random::new(plan.seed << 32 ^ client as u64).distinct(count, world.services),
+            // Seeds far apart, so that the sequences of two clients do not overlap.
+            Subscribe::OnDemand(count) => {
+                Random::new(plan.seed << 32 ^ client as u64).distinct(count, federation.services)
+            }
         };
         let node = Node {
             id: format!("bench-{client}"),
             cluster,
-            region: world.region_of(cluster),
-            zone: class / world.clusters % world.zones,
+            region: federation.region_of(cluster),
+            zone: class / federation.clusters % federation.zones,
             on_demand: !services.is_empty(),
             leds: plan.leds,
         };
-        let names = services.iter().map(|service| world.vip_name(cluster, *service)).collect();
-        Profile { variant: plan.variant, node, services, names }
+        let names = services.iter().map(|service| federation.vip_name(cluster, *service)).collect();
+        Profile { variant: plan.variant, kind: plan.client, node, services, names }
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Profile> {
@@ -93,7 +96,7 @@ impl Profiles {
 }
 
 impl Crowd {
-    /// Starts them all at once. Each is complete when it has so many of each type.
+    /// Starts them all at once. Each is complete when it has as many resources of each type as `expected`.
     pub fn start<'a>(
         profiles: impl Iterator<Item = &'a Profile>,
         server: SocketAddr,
@@ -106,11 +109,12 @@ impl Crowd {
         let mut members = Vec::new();
         for profile in profiles {
             let (orders, receiver) = mpsc::channel(ORDERS);
-            let Profile { variant, node, names, .. } = profile.clone();
+            let Profile { variant, kind, node, names, .. } = profile.clone();
             let peer = Peer::new(variant, Arc::clone(common), node.encode(), names);
             let client = Client {
                 peer,
                 server,
+                kind,
                 progress: Arc::clone(&progress),
                 expected,
                 orders: receiver,
@@ -126,7 +130,7 @@ impl Crowd {
         self.members.len()
     }
 
-    /// Waits until all are complete, and returns when each of them became so.
+    /// Waits until all are complete, and returns the time at which each of them became complete.
     pub async fn complete(&mut self, what: &str, patience: Duration) -> Result<Vec<u64>, BenchError> {
         let deadline = Instant::now() + patience;
         let expected = self.len();
@@ -145,7 +149,7 @@ impl Crowd {
         Ok(at)
     }
 
-    /// Waits until nothing has come for so long.
+    /// Waits until no client has received anything for `quiet`.
     pub async fn silence(&self, quiet: Duration, patience: Duration) -> Result<(), BenchError> {
         let deadline = Instant::now() + patience;
         let started = now_ns();
@@ -155,7 +159,7 @@ impl Crowd {
                 return Ok(());
             }
             if Instant::now() >= deadline {
-                let what = "the clients are still being told things; quiet ones".to_owned();
+                let what = "clients still receive responses; quiet ones".to_owned();
                 let (expected, detail) = (self.len(), String::new());
                 return Err(BenchError::TooSlow { what, reached: 0, expected, waited: patience, detail });
             }
@@ -163,15 +167,15 @@ impl Crowd {
         }
     }
 
-    /// All drop their connections at once and come back.
+    /// All drop their connections at once and reconnect.
     pub async fn reconnect(&mut self) {
-        while self.times.try_recv().is_ok() {} // what nobody waited for
+        while self.times.try_recv().is_ok() {} // left over from clients that completed since
         for client in 0..self.len() {
             self.order(client, Order::Reconnect).await;
         }
     }
 
-    /// Tells one client something. Who gave up hears nothing, which is noticed elsewhere.
+    /// Sends an order to one client. A client that gave up does not receive it; that is noticed elsewhere.
     pub async fn order(&self, client: usize, order: Order) {
         if let Some(member) = self.members.get(client) {
             drop(member.orders.send(order).await);
@@ -192,7 +196,7 @@ impl Crowd {
         self.progress.messages.load(Ordering::Relaxed)
     }
 
-    /// Lets them all go, and waits until they are gone.
+    /// Ends all clients, and waits until they have ended.
     pub async fn end(mut self) {
         self.members.clear();
         while self.tasks.join_next().await.is_some() {}

@@ -1,10 +1,10 @@
-//! Why a figure could not be had.
+//! Why nothing could be measured.
 
 use std::io;
 use std::time::Duration;
 
 use super::args::MAX_CLIENTS;
-use super::world::MAX_ENDPOINTS;
+use super::synthetic::MAX_ENDPOINTS;
 
 #[derive(Debug, thiserror::Error)]
 pub enum BenchError {
@@ -14,14 +14,14 @@ pub enum BenchError {
     )]
     TooManyEndpoints { services: usize, endpoints: usize },
     #[error(
-        "--clusters {clusters}: such a world needs {needed} addresses; expected at most 16777216, so fewer clusters, services or endpoints"
+        "--clusters {clusters}: such a federation needs {needed} addresses; expected at most 16777216, so fewer clusters, services or endpoints"
     )]
     NoAddresses { clusters: usize, needed: usize },
     #[error(
         "--classes is {found}; expected at most as many as there are zones: {clusters} clusters with {zones} zones each"
     )]
     TooManyClasses { found: usize, clusters: usize, zones: usize },
-    #[error("--subscribe is {found}; expected at most as many as there are: {services} services")]
+    #[error("--subscribe is {found}; expected at most the number of services: {services} services")]
     TooManyNames { found: usize, services: usize },
     #[error(
         "--subscribe with a number means clusters on demand, which only incremental xDS has; expected --variant delta"
@@ -36,10 +36,10 @@ pub enum BenchError {
     TooFewFiles { clients: usize, limit: usize, needed: usize },
     #[error("cannot start the server's process: {0}")]
     Start(io::Error),
-    #[error("the server's process ended, or does not speak as expected: {0}")]
+    #[error("the server's process ended, or gave an unexpected answer: {0}")]
     Server(String),
-    #[error("the made-up world is not legal: {0}")]
-    World(#[from] federation::model::NameError),
+    #[error("the synthetic federation is not valid: {0}")]
+    Federation(#[from] federation::model::NameError),
     #[error("{what}: {reached} of {expected} within {} s{detail}", waited.as_secs())]
     TooSlow { what: String, reached: usize, expected: usize, waited: Duration, detail: String },
     #[error("cannot read {path}: {source}")]

@@ -1,4 +1,4 @@
-//! The way to the server's process: started, asked, measured, and never left behind.
+//! The connection to the server's process: it is started, given commands, measured, and always ended.
 
 use std::net::SocketAddr;
 use std::process::Stdio;
@@ -13,11 +13,11 @@ use super::args::Plan;
 use super::error::BenchError;
 use super::process::Process;
 use super::protocol::{Answer, Command, Counters};
-use super::world::World;
+use super::synthetic::SyntheticFederation;
 
-/// How long the process is given to end by itself.
+/// How long the process may take to end by itself.
 const END_LIMIT: Duration = Duration::from_secs(5);
-/// Unless the user wants another: what clients of the bench reject, they reject on purpose.
+/// Unless the user sets another: clients of the bench reject responses on purpose.
 const LOG_FILTER: &str = "warn,regions::server::stream=error";
 
 #[derive(Debug)]
@@ -31,9 +31,10 @@ pub struct Link {
 }
 
 impl Link {
-    /// A control plane that knows nothing yet.
+    /// A control plane whose engine is still empty.
     pub async fn plane(plan: &Plan) -> Result<Self, BenchError> {
-        let World { services, endpoints, clusters, regions, zones, namespaces, tcp_percent } = plan.world;
+        let SyntheticFederation { services, endpoints, clusters, regions, zones, namespaces, tcp_percent } =
+            plan.federation;
         let flags = [
             ("serve", "plane".to_owned()),
             ("services", services.to_string()),
@@ -47,7 +48,7 @@ impl Link {
         Self::start(&flags, plan.timeout).await
     }
 
-    /// A server that writes what it is told to, see [`super::server::floor`].
+    /// The bare server, see [`super::server::floor`].
     pub async fn floor(plan: &Plan) -> Result<Self, BenchError> {
         Self::start(&[("serve", "floor".to_owned())], plan.timeout).await
     }
@@ -72,8 +73,8 @@ impl Link {
         }
     }
 
-    /// Has it do something; returns when that was given to the feed.
-    pub async fn tell(&mut self, command: Command) -> Result<u64, BenchError> {
+    /// Executes a command; returns the time at which its batches were sent to the feed.
+    pub async fn execute(&mut self, command: Command) -> Result<u64, BenchError> {
         match self.ask(command).await? {
             Answer::Done { at_ns } => Ok(at_ns),
             other => Err(unexpected(&other)),
@@ -94,7 +95,7 @@ impl Link {
         read(&mut self.answers, self.patience).await
     }
 
-    /// Lets it end, and makes it end if it does not.
+    /// Ends it, by force if it takes too long.
     pub async fn end(self) {
         let Self { mut child, commands, .. } = self;
         drop(commands);
@@ -108,7 +109,7 @@ async fn read(answers: &mut Lines<BufReader<ChildStdout>>, patience: Duration) -
     let line = timeout(patience, answers.next_line()).await;
     let line = line.map_err(|_| BenchError::Server(format!("no answer within {} s", patience.as_secs())))?;
     let line = line.map_err(|error| BenchError::Server(error.to_string()))?;
-    let Some(line) = line else { return Err(BenchError::Server("it is gone; its words are above".to_owned())) };
+    let Some(line) = line else { return Err(BenchError::Server("it ended; its output is above".to_owned())) };
     serde_json::from_str(&line).map_err(|error| BenchError::Server(format!("{error} in {line:?}")))
 }
 

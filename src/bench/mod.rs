@@ -1,8 +1,8 @@
-//! `isthmus bench`: a control plane of one's own size under load, on this machine. A made-up world, a server in a process
-//! of its own so that its CPU and memory are its own, clients that speak xDS as Envoy does, and what all that cost.
+//! `isthmus bench`: a control plane under load on this machine, in the size that the user chooses. A synthetic federation, a
+//! server in a process of its own so that its CPU and memory can be measured, clients that use xDS as Envoy does, and figures.
 //!
-//! `world` says what there is; `server` is the child process and `link` the way to it; `client` is one client and `crowd`
-//! all of them; a `scenario` does something to them and returns figures; `report` prints.
+//! `synthetic` makes the federation; `server` is the child process and `link` the connection to it; `client` is one client and
+//! `crowd` all of them; a `scenario` does something to them and returns figures; `report` prints.
 
 mod args;
 mod board;
@@ -16,7 +16,7 @@ mod process;
 mod protocol;
 mod random;
 mod report;
-mod world;
+mod synthetic;
 
 mod client;
 mod scenario;
@@ -28,20 +28,19 @@ pub use args::BenchArgs;
 pub use error::BenchError;
 
 use crate::outcome::{BadUsage, ProblemFound};
-use crate::terminal;
-use crate::terminal::Format;
+use crate::terminal::{self, Format};
 use args::{Plan, ServeAs};
 use others::Others;
 use report::Document;
 use scenario::Stage;
 
-/// Runs what was asked for and prints the figures. An error of usage is one that other flags would mend.
+/// Runs the scenarios and prints the figures. Fails with [`BadUsage`] if the flags cannot be used together.
 pub async fn run(args: BenchArgs) -> anyhow::Result<ExitCode> {
     let format = args.format();
     let serve = args.serve;
     let plan = Plan::new(args).map_err(|error| BadUsage(error.to_string()))?;
     match serve {
-        Some(ServeAs::Plane) => server::plane::run(&plan.world).await?,
+        Some(ServeAs::Plane) => server::plane::run(&plan.federation).await?,
         Some(ServeAs::Floor) => server::floor::run().await?,
         None => return load(&plan, format).await,
     }
@@ -53,7 +52,7 @@ async fn load(plan: &Plan, format: Format) -> anyhow::Result<ExitCode> {
     let others = Others::watch();
     let ended = run_all(plan, &mut document, &others).await;
     if document.scenarios.is_empty() {
-        // Nothing to show but why.
+        // There is nothing to print but the error.
         return ended.map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::new);
     }
     if !terminal::print_document(format, &document)? {
@@ -68,9 +67,9 @@ async fn load(plan: &Plan, format: Format) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What was finished stays in the document, whatever happens to the rest.
+/// Scenarios that were finished stay in the document if a later one fails.
 async fn run_all(plan: &Plan, document: &mut Document, others: &Others) -> Result<(), BenchError> {
-    report::progress("a server starts, and is told the world");
+    report::progress("a server starts, and receives the federation");
     let mut stage = Stage::set(plan).await?;
     for scenario in &plan.scenarios {
         report::progress(&format!("{}: {}", scenario.name(), scenario.what(plan)));
@@ -78,6 +77,6 @@ async fn run_all(plan: &Plan, document: &mut Document, others: &Others) -> Resul
         document.scenarios.push(outcome);
         document.cores_of_others = others.cores(stage.cpu()?);
     }
-    stage.strike().await;
+    stage.end().await;
     Ok(())
 }

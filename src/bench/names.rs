@@ -1,4 +1,4 @@
-//! Resource names as small numbers, shared by all clients: a thousand of them hold the same ten thousand names.
+//! Resource names as small numbers, shared by all clients: a thousand clients hold the same ten thousand names.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -33,7 +33,7 @@ impl Names {
         self.ids(std::iter::once(name)).first().copied().unwrap_or_default()
     }
 
-    /// The names behind the numbers, for as many as there are.
+    /// The names of the numbers, without those that are unknown.
     pub fn names(&self, ids: impl Iterator<Item = u32>) -> Vec<Arc<str>> {
         let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
         ids.filter_map(|id| inner.names.get(usize::try_from(id).ok()?).cloned()).collect()

@@ -1,4 +1,4 @@
-//! How busy the machine was with other things: figures from a busy machine are worth less, and who reads them should know.
+//! How much CPU other processes used meanwhile: figures from a busy machine are worth less, and readers should know.
 
 use std::time::{Duration, Instant};
 

@@ -1,8 +1,8 @@
-//! What a number of measurements looked like.
+//! Percentiles of measurements.
 
 use std::time::Duration;
 
-/// Nearest-rank percentiles: every one of them was really measured.
+/// Nearest-rank percentiles: each is one of the measured values.
 #[derive(Clone, Debug, Default)]
 pub struct Percentiles {
     sorted: Vec<Duration>,

@@ -1,12 +1,12 @@
-//! What the kernel says a process has used: CPU to the nanosecond, memory to the page.
+//! What a process has used according to the kernel: CPU to the nanosecond, memory to the page.
 
 use std::time::Duration;
 
 use super::error::BenchError;
 
-/// Ticks in which `/proc/<pid>/stat` counts, on every Linux there is.
+/// Ticks in which `/proc/<pid>/stat` counts, on every Linux.
 const TICKS_PER_SECOND: u64 = 100;
-/// The allocator gives back what was freed within a second.
+/// The allocator returns freed memory to the system within a second.
 const SETTLING: Duration = Duration::from_secs(3);
 
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ impl Process {
         let entries = std::fs::read_dir(&tasks).map_err(|source| BenchError::Read { path: tasks, source })?;
         let mut total = 0;
         for entry in entries.flatten() {
-            // A thread may end while we look; a kernel without this accounting has no such file at all.
+            // A thread may end meanwhile; a kernel without this accounting has no such file.
             let text = std::fs::read_to_string(entry.path().join("schedstat")).unwrap_or_default();
             total += first_number(&text);
         }
@@ -64,7 +64,7 @@ impl Process {
         self.memory()
     }
 
-    /// From now on the peak is that of what follows. Where that is not allowed, it stays that of the whole life.
+    /// Resets the peak. Where that is not permitted, the peak stays that of the whole life of the process.
     pub fn forget_peak(&self) {
         let _ = std::fs::write(format!("{}/clear_refs", self.folder), "5");
     }
@@ -75,7 +75,7 @@ impl Process {
     }
 }
 
-/// CPU time that the whole machine has used, by everybody. `None` where nobody counts.
+/// CPU time that all processes of the machine have used; `None` if the kernel does not count it.
 pub fn machine_cpu() -> Option<Duration> {
     let text = std::fs::read_to_string("/proc/stat").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("cpu "))?;
@@ -85,7 +85,7 @@ pub fn machine_cpu() -> Option<Duration> {
     Some(Duration::from_millis((user + nice + system + irq + softirq + steal) * 1_000 / TICKS_PER_SECOND))
 }
 
-/// How many files this process may have open; `None` if there is no limit, or nobody knows.
+/// How many files this process may have open; `None` if that is unlimited or unknown.
 pub fn open_files_limit() -> Option<usize> {
     let text = std::fs::read_to_string("/proc/self/limits").ok()?;
     let limit = text.lines().find_map(|line| line.strip_prefix("Max open files"))?;

@@ -1,4 +1,4 @@
-//! What the bench and the server's process say to each other: one JSON document a line, one answer to each command.
+//! The protocol between the bench and the server's process: one JSON document a line, one answer to each command.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,17 +6,17 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Command {
-    /// Be told the world. Answered once it is known what there is.
+    /// Send the whole federation to the engine. Answered once it is known and may be served.
     Begin,
     /// One endpoint of a service becomes unready, or ready again.
     Flip { service: usize, endpoint: usize },
-    /// A service that was not in the world comes.
+    /// Add a service that was not in the federation.
     Add { service: usize },
-    /// It goes again.
+    /// Remove it again.
     Remove { service: usize },
     /// Report the counters.
     Count,
-    /// The bare server only: one message of about so many bytes to every client, as a new version of this load assignment.
+    /// The bare server only: send every client one message of about so many bytes, as a new version of this load assignment.
     Push { name: String, version: u64, bytes: usize },
 }
 
@@ -28,7 +28,7 @@ pub enum Answer {
     Listening {
         address: std::net::SocketAddr,
     },
-    /// Done; for a change, the wall-clock time at which it was given to the feed.
+    /// Done; for a change, the wall-clock time at which it was sent to the feed.
     Done {
         at_ns: u64,
     },
@@ -38,7 +38,7 @@ pub enum Answer {
     },
 }
 
-/// What the server counted. All but `streams` and `resources` only grow.
+/// What the server counted. All but `streams`, `resources` and `last_round_ns` only grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     pub streams: i64,
@@ -54,6 +54,8 @@ pub struct Counters {
     pub removals_sent: u64,
     pub sent_bytes: u64,
     pub merged: u64,
+    /// How long the engine's thread took for its latest round, until all streams concerned were woken.
+    pub last_round_ns: u64,
     pub encoded: u64,
 }
 

@@ -1,4 +1,4 @@
-//! Numbers that look random and are the same in every run: splitmix64, a few operations a number.
+//! Pseudo-random numbers that are the same in every run: splitmix64, a few operations a number.
 
 #[derive(Clone, Debug)]
 pub struct Random(u64);
@@ -16,7 +16,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// Less than `bound`, which must not be 0 (then it is 0). What little the modulus prefers does not matter here.
+    /// Less than `bound`; 0 if `bound` is 0. The modulus makes small numbers slightly more likely, which does not matter here.
     pub fn below(&mut self, bound: usize) -> usize {
         let bound = u64::try_from(bound).unwrap_or(u64::MAX).max(1);
         usize::try_from(self.next() % bound).unwrap_or_default()
@@ -25,7 +25,7 @@ impl Random {
     /// So many different numbers less than `bound`, sorted.
     pub fn distinct(&mut self, count: usize, bound: usize) -> Vec<usize> {
         let mut drawn = std::collections::BTreeSet::new();
-        // Floyd's way: `count` draws, whatever was drawn before.
+        // Floyd's algorithm: exactly `count` draws.
         for top in bound.saturating_sub(count)..bound {
             let candidate = self.below(top + 1);
             if !drawn.insert(candidate) {

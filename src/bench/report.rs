@@ -5,29 +5,31 @@ use std::time::Duration;
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
 use super::args::{Plan, Subscribe};
+use super::client::ClientKind;
 use super::percentiles::Percentiles;
 use crate::terminal;
 
-/// Cores that others keep busy before it is worth telling.
+/// From so many cores that other processes keep busy, a warning is printed.
 const NOTABLE: f64 = 0.1;
 
 /// The JSON document: what was measured, on what, and how.
 #[derive(Debug, Serialize)]
 pub struct Document {
     pub version: &'static str,
-    /// "release", or "debug": then the figures say nothing about a release build.
+    /// "release" or "debug". Figures of a debug build say nothing about a release build.
     pub profile: &'static str,
     /// Server and clients share them.
     pub cores: usize,
-    /// How many of them other processes kept busy meanwhile: the more, the longer every time here.
+    /// How many of them other processes kept busy meanwhile: the more, the longer all times are.
     pub cores_of_others: Option<f64>,
-    pub world: WorldShown,
+    #[serde(rename = "world")]
+    pub federation: FederationShown,
     pub clients: ClientsShown,
     pub scenarios: Vec<Outcome>,
 }
 
 #[derive(Debug, Serialize)]
-pub struct WorldShown {
+pub struct FederationShown {
     pub services: usize,
     pub endpoints: usize,
     pub clusters: usize,
@@ -40,6 +42,7 @@ pub struct WorldShown {
 #[derive(Debug, Serialize)]
 pub struct ClientsShown {
     pub clients: usize,
+    pub client: &'static str,
     pub variant: &'static str,
     /// "all", or the number of services that each client uses.
     pub subscribe: String,
@@ -47,12 +50,12 @@ pub struct ClientsShown {
     pub seed: u64,
 }
 
-/// What one scenario found.
+/// Result of one scenario.
 #[derive(Debug, Serialize)]
 pub struct Outcome {
     pub scenario: &'static str,
     pub figures: Figures,
-    /// What should not have been.
+    /// What was not as expected.
     pub problems: Vec<String>,
 }
 
@@ -127,24 +130,28 @@ impl Serialize for Figures {
 
 impl Document {
     pub fn new(plan: &Plan) -> Self {
-        let world = &plan.world;
+        let federation = &plan.federation;
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Self {
             version: env!("CARGO_PKG_VERSION"),
             profile: if cfg!(debug_assertions) { "debug" } else { "release" },
             cores,
             cores_of_others: None,
-            world: WorldShown {
-                services: world.services,
-                endpoints: world.endpoints,
-                clusters: world.clusters,
-                regions: world.regions,
-                zones: world.zones,
-                namespaces: world.namespaces,
-                tcp_percent: world.tcp_percent,
+            federation: FederationShown {
+                services: federation.services,
+                endpoints: federation.endpoints,
+                clusters: federation.clusters,
+                regions: federation.regions,
+                zones: federation.zones,
+                namespaces: federation.namespaces,
+                tcp_percent: federation.tcp_percent,
             },
             clients: ClientsShown {
                 clients: plan.clients,
+                client: match plan.client {
+                    ClientKind::Quiet => "quiet",
+                    ClientKind::Grpc => "grpc",
+                },
                 variant: match plan.variant {
                     regions::session::Variant::Delta => "delta",
                     regions::session::Variant::Sotw => "sotw",
@@ -161,25 +168,25 @@ impl Document {
     }
 }
 
-/// For people, without colours.
+/// A table for people, without colours.
 pub fn print(document: &Document) {
-    let Document { version, profile, cores, cores_of_others, world, clients, scenarios } = document;
+    let Document { version, profile, cores, cores_of_others, federation, clients, scenarios } = document;
     anstream::println!("isthmus {version}, {profile} build, {cores} cores that server and clients shared");
     anstream::println!(
-        "world: {} services with {} endpoints each, {} clusters, {} regions, {} zones in each, {} namespaces",
-        world.services,
-        world.endpoints,
-        world.clusters,
-        world.regions,
-        world.zones,
-        world.namespaces
+        "federation: {} services with {} endpoints each, {} clusters, {} regions, {} zones in each, {} namespaces",
+        federation.services,
+        federation.endpoints,
+        federation.clusters,
+        federation.regions,
+        federation.zones,
+        federation.namespaces
     );
     let what = match clients.subscribe.as_str() {
         "all" => "all clusters".to_owned(),
         count => format!("clusters of {count} services on demand"),
     };
     let classes = if clients.classes == 1 { "one class".to_owned() } else { format!("{} classes", clients.classes) };
-    anstream::println!("clients: {}, {}, {what}, in {classes}\n", clients.clients, clients.variant);
+    anstream::println!("clients: {}, {}, {}, {what}, in {classes}\n", clients.clients, clients.client, clients.variant);
     let mut table = terminal::table(&["SCENARIO", "FIGURE", "VALUE"]);
     for outcome in scenarios {
         for (i, figure) in outcome.figures.0.iter().enumerate() {
@@ -203,7 +210,7 @@ pub fn print(document: &Document) {
     }
 }
 
-/// What is going on, for people who wait.
+/// Prints what is in progress, for people.
 pub fn progress(text: &str) {
     anstream::eprintln!("{text}");
 }

@@ -1,25 +1,25 @@
-//! One HTTP/2 connection with one gRPC stream on it, all in one task: whoever polls it for the next message also keeps
-//! the connection going.
+//! One HTTP/2 connection with one gRPC stream on it, in the client's own task. Two kinds: one that writes nothing but
+//! requests and rare window updates, and one that writes what grpc-go writes.
+
+mod grpc;
+mod messages;
+mod quiet;
 
 use std::net::SocketAddr;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 
-use bytes::{Buf as _, Bytes, BytesMut};
-use h2::client::{Connection as Http2, ResponseFuture};
-use h2::{RecvStream, SendStream};
-use http::{HeaderMap, Method, Request, header};
+use bytes::Bytes;
+use clap::ValueEnum;
 use regions::session::Variant;
-use tokio::net::TcpStream;
 
-use super::wire::PREFIX;
-
-/// Envoy's windows.
-const STREAM_WINDOW: u32 = 16 << 20;
-const CONNECTION_WINDOW: u32 = 24 << 20;
-/// Room that is kept between messages.
-const KEPT: usize = 16 << 10;
-const SERVICE: &str = "envoy.service.discovery.v3.AggregatedDiscoveryService";
+/// How clients behave below gRPC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ClientKind {
+    /// Large windows, as Envoy has: requests, and hardly anything else, are written
+    #[default]
+    Quiet,
+    /// As grpc-go: small windows that grow, and a PING after received data to estimate the bandwidth
+    Grpc,
+}
 
 /// Why a connection is over.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +28,8 @@ pub enum Broken {
     Connect(#[from] std::io::Error),
     #[error("HTTP/2: {0}")]
     Http2(#[from] h2::Error),
+    #[error("HTTP/2: {0}")]
+    Frame(&'static str),
     #[error("cannot ask for {0}")]
     Uri(String),
     #[error("the server ended the stream: gRPC status {code}, {message}")]
@@ -36,123 +38,43 @@ pub enum Broken {
     Compressed,
 }
 
-pub struct Connection {
-    http2: Http2<TcpStream>,
-    requests: SendStream<Bytes>,
-    responses: Responses,
-    /// The beginning of a message whose end has not come yet.
-    partial: BytesMut,
-}
-
-enum Responses {
-    /// The head has not come yet.
-    Awaited(ResponseFuture),
-    Open(RecvStream),
+pub enum Connection {
+    Quiet(Box<quiet::Connection>),
+    Grpc(Box<grpc::Connection>),
 }
 
 impl Connection {
-    pub async fn open(server: SocketAddr, variant: Variant) -> Result<Self, Broken> {
-        let socket = TcpStream::connect(server).await?;
-        socket.set_nodelay(true)?;
-        let mut builder = h2::client::Builder::new();
-        builder.initial_window_size(STREAM_WINDOW).initial_connection_window_size(CONNECTION_WINDOW);
-        let (mut sender, http2) = builder.handshake::<_, Bytes>(socket).await?;
-        let method = match variant {
-            Variant::Delta => "DeltaAggregatedResources",
-            Variant::Sotw => "StreamAggregatedResources",
-        };
-        let uri = format!("http://{server}/{SERVICE}/{method}");
-        let request = Request::builder().method(Method::POST).uri(&uri).header(header::TE, "trailers");
-        let request =
-            request.header(header::CONTENT_TYPE, "application/grpc").body(()).map_err(|_| Broken::Uri(uri))?;
-        let (response, requests) = sender.send_request(request, false)?;
-        Ok(Self { http2, requests, responses: Responses::Awaited(response), partial: BytesMut::new() })
+    pub async fn open(server: SocketAddr, variant: Variant, kind: ClientKind) -> Result<Self, Broken> {
+        Ok(match kind {
+            ClientKind::Quiet => Self::Quiet(Box::new(quiet::Connection::open(server, variant).await?)),
+            ClientKind::Grpc => Self::Grpc(Box::new(grpc::Connection::open(server, variant).await?)),
+        })
     }
 
     /// To be written as soon as the connection is polled again.
     pub fn send(&mut self, message: Bytes) -> Result<(), Broken> {
-        Ok(self.requests.send_data(message, false)?)
+        match self {
+            Self::Quiet(connection) => connection.send(message),
+            Self::Grpc(connection) => {
+                connection.send(message);
+                Ok(())
+            }
+        }
     }
 
-    /// The next whole message.
+    /// The next whole message. May be dropped and called again.
     pub async fn message(&mut self) -> Result<Bytes, Broken> {
-        loop {
-            if let Some(message) = self.cut()? {
-                return Ok(message);
-            }
-            let data = std::future::poll_fn(|cx| self.poll_data(cx)).await?;
-            self.partial.extend_from_slice(&data);
-        }
-    }
-
-    /// A whole message, if there is one.
-    fn cut(&mut self) -> Result<Option<Bytes>, Broken> {
-        let Some((prefix, rest)) = self.partial.split_first_chunk::<PREFIX>() else { return Ok(None) };
-        let [compressed, length @ ..] = *prefix;
-        if compressed != 0 {
-            return Err(Broken::Compressed);
-        }
-        let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
-        if rest.len() < length {
-            let lacking = length - rest.len();
-            self.partial.reserve(lacking);
-            return Ok(None);
-        }
-        self.partial.advance(PREFIX);
-        let message = self.partial.split_to(length).freeze();
-        if self.partial.is_empty() && length > KEPT {
-            self.partial = BytesMut::new(); // a large one is not kept for the small ones that follow
-        }
-        Ok(Some(message))
-    }
-
-    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, Broken>> {
-        // What has come is taken in before the connection writes what it was answered with, so that answers leave together:
-        // Envoy, too, writes once for all that one read brought.
-        if let Responses::Open(body) = &mut self.responses
-            && let Poll::Ready(Some(data)) = body.poll_data(cx)
-        {
-            return Poll::Ready(taken(body, data?));
-        }
-        loop {
-            // It fills the stream, and writes our requests.
-            let closed = Pin::new(&mut self.http2).poll(cx)?.is_ready();
-            match &mut self.responses {
-                Responses::Awaited(response) => {
-                    let (head, body) = match Pin::new(response).poll(cx)? {
-                        Poll::Ready(response) => response.into_parts(),
-                        Poll::Pending if closed => return Poll::Ready(Err(ended(None))),
-                        Poll::Pending => return Poll::Pending,
-                    };
-                    if head.headers.contains_key("grpc-status") {
-                        return Poll::Ready(Err(ended(Some(&head.headers))));
-                    }
-                    self.responses = Responses::Open(body);
-                }
-                Responses::Open(body) => match body.poll_data(cx) {
-                    Poll::Ready(Some(data)) => return Poll::Ready(taken(body, data?)),
-                    Poll::Ready(None) => {
-                        let trailers = ready!(body.poll_trailers(cx))?;
-                        return Poll::Ready(Err(ended(trailers.as_ref())));
-                    }
-                    Poll::Pending if closed => return Poll::Ready(Err(ended(None))),
-                    Poll::Pending => return Poll::Pending,
-                },
-            }
+        match self {
+            Self::Quiet(connection) => connection.message().await,
+            Self::Grpc(connection) => connection.message().await,
         }
     }
 }
 
-/// Makes room for as much again.
-fn taken(body: &mut RecvStream, data: Bytes) -> Result<Bytes, Broken> {
-    body.flow_control().release_capacity(data.len())?;
-    Ok(data)
-}
-
-fn ended(trailers: Option<&HeaderMap>) -> Broken {
-    let text = |name: &str| {
-        let value = trailers.and_then(|trailers| trailers.get(name)).and_then(|value| value.to_str().ok());
-        value.unwrap_or("none").to_owned()
-    };
-    Broken::Ended { code: text("grpc-status"), message: text("grpc-message") }
+/// The path of the stream's method.
+fn path(variant: Variant) -> &'static str {
+    match variant {
+        Variant::Delta => "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources",
+        Variant::Sotw => "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources",
+    }
 }

@@ -1,5 +1,5 @@
-//! What a client holds of one type: versions by the numbers of [`super::super::names::Names`], in pages, because clients
-//! hold either nearly all of them or very few.
+//! What a client holds of one type: versions by the numbers of [`super::super::names::Names`], in pages, because a client
+//! holds either nearly all of them or very few.
 
 const PAGE: usize = 64;
 
@@ -10,7 +10,7 @@ pub struct Held {
     count: usize,
 }
 
-/// 0 marks an empty place. The one version in 2^64 that is 0 becomes 1.
+/// Marks an empty place. A version of 0, one in 2^64, is stored as 1.
 const EMPTY: u64 = 0;
 
 impl Held {
@@ -28,7 +28,7 @@ impl Held {
         self.get(id).is_some()
     }
 
-    /// Returns what was there before.
+    /// Returns the version that was held before.
     pub fn put(&mut self, id: u32, version: u64) -> Option<u64> {
         let (page, place) = split(id);
         if self.pages.len() <= page {
@@ -40,7 +40,7 @@ impl Held {
         (old != EMPTY).then_some(old)
     }
 
-    /// Returns what was there.
+    /// Returns the version that was held.
     pub fn remove(&mut self, id: u32) -> Option<u64> {
         let (page, place) = split(id);
         let old = std::mem::replace(self.pages.get_mut(page)?.as_mut()?.get_mut(place)?, EMPTY);
@@ -48,7 +48,7 @@ impl Held {
         (old != EMPTY).then_some(old)
     }
 
-    /// In the order of the numbers.
+    /// In numerical order.
     pub fn iter(&self) -> impl Iterator<Item = (u32, u64)> {
         let pages = self.pages.iter().enumerate().filter_map(|(i, page)| Some((i, page.as_ref()?)));
         let all = pages.flat_map(|(i, page)| page.iter().enumerate().map(move |(place, v)| (i * PAGE + place, *v)));

@@ -1,4 +1,4 @@
-//! One client: a connection, what it holds, and what it is told to do. As light as it can be, because server and clients
+//! One client: a connection, what it holds, and the orders it executes. As light as possible, because server and clients
 //! share the machine.
 
 mod connection;
@@ -15,6 +15,7 @@ use std::time::Duration;
 use regions::resource::PerType;
 use tokio::sync::{mpsc, oneshot};
 
+pub use connection::ClientKind;
 pub use held::Held;
 pub use peer::{Common, Counts, Peer};
 
@@ -22,22 +23,22 @@ use super::protocol::now_ns;
 use connection::{Broken, Connection};
 use scan::ScanError;
 
-/// Orders that may wait.
+/// Orders that may be queued for a client.
 pub const ORDERS: usize = 4;
 /// Between attempts to connect.
 const RETRY: Duration = Duration::from_millis(100);
 const ATTEMPTS: usize = 50;
 
-/// What a client is told to do.
+/// What a client is to do.
 #[derive(Debug)]
 pub enum Order {
-    /// Drop the connection and come back with what it has.
+    /// Drop the connection and reconnect, naming what it has.
     Reconnect,
     /// Reject the next load assignment.
     Reject,
-    /// Say what it holds.
+    /// Return what it holds.
     Show(oneshot::Sender<Holding>),
-    /// Keep the connection, and neither read nor write any more.
+    /// Keep the connection, but stop reading and writing.
     Stall,
 }
 
@@ -45,7 +46,7 @@ pub enum Order {
 #[derive(Clone, Debug)]
 pub struct Holding {
     pub held: PerType<Held>,
-    /// It rejected something and did not come back since.
+    /// It rejected a response and has not reconnected since.
     pub behind: bool,
 }
 
@@ -55,9 +56,9 @@ pub struct Progress {
     /// Payload received, in bytes, and messages.
     pub bytes: AtomicU64,
     pub messages: AtomicU64,
-    /// When something last came.
+    /// When a response was last received.
     last_ns: AtomicU64,
-    /// Streams that the server ended; clients came back at once.
+    /// Streams that the server ended; clients reconnected at once.
     pub ended: AtomicU64,
     /// Clients that gave up.
     pub lost: AtomicUsize,
@@ -80,16 +81,17 @@ enum Trouble {
 pub struct Client {
     pub peer: Peer,
     pub server: SocketAddr,
+    pub kind: ClientKind,
     pub progress: Arc<Progress>,
-    /// When this client is complete.
+    /// The client is complete when it has as many resources as this.
     pub expected: Counts,
     pub orders: mpsc::Receiver<Order>,
-    /// When it became so, each time.
+    /// Is sent the time at which the client became complete, once for each connection.
     pub times: mpsc::UnboundedSender<u64>,
 }
 
 impl Client {
-    /// Connects, and does as it is told until nobody can tell it anything.
+    /// Connects, and executes orders until their sender is dropped.
     pub async fn run(mut self) {
         let mut failures = 0;
         loop {
@@ -115,9 +117,9 @@ impl Client {
         }
     }
 
-    /// One stream to its end; `true`: it is to come back.
+    /// One stream to its end; `true`: the client reconnects.
     async fn stream(&mut self) -> Result<bool, Trouble> {
-        let mut connection = Connection::open(self.server, self.peer.variant()).await?;
+        let mut connection = Connection::open(self.server, self.peer.variant(), self.kind).await?;
         for request in self.peer.open() {
             connection.send(request)?;
         }
@@ -130,12 +132,12 @@ impl Client {
                     bytes.fetch_add(message.len() as u64, Ordering::Relaxed);
                     messages.fetch_add(1, Ordering::Relaxed);
                     last_ns.fetch_max(at_ns, Ordering::AcqRel);
-                    for request in self.peer.hear(&message, at_ns)? {
+                    for request in self.peer.receive(&message, at_ns)? {
                         connection.send(request)?;
                     }
                     if !complete && self.peer.is_complete(&self.expected) {
                         complete = true;
-                        let _ = self.times.send(at_ns); // nobody may want to know
+                        let _ = self.times.send(at_ns); // the receiver may have been dropped
                     }
                 }
                 order = self.orders.recv() => match order {

@@ -1,5 +1,5 @@
-//! One client as a state machine without a socket: responses go in, requests come out, in the order and at the moments
-//! at which Envoy 1.40 makes them over ADS.
+//! One client as a state machine without a socket: it takes responses and returns requests, in the order and at the moments
+//! at which Envoy 1.40 sends them over ADS.
 //!
 //! Clusters first, all of them; then the load assignment of each; listeners once all clusters have theirs; and once there
 //! are listeners, the clusters of a client that fetches them on demand. Every response is acknowledged at once.
@@ -35,21 +35,21 @@ pub struct Peer {
     /// Fetched on demand; none for a client that follows all clusters.
     wanted: Vec<String>,
     held: PerType<Held>,
-    /// Load assignments that clusters want, each with the version 1.
+    /// Load assignments that clusters refer to, each with the version 1.
     eds: Held,
-    /// Those of clusters that are not called like them.
+    /// Those whose name is not the cluster's, by cluster.
     loads: BTreeMap<u32, u32>,
-    /// Those of them that have none yet.
+    /// How many of `eds` were not received yet.
     missing: usize,
     collections: Collections,
     stream: Stream,
     /// Answer the next load assignment with a rejection.
     reject: bool,
-    /// Rejected something, so it no longer has what it should have until it comes back.
+    /// It rejected a response, so it lacks something until it reconnects.
     behind: bool,
 }
 
-/// What ends with the stream.
+/// State of one stream.
 #[derive(Default)]
 struct Stream {
     asked: PerType<bool>,
@@ -57,7 +57,7 @@ struct Stream {
     asked_on_demand: bool,
 }
 
-/// How many of each there must be.
+/// Numbers of resources, by type.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts(pub PerType<usize>);
 
@@ -109,14 +109,14 @@ impl Peer {
         &self.held
     }
 
-    /// Whether it was answered on this stream and has so many of each, or more.
+    /// Whether clusters and listeners were answered on this stream, and it has at least so many resources of each type.
     pub fn is_complete(&self, expected: &Counts) -> bool {
         let answered = [Cluster, Listener].iter().all(|t| self.stream.answered[*t]);
         let counts = self.counts();
         answered && self.missing == 0 && ResourceType::ALL.iter().all(|t| counts.of(*t) >= expected.of(*t))
     }
 
-    /// The first requests of a stream. Who holds something already says so.
+    /// The first requests of a stream. They name what the client already has.
     pub fn open(&mut self) -> Vec<Bytes> {
         self.stream = Stream::default();
         (self.reject, self.behind) = (false, false);
@@ -137,15 +137,15 @@ impl Peer {
         !self.wanted.is_empty()
     }
 
-    /// Takes in one response, and returns what is to be said now.
-    pub fn hear(&mut self, message: &[u8], at_ns: u64) -> Result<Vec<Bytes>, ScanError> {
+    /// Takes one response, and returns the requests that follow from it.
+    pub fn receive(&mut self, message: &[u8], at_ns: u64) -> Result<Vec<Bytes>, ScanError> {
         let response = Response::scan(self.variant, message)?;
         let resource_type = response.resource_type;
         let mut out = Vec::new();
         if self.reject && resource_type == Assignment {
             self.reject = false;
             self.behind = true;
-            self.answer(&response, Some("rejected for the sake of a test"), &mut out);
+            self.answer(&response, Some("rejected on purpose, to test rejections"), &mut out);
             return Ok(out);
         }
         let changed = self.take(&response)?;
@@ -183,7 +183,7 @@ impl Peer {
                         self.loads.insert(*id, load);
                         self.cluster_wants(load, &mut changed);
                     }
-                    // A cluster that was dynamic and is not any more.
+                    // The cluster no longer gets its endpoints from a load assignment.
                     None => self.cluster_gone(*id, &mut changed),
                 },
                 Assignment => {
@@ -212,7 +212,7 @@ impl Peer {
         Ok(changed)
     }
 
-    /// In state of the world, what is not in such a response is gone.
+    /// In state of the world, what is not in such a response was removed.
     fn is_full_state(&self, resource_type: ResourceType) -> bool {
         self.variant == Variant::Sotw && resource_type.allows_wildcard()
     }
@@ -236,7 +236,7 @@ impl Peer {
         }
     }
 
-    /// A load assignment says where its endpoints are. With those it leaves out, what was there is forgotten.
+    /// A load assignment names the collections that hold its endpoints. Endpoints of collections it no longer names are dropped.
     fn follow(&mut self, assignment: u32, names: BTreeSet<String>, changed: &mut Changed) {
         let difference = self.collections.set(assignment, names);
         if !difference.unsubscribe.is_empty() {
@@ -262,7 +262,7 @@ impl Peer {
         out.push(request.encode(self.variant, resource_type));
     }
 
-    /// State of the world: every request names all that is wanted.
+    /// In state of the world every request names the complete subscription.
     fn named(&self, resource_type: ResourceType) -> Vec<Arc<str>> {
         match (self.variant, resource_type) {
             (Variant::Sotw, Assignment) => self.common.names.names(self.eds.iter().map(|(id, _)| id)),
@@ -299,14 +299,14 @@ impl Peer {
         }
     }
 
-    /// Some names come, some go.
+    /// Subscribes to some names and unsubscribes from others.
     fn change<T: AsRef<str>>(&self, resource_type: ResourceType, subscribe: &[T], unsubscribe: &[T]) -> Bytes {
         let (subscribe, unsubscribe) = (texts(subscribe), texts(unsubscribe));
         let request = Request { names: &subscribe, unsubscribe: &unsubscribe, ..Request::default() };
         request.encode(self.variant, resource_type)
     }
 
-    /// A first request of a type on this stream, or, in state of the world, one that says everything again.
+    /// A first request of a type on this stream, or, in state of the world, one that names the complete subscription again.
     fn ask(&mut self, resource_type: ResourceType, first: bool, out: &mut Vec<Bytes>) {
         self.stream.asked[resource_type] = true;
         let node = if first { self.node.clone() } else { Bytes::new() };
@@ -315,7 +315,7 @@ impl Peer {
         let known: Vec<(&str, u64)> = texts_of.iter().map(|name| &**name).zip(versions).collect();
         let eds = self.common.names.names(self.eds.iter().map(|(id, _)| id));
         let back = first && !known.is_empty() && self.is_on_demand();
-        // Envoy comes back with everything that it ever asked for on demand.
+        // When Envoy reconnects, it names everything that it ever fetched on demand.
         let on_demand = std::iter::once("*").chain(self.wanted.iter().map(String::as_str));
         let names: Vec<&str> = match resource_type {
             Assignment => texts(&eds),
@@ -329,7 +329,7 @@ impl Peer {
     }
 }
 
-/// What a response brought.
+/// What a response changed.
 #[derive(Debug, Default)]
 struct Changed {
     ids: Vec<u32>,

@@ -1,4 +1,4 @@
-//! Responses, looked at without decoding them: names and versions are all a client of the bench keeps.
+//! Responses, read without decoding them: a client of the bench keeps only names and versions.
 
 use std::collections::BTreeSet;
 
@@ -6,20 +6,20 @@ use regions::resource::ResourceType;
 use regions::session::Variant;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// A response that makes no sense.
+/// A response that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ScanError {
     #[error("a response is no protobuf message: {0}")]
     Malformed(&'static str),
     #[error("a resource's version is {0:?}; expected up to 16 hexadecimal digits, as Isthmus makes them")]
     Version(String),
-    #[error("a response is of type {0:?}, which nobody asked for")]
+    #[error("a response is of type {0:?}, which no client asked for")]
     Type(String),
 }
 
 use ScanError::Malformed;
 
-/// A response, its resources still to be looked at.
+/// A response whose resources were not read yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Response<'a> {
     pub resource_type: ResourceType,
@@ -70,7 +70,7 @@ impl<'a> Response<'a> {
     }
 }
 
-/// The load assignment that a Cluster wants, if it wants one (`type: EDS`): its `service_name`, or one of its own name.
+/// The load assignment that a Cluster refers to, if it does (`type: EDS`): its `service_name`, else its own name.
 pub fn load_of<'a>(cluster: &Found<'a>) -> Result<Option<&'a str>, ScanError> {
     const TYPE: u32 = 2;
     const EDS: u64 = 3;
@@ -91,7 +91,7 @@ pub fn load_of<'a>(cluster: &Found<'a>) -> Result<Option<&'a str>, ScanError> {
     Ok(is_eds.then_some(load))
 }
 
-/// The collections in which a ClusterLoadAssignment says its endpoints are (LEDS); none if it holds them itself.
+/// The collections that a ClusterLoadAssignment names for its endpoints (LEDS); none if it holds them itself.
 pub fn collections(assignment: &[u8]) -> Result<BTreeSet<String>, ScanError> {
     const LOCALITIES: u32 = 2;
     const LEDS_CONFIG: u32 = 8;
@@ -169,7 +169,7 @@ impl<'a> Iterator for Fields<'a> {
         }
         let field = self.field();
         if field.is_err() {
-            self.0 = &[]; // what follows cannot be found any more
+            self.0 = &[]; // where the next field begins is unknown
         }
         Some(field)
     }

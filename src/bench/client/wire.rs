@@ -1,12 +1,13 @@
-//! Requests as bytes, gRPC's length in front. Written by hand: the clients share two cores with the server they measure.
+//! Requests as bytes, preceded by gRPC's length. Encoded by hand, to be cheap: clients share the cores with the server that they
+//! measure.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use regions::resource::ResourceType;
 use regions::session::Variant;
 
-use super::super::world::World;
+use super::super::synthetic::SyntheticFederation;
 
-/// What Envoy 1.40 tells of itself: so many extensions, in every first request of a stream.
+/// Extensions that Envoy 1.40 lists in every first request of a stream.
 const EXTENSIONS: usize = 516;
 /// gRPC's flag and length before each message.
 pub const PREFIX: usize = 5;
@@ -15,7 +16,7 @@ const VARINT: u32 = 0;
 /// A field that no message here has.
 const UNUSED: u32 = 15;
 
-/// Who a client says it is.
+/// The identity that a client sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
     pub id: String,
@@ -27,12 +28,12 @@ pub struct Node {
     pub leds: bool,
 }
 
-/// A request, either variant. What a variant does not have is left out.
+/// A request of either variant. Fields that a variant does not have are ignored.
 #[derive(Clone, Debug, Default)]
 pub struct Request<'a> {
     /// An encoded node; empty in all but the first request.
     pub node: &'a [u8],
-    /// Delta: to subscribe to. State of the world: all that is wanted.
+    /// Delta: names to subscribe to. State of the world: the complete subscription.
     pub names: &'a [&'a str],
     pub unsubscribe: &'a [&'a str],
     /// What the client has, with its version.
@@ -91,7 +92,7 @@ impl Node {
         field(1, self.id.as_bytes(), &mut out);
         field(2, b"bench", &mut out);
         let clusters = if self.on_demand { "on-demand" } else { "eager" };
-        let cluster = World::cluster_name(self.cluster);
+        let cluster = SyntheticFederation::cluster_name(self.cluster);
         let endpoints = if self.leds { "single" } else { "whole" };
         let mut metadata = BytesMut::new();
         for (key, text) in [
@@ -107,8 +108,8 @@ impl Node {
         }
         field(3, &metadata, &mut out);
         let mut locality = BytesMut::new();
-        field(1, World::region_name(self.region).as_bytes(), &mut locality);
-        field(2, World::zone_name(self.region, self.zone).as_bytes(), &mut locality);
+        field(1, SyntheticFederation::region_name(self.region).as_bytes(), &mut locality);
+        field(2, SyntheticFederation::zone_name(self.region, self.zone).as_bytes(), &mut locality);
         field(4, &locality, &mut out);
         field(6, b"envoy", &mut out);
         for i in 0..EXTENSIONS {
@@ -127,7 +128,7 @@ pub fn pushed(resource_type: ResourceType, name: &str, version: u64, bytes: usiz
     let url = resource_type.url().as_bytes();
     let text = version_text(version);
     let known = 2 * url.len() + name.len() + 2 * text.len() + 28;
-    // A message all the same: clients look into it.
+    // A valid message all the same: clients read it.
     let mut value = BytesMut::new();
     field(UNUSED, &vec![0; bytes.saturating_sub(known)], &mut value);
     let mut any = BytesMut::new();
@@ -149,7 +150,7 @@ fn version_text(version: u64) -> String {
     regions::resource::version_text(version)
 }
 
-/// Writes the length where room was left for it.
+/// Writes the length into the room that was left for it.
 fn finish(mut message: BytesMut) -> Bytes {
     let length = u32::try_from(message.len().saturating_sub(PREFIX)).unwrap_or(u32::MAX);
     if let Some(place) = message.get_mut(1..PREFIX) {

@@ -1,5 +1,5 @@
-//! One service is added, each client has to have its endpoints, and is removed again. With clusters on demand nobody is
-//! told of a service before it is called, and what is shown is what that costs.
+//! One service is added until each client has its endpoints, and removed again. With clusters on demand no client receives a
+//! service before using it, and that cost is what is measured.
 
 use regions::resource::ResourceType;
 
@@ -16,33 +16,33 @@ const ROUNDS: usize = 5;
 pub async fn play(stage: &mut Stage<'_>) -> Result<Outcome, BenchError> {
     stage.crowd().await?;
     let clients = stage.plan.clients;
-    let is_told = stage.plan.subscribe == Subscribe::All;
+    let is_received = stage.plan.subscribe == Subscribe::All;
     let (mut last, mut gone, mut cpu, mut bytes, mut messages) = (Vec::new(), Vec::new(), Vec::new(), 0, 0);
     for _ in 0..ROUNDS {
         let service = stage.newcomer()?;
         let (add, remove) = (Command::Add { service }, Command::Remove { service });
         let meter = stage.meter().await?;
-        if is_told {
+        if is_received {
             last.push(stage.change(add, stage.endpoint(service, 0), clients).await?.1);
         } else {
-            stage.plane.tell(add).await?;
+            stage.plane.execute(add).await?;
         }
         let used = stage.used(&meter).await?;
         cpu.push(used.server_cpu);
         bytes += used.bytes;
         messages += used.messages;
-        if is_told {
+        if is_received {
             let cluster = stage.service(ResourceType::Cluster, service);
             gone.push(stage.change(remove, cluster, clients).await?.1);
         } else {
-            stage.plane.tell(remove).await?;
+            stage.plane.execute(remove).await?;
         }
         stage.give_back(service);
     }
     let mut outcome = Outcome::new("add");
     let figures = &mut outcome.figures;
     figures.count("rounds", "services added, one after another", ROUNDS as u64);
-    if is_told {
+    if is_received {
         figures.spread("last", "added to last client that has it", &last.into_iter().collect::<Percentiles>());
         figures.spread("removed", "removed to last client that dropped it", &gone.into_iter().collect::<Percentiles>());
     }

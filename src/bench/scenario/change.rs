@@ -1,6 +1,7 @@
-//! One endpoint changes, again and again; each time all clients that use the service have to hear of it before the next.
+//! One endpoint changes, again and again; each time all clients that use the service have to receive it before the next.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::super::error::BenchError;
 use super::super::percentiles::Percentiles;
@@ -13,17 +14,21 @@ pub async fn play(stage: &mut Stage<'_>) -> Result<Outcome, BenchError> {
     stage.crowd().await?;
     let meter = stage.meter().await?;
     let changes = stage.plan.changes;
-    let mut heard = Heard::default();
+    let (mut received, mut rounds) = (Received::default(), Vec::new());
     for _ in 0..changes {
+        tokio::time::sleep(stage.plan.every).await;
         let (service, users) = stage.draw(&BTreeSet::new())?;
-        let endpoint = stage.random.below(stage.plan.world.endpoints);
+        let endpoint = stage.random.below(stage.plan.federation.endpoints);
         let subject = stage.endpoint(service, endpoint);
         let lag = stage.change(Command::Flip { service, endpoint }, subject, users).await?;
-        heard.add(lag, users);
+        received.add(lag, users);
+        rounds.push(Duration::from_nanos(stage.plane.counters().await?.last_round_ns));
     }
     let used = stage.used(&meter).await?;
     let mut outcome = Outcome::new("change");
-    heard.figures(&used, &mut outcome.figures);
+    received.figures(&used, &mut outcome.figures);
+    let rounds: Percentiles = rounds.into_iter().collect();
+    outcome.figures.spread("round", "the engine's round, streams woken included", &rounds);
     outcome.figures.add(
         "encoded_per_change",
         "resources encoded per change",
@@ -32,16 +37,16 @@ pub async fn play(stage: &mut Stage<'_>) -> Result<Outcome, BenchError> {
     Ok(outcome)
 }
 
-/// Changes that everybody concerned heard of.
+/// Changes that all clients concerned received.
 #[derive(Default)]
-pub struct Heard {
-    first: Vec<std::time::Duration>,
-    last: Vec<std::time::Duration>,
+pub struct Received {
+    first: Vec<Duration>,
+    last: Vec<Duration>,
     deliveries: usize,
 }
 
-impl Heard {
-    pub fn add(&mut self, (first, last): (std::time::Duration, std::time::Duration), users: usize) {
+impl Received {
+    pub fn add(&mut self, (first, last): (Duration, Duration), users: usize) {
         self.first.push(first);
         self.last.push(last);
         self.deliveries += users;

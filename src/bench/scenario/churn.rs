@@ -1,4 +1,4 @@
-//! Endpoints change at a steady rate. What is asked is whether the last minute is as quick as the first.
+//! Endpoints change at a steady rate. The question is whether the last minute is as quick as the first.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use super::super::report::Outcome;
 use super::meter::each;
 use super::{Stage, Subject};
 
-/// What is compared is at most so much at either end.
+/// Length of what is compared at the beginning and at the end, at most.
 const WINDOW: Duration = Duration::from_secs(60);
 
 pub async fn play(stage: &mut Stage<'_>) -> Result<Outcome, BenchError> {
@@ -25,41 +25,13 @@ pub async fn play(stage: &mut Stage<'_>) -> Result<Outcome, BenchError> {
     let meter = stage.meter().await?;
     let before = stage.plane.process.memory()?;
     stage.plane.process.forget_peak();
-    let length = stage.plan.length;
-    let began = Instant::now();
-    let mut ticks = interval(Duration::from_secs(1) / u32::try_from(stage.plan.rate).unwrap_or(1));
-    // What is late stays late: the rate is what was asked for, on average.
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
-    let mut under_way = BTreeMap::new();
-    let mut done = Vec::new();
-    while began.elapsed() < length {
-        ticks.tick().await;
-        harvest(stage, &mut under_way, &mut done);
-        // A service whose change is still on its way must not change again: what is missed would not be noticed.
-        let busy = under_way.keys().copied().collect();
-        let (service, users) = stage.draw(&busy)?;
-        let endpoint = stage.random.below(stage.plan.world.endpoints);
-        let subject = stage.endpoint(service, endpoint);
-        let watched = stage.watch(subject, users);
-        let after = began.elapsed();
-        let put_ns = stage.plane.tell(Command::Flip { service, endpoint }).await?;
-        under_way.insert(service, Change { subject, watched, put_ns, after });
-    }
-    let took = began.elapsed();
-    let deadline = Instant::now() + stage.plan.timeout;
-    let left: Vec<Arc<Watched>> = under_way.values().map(|change| Arc::clone(&change.watched)).collect();
-    for watched in left {
-        if timeout_at(deadline, watched.wait()).await.is_err() {
-            return Err(stage.too_slow("clients that heard of a change", &watched));
-        }
-    }
-    harvest(stage, &mut under_way, &mut done);
+    let (done, took) = load(stage).await?;
     let used = stage.used(&meter).await?;
     let after = stage.plane.process.memory()?;
     let clients_stalled = stalled.len() as u64;
     stalled.end().await;
 
-    let window = WINDOW.min(length / 2);
+    let window = WINDOW.min(stage.plan.length / 2);
     let part = |wanted: &dyn Fn(Duration) -> bool| -> Percentiles {
         done.iter().filter(|(after, _)| wanted(*after)).map(|(_, last)| *last).collect()
     };
@@ -82,10 +54,45 @@ pub async fn play(stage: &mut Stage<'_>) -> Result<Outcome, BenchError> {
     Ok(outcome)
 }
 
-/// Connects more clients, and has them stop reading once they have everything.
+/// Makes the changes, and waits until all clients have received them. Returns when each was made and how long its last client
+/// waited, and how long the making took.
+async fn load(stage: &mut Stage<'_>) -> Result<(Vec<(Duration, Duration)>, Duration), BenchError> {
+    let length = stage.plan.length;
+    let began = Instant::now();
+    let mut ticks = interval(Duration::from_secs(1) / u32::try_from(stage.plan.rate).unwrap_or(1));
+    // A late change does not delay the ones after it: the rate is what was asked for, on average.
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let mut under_way = BTreeMap::new();
+    let mut done = Vec::new();
+    while began.elapsed() < length {
+        ticks.tick().await;
+        harvest(stage, &mut under_way, &mut done);
+        // A service whose change is under way must not change again: that a client missed the first would not be noticed.
+        let busy = under_way.keys().copied().collect();
+        let (service, users) = stage.draw(&busy)?;
+        let endpoint = stage.random.below(stage.plan.federation.endpoints);
+        let subject = stage.endpoint(service, endpoint);
+        let watched = stage.watch(subject, users);
+        let after = began.elapsed();
+        let put_ns = stage.plane.execute(Command::Flip { service, endpoint }).await?;
+        under_way.insert(service, Change { subject, watched, put_ns, after });
+    }
+    let took = began.elapsed();
+    let deadline = Instant::now() + stage.plan.timeout;
+    let left: Vec<Arc<Watched>> = under_way.values().map(|change| Arc::clone(&change.watched)).collect();
+    for watched in left {
+        if timeout_at(deadline, watched.wait()).await.is_err() {
+            return Err(stage.too_slow("clients that received a change", &watched));
+        }
+    }
+    harvest(stage, &mut under_way, &mut done);
+    Ok((done, took))
+}
+
+/// Connects more clients, and makes them stop reading once they have everything.
 async fn stall(stage: &Stage<'_>) -> Result<Crowd, BenchError> {
     let profiles = Profiles::stalled(stage.plan);
-    // With a board of their own: what they receive until they stop is not counted for the others.
+    // They have a board of their own: what they receive until they stop is not counted for the others.
     let common = Arc::new(Common::default());
     let mut stalled = Crowd::start(profiles.iter(), stage.plane.address, &common, stage.expected);
     stalled.complete("clients that have everything, before they stop reading", stage.plan.timeout).await?;
@@ -99,11 +106,11 @@ struct Change {
     subject: Subject,
     watched: Arc<Watched>,
     put_ns: u64,
-    /// Since the beginning.
+    /// When it was made, since the beginning.
     after: Duration,
 }
 
-/// Takes out those that everybody has heard of: when they were made, and how long the last client had to wait.
+/// Moves changes that all clients have received to `done`: when they were made, and how long the last client waited.
 fn harvest(stage: &Stage<'_>, under_way: &mut BTreeMap<usize, Change>, done: &mut Vec<(Duration, Duration)>) {
     under_way.retain(|_, change| {
         let over = change.watched.is_done();

@@ -1,4 +1,4 @@
-//! All clients connect at once, with nothing.
+//! All clients connect at once, and hold nothing.
 
 use std::time::Duration;
 

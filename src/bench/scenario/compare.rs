@@ -1,4 +1,4 @@
-//! Whether clients that went through a lot hold what fresh ones hold.
+//! Whether clients with a long history hold what fresh ones hold.
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use super::Stage;
 /// Fresh clients at a time.
 const AT_ONCE: usize = 64;
 const QUIET: Duration = Duration::from_secs(1);
-/// Differences that are told one by one.
-const TOLD: usize = 20;
+/// Differences that are listed one by one.
+const LISTED: usize = 20;
 
 #[derive(Default)]
 pub struct Compared {
@@ -25,11 +25,11 @@ pub struct Compared {
     pub problems: Vec<String>,
 }
 
-/// Compares every client with a fresh one that is sent the same.
+/// Compares every client with a fresh one of the same class and subscription.
 pub async fn with_fresh_clients(stage: &Stage<'_>) -> Result<Compared, BenchError> {
     let mut compared = Compared::default();
     let clients = stage.plan.clients;
-    // Who follows everything holds what all of its class hold.
+    // Clients that subscribe to everything hold the same as all others of their class.
     let groups: Vec<Vec<usize>> = match stage.plan.subscribe {
         Subscribe::All => {
             let classes = stage.plan.classes;
@@ -66,7 +66,7 @@ pub async fn with_fresh_clients(stage: &Stage<'_>) -> Result<Compared, BenchErro
 fn compare(names: &Names, client: usize, shown: &Holding, right: &Holding, compared: &mut Compared) {
     compared.clients += 1;
     if shown.behind {
-        compared.problems.push(format!("client {client} rejected something and did not come back"));
+        compared.problems.push(format!("client {client} rejected something and did not reconnect"));
     }
     for resource_type in ResourceType::ALL {
         let (has, should) = (&shown.held[resource_type], &right.held[resource_type]);
@@ -74,7 +74,7 @@ fn compare(names: &Names, client: usize, shown: &Holding, right: &Holding, compa
         let differ = has.differences(should);
         compared.differences += differ.len() as u64;
         for (id, name) in differ.iter().zip(names.names(differ.iter().copied())) {
-            if compared.problems.len() < TOLD {
+            if compared.problems.len() < LISTED {
                 let version =
                     |version: Option<u64>| version.map_or_else(|| "nothing".to_owned(), |v| format!("{v:016x}"));
                 let (has, should) = (version(has.get(*id)), version(should.get(*id)));
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_of_difference_is_found_and_told() {
+    fn every_kind_of_difference_is_found_and_listed() {
         let names = Names::default();
         let ids = names.ids(["a", "b", "c"].into_iter());
         let holding = |pairs: &[(usize, u64)], behind| {

@@ -1,5 +1,5 @@
-//! The same as a change, from a server that has nothing to decide: what the wire, the kernel and the clients cost by
-//! themselves on this machine.
+//! The same as a change, from a server that decides nothing: what the network, the kernel and the clients cost by themselves
+//! on this machine.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ use super::super::link::Link;
 use super::super::protocol::{Command, Counters};
 use super::super::report::{Outcome, Value};
 use super::Stage;
-use super::change::Heard;
+use super::change::Received;
 use super::meter::Meter;
 
 const MOST: usize = 200;
 const LOOK: Duration = Duration::from_millis(10);
-/// ACKs are on their way for at most so long.
+/// ACKs take at most this long.
 const REST: Duration = Duration::from_millis(200);
 
 pub async fn play(stage: &mut Stage<'_>, before: &[Outcome]) -> Result<Outcome, BenchError> {
@@ -32,18 +32,18 @@ pub async fn play(stage: &mut Stage<'_>, before: &[Outcome]) -> Result<Outcome, 
     let (service, users) = (0, crowd.len());
     let received = |crowd: &Crowd| (crowd.bytes(), crowd.messages());
     let meter = Meter::start(&link.process, Counters::default(), received(&crowd))?;
-    let mut heard = Heard::default();
+    let mut delivered = Received::default();
     for version in 1..=stage.plan.changes.min(MOST) {
         let subject = stage.service(ResourceType::Assignment, service);
         let watched = stage.watch(subject, users);
-        let name = stage.plan.world.resource_name(service);
-        let at_ns = link.tell(Command::Push { name, version: version as u64, bytes }).await?;
+        let name = stage.plan.federation.resource_name(service);
+        let at_ns = link.execute(Command::Push { name, version: version as u64, bytes }).await?;
         let in_time = timeout(stage.plan.timeout, watched.wait()).await;
         stage.forget(subject);
         if in_time.is_err() {
-            return Err(stage.too_slow("clients that heard from a bare server", &watched));
+            return Err(stage.too_slow("clients that received a message from a bare server", &watched));
         }
-        heard.add(watched.lag(at_ns), users);
+        delivered.add(watched.lag(at_ns), users);
     }
     tokio::time::sleep(REST).await;
     let used = meter.used(&link.process, Counters::default(), received(&crowd))?;
@@ -51,16 +51,16 @@ pub async fn play(stage: &mut Stage<'_>, before: &[Outcome]) -> Result<Outcome, 
     stage.floors_cpu += link.process.cpu()?;
     link.end().await;
     let mut outcome = Outcome::new("floor");
-    heard.figures(&used, &mut outcome.figures);
+    delivered.figures(&used, &mut outcome.figures);
     Ok(outcome)
 }
 
-/// As large as what the control plane sent, or, if it was not asked, as its load assignments are.
+/// As large as what the control plane sent, or, if the scenario "change" did not run, as its load assignments are.
 fn change_bytes(stage: &Stage<'_>, before: &[Outcome]) -> usize {
     let change = before.iter().rev().find(|outcome| outcome.scenario == "change");
     match change.and_then(|outcome| outcome.figures.get("per_delivery_bytes")) {
         Some(Value::Bytes(bytes)) => usize::try_from(bytes).unwrap_or_default(),
-        _ => 350 + 30 * stage.plan.world.endpoints,
+        _ => 350 + 30 * stage.plan.federation.endpoints,
     }
 }
 

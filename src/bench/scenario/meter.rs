@@ -1,4 +1,4 @@
-//! What the server, the clients and the wire used between two moments.
+//! What server and clients used and sent between two moments.
 
 use std::time::Duration;
 
@@ -47,12 +47,12 @@ impl Meter {
     }
 }
 
-/// A share of the time; nothing of it if there was nobody to share it.
+/// The time divided by a number; zero if the number is zero.
 pub fn each(time: Duration, among: usize) -> Duration {
     u32::try_from(among).ok().filter(|among| *among > 0).map(|among| time / among).unwrap_or_default()
 }
 
-/// The same for amounts.
+/// The amount divided by a number; zero if the number is zero.
 pub fn each_of(amount: u64, among: usize) -> u64 {
     amount.checked_div(among as u64).unwrap_or_default()
 }

@@ -1,5 +1,5 @@
-//! What is done to the server, one file a scenario, and the stage they share: one control plane, and one crowd of clients
-//! that stays connected from scenario to scenario.
+//! Scenarios, one file each, and the state they share: one control plane, and one crowd of clients that stays connected from
+//! scenario to scenario.
 
 mod add;
 mod change;
@@ -28,13 +28,13 @@ use super::link::Link;
 use super::protocol::{Command, Counters};
 use super::random::Random;
 use super::report::Outcome;
-use super::world::SPARE_SERVICES;
+use super::synthetic::SPARE_SERVICES;
 use meter::Meter;
 use start::Started;
 
-/// The counters rest when they stay the same for so long.
+/// The server is idle when its counters have not changed for so long.
 const REST: Duration = Duration::from_millis(30);
-/// Nobody waits longer for that: something else is going on, which the figures then include.
+/// After so many checks the scenario goes on all the same; the figures then include whatever the server still does.
 const REST_LOOKS: usize = 300;
 const DRAWS: usize = 100_000;
 
@@ -51,27 +51,27 @@ pub struct Stage<'a> {
     common: Arc<Common>,
     profiles: Profiles,
     started: Started,
-    /// What every client holds when it has everything.
+    /// What every client holds when it is complete.
     expected: Counts,
     crowd: Option<Crowd>,
     random: Random,
-    /// Of bare servers that have ended.
+    /// CPU of bare servers that have ended.
     floors_cpu: Duration,
     /// Numbers of services that may be added.
     spare: VecDeque<usize>,
 }
 
 impl<'a> Stage<'a> {
-    /// Starts the server and finds out, by a client of its own, what a client is to expect.
+    /// Starts the server and finds out, with a client of its own, what a complete client holds.
     pub async fn set(plan: &'a Plan) -> Result<Self, BenchError> {
         let profiles = Profiles::of(plan);
         let common = Arc::new(Common::default());
         let (plane, started) = start::start(plan, &profiles, &common).await?;
         let expected = started.counts;
         let random = Random::new(plan.seed);
-        // With clusters on demand nobody is told of a TCP service until it is used.
-        let heard_of = |service: &usize| plan.subscribe == Subscribe::All || !plan.world.is_tcp(*service);
-        let spare = (plan.world.services..plan.world.services + SPARE_SERVICES).filter(heard_of).collect();
+        // With clusters on demand no client receives a TCP service before using it.
+        let is_received = |service: &usize| plan.subscribe == Subscribe::All || !plan.federation.is_tcp(*service);
+        let spare = (plan.federation.services..plan.federation.services + SPARE_SERVICES).filter(is_received).collect();
         Ok(Self {
             plan,
             plane,
@@ -86,7 +86,7 @@ impl<'a> Stage<'a> {
         })
     }
 
-    /// `before`: what was found so far.
+    /// `before`: outcomes so far.
     pub async fn play(&mut self, scenario: Scenario, before: &[Outcome]) -> Result<Outcome, BenchError> {
         match scenario {
             Scenario::Start => Ok(self.started.outcome(self.plan)),
@@ -105,7 +105,7 @@ impl<'a> Stage<'a> {
         Ok(self.plane.process.cpu()? + self.floors_cpu)
     }
 
-    pub async fn strike(mut self) {
+    pub async fn end(mut self) {
         self.leave().await;
         self.plane.end().await;
     }
@@ -132,7 +132,7 @@ impl<'a> Stage<'a> {
         self.crowd.as_ref().map_or((0, 0), |crowd| (crowd.bytes(), crowd.messages()))
     }
 
-    /// Waits until the server has taken in what clients had to say.
+    /// Waits until the server has processed what clients sent.
     async fn rest(&mut self) -> Result<Counters, BenchError> {
         let mut counters = self.plane.counters().await?;
         for _ in 0..REST_LOOKS {
@@ -151,16 +151,16 @@ impl<'a> Stage<'a> {
         Meter::start(&self.plane.process, counters, self.received())
     }
 
-    /// What was used since then.
+    /// What was used since `meter` was started.
     async fn used(&mut self, meter: &Meter) -> Result<meter::Used, BenchError> {
         let counters = self.rest().await?;
         meter.used(&self.plane.process, counters, self.received())
     }
 
-    /// A service that at least one client has the endpoints of, and how many have.
+    /// A random service whose endpoints at least one client holds, and how many clients do.
     fn draw(&mut self, except: &BTreeSet<usize>) -> Result<(usize, usize), BenchError> {
         for _ in 0..DRAWS {
-            let service = self.random.below(self.plan.world.services);
+            let service = self.random.below(self.plan.federation.services);
             let users = self.profiles.users(service);
             if users > 0 && !except.contains(&service) {
                 return Ok((service, users));
@@ -169,28 +169,29 @@ impl<'a> Stage<'a> {
         Err(BenchError::Server("no service is used by any client and free to be changed".to_owned()))
     }
 
-    /// The number of a service that is not there, and that clients will hear of when it is.
+    /// The number of a service that does not exist, and that clients will receive once it is added.
     fn newcomer(&mut self) -> Result<usize, BenchError> {
-        let none = || BenchError::Server("no service is left that could be added and heard of".to_owned());
+        let none =
+            || BenchError::Server("no service is left that could be added and that clients would receive".to_owned());
         self.spare.pop_front().ok_or_else(none)
     }
 
-    /// A newcomer that was removed may come again.
+    /// A service that was removed may be added again.
     fn give_back(&mut self, service: usize) {
         self.spare.push_back(service);
     }
 
-    /// What clients see change when one endpoint of a service does.
+    /// The resource that changes when one endpoint of a service does.
     fn endpoint(&self, service: usize, endpoint: usize) -> Subject {
         if self.plan.leds {
-            let name = self.plan.world.single_name(service, endpoint);
+            let name = self.plan.federation.single_name(service, endpoint);
             return Subject { resource_type: ResourceType::Endpoint, id: self.common.names.id(&name) };
         }
         self.service(ResourceType::Assignment, service)
     }
 
     fn service(&self, resource_type: ResourceType, service: usize) -> Subject {
-        Subject { resource_type, id: self.common.names.id(&self.plan.world.resource_name(service)) }
+        Subject { resource_type, id: self.common.names.id(&self.plan.federation.resource_name(service)) }
     }
 
     fn watch(&self, subject: Subject, expected: usize) -> Arc<Watched> {
@@ -201,7 +202,7 @@ impl<'a> Stage<'a> {
         self.common.board.forget(subject.resource_type, subject.id);
     }
 
-    /// Makes a change and waits until everybody concerned has heard of it: time to the first, and to the last.
+    /// Makes a change and waits until all clients concerned have received it: time to the first, and to the last.
     async fn change(
         &mut self,
         command: Command,
@@ -209,11 +210,11 @@ impl<'a> Stage<'a> {
         users: usize,
     ) -> Result<(Duration, Duration), BenchError> {
         let watched = self.watch(subject, users);
-        let at_ns = self.plane.tell(command).await?;
+        let at_ns = self.plane.execute(command).await?;
         let in_time = timeout(self.plan.timeout, watched.wait()).await;
         self.forget(subject);
         if in_time.is_err() {
-            return Err(self.too_slow("clients that heard of a change", &watched));
+            return Err(self.too_slow("clients that received a change", &watched));
         }
         Ok(watched.lag(at_ns))
     }

@@ -1,5 +1,5 @@
-//! All clients lose their connections at once and come back with what they have. Nothing changed meanwhile, so nothing
-//! has to be sent again.
+//! All clients lose their connections at once and reconnect, naming what they have. Nothing changed meanwhile, so nothing has
+//! to be sent again.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ pub async fn play(stage: &mut Stage<'_>) -> Result<Outcome, BenchError> {
     figures.bytes("per_client_received_bytes", "received by each", each_of(used.bytes, clients));
     figures.bytes("after_bytes", "resident after", memory.resident);
     figures.bytes("peak_bytes", "resident at the peak", memory.peak);
-    // State of the world has no way to say what a client has.
+    // In state of the world a client cannot say what it has.
     if stage.plan.variant == Variant::Delta && used.resources_sent > 0 {
         let text = format!("{} resources were sent to clients that had them; expected none", used.resources_sent);
         outcome.problems.push(text);

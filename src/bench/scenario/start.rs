@@ -1,4 +1,4 @@
-//! A server starts, is told the world, and serves a first client, which also shows what a client is to expect.
+//! A server starts, receives the federation, and serves a first client, which also shows what a complete client holds.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use super::super::protocol::{Command, now_ns};
 use super::super::report::Outcome;
 use super::meter::each_of;
 
-/// A first client that hears nothing for so long has everything.
+/// A first client that receives nothing for so long has everything.
 const QUIET: Duration = Duration::from_millis(500);
 
 pub struct Started {
@@ -34,9 +34,9 @@ pub async fn start(plan: &Plan, profiles: &Profiles, common: &Arc<Common>) -> Re
     let mut plane = Link::plane(plan).await?;
     let listening = began.elapsed();
     let empty = plane.process.memory()?;
-    let told = Instant::now();
-    plane.tell(Command::Begin).await?;
-    let synced = told.elapsed();
+    let fed = Instant::now();
+    plane.execute(Command::Begin).await?;
+    let synced = fed.elapsed();
     let (full, cpu) = (plane.process.memory()?, plane.process.cpu()?);
     let idle = plane.process.memory_at_rest().await?;
 
@@ -57,14 +57,14 @@ impl Started {
         let mut outcome = Outcome::new("start");
         let figures = &mut outcome.figures;
         figures.time("listening", "process started to listening", self.listening);
-        figures.time("synced", "world told to engine synced", self.synced);
+        figures.time("synced", "federation sent to engine synced", self.synced);
         figures.time("first_complete", "first client connected to complete", self.first_complete);
         figures.time("server_cpu", "server CPU until synced", self.cpu);
         figures.bytes("empty_bytes", "resident, empty", self.empty.resident);
         figures.bytes("full_bytes", "resident right after", self.full.resident);
-        figures.bytes("idle_bytes", "resident at rest, world known, no client", self.idle.resident);
+        figures.bytes("idle_bytes", "resident at rest, federation known, no client", self.idle.resident);
         let grown = self.idle.resident.saturating_sub(self.empty.resident);
-        let endpoints = plan.world.services * plan.world.endpoints;
+        let endpoints = plan.federation.services * plan.federation.endpoints;
         figures.bytes("per_endpoint_bytes", "the same for each endpoint", each_of(grown, endpoints));
         for resource_type in ResourceType::ALL {
             let label = resource_type.label();
@@ -72,7 +72,7 @@ impl Started {
             figures.count(&key, &shown, self.counts.of(resource_type) as u64);
         }
         let expected = match plan.subscribe {
-            Subscribe::All => plan.world.services,
+            Subscribe::All => plan.federation.services,
             Subscribe::OnDemand(count) => count,
         };
         let found = self.counts.of(ResourceType::Assignment);

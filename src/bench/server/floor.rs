@@ -1,5 +1,5 @@
-//! The least a server could do: accept streams, and write one message that is ready to every one of them. What a control
-//! plane needs beyond this is what sessions, order and versions cost.
+//! The least a server could do: accept streams, and write one prebuilt message to each of them. What a control plane needs
+//! beyond this is the cost of sessions, order and versions.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -15,24 +15,24 @@ use tokio::sync::watch;
 
 use super::super::client::wire;
 use super::super::protocol::{Answer, Command, Counters, now_ns};
-use super::{answer_all, say};
+use super::{answer_all, print};
 
 /// Serves until standard input is closed.
 pub async fn run() -> anyhow::Result<()> {
     let listener = regions::server::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
     let address = listener.local_addr()?;
     let (news, latest) = watch::channel(Bytes::new());
-    // Streams that would hear.
+    // Streams that would receive a message.
     let open = Arc::new(AtomicI64::new(0));
     let counted = Arc::clone(&open);
     tokio::spawn(async move {
         while let Ok((socket, _)) = listener.accept().await {
             let (latest, open) = (latest.clone(), Arc::clone(&counted));
-            // A connection that fails is one that the bench will miss.
+            // If a connection fails, the bench notices that a client is missing.
             tokio::spawn(async move { drop(serve(socket, latest, &open).await) });
         }
     });
-    say(&Answer::Listening { address });
+    print(&Answer::Listening { address });
     answer_all(async |command| {
         if let Command::Push { name, version, bytes } = command {
             let message = wire::pushed(ResourceType::Assignment, &name, version, bytes);
@@ -53,7 +53,7 @@ pub async fn run() -> anyhow::Result<()> {
 }
 
 async fn serve(socket: TcpStream, mut latest: watch::Receiver<Bytes>, open: &AtomicI64) -> Result<(), h2::Error> {
-    let _ = socket.set_nodelay(true); // then it is slower, which shows
+    let _ = socket.set_nodelay(true); // if this fails, the figures show it
     let mut connection = h2::server::handshake(socket).await?;
     let Some(accepted) = connection.accept().await else { return Ok(()) };
     let (request, mut respond) = accepted?;
@@ -81,7 +81,7 @@ fn begin(respond: &mut SendResponse<Bytes>) -> Result<h2::SendStream<Bytes>, h2:
     respond.send_response(head, false)
 }
 
-/// Reads and forgets what the client says, and keeps the connection going; returns when it is over.
+/// Reads and discards requests, and drives the connection; returns when it is closed.
 async fn read(connection: &mut Connection<TcpStream, Bytes>, requests: &mut RecvStream) -> Result<(), h2::Error> {
     std::future::poll_fn(|cx| {
         while let std::task::Poll::Ready(data) = requests.poll_data(cx) {
@@ -92,7 +92,7 @@ async fn read(connection: &mut Connection<TcpStream, Bytes>, requests: &mut Recv
         match connection.poll_accept(cx) {
             std::task::Poll::Ready(None) => std::task::Poll::Ready(Ok(())),
             std::task::Poll::Ready(Some(Err(error))) => std::task::Poll::Ready(Err(error)),
-            // A second stream is not asked for.
+            // Clients open one stream only.
             std::task::Poll::Ready(Some(Ok(_))) | std::task::Poll::Pending => std::task::Poll::Pending,
         }
     })

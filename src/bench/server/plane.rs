@@ -1,4 +1,4 @@
-//! A region's control plane as [`crate::process::plane`] wires it: feed, engine, catalog, xDS. Only the source is another one.
+//! A region's control plane as [`crate::process::plane`] assembles it: feed, engine, catalog, xDS. Only the source differs.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -18,15 +18,15 @@ use tokio::sync::Mutex;
 
 use super::super::args::MAX_CLIENTS;
 use super::super::protocol::{Answer, Command, Counters, now_ns};
-use super::super::world::{NotReady, World};
-use super::{answer_all, say};
+use super::super::synthetic::{NotReady, SyntheticFederation};
+use super::{answer_all, print};
 use crate::process::engine::{self, Deadlines, Wiring};
 
-/// Nothing of the world has to be waited for.
+/// The synthetic federation is complete at once, so no deadline should be reached.
 const SYNC_DEADLINE: Duration = Duration::from_secs(600);
 
 /// Serves until standard input is closed.
-pub async fn run(world: &World) -> anyhow::Result<()> {
+pub async fn run(federation: &SyntheticFederation) -> anyhow::Result<()> {
     let listener = server::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
     let address = listener.local_addr()?;
     let (feed, batches) = Feed::new();
@@ -44,7 +44,7 @@ pub async fn run(world: &World) -> anyhow::Result<()> {
     };
     let (_trigger, shutdown) = Shutdown::new();
     let running = engine::start(wiring, shutdown)?;
-    let region = RegionId::new(&World::region_name(0))?;
+    let region = RegionId::new(&SyntheticFederation::region_name(0))?;
     let shared = Shared {
         catalog: handle,
         defaults: Arc::new(Defaults { region, on_demand: true }),
@@ -54,24 +54,24 @@ pub async fn run(world: &World) -> anyhow::Result<()> {
         loads: Loads::default(),
         start_limits: StartLimits::default(),
     };
-    // Twice, because those who come back may be counted before those who left are forgotten.
+    // Twice, because clients that reconnect may be counted before their old connections are closed.
     let limits = Limits { max_connections: 2 * MAX_CLIENTS, ..Limits::default() };
     let listeners = vec![Listening { listener, tls: None }];
     tokio::spawn(server::serve(listeners, shared, limits, std::future::pending()));
 
-    let source = Mutex::new(Source { world: world.clone(), feed, not_ready: NotReady::new() });
-    say(&Answer::Listening { address });
+    let source = Mutex::new(Source { federation: federation.clone(), feed, not_ready: NotReady::new() });
+    print(&Answer::Listening { address });
     answer_all(async |command| match command {
         Command::Count => Answer::Counters(counters(&stats, &running)),
         command => {
-            let began = command == Command::Begin;
-            let told = source.lock().await.tell(command).await;
-            if began && told.is_ok() {
+            let begins = command == Command::Begin;
+            let fed = source.lock().await.execute(command).await;
+            if begins && fed.is_ok() {
                 let mut picture = running.picture.clone();
                 // The sender lives as long as the engine's thread, which lasts as long as this.
                 let _ = picture.wait_for(|picture| picture.knowledge.serves()).await;
             }
-            match told {
+            match fed {
                 Ok(at_ns) => Answer::Done { at_ns },
                 Err(reason) => Answer::Failed { reason },
             }
@@ -82,14 +82,14 @@ pub async fn run(world: &World) -> anyhow::Result<()> {
 }
 
 struct Source {
-    world: World,
+    federation: SyntheticFederation,
     feed: Feed,
     not_ready: NotReady,
 }
 
 impl Source {
-    /// Gives a change to the feed, and says when.
-    async fn tell(&mut self, command: Command) -> Result<u64, String> {
+    /// Sends the command's batches to the feed. Returns when that began, as [`now_ns`].
+    async fn execute(&mut self, command: Command) -> Result<u64, String> {
         let batches = self.batches(command).map_err(|error| error.to_string())?;
         let at_ns = now_ns();
         for batch in batches {
@@ -101,9 +101,9 @@ impl Source {
     fn batches(&mut self, command: Command) -> Result<Vec<Batch>, NameError> {
         match command {
             Command::Begin => {
-                let mut batches = self.world.hub()?;
-                for cluster in 0..self.world.clusters {
-                    batches.extend(self.world.listing(cluster, &self.not_ready)?);
+                let mut batches = self.federation.hub()?;
+                for cluster in 0..self.federation.clusters {
+                    batches.extend(self.federation.listing(cluster, &self.not_ready)?);
                 }
                 Ok(batches)
             }
@@ -111,10 +111,10 @@ impl Source {
                 if !self.not_ready.remove(&(service, endpoint)) {
                     self.not_ready.insert((service, endpoint));
                 }
-                self.world.flipped(service, endpoint, &self.not_ready)
+                self.federation.flipped(service, endpoint, &self.not_ready)
             }
-            Command::Add { service } => self.world.added(service),
-            Command::Remove { service } => self.world.removed(service),
+            Command::Add { service } => self.federation.added(service),
+            Command::Remove { service } => self.federation.removed(service),
             Command::Count | Command::Push { .. } => Ok(Vec::new()),
         }
     }
@@ -125,6 +125,7 @@ fn counters(stats: &Stats, running: &engine::World) -> Counters {
     let sum = |pick: fn(&TypeStats) -> &Counter| {
         ResourceType::ALL.iter().map(|resource_type| pick(streams.of(*resource_type)).get()).sum()
     };
+    let picture = running.picture.borrow();
     Counters {
         streams: streams.open_delta.get() + streams.open_sotw.get(),
         resources: ResourceType::ALL.iter().map(|resource_type| catalog.resources_of(*resource_type).get()).sum(),
@@ -137,7 +138,8 @@ fn counters(stats: &Stats, running: &engine::World) -> Counters {
         resources_sent: sum(|stats| &stats.resources_sent),
         removals_sent: sum(|stats| &stats.removals_sent),
         sent_bytes: streams.sent_bytes.get(),
-        merged: running.picture.borrow().stats.merged,
+        merged: picture.stats.merged,
+        last_round_ns: u64::try_from(picture.last_round.as_nanos()).unwrap_or(u64::MAX),
         encoded: catalog.encoded.get(),
     }
 }

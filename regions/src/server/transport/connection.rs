@@ -18,6 +18,7 @@ use super::guard::Guard;
 use super::handle::Handle;
 use super::limits::Limits;
 use super::one_task::{OneTask, Spawner};
+use super::ping_acks::PingAcks;
 use super::rarely::Rarely;
 use super::{Peer, Served, tls};
 use crate::server::slots::{Claim, Slots};
@@ -101,7 +102,7 @@ impl<S: Served> Connection<S> {
     {
         let Self { peer, drain, old_at, common } = self;
         let (address, handle, limits) = (peer.address, peer.connection.clone(), &common.limits);
-        let io = TokioIo::new(Guard::new(io, limits.handshake_timeout, limits.silence()));
+        let io = TokioIo::new(PingAcks::new(Guard::new(io, limits.handshake_timeout, limits.silence())));
         let service = WithPeer { service: common.service.clone(), peer };
         let spawner = Spawner::default();
         let http2 = builder(limits, spawner.clone()).serve_connection(io, service);

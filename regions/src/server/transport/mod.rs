@@ -8,6 +8,7 @@ mod guard;
 mod handle;
 mod limits;
 mod one_task;
+mod ping_acks;
 mod rarely;
 mod tls;
 

@@ -72,7 +72,7 @@ fn shown(requests: &[Bytes]) -> Vec<String> {
 }
 
 fn hear(peer: &mut Peer, resource_type: ResourceType, resources: &[&str], removed: &[&str]) -> Vec<String> {
-    shown(&peer.hear(&response(resource_type, resources, removed), 1).expect("a response"))
+    shown(&peer.receive(&response(resource_type, resources, removed), 1).expect("a response"))
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn stood_in(peer: &mut Peer, name: &str) -> Vec<String> {
         nonce: "n".to_owned(),
         ..DeltaDiscoveryResponse::default()
     };
-    shown(&peer.hear(&response.encode_to_vec(), 1).expect("a response"))
+    shown(&peer.receive(&response.encode_to_vec(), 1).expect("a response"))
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn endpoints_one_by_one_are_followed_where_load_assignments_say_they_are() {
     peer.open();
     hear(&mut peer, Cluster, &["eds-a@1", "eds-b@1"], &[]);
     let assigned = |peer: &mut Peer, name: &str, version: &str, collections: &[&str]| {
-        shown(&peer.hear(&assignment(name, version, collections), 1).expect("a response"))
+        shown(&peer.receive(&assignment(name, version, collections), 1).expect("a response"))
     };
     assert_eq!(assigned(&mut peer, "eds-a", "1", &["a/z1/*", "a/z2/*"]), ["eds n", "leds +a/z1/* +a/z2/*"]);
     hear(&mut peer, Assignment, &["eds-b@1"], &[]);

@@ -1,8 +1,6 @@
-//! The made-up world: a function of a few numbers, so that the process that serves it and the one that asks for it agree
-//! without telling each other. Every service exists in every member and has its endpoints spread over all of them.
+//! The objects of the synthetic federation, as sources report them. All names are valid; the model checks them all the same.
 
-use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use federation::change::{Batch, Delta, Epoch, HubChanges, LinkChange, MemberChanges};
@@ -13,152 +11,12 @@ use federation::model::{
 };
 use ipnet::{IpNet, Ipv4Net};
 
-use super::error::BenchError;
+use super::{
+    ENDPOINTS_PER_SLICE, HTTP_PORT, NotReady, PODS, SyntheticFederation, TARGET_PORT, TCP_PORT, VIPS, address,
+};
 
-pub const MAX_SERVICES: usize = 200_000;
-pub const MAX_ENDPOINTS: usize = 4_000_000;
-pub const MAX_CLUSTERS: usize = 64;
-/// Services that scenarios may add to the world, and the endpoints that each of them has at most.
-pub const SPARE_SERVICES: usize = 1_024;
-const SPARE_ENDPOINTS: usize = 1_000;
-/// As Kubernetes' own controller fills them.
-const ENDPOINTS_PER_SLICE: usize = 100;
-const HTTP_PORT: u16 = 80;
-const TCP_PORT: u16 = 9_000;
-const TARGET_PORT: u16 = 8_080;
-/// All pods are in the first, all ClusterIPs in the second; each member has a block of both.
-const PODS: [u8; 4] = [10, 0, 0, 0];
-const VIPS: [u8; 4] = [11, 0, 0, 0];
-/// Bits of a host address in each of the two.
-const HOST_BITS: u32 = 24;
-
-/// What there is, and how it is spread.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct World {
-    pub services: usize,
-    /// Per service, over all clusters.
-    pub endpoints: usize,
-    pub clusters: usize,
-    pub regions: usize,
-    /// Per region.
-    pub zones: usize,
-    pub namespaces: usize,
-    /// Of a hundred services, so many speak plain TCP.
-    pub tcp_percent: usize,
-}
-
-/// Endpoints that are not ready: what a source remembers, and all that it does.
-pub type NotReady = BTreeSet<(usize, usize)>;
-
-impl World {
-    /// Whether the numbers make a world that could be.
-    pub fn check(&self) -> Result<(), BenchError> {
-        let total = self.services.saturating_mul(self.endpoints);
-        if total > MAX_ENDPOINTS {
-            return Err(BenchError::TooManyEndpoints { services: self.services, endpoints: self.endpoints });
-        }
-        let blocks = self.clusters.next_power_of_two();
-        let needed = (self.pod_block().max(self.vip_block())).saturating_mul(blocks);
-        if needed > 1 << HOST_BITS {
-            return Err(BenchError::NoAddresses { clusters: self.clusters, needed });
-        }
-        Ok(())
-    }
-
-    pub fn cluster_name(cluster: usize) -> String {
-        format!("cluster-{cluster}")
-    }
-
-    pub fn region_name(region: usize) -> String {
-        format!("region-{region}")
-    }
-
-    pub fn region_of(&self, cluster: usize) -> usize {
-        cluster % self.regions
-    }
-
-    pub fn zone_name(region: usize, zone: usize) -> String {
-        format!("region-{region}-zone-{zone}")
-    }
-
-    /// `outbound|<port>||<dns name>`, as proxies know the service.
-    pub fn resource_name(&self, service: usize) -> String {
-        let port = self.port(service);
-        format!("outbound|{port}||{}.{}.svc.cluster.local", Self::service_name(service), self.namespace_name(service))
-    }
-
-    /// `vip|<ip>:<port>`, as intercepted proxies of a member ask for it on demand.
-    pub fn vip_name(&self, cluster: usize, service: usize) -> String {
-        let port = self.port(service);
-        format!("vip|{}:{port}", self.vip(cluster, service))
-    }
-
-    /// The name of one endpoint, for clients that fetch them one by one.
-    pub fn single_name(&self, service: usize, endpoint: usize) -> String {
-        let port = self.port(service);
-        let (cluster, pod, zone) = self.pod(service, endpoint);
-        let (service, namespace) = (Self::service_name(service), self.namespace_name(service));
-        let at = format!("{}/{}", Self::cluster_name(cluster), Self::zone_name(self.region_of(cluster), zone));
-        let ip = address(PODS, pod);
-        format!("xdstp:///envoy.config.endpoint.v3.LbEndpoint/{service}.{namespace}/{port}/{at}/{ip}-{TARGET_PORT}")
-    }
-
-    fn port(&self, service: usize) -> u16 {
-        if self.is_tcp(service) { TCP_PORT } else { HTTP_PORT }
-    }
-
-    pub fn is_tcp(&self, service: usize) -> bool {
-        // 61 has no factor in common with 100: any hundred services in a row hold exactly so many.
-        service * 61 % 100 < self.tcp_percent
-    }
-
-    fn service_name(service: usize) -> String {
-        format!("svc-{service:05}")
-    }
-
-    fn namespace_name(&self, service: usize) -> String {
-        format!("ns-{:03}", service % self.namespaces)
-    }
-
-    /// Where one endpoint of a service runs: its cluster, and its place among the service's endpoints there.
-    fn place(&self, service: usize, endpoint: usize) -> (usize, usize) {
-        ((service + endpoint) % self.clusters, endpoint / self.clusters)
-    }
-
-    /// Cluster, pod and zone of one endpoint.
-    fn pod(&self, service: usize, endpoint: usize) -> (usize, usize, usize) {
-        let Some(added) = service.checked_sub(self.services) else {
-            let (cluster, nth) = self.place(service, endpoint);
-            let first = cluster * self.pod_block() + service * self.per_cluster() + 1;
-            return (cluster, first + nth, (service + nth) % self.zones);
-        };
-        // Behind the addresses of those that were there from the beginning.
-        let spare = self.services * self.per_cluster() + added * self.spare_endpoints() + 1;
-        (0, spare + endpoint, endpoint % self.zones)
-    }
-
-    fn per_cluster(&self) -> usize {
-        self.endpoints.div_ceil(self.clusters)
-    }
-
-    /// Addresses that one member needs for its pods. A service that is added has all of its endpoints in one member.
-    fn pod_block(&self) -> usize {
-        (self.services * self.per_cluster() + SPARE_SERVICES * self.spare_endpoints() + 2).next_power_of_two()
-    }
-
-    /// Endpoints of a service that is added.
-    fn spare_endpoints(&self) -> usize {
-        self.endpoints.min(SPARE_ENDPOINTS)
-    }
-
-    fn vip_block(&self) -> usize {
-        (self.services + SPARE_SERVICES + 2).next_power_of_two()
-    }
-}
-
-// From here on: objects. Names were made to be legal, but the model wants to see for itself.
-impl World {
-    /// Regions, policy and members, in the order in which a hub is read.
+impl SyntheticFederation {
+    /// Regions, policy and members, in the order in which they are read from a hub.
     pub fn hub(&self) -> Result<Vec<Batch>, NameError> {
         let regions: Vec<RegionId> =
             (0..self.regions).map(|r| RegionId::new(&Self::region_name(r))).collect::<Result<_, _>>()?;
@@ -184,7 +42,7 @@ impl World {
         ])
     }
 
-    /// A first connection to one member, and all that stands in it.
+    /// A first connection to one member, and lists of all its objects.
     pub fn listing(&self, cluster: usize, not_ready: &NotReady) -> Result<Vec<Batch>, NameError> {
         let uid = ClusterUid(Arc::from(format!("uid-{cluster}")));
         let namespaces = (0..self.namespaces.min(self.services)).map(|n| self.namespace(n));
@@ -202,24 +60,24 @@ impl World {
             MemberChanges::ServiceCidrs(Delta::full(Vec::new())),
             MemberChanges::Exports(Delta::full(Vec::new())),
         ];
-        all.into_iter().map(|changes| Self::said(cluster, changes)).collect()
+        all.into_iter().map(|changes| Self::batch(cluster, changes)).collect()
     }
 
-    /// What a watch says when one endpoint changed: its whole slice.
+    /// What a watch reports when one endpoint changed: its whole slice.
     pub fn flipped(&self, service: usize, endpoint: usize, not_ready: &NotReady) -> Result<Vec<Batch>, NameError> {
         let (cluster, nth) = self.place(service, endpoint);
         let first = nth - nth % ENDPOINTS_PER_SLICE;
         let endpoints = self.here(cluster, service).skip(first).take(ENDPOINTS_PER_SLICE);
-        let endpoints = endpoints.map(|endpoint| self.standing(service, endpoint, not_ready));
+        let endpoints = endpoints.map(|endpoint| self.current(service, endpoint, not_ready));
         let slices = self.cut(service, &endpoints.collect::<Result<Vec<_>, _>>()?, first / ENDPOINTS_PER_SLICE)?;
-        slices.into_iter().map(|slice| Self::said(cluster, MemberChanges::Slices(Delta::put(slice)))).collect()
+        slices.into_iter().map(|slice| Self::batch(cluster, MemberChanges::Slices(Delta::put(slice)))).collect()
     }
 
-    /// A service that was not there: with endpoints in the first member, mirrored into the others.
+    /// A new service: with endpoints in the first member, mirrored into the others.
     pub fn added(&self, service: usize) -> Result<Vec<Batch>, NameError> {
         let mut batches = Vec::new();
         for slice in self.all_in_one(service)? {
-            batches.push(Self::said(0, MemberChanges::Slices(Delta::put(slice)))?);
+            batches.push(Self::batch(0, MemberChanges::Slices(Delta::put(slice)))?);
         }
         for cluster in 0..self.clusters {
             let owner = match cluster {
@@ -227,25 +85,25 @@ impl World {
                 _ => Owner::Mirror(Box::new(Mark { sources: vec![Self::cluster_id(0)?], ..Mark::default() })),
             };
             let object = self.service(cluster, service, owner)?;
-            batches.push(Self::said(cluster, MemberChanges::Services(Delta::put(object)))?);
+            batches.push(Self::batch(cluster, MemberChanges::Services(Delta::put(object)))?);
         }
         Ok(batches)
     }
 
-    /// The same service goes again.
+    /// The same service is deleted.
     pub fn removed(&self, service: usize) -> Result<Vec<Batch>, NameError> {
         let mut batches = Vec::new();
         let key = self.key(service)?;
         for cluster in 0..self.clusters {
-            batches.push(Self::said(cluster, MemberChanges::Services(Delta::delete(key.clone())))?);
+            batches.push(Self::batch(cluster, MemberChanges::Services(Delta::delete(key.clone())))?);
         }
         for slice in self.all_in_one(service)? {
-            batches.push(Self::said(0, MemberChanges::Slices(Delta::delete(slice.key)))?);
+            batches.push(Self::batch(0, MemberChanges::Slices(Delta::delete(slice.key)))?);
         }
         Ok(batches)
     }
 
-    fn said(cluster: usize, changes: MemberChanges) -> Result<Batch, NameError> {
+    fn batch(cluster: usize, changes: MemberChanges) -> Result<Batch, NameError> {
         Ok(Batch::Member { cluster: Self::cluster_id(cluster)?, epoch: Epoch(1), changes })
     }
 
@@ -253,7 +111,7 @@ impl World {
         ClusterId::new(&Self::cluster_name(cluster))
     }
 
-    fn key(&self, service: usize) -> Result<ServiceKey, NameError> {
+    pub(super) fn key(&self, service: usize) -> Result<ServiceKey, NameError> {
         ServiceKey::new(&self.namespace_name(service), &Self::service_name(service))
     }
 
@@ -307,12 +165,12 @@ impl World {
         })
     }
 
-    fn vip(&self, cluster: usize, service: usize) -> IpAddr {
+    pub(super) fn vip(&self, cluster: usize, service: usize) -> IpAddr {
         address(VIPS, cluster * self.vip_block() + service + 1)
     }
 
     fn slices(&self, cluster: usize, service: usize, not_ready: &NotReady) -> Result<Vec<Slice>, NameError> {
-        let endpoints = self.here(cluster, service).map(|endpoint| self.standing(service, endpoint, not_ready));
+        let endpoints = self.here(cluster, service).map(|endpoint| self.current(service, endpoint, not_ready));
         self.cut(service, &endpoints.collect::<Result<Vec<_>, _>>()?, 0)
     }
 
@@ -321,7 +179,7 @@ impl World {
         (0..self.endpoints).filter(move |endpoint| self.place(service, *endpoint).0 == cluster)
     }
 
-    fn standing(&self, service: usize, endpoint: usize, not_ready: &NotReady) -> Result<Endpoint, NameError> {
+    fn current(&self, service: usize, endpoint: usize, not_ready: &NotReady) -> Result<Endpoint, NameError> {
         self.endpoint(self.pod(service, endpoint), !not_ready.contains(&(service, endpoint)))
     }
 
@@ -351,17 +209,9 @@ impl World {
     }
 }
 
-fn address(range: [u8; 4], host: usize) -> IpAddr {
-    let host = u32::try_from(host).unwrap_or_default();
-    IpAddr::V4(Ipv4Addr::from(u32::from(Ipv4Addr::from(range)).wrapping_add(host)))
-}
-
 /// One member's block of so many addresses, a power of two.
 fn block(range: [u8; 4], cluster: usize, addresses: usize) -> Vec<IpNet> {
     let IpAddr::V4(first) = address(range, cluster * addresses) else { return Vec::new() };
     let prefix = 32 - u8::try_from(addresses.trailing_zeros()).unwrap_or_default();
     Ipv4Net::new(first, prefix).map(IpNet::V4).into_iter().collect()
 }
-
-#[cfg(test)]
-mod tests;
