@@ -2,6 +2,7 @@
 
 mod check;
 mod controller;
+mod debug;
 mod http;
 mod log;
 mod manifests;
@@ -54,6 +55,9 @@ enum Command {
     Bench(crate::bench::BenchArgs),
     /// Print what gets installed: custom resource definitions, RBAC, Deployments.
     Manifests(manifests::Args),
+    /// Record what sources report, and replay it.
+    #[command(hide = true)]
+    Debug(debug::Args),
 }
 
 /// The command line as clap knows it, for the documentation's tests.
@@ -91,6 +95,7 @@ pub fn run() -> ExitCode {
             Command::Proxy(args) => proxy::run(args).await,
             Command::Bench(args) => crate::bench::run(args).await,
             Command::Manifests(args) => manifests::run(&args),
+            Command::Debug(args) => debug::run(args).await,
         }
     });
     // Tasks that still wait on a dead cluster must not delay the exit.

@@ -55,7 +55,8 @@ fn args(command: &Command) -> Vec<&Arg> {
 fn markdown(command: &Command) -> String {
     let mut text = String::from("## Flags of every command\n| flag | default | meaning |\n| --- | --- | --- |\n");
     text.extend(args(command).into_iter().map(row));
-    for command in command.get_subcommands().filter(|command| command.get_name() != "help") {
+    let shown = |command: &&Command| command.get_name() != "help" && !command.is_hide_set();
+    for command in command.get_subcommands().filter(shown) {
         let about = line(command.get_long_about().or(command.get_about()));
         let _ = write!(text, "\n## Flags of isthmus {}\n{about}\n\n", command.get_name());
         let of_all: Vec<&Arg> = args(command).into_iter().filter(|arg| !arg.is_global_set()).collect();

@@ -96,7 +96,7 @@ type Mirroring = tokio::sync::watch::Receiver<BTreeMap<ClusterId, MirrorProgress
 
 impl Origin {
     /// A folder keeps no record of who was admitted, so that all of its members have to be known.
-    fn awaits(&self) -> Awaits {
+    pub fn awaits(&self) -> Awaits {
         match self {
             Self::Hub { .. } => Awaits::Admitted,
             Self::Folder(_) => Awaits::NotRefused,
@@ -229,7 +229,8 @@ impl Ports {
     }
 }
 
-fn start_source(
+/// Starts what feeds batches until the shutdown signal.
+pub fn start_source(
     origin: Origin,
     feed: Feed,
     problems: ProblemBook,

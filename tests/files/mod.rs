@@ -6,3 +6,4 @@ mod ads;
 mod bad_input;
 mod cut_short;
 mod folder_equals_cluster;
+mod recorded;

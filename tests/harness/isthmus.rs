@@ -21,7 +21,7 @@ const RUN_LIMIT: Duration = Duration::from_secs(60);
 const LOG_FILTER: &str = "info,isthmus=debug,federation=debug,regions=debug";
 const FAILURE_LINES: usize = 25;
 /// The API servers of tests are on this machine.
-const MEMBERS_HERE: &str = "--allow-member-cidrs=127.0.0.0/8";
+pub(super) const MEMBERS_HERE: &str = "--allow-member-cidrs=127.0.0.0/8";
 
 /// Where a region takes its world from.
 #[derive(Clone, Copy, Debug)]
@@ -266,6 +266,6 @@ pub(super) fn write(folder: &Path, name: &str, content: &str) -> PathBuf {
 }
 
 /// The build under test; `ISTHMUS_BINARY` names another one, such as a release build whose times are of interest.
-fn binary() -> PathBuf {
+pub(super) fn binary() -> PathBuf {
     std::env::var_os("ISTHMUS_BINARY").map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_isthmus")), PathBuf::from)
 }

@@ -21,6 +21,7 @@ mod innocents;
 mod isthmus;
 mod member;
 pub mod objects;
+pub mod recording;
 mod scene;
 pub mod slots;
 mod witness;

@@ -12,7 +12,7 @@ use federation::change::Batch;
 use federation::model::{Digest, Namespace, RegionId, Time};
 use federation::{Authority, Awaits};
 
-use crate::codec::{enumeration, message};
+use crate::codec::{self, EncodeError, Field, enumeration, message};
 
 pub use reader::{ReadError, Reader};
 pub use writer::{WriteError, Writer};
@@ -85,6 +85,17 @@ enumeration!(Authority { 0 => Own, 1 => Recorded });
 enumeration!(Awaits { 0 => Admitted, 1 => NotRefused });
 
 message!(Entry { 1 => at: Time, 2 => begins_round: bool, 3 => batch: Batch });
+
+impl Entry {
+    /// Encodes one without a copy of its batch, which may be large.
+    fn to_bytes(at: Time, begins_round: bool, batch: &Batch) -> Result<Vec<u8>, EncodeError> {
+        let mut to = codec::Writer::default();
+        at.put(1, &mut to)?;
+        begins_round.put(2, &mut to)?;
+        batch.put(3, &mut to)?;
+        Ok(to.into_bytes())
+    }
+}
 
 message!(End { 1 => at: Time, 2 => reason: EndReason, 3 => entries: u64 });
 enumeration!(EndReason { 0 => Stopped, 1 => Full, 2 => NotEncodable });

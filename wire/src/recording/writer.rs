@@ -45,8 +45,8 @@ impl<W: Write> Writer<W> {
             if self.ended {
                 return Ok(None);
             }
-            let entry = Entry { at, begins_round: index == 0, batch: batch.clone() };
-            let frame = match encode(Kind::RECORDING_ENTRY, &entry) {
+            let entry = Entry::to_bytes(at, index == 0, batch);
+            let frame = match entry.and_then(|entry| frame::encode(Kind::RECORDING_ENTRY, &entry)) {
                 Ok(frame) => frame,
                 Err(_) => return self.end(at, EndReason::NotEncodable).map(Some),
             };
