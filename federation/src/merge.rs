@@ -6,16 +6,18 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use crate::addresses::{Judgement, OutsideOffer, Rules};
-use crate::explain::{Conflict, SelectedBy};
+use crate::addresses::{Judgement, OutsideOffer};
+use crate::explain::Conflict;
 use crate::model::{
-    AppProtocol, ClusterId, Families, Family, Merged, MergedPort, Node, RankingRule, Service, ServiceKey, ServiceKind,
-    Slice, Time,
+    AppProtocol, ClusterId, Families, Family, Merged, MergedPort, RankingRule, ServiceKey, ServiceKind, Slice,
 };
 use crate::report::{FamilyConflict, Notice, OutsideAddress, RefusedAddress};
 
 mod backends;
 mod conflicts;
+mod contribution;
+
+pub(crate) use contribution::Contribution;
 
 use backends::{Gathered, PortIndex, Sighting, backends};
 
@@ -23,21 +25,6 @@ use backends::{Gathered, PortIndex, Sighting, backends};
 /// endpoints would be 10,000,000, and each change of one of them work for every proxy. Of those beyond this bound, the
 /// oldest export's first ports are served first.
 pub const MAX_HOSTS: usize = 100_000;
-
-/// One cluster's part in a service.
-pub(crate) struct Contribution<'a> {
-    pub cluster: &'a ClusterId,
-    pub service: &'a Service,
-    /// When it was exported: the `ServiceExport`'s creation, else the Service's own.
-    pub exported: Time,
-    pub slices: Vec<&'a Slice>,
-    /// Of the same cluster: the zones of endpoints that have none of their own.
-    pub nodes: &'a BTreeMap<Arc<str>, Node>,
-    pub rule: &'a Arc<RankingRule>,
-    /// Why it takes part.
-    pub by: SelectedBy,
-    pub addresses: Rules<'a>,
-}
 
 /// The outcome of merging one service.
 #[derive(Debug, Default)]

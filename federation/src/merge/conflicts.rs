@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Contribution;
+use super::contribution::Contribution;
 use crate::explain::{Conflict, ConflictAbout};
 use crate::model::{AppProtocol, ClusterId, ServiceKind, ServicePort};
 
