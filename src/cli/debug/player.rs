@@ -10,7 +10,7 @@ use clusters::conditions::json::MemberJson;
 use clusters::conditions::known::Known;
 use clusters::problem::Problems;
 use federation::model::{RegionId, Time};
-use federation::{Authority, Config, Engine};
+use federation::{Authority, Config, Deadlines, Engine};
 use regions::catalog::Catalog;
 use regions::class::Class;
 use regions::resource::{ResourceType, version_text};
@@ -68,6 +68,7 @@ impl Player {
             authority: authority.unwrap_or(start.authority),
             own_namespace: start.own_namespace.clone(),
             awaits: start.awaits,
+            deadlines: Deadlines::NONE,
             hub: start.hub,
         };
         let (engine, catalog) = (Engine::new(config), Catalog::new(Arc::default()));

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 use federation::Authority;
 use federation::model::{ClusterId, Network, RegionId, Zone};
-use federation::view::ClientClass;
+use federation::ranking::ClientClass;
 use regions::class::{Class, EnvoyProfile, Interception, Profile};
 use wire::recording::Reader;
 

@@ -8,7 +8,7 @@ use federation::model::{
     Affinity, ClusterWeight, Digest, Failover, Families, Family, Federate, Health, Labels, Mark, Member, Owner, PodId,
     Policy, Service, Tier, Traffic, product,
 };
-use federation::testing::{World, make};
+use federation::testing::{TestFederation, make};
 
 use crate::{decode, encode};
 
@@ -45,7 +45,7 @@ fn every_golden_frame_is_a_batch_of_its_own() {
 
 /// Every field of every type with a value that is not its default, and every variant.
 fn batches() -> Vec<Batch> {
-    let federation = World::new()
+    let federation = TestFederation::new()
         .region("eu", &["us", "ap"])
         .member_object(member())
         .policy(policy())

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use federation::change::Batch;
-use federation::testing::{World, make};
+use federation::testing::{TestFederation, make};
 use federation::{Authority, Awaits};
 use proptest::prelude::*;
 
@@ -86,7 +86,7 @@ proptest! {
 
 #[test]
 fn a_recording_that_was_cut_is_refused() {
-    let federation = World::new().region("eu", &[]).member("eu-1", "eu", "10.0.0.0/16", "10.96.0.0/16");
+    let federation = TestFederation::new().region("eu", &[]).member("eu-1", "eu", "10.0.0.0/16", "10.96.0.0/16");
     let (whole, _) = recorded(&[federation.hub(), federation.listing("eu-1", 1)], u64::MAX);
     assert_eq!(read(&whole).expect("whole").1.len(), 10);
     for length in 0..whole.len() {

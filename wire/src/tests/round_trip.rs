@@ -1,6 +1,6 @@
 //! What is encoded is decoded as it was.
 
-use federation::testing::{World, make};
+use federation::testing::{TestFederation, make};
 use proptest::prelude::*;
 
 use crate::{decode, encode, frame, testing};
@@ -31,7 +31,7 @@ proptest! {
 
 #[test]
 fn all_that_a_federation_consists_of_is_decoded_as_it_was() {
-    let federation = World::new()
+    let federation = TestFederation::new()
         .region("eu", &["us"])
         .member("eu-1", "eu", "10.0.0.0/16", "10.96.0.0/16")
         .service("eu-1", "shop/web", &[80, 443])
