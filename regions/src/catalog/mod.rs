@@ -10,6 +10,7 @@
 mod audience;
 mod command;
 mod facts;
+mod output;
 mod publication;
 mod recipes;
 mod shelf;

@@ -37,7 +37,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use super::facts::{Changes, Facts};
-use super::shelf::Output;
+use super::output::Output;
 use crate::resource::{Resource, ResourceType};
 
 pub(super) use clusters::{BuiltInClusters, Clusters, VipClusters};

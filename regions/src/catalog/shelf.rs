@@ -4,10 +4,11 @@
 use std::sync::Arc;
 
 use super::facts::{Changes, Facts};
+use super::output::{Contents, Output};
 use super::recipes::{AnyRecipe, Maker};
 use crate::interest::Topic;
-use crate::resource::{Resource, ResourceType};
-use crate::snapshot::{Change, Part, Was};
+use crate::resource::ResourceType;
+use crate::snapshot::Part;
 use crate::stats::CatalogStats;
 use crate::translate::leds;
 
@@ -16,26 +17,12 @@ pub(super) struct Shelf {
     contents: Contents,
 }
 
-struct Contents {
-    resource_type: ResourceType,
-    part: Part,
-    /// What changed since the last commit.
-    pending: Vec<Change>,
-}
-
-/// Where a recipe puts what it made.
-pub(super) struct Output<'a> {
-    contents: &'a mut Contents,
-    stats: &'a CatalogStats,
-}
-
 impl Shelf {
     /// Fills a shelf with everything that the facts imply at commit `seq`.
     pub(super) fn new(recipe: &AnyRecipe, facts: &Facts, seq: u64, stats: &CatalogStats) -> Self {
-        let (resource_type, part) = (recipe.resource_type(), Part::starting_at(seq));
-        let mut contents = Contents { resource_type, part, pending: Vec::new() };
+        let mut contents = Contents::starting_at(seq, recipe.resource_type());
         let mut maker = recipe.start();
-        maker.fill(facts, &mut Output { contents: &mut contents, stats });
+        maker.fill(facts, &mut Output::new(&mut contents, stats));
         // All of this is the state that the log begins with.
         contents.pending = Vec::new();
         Self { maker, contents }
@@ -47,7 +34,7 @@ impl Shelf {
 
     /// Makes again what the changes touch.
     pub(super) fn update(&mut self, changes: &Changes, facts: &Facts, stats: &CatalogStats) {
-        self.maker.update(changes, facts, &mut Output { contents: &mut self.contents, stats });
+        self.maker.update(changes, facts, &mut Output::new(&mut self.contents, stats));
     }
 
     /// Makes what changed part of commit `seq`, and returns which streams it concerns. `None`: nothing changed.
@@ -66,39 +53,6 @@ impl Shelf {
     pub(super) fn forget(&self, stats: &CatalogStats) {
         let held = i64::try_from(self.contents.part.len()).unwrap_or(0);
         stats.resources_of(self.contents.resource_type).add(-held);
-    }
-}
-
-impl Output<'_> {
-    /// To be called once for each key whose resources are made.
-    pub(super) fn count_key(&self) {
-        self.stats.derived.inc();
-    }
-
-    pub(super) fn put(&mut self, resource: Resource) {
-        let Contents { resource_type, part, pending } = &mut *self.contents;
-        self.stats.encoded.inc();
-        if part.get(resource.name()) == Some(&resource) {
-            self.stats.unchanged.inc();
-            return;
-        }
-        self.stats.changed.inc();
-        let name = resource.name().clone();
-        pending.push(match part.put(resource) {
-            Some(old) => Change { name: old.name().clone(), was: Was::Version(old.version()) },
-            None => {
-                self.stats.resources_of(*resource_type).add(1);
-                Change { name, was: Was::Nothing }
-            }
-        });
-    }
-
-    pub(super) fn remove(&mut self, name: &str) {
-        let Contents { resource_type, part, pending } = &mut *self.contents;
-        let Some(old) = part.remove(name) else { return };
-        self.stats.changed.inc();
-        self.stats.resources_of(*resource_type).add(-1);
-        pending.push(Change { name: old.name().clone(), was: Was::There(old) });
     }
 }
 

@@ -1,6 +1,7 @@
 //! LRS: what proxies report of the load they see. Kept for people to look at, for as long as the proxy is connected; it
 //! decides nothing.
 
+mod locality;
 mod metered;
 mod report;
 mod table;
@@ -22,12 +23,12 @@ use super::start_limits::StartLimits;
 use super::transport::Peer;
 use crate::class::{MAX_NODE_ID_LEN, NodeError};
 use crate::stats::Stats;
+pub use locality::{LocalityLoad, MAX_LOCALITIES};
 use metered::Metered;
 pub use report::{MAX_CLUSTERS_READ, MAX_LOCALITIES_READ, MAX_REPORT_LEN};
 use report::{Report, ReportCodec};
 use table::Row;
-pub use table::{ClusterLoad, LoadReport, Loads, LocalityLoad};
-pub use table::{MAX_CLUSTERS as MAX_LOADS, MAX_LOCALITIES};
+pub use table::{ClusterLoad, LoadReport, Loads, MAX_CLUSTERS as MAX_LOADS};
 
 /// Reports come this often.
 const INTERVAL_S: i64 = 10;

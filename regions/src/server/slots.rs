@@ -7,11 +7,11 @@
 //!   on the holder: a client that reads nothing keeps its own stream from being polled, timers in it included.
 //!   The holder goes on without its slot.
 
+mod claim;
 mod turns;
 
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
-use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -20,15 +20,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 use crate::stats::Counter;
+pub(super) use claim::Claim;
 use turns::Turns;
-
-/// Whose slot it is, for sharing them fairly.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Claim {
-    pub(super) address: IpAddr,
-    /// A number of the connection, unique in the process.
-    pub(super) connection: u64,
-}
 
 /// Cheap to clone: all clones share the slots.
 #[derive(Clone, Debug)]

@@ -1,6 +1,7 @@
 //! One stream: it waits for the client or for a new snapshot, lets the session decide, and passes on what it sends.
 
 mod notes;
+mod old;
 
 use std::future::{pending, poll_fn};
 use std::pin::{Pin, pin};
@@ -24,7 +25,7 @@ use crate::catalog::{ClassSubscription, OpenError};
 use crate::class::{Client, MAX_NODE_ID_LEN, cut};
 use crate::resource::ResourceType;
 use crate::session::{Answer, RawRequest, Refusal, Session};
-use notes::Old;
+use old::Old;
 
 /// Runs a stream to its end, and returns the status that the client is sent.
 pub(super) fn run(
@@ -231,7 +232,7 @@ impl Stream {
     /// Gives the session the newest snapshot and passes on what it sends.
     fn send(&mut self) -> Result<(), Status> {
         if let Some(snapshot) = self.subscription.as_ref().and_then(ClassSubscription::snapshot) {
-            self.note_standing(snapshot.is_outside());
+            self.note_outside(snapshot.is_outside());
             self.session.on_snapshot(snapshot);
         }
         self.session.set_time(self.began.elapsed());

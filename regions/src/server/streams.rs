@@ -1,6 +1,7 @@
 //! The open streams and the state of each type: for pages, `isthmus proxy` and CSDS.
 
 mod complaints;
+mod lock;
 mod outdated;
 mod question;
 mod refusals;
@@ -8,7 +9,7 @@ mod refusals;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use crate::class::{Client, Version};
@@ -17,6 +18,7 @@ use crate::resource::{PerType, ResourceType};
 use crate::session::{Inspection, Session, TypeStatus, Variant};
 use complaints::Book;
 pub use complaints::{Complaint, Complaints};
+use lock::lock;
 pub use outdated::MAX_OUTDATED;
 use outdated::Outdated;
 use question::Questions;
@@ -205,9 +207,4 @@ impl Drop for Entry {
         lock(&self.streams.rows).remove(&self.id);
         self.row.questions.close();
     }
-}
-
-/// Rows are plain values, which a panic cannot leave half written.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -11,11 +11,12 @@
 //! | [`plan`] | what lies between the position and a target |
 //! | [`advance`] | moving to the target: the response that this takes |
 //! | [`removal`] | removing what others referred to |
-//! | [`doubt`] | what the client has while it is not known whether it should |
+//! | [`doubt`], [`undecided`] | what the client has while it is not known whether it should |
 //! | [`retry`] | offering again what the client rejected |
-//! | [`heartbeat`] | confirming what has a time to live |
+//! | [`heartbeat`], [`confirmation`] | confirming what has a time to live |
 
 mod advance;
+mod confirmation;
 mod doubt;
 mod exchange;
 mod heartbeat;
@@ -24,6 +25,7 @@ mod plan;
 mod position;
 mod removal;
 mod retry;
+mod undecided;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

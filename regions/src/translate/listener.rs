@@ -9,8 +9,8 @@ use envoy_types::pb::envoy::extensions::filters::http::on_demand::v3::OnDemand;
 use envoy_types::pb::envoy::extensions::filters::network::http_connection_manager::v3 as hcm;
 use hcm::http_connection_manager::RouteSpecifier;
 
+use super::chain::Chain;
 use super::http_manager::{fetch, fetch_cluster, header, http_filter, http_manager, note_vip, scoped};
-use super::outbound::Chain;
 use super::proto::{address, ads, bool_value};
 use super::tcp_proxy::{choose_vip_cluster, on_demand_tcp_proxy, tcp_proxy};
 use super::{EGRESS_PORT, names, route};

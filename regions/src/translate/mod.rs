@@ -5,6 +5,7 @@
 //! touch a cluster, a listener or a route, because those drain connections when they change.
 
 mod affinity;
+pub mod chain;
 pub mod cluster;
 mod connection;
 pub mod endpoint;

@@ -17,6 +17,7 @@ use envoy_types::pb::envoy::extensions::filters::listener::original_dst::v3::Ori
 use ipnet::IpNet;
 use prost::Message as _;
 
+use super::chain::Chain;
 use super::matcher::{Matcher, OnMatch, in_ranges, local_to_port};
 use super::proto::{any, bool_value, u32_value};
 use super::tcp_proxy::tcp_proxy;
@@ -25,17 +26,6 @@ use crate::resource::{Resource, ResourceType, put_field};
 
 /// Field number of `envoy.config.listener.v3.Listener.filter_chain_matcher`.
 const FILTER_CHAIN_MATCHER: u32 = 32;
-
-/// How a connection is handled; each is a filter chain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Chain {
-    /// As HTTP, each request to the cluster of its destination.
-    Http,
-    /// As bytes, to the cluster of its destination.
-    Tcp,
-    /// To its destination, untouched.
-    Passthrough,
-}
 
 /// How connections to one port number are handled whose destination is in the member's service ranges.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,9 +100,9 @@ fn matcher(at: SocketAddr, plan: &Plan) -> Matcher {
     let mut cases = vec![(local_to_port(INTERCEPT_PORT), OnMatch::chain(LOOP))];
     if !ranges.is_empty() && !plan.ports.is_empty() {
         let ports = plan.ports.iter().map(|(port, plan)| (port.to_string(), on_port(plan, family))).collect();
-        cases.push((in_ranges(ranges), OnMatch::by_port(ports, Chain::Passthrough.taken())));
+        cases.push((in_ranges(ranges), OnMatch::by_port(ports, taken(Chain::Passthrough))));
     }
-    Matcher::first_of(cases, Chain::Passthrough.taken())
+    Matcher::first_of(cases, taken(Chain::Passthrough))
 }
 
 fn on_port(plan: &PortPlan, family: impl Fn(&IpAddr) -> bool) -> OnMatch {
@@ -120,23 +110,14 @@ fn on_port(plan: &PortPlan, family: impl Fn(&IpAddr) -> bool) -> OnMatch {
     let cases = chains.into_iter().filter_map(|chain| {
         let exceptions = plan.exceptions.iter().filter(|(ip, to)| **to == chain && family(ip));
         let hosts: Vec<IpNet> = exceptions.map(|(ip, _)| IpNet::from(*ip)).collect();
-        (!hosts.is_empty()).then(|| (in_ranges(hosts), chain.taken()))
+        (!hosts.is_empty()).then(|| (in_ranges(hosts), taken(chain)))
     });
-    OnMatch::first_of(cases.collect(), plan.usually.taken())
+    OnMatch::first_of(cases.collect(), taken(plan.usually))
 }
 
-impl Chain {
-    fn taken(self) -> OnMatch {
-        OnMatch::chain(self.name())
-    }
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Http => "http",
-            Self::Tcp => "tcp",
-            Self::Passthrough => "passthrough",
-        }
-    }
+/// The case in which this chain takes the connection.
+fn taken(chain: Chain) -> OnMatch {
+    OnMatch::chain(chain.name())
 }
 
 #[cfg(test)]

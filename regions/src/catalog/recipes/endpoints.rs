@@ -7,7 +7,7 @@ use federation::model::{Families, Merged, ServiceKey};
 
 use super::{Maker, Recipe};
 use crate::catalog::facts::{Changes, Facts};
-use crate::catalog::shelf::Output;
+use crate::catalog::output::Output;
 use crate::resource::ResourceType;
 use crate::translate::leds;
 

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 
 use super::on_demand_listeners::Destinations;
 use super::{Constant, Maker, Recipe};
-use crate::catalog::shelf::Output;
+use crate::catalog::output::Output;
 use crate::resource::{Resource, ResourceType};
 use crate::translate::outbound::{self, Plan};
 

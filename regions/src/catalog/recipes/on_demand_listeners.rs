@@ -12,7 +12,7 @@ use federation::model::{AppProtocol, ClusterId, Protocol, ServiceKey};
 use super::interception::Outbound;
 use super::{Maker, Recipe};
 use crate::catalog::facts::{Changes, Facts};
-use crate::catalog::shelf::Output;
+use crate::catalog::output::Output;
 use crate::resource::ResourceType;
 pub(super) use destinations::Destinations;
 use destinations::{Use, Uses};

@@ -8,7 +8,7 @@ use federation::model::{AppProtocol, ClusterId, ServiceKey};
 use super::interception::Outbound;
 use super::{Keyed, KeyedRecipe, Maker, Recipe};
 use crate::catalog::facts::{Changes, Facts};
-use crate::catalog::shelf::Output;
+use crate::catalog::output::Output;
 use crate::resource::{Resource, ResourceType};
 use crate::translate::route::RoutedPort;
 use crate::translate::{listener, names, outbound};

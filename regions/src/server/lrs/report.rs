@@ -8,7 +8,7 @@ use envoy_types::pb::envoy::service::load_stats::v3::LoadStatsResponse;
 use tonic::Status;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 
-use super::table::{LocalityLoad, MAX_LOCALITIES};
+use super::locality::{LocalityLoad, MAX_LOCALITIES};
 use crate::class::{cut, read_node};
 use crate::wire::{Malformed, Value, fields};
 

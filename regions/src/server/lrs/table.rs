@@ -6,14 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use super::locality::{LocalityLoad, MAX_LOCALITIES};
 use super::report::ClusterReport;
 use crate::stats::Stats;
 
 /// Clusters of which one stream's reports are kept. Others are counted in the totals only.
 pub const MAX_CLUSTERS: usize = 1_000;
-/// Localities kept of one cluster.
-pub const MAX_LOCALITIES: usize = 16;
-
 /// What connected nodes reported last. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Loads {
@@ -38,20 +36,6 @@ pub struct ClusterLoad {
     pub interval: Duration,
     pub dropped: u64,
     pub localities: Vec<LocalityLoad>,
-}
-
-/// Requests to one locality of a cluster.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LocalityLoad {
-    pub region: String,
-    pub zone: String,
-    /// The member cluster, in what Isthmus serves.
-    pub sub_zone: String,
-    pub priority: u32,
-    pub issued: u64,
-    pub succeeded: u64,
-    pub failed: u64,
-    pub in_progress: u64,
 }
 
 /// A node's place in the table, for as long as its stream lives.
@@ -137,19 +121,5 @@ impl ClusterLoad {
                 self.localities.push(other);
             }
         }
-    }
-}
-
-impl LocalityLoad {
-    fn is_same_place(&self, other: &Self) -> bool {
-        let Self { priority, region, zone, sub_zone, .. } = self;
-        (*priority, region, zone, sub_zone) == (other.priority, &other.region, &other.zone, &other.sub_zone)
-    }
-
-    fn add(&mut self, other: &Self) {
-        self.issued = self.issued.saturating_add(other.issued);
-        self.succeeded = self.succeeded.saturating_add(other.succeeded);
-        self.failed = self.failed.saturating_add(other.failed);
-        self.in_progress = self.in_progress.saturating_add(other.in_progress);
     }
 }

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use futures::FutureExt;
 use proptest::prelude::*;

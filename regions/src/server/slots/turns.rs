@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::net::IpAddr;
 
-use super::Claim;
+use super::claim::Claim;
 
 /// Values that wait for their turn.
 #[derive(Debug)]

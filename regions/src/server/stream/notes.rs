@@ -1,14 +1,12 @@
 //! What the log and the pages show of a stream: that its client is refused, is an old Envoy, or is in no admitted member.
 
-use std::sync::Arc;
-
 use tonic::{Code, Status};
 use tracing::{debug, warn};
 
 use super::Stream;
+use super::old::Old;
 use crate::class::Client;
 use crate::server::streams::RefusalKind;
-use crate::stats::Stats;
 
 impl Stream {
     /// Notes a refused client for the log, `isthmus proxy` and a metric: the client itself may not show the reason.
@@ -16,7 +14,7 @@ impl Stream {
         let Some(kind) = self.refused.or_else(|| refusal_kind(status.code())) else { return };
         let streams = &self.shared.stats.streams;
         streams.refused_of(kind).inc();
-        // It is let in at once when it comes again.
+        // It is accepted at once when it connects again.
         if kind != RefusalKind::Behind {
             let address = self.peer.address.ip().to_canonical();
             let (reason, error) = (kind.label(), status.message());
@@ -35,7 +33,7 @@ impl Stream {
     }
 
     /// Logs once, and again when it changes, that the client is in no admitted member.
-    pub(super) fn note_standing(&mut self, outside: bool) {
+    pub(super) fn note_outside(&mut self, outside: bool) {
         if self.outside == Some(outside) {
             return;
         }
@@ -63,20 +61,4 @@ fn refusal_kind(code: Code) -> Option<RefusalKind> {
         Code::Ok | Code::Unavailable | Code::Cancelled => return None,
         _ => RefusalKind::Other,
     })
-}
-
-/// One open stream of an old Envoy in the gauge.
-pub(super) struct Old(Arc<Stats>);
-
-impl Old {
-    fn new(stats: Arc<Stats>) -> Self {
-        stats.streams.outdated.add(1);
-        Self(stats)
-    }
-}
-
-impl Drop for Old {
-    fn drop(&mut self) {
-        self.0.streams.outdated.add(-1);
-    }
 }

@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use federation::model::ServiceKey;
 use ipnet::IpNet;
 
-use crate::translate::outbound::{Chain, Plan, PortPlan};
+use crate::translate::chain::Chain;
+use crate::translate::outbound::{Plan, PortPlan};
 
 /// Where the services of one member are reached.
 #[derive(Default)]
