@@ -32,7 +32,7 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 
 pub async fn metrics(State(sources): State<Sources>) -> Response {
     let scrape = Scrape {
-        picture: Arc::clone(&sources.world.picture.borrow()),
+        picture: Arc::clone(&sources.engine.picture.borrow()),
         problems: sources.problems.snapshot(),
         connections: sources.connections,
         proxies: sources.proxies,

@@ -22,7 +22,7 @@ use crate::admin::json::proxy::{LoadState, ProxyDetail, ProxyView, ResourceState
 static DUMPING: Semaphore = Semaphore::const_new(1);
 
 pub async fn list(State(sources): State<Sources>) -> Response {
-    let members = sources.world.picture.borrow().members.clone();
+    let members = sources.engine.picture.borrow().members.clone();
     let Some(Proxies { streams, .. }) = sources.proxies else { return json(&Vec::<ProxyView>::new()) };
     let mut nodes: BTreeMap<String, Vec<StreamInfo>> = BTreeMap::new();
     for stream in streams.list() {
@@ -40,7 +40,7 @@ pub async fn list(State(sources): State<Sources>) -> Response {
 
 /// A node that is gone is shown as long as its rejections are remembered, one that is turned away as long as it tries.
 pub async fn detail(State(sources): State<Sources>, Path(node): Path<String>) -> Response {
-    let members = sources.world.picture.borrow().members.clone();
+    let members = sources.engine.picture.borrow().members.clone();
     let Some(Proxies { streams, loads, .. }) = sources.proxies else { return unknown(&node) };
     let (open, complaints) = (of(&streams, &node), streams.complaints(&node));
     if open.is_empty() && complaints.values().all(Option::is_none) {

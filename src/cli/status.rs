@@ -17,7 +17,7 @@ use super::passed_over::{self, VerboseArgs};
 use super::source::SourceArgs;
 use crate::admin::json::ServiceJson;
 use crate::outcome::{self, BadUsage};
-use crate::process::engine::KnowledgeView;
+use crate::process::engine::{self, KnowledgeView};
 use crate::terminal::{self, Format, OutputArgs};
 
 /// Exit 0: every member is ready; 1: some member is not; 2: bad usage or input.
@@ -113,9 +113,7 @@ fn from_folder(world: Offline, services: bool, verbose: VerboseArgs) -> Document
     let members = clusters::conditions::json::members(world.engine.reports().values(), &world.book, |report| {
         MemberJson::new(report, &known)
     });
-    let mut all: Vec<ServiceJson> =
-        world.engine.merged().values().map(|merged| crate::process::engine::summary(merged).into()).collect();
-    all.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
+    let all: Vec<ServiceJson> = engine::services(&world.engine).into_iter().map(ServiceJson::from).collect();
     let service_count = Some(all.len());
     let names = world.engine.topology().regions.keys();
     let regions = names.map(|name| RegionView { name: name.to_string(), ..RegionView::default() }).collect();

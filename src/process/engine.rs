@@ -1,7 +1,11 @@
 //! The engine's thread: takes all that is waiting, applies it as one round, and hands the effects on.
 //! It is the only writer; everybody else reads what it publishes.
 
+mod handle;
 mod knowledge;
+mod services;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,22 +15,24 @@ use clusters::clock::now;
 use clusters::shutdown::Shutdown;
 use clusters::sources::feed::Batches;
 use federation::change::Batch;
-use federation::model::{ClusterId, RegionId, ServiceKey};
+use federation::model::{ClusterId, RegionId};
 use federation::report::MemberReport;
 use federation::{Config, Effects, Engine, Stats};
 use regions::catalog::{Catalog, CatalogCommand};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 pub use federation::{Deadlines, Knowledge, Phase};
+pub use handle::{ASK_DEADLINE, AskError, EngineHandle, QUESTION_CAPACITY};
 pub use knowledge::{KnowledgeView, text, view, why_unknown};
+pub use services::{ServiceSummary, services};
+
+use handle::Questions;
 
 /// Batches applied as one round at most, so that a round stays short and the next one sees what came meanwhile.
 const ROUND: usize = 256;
 /// Regions named in one text.
 const MAX_REGIONS_NAMED: usize = 8;
-/// Questions that may wait for the engine's thread.
-const QUERY_CAPACITY: usize = 16;
 
 /// What everybody may read: one immutable picture a round.
 #[derive(Clone, Debug, Default)]
@@ -43,23 +49,7 @@ pub struct Picture {
     pub last_round: Duration,
 }
 
-/// A line of `isthmus status`: one merged service.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServiceSummary {
-    pub key: ServiceKey,
-    pub sources: Vec<ClusterId>,
-    pub ports: Vec<String>,
-    pub ready: usize,
-    pub endpoints: usize,
-}
-
-/// Asked of the engine's thread; the answer may cost O(services), so nobody asks often.
-#[derive(Debug)]
-pub enum Query {
-    Services(oneshot::Sender<Vec<ServiceSummary>>),
-}
-
-/// Hears every round's effects on the engine's thread, so it must be quick. It may ask the engine about what they are of.
+/// Called with every round's effects on the engine's thread, so it must be quick. It may read the engine that they come from.
 pub type Follower = Box<dyn FnMut(&Engine, &Effects) + Send>;
 
 /// What the engine's thread is given.
@@ -73,41 +63,18 @@ pub struct Wiring {
     pub followers: Vec<Follower>,
 }
 
-/// The readers' side of a running engine.
-#[derive(Clone, Debug)]
-pub struct World {
-    pub picture: watch::Receiver<Arc<Picture>>,
-    queries: mpsc::Sender<Query>,
-}
-
-impl World {
-    /// All merged services, sorted; empty when the engine has ended.
-    pub async fn services(&self) -> Vec<ServiceSummary> {
-        let (answer, receive) = oneshot::channel();
-        if self.queries.send(Query::Services(answer)).await.is_err() {
-            return Vec::new();
-        }
-        receive.await.unwrap_or_default()
-    }
-}
-
-/// Starts the engine's thread. It ends with the shutdown signal, or when the last source is gone and nothing asks any more.
-pub fn start(wiring: Wiring, shutdown: Shutdown) -> std::io::Result<World> {
-    let (picture_sender, picture) = watch::channel(Arc::new(Picture::default()));
-    let (queries, query_receiver) = mpsc::channel(QUERY_CAPACITY);
-    let handle = tokio::runtime::Handle::current();
+/// Starts the engine's thread. It ends with the shutdown signal, or when the last source is gone.
+pub fn start(wiring: Wiring, shutdown: Shutdown) -> std::io::Result<EngineHandle> {
+    let (sender, picture) = watch::channel(Arc::new(Picture::default()));
+    let (engine, questions) = EngineHandle::new(picture);
+    let runtime = tokio::runtime::Handle::current();
     std::thread::Builder::new()
         .name("engine".to_owned())
-        .spawn(move || handle.block_on(run(wiring, picture_sender, query_receiver, shutdown)))?;
-    Ok(World { picture, queries })
+        .spawn(move || runtime.block_on(run(wiring, sender, questions, shutdown)))?;
+    Ok(engine)
 }
 
-async fn run(
-    wiring: Wiring,
-    picture: watch::Sender<Arc<Picture>>,
-    mut queries: mpsc::Receiver<Query>,
-    mut shutdown: Shutdown,
-) {
+async fn run(wiring: Wiring, picture: watch::Sender<Arc<Picture>>, mut questions: Questions, mut shutdown: Shutdown) {
     let Wiring { config, region, mut feed, catalog, followers } = wiring;
     let (catalog, mut commands) = match catalog {
         Some((catalog, commands)) => (Some(catalog), commands),
@@ -134,10 +101,9 @@ async fn run(
                     return; // every source is gone, so the process is ending
                 }
                 state.round(waiting.drain(..));
+                questions.run_waiting(&state.engine);
             }
-            Some(Query::Services(answer)) = queries.recv() => {
-                let _ = answer.send(state.services()); // whoever asked may have gone
-            }
+            Some(question) = questions.next() => question.run(&state.engine),
             () = tokio::time::sleep_until(wake_at.unwrap_or_else(Instant::now)), if wake_at.is_some() => {
                 state.round(std::iter::empty());
             }
@@ -224,12 +190,6 @@ impl Loop {
     fn publish(&self) {
         self.sender.send_replace(Arc::new(self.picture.clone()));
     }
-
-    fn services(&self) -> Vec<ServiceSummary> {
-        let mut all: Vec<ServiceSummary> = self.engine.merged().values().map(|merged| summary(merged)).collect();
-        all.sort_by(|a, b| a.key.cmp(&b.key));
-        all
-    }
 }
 
 fn missing_region<'a>(region: &RegionId, regions: impl ExactSizeIterator<Item = &'a RegionId>) -> String {
@@ -239,20 +199,4 @@ fn missing_region<'a>(region: &RegionId, regions: impl ExactSizeIterator<Item = 
         "--region {region}: there is no Region of that name (known: {known}); its proxies are served in the order of the \
          regions' names; create the Region, or correct the flag"
     )
-}
-
-/// One merged service in a line.
-pub fn summary(merged: &federation::model::Merged) -> ServiceSummary {
-    let hosts = || merged.ports.iter().flat_map(|port| &port.backends).flat_map(|backend| &backend.hosts);
-    let port = |port: &federation::model::MergedPort| {
-        let name = if port.name.is_empty() { String::new() } else { format!("{}:", port.name) };
-        format!("{name}{}/{}/{}", port.port, port.protocol.as_str(), port.app.as_str())
-    };
-    ServiceSummary {
-        key: merged.key.clone(),
-        sources: merged.sources.clone(),
-        ports: merged.ports.iter().map(port).collect(),
-        ready: hosts().filter(|host| host.health == federation::model::Health::Ready).count(),
-        endpoints: hosts().count(),
-    }
 }

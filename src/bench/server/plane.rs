@@ -120,7 +120,7 @@ impl Source {
     }
 }
 
-fn counters(stats: &Stats, running: &engine::World) -> Counters {
+fn counters(stats: &Stats, running: &engine::EngineHandle) -> Counters {
     let Stats { catalog, streams, .. } = stats;
     let sum = |pick: fn(&TypeStats) -> &Counter| {
         ResourceType::ALL.iter().map(|resource_type| pick(streams.of(*resource_type)).get()).sum()
