@@ -1,5 +1,5 @@
 //! The engine's thread: takes all that is waiting, applies it as one round, and hands the effects on.
-//! It is the only writer; everybody else reads what it publishes.
+//! It is the only writer; everything else reads what it publishes, or asks it.
 
 mod handle;
 mod knowledge;
@@ -34,9 +34,9 @@ const ROUND: usize = 256;
 /// Regions named in one text.
 const MAX_REGIONS_NAMED: usize = 8;
 
-/// What everybody may read: one immutable picture a round.
+/// What the rest of the process may read: one immutable value for each round.
 #[derive(Clone, Debug, Default)]
-pub struct Picture {
+pub struct Published {
     pub knowledge: Knowledge,
     /// Set if the region that is served does not exist.
     pub region_note: Option<Arc<str>>,
@@ -65,8 +65,8 @@ pub struct Wiring {
 
 /// Starts the engine's thread. It ends with the shutdown signal, or when the last source is gone.
 pub fn start(wiring: Wiring, shutdown: Shutdown) -> std::io::Result<EngineHandle> {
-    let (sender, picture) = watch::channel(Arc::new(Picture::default()));
-    let (engine, questions) = EngineHandle::new(picture);
+    let (sender, published) = watch::channel(Arc::new(Published::default()));
+    let (engine, questions) = EngineHandle::new(published);
     let runtime = tokio::runtime::Handle::current();
     std::thread::Builder::new()
         .name("engine".to_owned())
@@ -74,16 +74,20 @@ pub fn start(wiring: Wiring, shutdown: Shutdown) -> std::io::Result<EngineHandle
     Ok(engine)
 }
 
-async fn run(wiring: Wiring, picture: watch::Sender<Arc<Picture>>, mut questions: Questions, mut shutdown: Shutdown) {
+async fn run(
+    wiring: Wiring,
+    published: watch::Sender<Arc<Published>>,
+    mut questions: Questions,
+    mut shutdown: Shutdown,
+) {
     let Wiring { config, region, mut feed, catalog, followers } = wiring;
     let (catalog, mut commands) = match catalog {
         Some((catalog, commands)) => (Some(catalog), commands),
         None => (None, mpsc::channel(1).1),
     };
     let engine = Engine::new(config);
-    let picture_at_start = Picture { knowledge: engine.knowledge(), ..Picture::default() };
-    let mut state =
-        Loop { engine, region, catalog, followers, wake_at: None, picture: picture_at_start, sender: picture };
+    let at_start = Published { knowledge: engine.knowledge(), ..Published::default() };
+    let mut state = Loop { engine, region, catalog, followers, wake_at: None, published: at_start, sender: published };
     state.publish();
     let mut waiting = Vec::with_capacity(ROUND);
     loop {
@@ -118,8 +122,8 @@ struct Loop {
     followers: Vec<Follower>,
     /// When the engine must be called although no batch arrived.
     wake_at: Option<Instant>,
-    picture: Picture,
-    sender: watch::Sender<Arc<Picture>>,
+    published: Published,
+    sender: watch::Sender<Arc<Published>>,
 }
 
 impl Loop {
@@ -137,7 +141,7 @@ impl Loop {
             }
         }
         if !effects.members.is_empty() {
-            let members = Arc::make_mut(&mut self.picture.members);
+            let members = Arc::make_mut(&mut self.published.members);
             for (id, report) in &effects.members {
                 match report {
                     Some(report) => members.insert(id.clone(), Arc::clone(report)),
@@ -145,11 +149,11 @@ impl Loop {
                 };
             }
         }
-        self.picture.rounds += 1;
-        self.picture.last_round = started.elapsed();
-        self.picture.services = self.engine.merged().len();
-        self.picture.stats = self.engine.stats();
-        self.picture.knowledge = self.engine.knowledge();
+        self.published.rounds += 1;
+        self.published.last_round = started.elapsed();
+        self.published.services = self.engine.merged().len();
+        self.published.stats = self.engine.stats();
+        self.published.knowledge = self.engine.knowledge();
         self.look_for_region();
         if effects.knowledge.is_some() {
             self.phase_changed();
@@ -163,32 +167,32 @@ impl Loop {
         let listed = self.engine.hub_is_listed();
         let missing = self.region.as_ref().filter(|region| listed && !regions.contains_key(*region));
         let note = missing.map(|region| Arc::from(missing_region(region, regions.keys())));
-        if note != self.picture.region_note {
+        if note != self.published.region_note {
             match &note {
                 Some(note) => tracing::warn!("{note}"),
                 None => tracing::info!("the Region that is served exists now"),
             }
-            self.picture.region_note = note;
+            self.published.region_note = note;
         }
     }
 
     /// The phase changed, or the process became ready.
     fn phase_changed(&mut self) {
-        let Knowledge { phase, waited, .. } = self.picture.knowledge;
-        if let Some(catalog) = self.catalog.as_mut().filter(|_| self.picture.knowledge.serves()) {
+        let Knowledge { phase, waited, .. } = self.published.knowledge;
+        if let Some(catalog) = self.catalog.as_mut().filter(|_| self.published.knowledge.serves()) {
             catalog.set_ready();
         }
-        let (members, services) = (self.picture.members.len(), self.picture.services);
+        let (members, services) = (self.published.members.len(), self.published.services);
         if phase == Phase::Complete {
             tracing::info!(members, services, "first sync complete");
         } else {
-            let text = text(&self.picture.knowledge, &self.picture.members, &[]);
+            let text = text(&self.published.knowledge, &self.published.members, &[]);
             tracing::warn!(members, services, phase = ?phase, waited, "{text}");
         }
     }
 
     fn publish(&self) {
-        self.sender.send_replace(Arc::new(self.picture.clone()));
+        self.sender.send_replace(Arc::new(self.published.clone()));
     }
 }
 

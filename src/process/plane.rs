@@ -262,7 +262,7 @@ pub fn start_source(
     Ok(())
 }
 
-/// Starts what brings the engine's wishes about. It ends with the shutdown signal.
+/// Starts the writers that apply the engine's actions. They end with the shutdown signal.
 fn start_writers(
     writers: Writers,
     tables: &Tables,

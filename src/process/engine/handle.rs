@@ -7,7 +7,7 @@ use std::time::Duration;
 use federation::Engine;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::Picture;
+use super::Published;
 
 /// Questions that may wait for the engine's thread; further callers wait for room, up to their deadline.
 pub const QUESTION_CAPACITY: usize = 16;
@@ -17,7 +17,7 @@ pub const ASK_DEADLINE: Duration = Duration::from_secs(10);
 /// The readers' side of a running engine. Clones are cheap and read the same engine.
 #[derive(Clone, Debug)]
 pub struct EngineHandle {
-    pub picture: watch::Receiver<Arc<Picture>>,
+    pub published: watch::Receiver<Arc<Published>>,
     questions: mpsc::Sender<Question>,
 }
 
@@ -33,9 +33,9 @@ pub enum AskError {
 }
 
 impl EngineHandle {
-    pub(super) fn new(picture: watch::Receiver<Arc<Picture>>) -> (Self, Questions) {
+    pub(super) fn new(published: watch::Receiver<Arc<Published>>) -> (Self, Questions) {
         let (questions, receiver) = mpsc::channel(QUESTION_CAPACITY);
-        (Self { picture, questions }, Questions(receiver))
+        (Self { published, questions }, Questions(receiver))
     }
 
     /// Runs `question` on the engine's thread, between two rounds, and returns its result. No batch is applied while it runs, so
