@@ -1,4 +1,4 @@
-//! The door.
+//! The program: the allocator, then the command line.
 
 use std::process::ExitCode;
 

@@ -1,8 +1,8 @@
-//! Exit codes: 0 fine, 1 a problem was found, 2 bad usage or input.
+//! Exit codes: 0 OK, 1 a problem was found, 2 bad usage or input.
 
 use std::process::ExitCode;
 
-pub const FINE: ExitCode = ExitCode::SUCCESS;
+pub const OK: ExitCode = ExitCode::SUCCESS;
 pub const PROBLEM: u8 = 1;
 pub const BAD_USAGE: u8 = 2;
 
@@ -11,7 +11,7 @@ pub const BAD_USAGE: u8 = 2;
 #[error("{0}")]
 pub struct BadUsage(pub String);
 
-/// The command ran, and what it looked at is not fine. The text was printed already, or is this.
+/// The command ran, and what it looked at is not OK. The text was printed already, or is this.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct ProblemFound(pub String);

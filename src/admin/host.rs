@@ -33,18 +33,18 @@ impl Hosts {
 
 /// Passes on what is asked of an address, of `localhost`, or of a name that was given.
 pub(super) async fn check(State(hosts): State<Hosts>, request: Request<Body>, next: Next) -> Response {
-    let said: Vec<String> = request
+    let sent: Vec<String> = request
         .headers()
         .get_all(HOST)
         .iter()
         .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
         .chain(request.uri().authority().map(ToString::to_string))
         .collect();
-    // HTTP/1.0 has no Host, and no browser speaks it.
-    if said.is_empty() && request.version() != Version::HTTP_10 {
+    // HTTP/1.0 has no Host, and no browser uses it.
+    if sent.is_empty() && request.version() != Version::HTTP_10 {
         return (StatusCode::BAD_REQUEST, "found no Host; expected one\n").into_response();
     }
-    match said.iter().find(|host| !hosts.allows(host)) {
+    match sent.iter().find(|host| !hosts.allows(host)) {
         None => next.run(request).await,
         Some(host) => {
             let text =

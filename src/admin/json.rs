@@ -1,4 +1,4 @@
-//! The JSON of pages and commands that speak of services, streams and proxies. Field names are stable. That of members is
+//! The JSON of pages and commands that show services, streams and proxies. Field names are stable. That of members is
 //! [`clusters::conditions::json`].
 
 pub mod proxy;
@@ -48,13 +48,13 @@ pub struct StreamJson {
     /// `delta` or `sotw`.
     pub protocol: String,
     pub peer: Option<String>,
-    pub types: Vec<TypeView>,
+    pub types: Vec<TypeJson>,
 }
 
-/// How one resource type stands on a stream.
+/// The state of one resource type on a stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct TypeView {
+pub struct TypeJson {
     #[serde(rename = "type")]
     pub kind: String,
     pub sent: u64,
@@ -85,7 +85,7 @@ impl StreamJson {
             .to_owned(),
             peer: stream.peer.map(|peer| peer.to_string()),
             types: types
-                .map(|(kind, status)| TypeView {
+                .map(|(kind, status)| TypeJson {
                     kind: kind.label().to_owned(),
                     sent: status.sent,
                     acks: status.acks,

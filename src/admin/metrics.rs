@@ -1,4 +1,4 @@
-//! `/metrics`: OpenMetrics text, made from the published picture at each scrape. Labels come from closed sets:
+//! `/metrics`: OpenMetrics text, made from the published state at each scrape. Labels come from closed sets:
 //! member ids, and names in the code.
 
 #[cfg(test)]
@@ -22,7 +22,7 @@ use regions::server::RefusalKind;
 use regions::stats::{CatalogStats, ConnectionStats, LoadStats, TypeStats};
 
 use super::{ConnectionCounts, Proxies, Sources};
-use crate::process::engine::{Phase, Picture};
+use crate::process::engine::{Phase, Published};
 use crate::process::{telemetry, tls};
 
 #[cfg(test)]
@@ -32,7 +32,7 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 
 pub async fn metrics(State(sources): State<Sources>) -> Response {
     let scrape = Scrape {
-        picture: Arc::clone(&sources.world.picture.borrow()),
+        published: Arc::clone(&sources.engine.published.borrow()),
         problems: sources.problems.snapshot(),
         connections: sources.connections,
         proxies: sources.proxies,
@@ -44,7 +44,7 @@ pub async fn metrics(State(sources): State<Sources>) -> Response {
 }
 
 struct Scrape {
-    picture: Arc<Picture>,
+    published: Arc<Published>,
     problems: Problems,
     connections: ConnectionCounts,
     proxies: Option<Proxies>,
@@ -61,13 +61,13 @@ impl Collector for Scrape {
         let out = &mut encoder;
         let info = [(vec![("version", env!("CARGO_PKG_VERSION").to_owned())], 1)];
         gauges(out, "build", "The running version; always 1", info)?;
-        let knowledge = &self.picture.knowledge;
+        let knowledge = &self.published.knowledge;
         gauge(out, "serving", "1 when clients are served", u64::from(knowledge.serves()))?;
         let complete = u64::from(knowledge.phase == Phase::Complete);
         gauge(out, "synced", "1 when every member that has to be known was known since the start", complete)?;
-        let unknown = self.picture.members.values().filter(|report| report.missing).count();
+        let unknown = self.published.members.values().filter(|report| report.missing).count();
         gauge(out, "unknown_members", "Members that have to be known and are not", unknown as u64)?;
-        gauge(out, "services", "Merged services", self.picture.services as u64)?;
+        gauge(out, "services", "Merged services", self.published.services as u64)?;
         self.members(out)?;
         self.engine(out)?;
         let rejected =
@@ -117,7 +117,7 @@ impl Scrape {
                 let labels = vec![("cluster", report.id.to_string()), ("region", report.region.to_string())];
                 (labels, value(report))
             };
-            self.picture.members.values().map(line)
+            self.published.members.values().map(line)
         };
         let up = |report: &MemberReport| u64::from(matches!(report.link, LinkState::Up { .. }));
         let admitted = |report: &MemberReport| {
@@ -147,7 +147,7 @@ impl Scrape {
     }
 
     fn engine(&self, out: &mut DescriptorEncoder<'_>) -> std::fmt::Result {
-        let Picture { stats, rounds, last_round, .. } = &*self.picture;
+        let Published { stats, rounds, last_round, .. } = &*self.published;
         counter(out, "engine_rounds", "Rounds of the engine", *rounds)?;
         counter(out, "engine_batches", "Batches applied", stats.batches)?;
         counter(out, "engine_merges", "Services merged again", stats.merged)?;

@@ -29,7 +29,7 @@ use regions::stats::Stats;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::process::engine::World;
+use crate::process::engine::EngineHandle;
 
 pub use connections::{ANSWER_TIMEOUT, ConnectionCounts, HEADER_TIMEOUT, IDLE_TIMEOUT, MAX_CONNECTIONS};
 pub use host::Hosts;
@@ -40,7 +40,7 @@ pub use page::MAX_PAGES;
 /// What the pages read.
 #[derive(Clone)]
 pub struct Sources {
-    pub world: World,
+    pub engine: EngineHandle,
     pub problems: ProblemBook,
     pub seen: SeenTable,
     /// Credentials that do not work although the connection does.

@@ -143,7 +143,7 @@ mod tests {
             unread.push(ask().await);
         }
         assert!(unread.iter().all(|answer| answer.status() == StatusCode::OK));
-        assert_eq!(ask().await.status(), StatusCode::SERVICE_UNAVAILABLE, "after waiting, and not for ever");
+        assert_eq!(ask().await.status(), StatusCode::SERVICE_UNAVAILABLE, "after waiting, and not forever");
         let read = axum::body::to_bytes(unread.pop().unwrap().into_body(), 100).await.unwrap();
         assert_eq!(&read[..], b"page");
         assert_eq!(ask().await.status(), StatusCode::OK, "a page that was read frees its turn");

@@ -14,7 +14,7 @@ use federation::report::MemberReport;
 use super::Sources;
 use super::page::json;
 use crate::admin::json::{ServiceJson, StreamJson};
-use crate::process::engine::{self, KnowledgeView, Phase};
+use crate::process::engine::{self, AskError, KnowledgeView, Phase};
 
 /// Problems of the hub's files that readiness names; `/debug/problems` has all.
 const MAX_PROBLEMS: usize = 3;
@@ -52,32 +52,44 @@ pub async fn knowledge(State(sources): State<Sources>) -> Response {
 }
 
 fn known(sources: &Sources) -> KnowledgeView {
-    let picture = sources.world.picture.borrow().clone();
+    let published = sources.engine.published.borrow().clone();
     let mut troubles = sources.hub.texts();
     // Of a folder: what is wrong with its files.
-    if picture.knowledge.phase == Phase::WaitingForHub {
+    if published.knowledge.phase == Phase::WaitingForHub {
         let problems = sources.problems.snapshot();
         let hub = problems.get(&ProblemOrigin::Hub).into_iter().flat_map(|page| page.problems());
         troubles.extend(hub.take(MAX_PROBLEMS).map(ToString::to_string));
     }
-    let notes = picture.region_note.iter().map(ToString::to_string).collect();
-    KnowledgeView { services: picture.services, notes, ..engine::view(&picture.knowledge, &picture.members, &troubles) }
+    let notes = published.region_note.iter().map(ToString::to_string).collect();
+    KnowledgeView {
+        services: published.services,
+        notes,
+        ..engine::view(&published.knowledge, &published.members, &troubles)
+    }
 }
 
 pub async fn members(State(sources): State<Sources>) -> Response {
     let problems = sources.problems.snapshot();
-    let picture = sources.world.picture.borrow().clone();
+    let published = sources.engine.published.borrow().clone();
     let mirrors = sources.mirrors.as_ref().map(|mirrors| mirrors.borrow().clone()).unwrap_or_default();
     let view = |report: &MemberReport| {
         let note = sources.notes.get(&report.id);
         let (seen, mirrors) = (sources.seen.get(&report.id), mirrors.get(&report.id));
         MemberJson::new(report, &Known { note: note.as_ref(), seen, mirrors, ..Known::new(&problems, now()) })
     };
-    json(&clusters::conditions::json::members(picture.members.values(), &problems, view))
+    json(&clusters::conditions::json::members(published.members.values(), &problems, view))
 }
 
 pub async fn services(State(sources): State<Sources>) -> Response {
-    json(&sources.world.services().await.into_iter().map(ServiceJson::from).collect::<Vec<_>>())
+    match sources.engine.ask(engine::services).await {
+        Ok(services) => json(&services.into_iter().map(ServiceJson::from).collect::<Vec<_>>()),
+        Err(error) => unanswered(error),
+    }
+}
+
+/// The answer when the engine gave none.
+fn unanswered(error: AskError) -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response()
 }
 
 /// All problems that are listed. After those of one origin that has more, one that says how many.

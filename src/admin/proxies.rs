@@ -1,4 +1,4 @@
-//! `/debug/proxies`: who is connected and how they stand; one of them; what it was sent.
+//! `/debug/proxies`: which proxies are connected, and their states; one of them; what it was sent.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,14 +16,14 @@ use tokio::sync::Semaphore;
 
 use super::page::json;
 use super::{Proxies, Sources};
-use crate::admin::json::proxy::{LoadState, ProxyDetail, ProxyView, ResourceState, state_text};
+use crate::admin::json::proxy::{LoadState, ProxyDetail, ProxyJson, ResourceState, state_text};
 
 /// One dump is put together at a time: it may be large.
 static DUMPING: Semaphore = Semaphore::const_new(1);
 
 pub async fn list(State(sources): State<Sources>) -> Response {
-    let members = sources.world.picture.borrow().members.clone();
-    let Some(Proxies { streams, .. }) = sources.proxies else { return json(&Vec::<ProxyView>::new()) };
+    let members = sources.engine.published.borrow().members.clone();
+    let Some(Proxies { streams, .. }) = sources.proxies else { return json(&Vec::<ProxyJson>::new()) };
     let mut nodes: BTreeMap<String, Vec<StreamInfo>> = BTreeMap::new();
     for stream in streams.list() {
         if let Some(client) = &stream.client {
@@ -31,26 +31,26 @@ pub async fn list(State(sources): State<Sources>) -> Response {
         }
     }
     let view = |(node, open): (&String, &Vec<StreamInfo>)| {
-        ProxyView::new(node, open, &streams.complaints(node)).placed(&members)
+        ProxyJson::new(node, open, &streams.complaints(node)).placed(&members)
     };
     let refused = streams.refused();
-    let refused = refused.iter().map(ProxyView::turned_away);
+    let refused = refused.iter().map(ProxyJson::refused_client);
     json(&nodes.iter().map(view).chain(refused).collect::<Vec<_>>())
 }
 
-/// A node that is gone is shown as long as its rejections are remembered, one that is turned away as long as it tries.
+/// A node that is gone is shown as long as its rejections are remembered, one that is refused as long as it connects again.
 pub async fn detail(State(sources): State<Sources>, Path(node): Path<String>) -> Response {
-    let members = sources.world.picture.borrow().members.clone();
+    let members = sources.engine.published.borrow().members.clone();
     let Some(Proxies { streams, loads, .. }) = sources.proxies else { return unknown(&node) };
     let (open, complaints) = (of(&streams, &node), streams.complaints(&node));
     if open.is_empty() && complaints.values().all(Option::is_none) {
         let refused = streams.refused().into_iter().find(|client| *client.node == *node);
-        let Some(proxy) = refused.as_ref().map(ProxyView::turned_away) else { return unknown(&node) };
+        let Some(proxy) = refused.as_ref().map(ProxyJson::refused_client) else { return unknown(&node) };
         return json(&ProxyDetail { proxy, resources: Vec::new(), unanswered: None, loads: Vec::new() });
     }
     let (held, unanswered) = held(&streams, &open).await;
     json(&ProxyDetail {
-        proxy: ProxyView::new(&node, &open, &complaints).placed(&members),
+        proxy: ProxyJson::new(&node, &open, &complaints).placed(&members),
         resources: held.iter().map(|(t, held)| ResourceState::new(*t, held)).collect(),
         unanswered,
         loads: LoadState::all(&loads.of(&node)),
@@ -89,7 +89,7 @@ pub async fn dump(State(sources): State<Sources>, Path(node): Path<String>, RawQ
     if open.is_empty() {
         return unknown(&node);
     }
-    let _turn = DUMPING.acquire().await; // fails only when closed, and nobody closes it
+    let _turn = DUMPING.acquire().await; // fails only when closed, and it is never closed
     let (mut held, unanswered) = held(&streams, &open).await;
     if let Some(reason) = unanswered {
         return (StatusCode::GATEWAY_TIMEOUT, format!("{reason}\n")).into_response();
@@ -125,13 +125,13 @@ fn of(streams: &Streams, node: &str) -> Vec<StreamInfo> {
 
 /// What a node has, over all its streams: the newest knows best. Also why that may not be all.
 async fn held(streams: &Streams, open: &[StreamInfo]) -> (Vec<(ResourceType, Held)>, Option<String>) {
-    let (mut told, mut found, mut unanswered) = (BTreeSet::new(), Vec::new(), None);
+    let (mut seen, mut found, mut unanswered) = (BTreeSet::new(), Vec::new(), None);
     for stream in open.iter().rev() {
         match streams.inspect(stream.id).await {
             Ok(inspection) => {
                 let all =
                     ResourceType::ALL.into_iter().flat_map(|t| inspection.held(t).into_iter().map(move |h| (t, h)));
-                found.extend(all.filter(|(t, held)| told.insert((*t, held.name.clone()))));
+                found.extend(all.filter(|(t, held)| seen.insert((*t, held.name.clone()))));
             }
             Err(reason) => unanswered = Some(reason.to_string()),
         }

@@ -100,7 +100,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if !terminal::print_document(args.output.format, &document)? {
         print(&document, &passed_over);
     }
-    Ok(if failed { ExitCode::from(outcome::PROBLEM) } else { outcome::FINE })
+    Ok(if failed { ExitCode::from(outcome::PROBLEM) } else { outcome::OK })
 }
 
 fn print(document: &Document, passed_over: &[String]) {

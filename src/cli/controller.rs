@@ -52,7 +52,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         own_namespace: source.own_namespace()?,
         authority: Authority::Own,
         pages: pages.clone(),
-        // It serves nobody. What depends on a member that is not known is held back member by member, so that waiting
+        // It serves no proxy. What depends on a member that is not known is held back member by member, so that waiting
         // longer would protect nothing.
         deadlines: Deadlines { serve: plane.sync_deadline(), ready: plane.sync_deadline() },
         serve: None,
@@ -65,16 +65,16 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         outside(&out, source.world.as_deref())?;
         plane.writers = Some(Writers::Folder(out));
         plane::run(plane, shutdown).await?;
-        return Ok(outcome::FINE);
+        return Ok(outcome::OK);
     };
 
     // A standby answers its probes, but starts nothing else: two controllers must never write at the same time.
     let candidate = Candidate::new(hub.clone(), &namespace, &lease, identity());
     let troubles = HubTroubles::default();
     let standby = plane::standby(pages, candidate.leader(), troubles.clone()).await?;
-    let Some(uid) = hub_uid(&hub, &troubles, &mut shutdown).await else { return Ok(outcome::FINE) };
+    let Some(uid) = hub_uid(&hub, &troubles, &mut shutdown).await else { return Ok(outcome::OK) };
     plane.writers = Some(Writers::Cluster { hub: hub.client(), uid });
-    let Some(mut held) = candidate.acquire(&mut shutdown).await else { return Ok(outcome::FINE) };
+    let Some(mut held) = candidate.acquire(&mut shutdown).await else { return Ok(outcome::OK) };
     standby.end().await;
 
     let (stop, work_shutdown) = Shutdown::new();
@@ -86,7 +86,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         return Err(crate::outcome::ProblemFound("the lease was lost; all work has stopped".to_owned()).into());
     }
     held.release().await?;
-    Ok(outcome::FINE)
+    Ok(outcome::OK)
 }
 
 /// What is written would be read as if a user had put it there.
@@ -107,7 +107,7 @@ fn outside(out: &Path, world: Option<&Path>) -> anyhow::Result<()> {
 /// Who the hub is, which its mirrors say. Asked until it answers; `None` if the process should end first.
 async fn hub_uid(hub: &HubClient, troubles: &HubTroubles, shutdown: &mut Shutdown) -> Option<Arc<str>> {
     const IDENTITY: &str = "identity";
-    let mut said = String::new();
+    let mut logged = String::new();
     loop {
         match clusters::sources::hub::uid(hub).await {
             Ok(uid) => {
@@ -116,10 +116,10 @@ async fn hub_uid(hub: &HubClient, troubles: &HubTroubles, shutdown: &mut Shutdow
             }
             Err(error) => {
                 let text = format!("{error:#}");
-                if text != said {
+                if text != logged {
                     tracing::warn!("the hub's identity is not known, so nothing is written yet: {text}");
                     troubles.set(IDENTITY, Some(text.clone()));
-                    said = text;
+                    logged = text;
                 }
             }
         }

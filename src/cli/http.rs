@@ -18,15 +18,15 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_PAGE: usize = 256 * 1024 * 1024;
 
 /// What is repeated of an answer that is no page, in bytes.
-const MAX_SAID: usize = 300;
+const MAX_ANSWER: usize = 300;
 
 /// Fetches a page over plain HTTP.
 pub async fn get(url: &str) -> anyhow::Result<Bytes> {
     match fetch(url).await? {
         (status, body) if status.is_success() => Ok(body),
         (status, body) => {
-            let said = cut(String::from_utf8_lossy(&body).trim(), MAX_SAID).into_owned();
-            bail!("the answer is {status}: {said}")
+            let answer = cut(String::from_utf8_lossy(&body).trim(), MAX_ANSWER).into_owned();
+            bail!("the answer is {status}: {answer}")
         }
     }
 }

@@ -104,7 +104,7 @@ impl Part {
 
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     anstream::print!("{}", render(args)?);
-    Ok(outcome::FINE)
+    Ok(outcome::OK)
 }
 
 fn render(args: &Args) -> Result<String, BadUsage> {

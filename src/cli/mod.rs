@@ -27,7 +27,7 @@ use log::LogArgs;
 
 /// Multi-cluster mesh federation: many Kubernetes clusters, one set of services, nearest endpoint first.
 ///
-/// Exit codes: 0 fine, 1 a problem was found, 2 bad usage or input.
+/// Exit codes: 0 OK, 1 a problem was found, 2 bad usage or input.
 #[derive(Debug, Parser)]
 #[command(name = "isthmus", version, propagate_version = true, max_term_width = 100)]
 struct Args {
@@ -78,7 +78,7 @@ pub fn run() -> ExitCode {
     ) {
         return outcome::report(&error);
     }
-    // Whoever first needs TLS must find a provider; doing it here means that nobody can forget.
+    // The first use of TLS needs a provider; installed here, it is there for each command.
     let installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
     debug_assert!(installed.is_ok(), "the provider is installed once, here");
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

@@ -1,4 +1,4 @@
-//! What was passed over in files: counted for everybody, listed for those who ask.
+//! What was passed over in files: always counted, listed with --verbose.
 
 use clusters::sources::folder::PassedOver;
 

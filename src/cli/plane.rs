@@ -12,7 +12,7 @@ pub struct PlaneArgs {
     /// loopback this needs --allow-open-admin.
     #[arg(long, value_name = "ADDRESS", default_value_t = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 15014))]
     admin: SocketAddr,
-    /// Serve the debug pages on an address that others can reach: for networks in which everybody may see them.
+    /// Serve the debug pages on an address that others can reach: for networks in which everyone may see them.
     #[arg(long)]
     allow_open_admin: bool,
     /// Where to serve liveness, readiness and metrics alone, for the kubelet and Prometheus: 0.0.0.0:15021, for example.

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use regions::resource::ResourceType;
 
-use crate::admin::json::proxy::{Delivery, ProxyView};
+use crate::admin::json::proxy::{Delivery, ProxyJson};
 use crate::cli::proxies::{Admin, ask_detail, ask_dump, ask_list, print_detail, print_list};
 use crate::outcome::{self, BadUsage};
 use crate::terminal::{self, Format, OutputArgs};
@@ -41,7 +41,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             // There is no table of it.
             let format = if format == Format::Yaml { Format::Yaml } else { Format::Json };
             terminal::print_document(format, &document)?;
-            Ok(outcome::FINE)
+            Ok(outcome::OK)
         }
         Some(node) => {
             let detail = ask_detail(&admins, &node).await?;
@@ -55,7 +55,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             for error in &failed {
                 terminal::complain(format_args!("error: {error:#}"));
             }
-            // Nobody answered: an empty list would be a lie.
+            // No control plane answered: an empty list would be wrong.
             if failed.len() == admins.len() {
                 return Ok(ExitCode::from(outcome::PROBLEM));
             }
@@ -67,7 +67,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn code(proxies: &[ProxyView]) -> ExitCode {
-    let bad = |proxy: &ProxyView| proxy.refused.is_some() || proxy.worst() == Some(Delivery::Rejected);
-    if proxies.iter().any(bad) { ExitCode::from(outcome::PROBLEM) } else { outcome::FINE }
+fn code(proxies: &[ProxyJson]) -> ExitCode {
+    let bad = |proxy: &ProxyJson| proxy.refused.is_some() || proxy.worst() == Some(Delivery::Rejected);
+    if proxies.iter().any(bad) { ExitCode::from(outcome::PROBLEM) } else { outcome::OK }
 }

@@ -38,7 +38,7 @@ pub struct Args {
     /// Serve plaintext xDS on an address that others can reach: for networks that are closed or encrypted by other means.
     #[arg(long)]
     allow_plaintext: bool,
-    /// What sidecars that speak incremental xDS get: the clusters they use, when they use them, or all there are. A node
+    /// What sidecars that use incremental xDS get: the clusters they use, when they use them, or all clusters. A node
     /// that says CLUSTERS in its metadata decides for itself.
     #[arg(long, value_name = "WHICH", value_enum, default_value_t)]
     clusters: Clusters,
@@ -109,7 +109,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         );
         return Err(BadUsage(text).into());
     }
-    // In a folder nobody else decides; with a hub, the controller does, so that all replicas agree.
+    // With a folder, no other process decides; with a hub, the controller does, so that all replicas agree.
     let authority = if source.world.is_some() { Authority::Own } else { Authority::Recorded };
     let shutdown = Shutdown::on_signals()?;
     let plane = Plane {
@@ -128,5 +128,5 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         writers: None,
     };
     plane::run(plane, shutdown).await?;
-    Ok(outcome::FINE)
+    Ok(outcome::OK)
 }

@@ -17,7 +17,7 @@ use super::passed_over::{self, VerboseArgs};
 use super::source::SourceArgs;
 use crate::admin::json::ServiceJson;
 use crate::outcome::{self, BadUsage};
-use crate::process::engine::KnowledgeView;
+use crate::process::engine::{self, KnowledgeView};
 use crate::terminal::{self, Format, OutputArgs};
 
 /// Exit 0: every member is ready; 1: some member is not; 2: bad usage or input.
@@ -48,7 +48,7 @@ enum What {
 #[serde(rename_all = "camelCase")]
 struct Document {
     members: Vec<MemberJson>,
-    regions: Vec<RegionView>,
+    regions: Vec<RegionJson>,
     /// Merged services; `None` from a hub, which knows members only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     service_count: Option<usize>,
@@ -63,7 +63,7 @@ struct Document {
 /// One region: the sum of its members.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct RegionView {
+struct RegionJson {
     name: String,
     members: u64,
     ready: u64,
@@ -80,7 +80,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         (None, None) => {
             let objects = HubObjects::read(&source.hub().await?).await?;
             let regions = objects.regions.iter().filter_map(|region| region.metadata.name.clone());
-            let regions = regions.map(|name| RegionView { name, ..RegionView::default() }).collect();
+            let regions = regions.map(|name| RegionJson { name, ..RegionJson::default() }).collect();
             Document { members: objects.views(), regions, ..Document::default() }
         }
     };
@@ -89,7 +89,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         print(&document, output.format == Format::Wide);
     }
     let ready = document.members.iter().all(|member| member.ready);
-    Ok(if ready { outcome::FINE } else { ExitCode::from(outcome::PROBLEM) })
+    Ok(if ready { outcome::OK } else { ExitCode::from(outcome::PROBLEM) })
 }
 
 fn services_elsewhere() -> BadUsage {
@@ -113,12 +113,10 @@ fn from_folder(world: Offline, services: bool, verbose: VerboseArgs) -> Document
     let members = clusters::conditions::json::members(world.engine.reports().values(), &world.book, |report| {
         MemberJson::new(report, &known)
     });
-    let mut all: Vec<ServiceJson> =
-        world.engine.merged().values().map(|merged| crate::process::engine::summary(merged).into()).collect();
-    all.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
+    let all: Vec<ServiceJson> = engine::services(&world.engine).into_iter().map(ServiceJson::from).collect();
     let service_count = Some(all.len());
     let names = world.engine.topology().regions.keys();
-    let regions = names.map(|name| RegionView { name: name.to_string(), ..RegionView::default() }).collect();
+    let regions = names.map(|name| RegionJson { name: name.to_string(), ..RegionJson::default() }).collect();
     Document { members, regions, service_count, services: services.then_some(all), knowledge: None }
 }
 
@@ -146,8 +144,8 @@ async fn page<T: DeserializeOwned>(url: &str, path: &str, what: &str) -> anyhow:
 }
 
 /// Sums of the members, with the regions that have none.
-fn regions(document: &Document) -> Vec<RegionView> {
-    let mut regions: BTreeMap<&str, RegionView> =
+fn regions(document: &Document) -> Vec<RegionJson> {
+    let mut regions: BTreeMap<&str, RegionJson> =
         document.regions.iter().map(|region| (region.name.as_str(), region.clone())).collect();
     for member in document.members.iter().filter(|member| !member.region.is_empty()) {
         let region = regions.entry(&member.region).or_default();

@@ -47,7 +47,7 @@ impl Severity {
     }
 }
 
-/// What speaks against it, besides the objects' own problems. `known`: whether what the conditions of a member say of
+/// What is wrong with it, besides the objects' own problems. `known`: whether what the conditions of a member say of
 /// its connection and its lists is known, and not assumed.
 pub fn findings(members: &[MemberJson], known: impl Fn(&str) -> bool, hub: &[HubNotice]) -> Vec<Finding> {
     let of_members = members.iter().flat_map(|member| of_member(member, known(&member.id)));

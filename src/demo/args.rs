@@ -1,4 +1,4 @@
-//! What `isthmus demo` can be told.
+//! The flags of `isthmus demo`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_needs_to_be_said() {
+    fn no_flag_is_required() {
         let demo = Cli::try_parse_from(["demo"]).map(|cli| cli.demo).map_err(|error| error.to_string());
         assert!(demo.is_ok_and(|demo| !demo.json && demo.length == Duration::from_secs(30) && demo.keep.is_none()));
     }

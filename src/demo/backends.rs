@@ -21,7 +21,7 @@ const SERVICE_TIME: Duration = Duration::from_millis(2);
 const MAX_CONNECTIONS: usize = 256;
 /// Port numbers tried for the pods: whatever else runs on this machine may have some of them.
 const PORTS: std::ops::Range<u16> = 8080..8112;
-/// No pod's address. Whoever listens there has the port for its pods, so that demos side by side do not share one.
+/// No pod's address. The demo that listens there has the port for its pods, so that demos side by side do not share one.
 const CLAIM: Ipv4Addr = Ipv4Addr::new(127, 8, 255, 254);
 
 /// All pods that run now.
@@ -120,7 +120,7 @@ async fn serve(stream: TcpStream, reply: Arc<str>) {
     let mut stream = BufReader::new(stream);
     while let Ok(Some(head)) = read_head(&mut stream).await {
         if has_body(&head) {
-            // Only GET is spoken here; a body nobody reads would be taken for the next request.
+            // Only GET is handled here; a body that is not read would be taken for the next request.
             let _ =
                 stream.write_all(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n").await;
             return;

@@ -32,19 +32,19 @@ pub struct Done {
     pub event: Event,
     /// Since the start of the show.
     pub at: Duration,
-    /// From the change until all of it stood in the world's folder.
-    pub told: Duration,
+    /// From the change until all of it was in the folder.
+    pub written: Duration,
     pub window: Duration,
     pub measured: Measured,
     /// How long this process itself was held up at worst.
     pub lag: Duration,
-    /// What each region's control plane came to say, if it was asked.
-    pub heard: Vec<Heard>,
+    /// What each region's control plane answered in the end, if it was asked.
+    pub answered: Vec<Answered>,
 }
 
 /// A control plane's verdict about a cluster.
 #[derive(Clone, Debug)]
-pub struct Heard {
+pub struct Answered {
     pub region: &'static str,
     pub after: Duration,
     pub says: MemberSays,
@@ -111,7 +111,7 @@ impl Director<'_> {
         let changed = self.stage.become_world(next).await?;
         let zero = changed.at.saturating_duration_since(traffic.epoch);
         let mut asking = self.ask(event.ask, changed.at, window);
-        let mut heard = Vec::new();
+        let mut answered = Vec::new();
         let end = zero + window;
         let unreached = if event.change == Change::Nothing { self.remote_service().await } else { Vec::new() };
         while traffic.epoch.elapsed() < end {
@@ -119,7 +119,7 @@ impl Director<'_> {
             self.stage.check()?;
             traffic.clients.drain(&mut traffic.records);
             while let Some(answer) = asking.try_join_next() {
-                heard.extend(answer.ok().flatten());
+                answered.extend(answer.ok().flatten());
             }
             self.show_recent(traffic);
         }
@@ -132,10 +132,10 @@ impl Director<'_> {
             goals: &event.goals,
         };
         let mut measured = measure(&traffic.records, &judged);
-        heard.sort_by_key(|heard| heard.after);
+        answered.sort_by_key(|answered| answered.after);
         if let Some(ask) = event.ask {
-            measured.reasons.extend(wrong_verdicts(ask, &heard, self.stage.planes().len()));
-            self.tell(ask, &heard);
+            measured.reasons.extend(wrong_verdicts(ask, &answered, self.stage.planes().len()));
+            self.tell(ask, &answered);
         }
         measured.reasons.extend(unreached);
         self.screen.outcome(&traffic.homes, &measured);
@@ -146,28 +146,28 @@ impl Director<'_> {
         // A request that is under way now belongs to the next event.
         traffic.records.retain(|record| record.ended > end);
         traffic.judged = end;
-        let told = changed.told.saturating_duration_since(changed.at);
-        Ok(Done { event, at: zero, told, window, measured, lag, heard })
+        let written = changed.written.saturating_duration_since(changed.at);
+        Ok(Done { event, at: zero, written, window, measured, lag, answered })
     }
 
-    /// Asks every control plane until it says something final about the cluster, each on its own.
-    fn ask(&self, ask: Option<Ask>, since: Instant, limit: Duration) -> JoinSet<Option<Heard>> {
+    /// Asks every control plane until it answers something final about the cluster, each on its own.
+    fn ask(&self, ask: Option<Ask>, since: Instant, limit: Duration) -> JoinSet<Option<Answered>> {
         let mut asking = JoinSet::new();
         for plane in self.stage.planes().iter().filter(|_| ask.is_some()) {
             let (region, admin) = (plane.region, plane.admin);
             let Some(ask) = ask else { break };
             asking.spawn(async move {
-                let heard = until_said(region, admin, ask, since);
-                tokio::time::timeout(limit, heard).await.ok()
+                let answered = until_answered(region, admin, ask, since);
+                tokio::time::timeout(limit, answered).await.ok()
             });
         }
         asking
     }
 
-    fn tell(&self, ask: Ask, heard: &[Heard]) {
-        let Some(last) = heard.last() else { return };
+    fn tell(&self, ask: Ask, answered: &[Answered]) {
+        let Some(last) = answered.last() else { return };
         let after = super::screen::time(last.after);
-        let all = heard.len();
+        let all = answered.len();
         match ask {
             Ask::Refused { .. } => {
                 let reason = last.says.reason.as_deref().unwrap_or_default();
@@ -214,11 +214,11 @@ impl Director<'_> {
     }
 }
 
-async fn until_said(region: &'static str, admin: SocketAddr, ask: Ask, since: Instant) -> Heard {
+async fn until_answered(region: &'static str, admin: SocketAddr, ask: Ask, since: Instant) -> Answered {
     let (Ask::Refused { cluster, .. } | Ask::Admitted { cluster }) = ask;
     loop {
         if let Some(says) = says_of(admin, cluster).await.filter(|says| answers(ask, says)) {
-            return Heard { region, after: since.elapsed(), says };
+            return Answered { region, after: since.elapsed(), says };
         }
         tokio::time::sleep(ASK_PAUSE).await;
     }
@@ -231,13 +231,13 @@ fn answers(ask: Ask, says: &MemberSays) -> bool {
     }
 }
 
-fn wrong_verdicts(ask: Ask, heard: &[Heard], planes: usize) -> Option<String> {
-    if heard.len() == planes {
+fn wrong_verdicts(ask: Ask, answered: &[Answered], planes: usize) -> Option<String> {
+    if answered.len() == planes {
         return None;
     }
     let expected = match ask {
         Ask::Refused { cluster, reason } => format!("{cluster} refused with {reason}"),
         Ask::Admitted { cluster } => format!("{cluster} admitted"),
     };
-    Some(format!("{} of {planes} control planes said: {expected}", heard.len()))
+    Some(format!("{} of {planes} control planes answered: {expected}", answered.len()))
 }

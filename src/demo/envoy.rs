@@ -13,7 +13,7 @@ use super::planes::free_port;
 
 /// Where the control plane has proxies listen for plain HTTP; the Host header picks the service.
 pub const EGRESS_PORT: u16 = 15080;
-/// Nobody serves anything there.
+/// No server listens there.
 const CLAIM_PORT: u16 = 15079;
 /// Third number of the first proxy's address, 127.0.x.1; others are tried if it is taken.
 const FIRST_ADDRESS: u8 = 41;
@@ -62,7 +62,7 @@ impl Proxy {
         Ok(Self { identity, egress: SocketAddr::from((claim.ip, EGRESS_PORT)), process, _claim: claim })
     }
 
-    /// One request for a service through this proxy: who answered, else why nobody did.
+    /// One request for a service through this proxy: which Pod answered, else why none did.
     pub async fn probe(&self, host: &str) -> Result<super::world::Spot, String> {
         let reply = http::get(self.egress, host, "/", ASK_LIMIT).await.map_err(|error| error.to_string())?;
         if reply.status != 200 {

@@ -81,7 +81,7 @@ impl Connection {
             let start = body.len();
             body.resize(start + size, 0);
             self.stream.read_exact(body.get_mut(start..).unwrap_or_default()).await?;
-            // The end of the chunk's data, or of the trailers, which nobody here sends.
+            // The end of the chunk's data, or of the trailers, which no server here sends.
             if !read_line(&mut self.stream, MAX_HEAD).await?.is_empty() {
                 return Err(HttpError::Malformed("a chunk that does not end"));
             }

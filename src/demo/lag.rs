@@ -1,5 +1,5 @@
 //! How long this process itself was held up. On a machine that is too busy every measured time contains that, and
-//! whoever reads the result should know.
+//! readers of the result should know.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -54,6 +54,6 @@ mod tests {
         tokio::time::sleep(BEAT * 2).await;
         assert!(lag.take() >= Duration::from_millis(200));
         let (first, second) = (lag.take(), lag.take());
-        assert!(second <= first, "told once");
+        assert!(second <= first, "reported once");
     }
 }

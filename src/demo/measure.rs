@@ -1,5 +1,5 @@
 //! From records to a verdict: how soon the clients of an event were served from where they should be, what failed, and
-//! whether everybody else noticed nothing. Pure: it takes what was written down and judges it.
+//! whether all other clients noticed nothing. Pure: it takes what was written down and judges it.
 
 #[cfg(test)]
 mod tests;
@@ -35,10 +35,10 @@ pub struct Window<'a> {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Measured {
-    /// Until the first client was answered from a place that had not served its region before. `None`: nobody moves.
+    /// Until the first client was answered from a place that had not served its region before. `None`: no client moves.
     pub first: Option<Duration>,
     /// Until each client concerned had been answered from a new place, and from then on was answered from no wrong place
-    /// and by no failure. `None`: nobody moves, or somebody did not get there.
+    /// and by no failure. `None`: no client moves, or one did not get there.
     pub last: Option<Duration>,
     pub requests: usize,
     pub failed: Failed,
@@ -50,7 +50,7 @@ pub struct Measured {
     pub reasons: Vec<String>,
 }
 
-/// Failed requests, by what can be said in their favour.
+/// Failed requests, by what excuses them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Failed {
     /// Under way when backends were killed.
@@ -152,7 +152,7 @@ fn count(
                     measured.failed.before_move += 1;
                 }
             }
-            // An answer that was on its way when things changed is nobody's fault.
+            // An answer that was on its way when things changed is not counted.
             Outcome::Served(spot) if !goal.concerned() && record.started > window.zero && !goal.is_right(spot) => {
                 *others.entry((goal.region, format!("answered by {spot}"))).or_default() += 1;
             }

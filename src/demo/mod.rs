@@ -132,7 +132,7 @@ fn finish(args: &DemoArgs, screen: &Screen, done: &[Done], began: Instant, shown
     ExitCode::from(code)
 }
 
-/// Returns when somebody wants the demo to end: Ctrl-C, a closed terminal, or a polite kill.
+/// Returns when the demo should end: Ctrl-C, a closed terminal, or SIGTERM.
 async fn interruption() {
     let signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
     let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = signals else {

@@ -69,7 +69,7 @@ pub async fn says_of(admin: SocketAddr, cluster: &str) -> Option<MemberSays> {
     all.into_iter().find(|says| says.id == cluster)
 }
 
-/// A port that nobody listens on now. Somebody could take it before it is used; then the start fails and says so.
+/// A port that no process listens on now. Another one could take it before it is used; then the start fails and says so.
 pub fn free_port(ip: Ipv4Addr, what: &str) -> Result<SocketAddr, DemoError> {
     let address = SocketAddr::from((ip, 0));
     std::net::TcpListener::bind(address)

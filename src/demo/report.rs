@@ -17,7 +17,7 @@ use super::measure::Measured;
 use super::screen::time;
 use super::world::Change;
 
-const NOBODY: &str = "–";
+const NONE: &str = "–";
 
 /// How it went as a whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,11 +72,11 @@ fn times(done: &Done) -> (Option<Duration>, Option<Duration>) {
     if done.measured.first.is_some() || done.measured.last.is_some() {
         return (done.measured.first, done.measured.last);
     }
-    (done.heard.first().map(|heard| heard.after), done.heard.last().map(|heard| heard.after))
+    (done.answered.first().map(|answered| answered.after), done.answered.last().map(|answered| answered.after))
 }
 
 fn cell(value: Option<Duration>) -> String {
-    value.map_or_else(|| NOBODY.to_owned(), time)
+    value.map_or_else(|| NONE.to_owned(), time)
 }
 
 fn failed(measured: &Measured) -> String {
@@ -123,7 +123,7 @@ pub fn summary(done: &[Done], length: usize) -> String {
     match slowest_loss(done).filter(|_| held == events) {
         Some(last) => format!(
             "A pod, a zone and a region were lost: each time the nearest pods left served every client within {}, and no \
-             other region noticed. A cluster that would have clashed was kept out, and moved nobody. All in all, {traffic}.",
+             other region noticed. A cluster that would have clashed was kept out, and moved no client. All in all, {traffic}.",
             time(last)
         ),
         None => format!("{held} of {events} events went as they should; {traffic}."),

@@ -40,7 +40,7 @@ impl Scratch {
         let mut last = std::io::Error::other("no free name");
         for attempt in 0..ATTEMPTS {
             let path = base.join(format!("isthmus-demo-{}-{attempt}", std::process::id()));
-            // Fails if the name is taken, by whomever: nobody else's folder is ever used, or removed later.
+            // Fails if the name is taken, by any process: no folder of another one is ever used, or removed later.
             match private_folder(&path) {
                 Ok(()) => return Ok(Self { path, keep: false }),
                 Err(error) => last = error,
@@ -58,7 +58,7 @@ fn private_folder(path: &Path) -> std::io::Result<()> {
 impl Drop for Scratch {
     fn drop(&mut self) {
         if !self.keep {
-            // Nobody is left to tell; the system clears its temporary folder in the end.
+            // No caller is left that could handle it; the system clears its temporary folder in the end.
             let _ = std::fs::remove_dir_all(&self.path);
         }
     }

@@ -36,7 +36,7 @@ pub struct Screen {
 pub enum Verdict {
     Held,
     NotHeld,
-    /// Not all of it was shown, so nothing is said about the whole.
+    /// Not all of it was shown, so the whole is not summed up.
     CutShort,
 }
 
@@ -92,7 +92,7 @@ impl Screen {
         }
     }
 
-    /// Something that was heard about the event.
+    /// A fact about the event.
     pub fn note(&self, text: &str) {
         self.say(&format!("{INDENT}{text}"));
     }
@@ -129,7 +129,7 @@ impl Screen {
         self.say(&format!("{INDENT}{}", paint::legend()));
     }
 
-    /// Somebody else's words, in lines that fit.
+    /// A text of another program, in lines that fit.
     pub fn quote(&self, text: &str) {
         for line in paint::wrap(text, QUOTE_WIDTH) {
             self.note(&format!("{QUOTE}{}", paint(DIM, &line)));
@@ -172,7 +172,7 @@ impl Screen {
     }
 }
 
-/// How soon those who had to move were served where they should be; `None` if nobody had to.
+/// How soon those who had to move were served where they should be; `None` if none had to.
 fn moved(measured: &Measured) -> Option<(Style, String)> {
     match (measured.first, measured.last) {
         (Some(first), Some(last)) => {
@@ -185,7 +185,7 @@ fn moved(measured: &Measured) -> Option<(Style, String)> {
     }
 }
 
-/// Failed requests in words, by what can be said in their favour.
+/// Failed requests in words, by what excuses them.
 pub fn failed(measured: &Measured) -> String {
     let failed = &measured.failed;
     let parts = [

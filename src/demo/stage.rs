@@ -1,4 +1,4 @@
-//! Everything that runs: the world's folder, the pods, a control plane and an Envoy per region. Whoever drops the stage
+//! Everything that runs: the world's folder, the pods, a control plane and an Envoy per region. Dropping the stage
 //! leaves nothing behind.
 
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use super::planes::Plane;
 use super::scratch::Scratch;
 use super::timetable;
 use super::world::folder::Folder;
-use super::world::{NAMESPACE, World, yaml};
+use super::world::{DemoFederation, NAMESPACE, yaml};
 
 /// How long a control plane or an Envoy may take to be ready.
 const READY_LIMIT: Duration = Duration::from_secs(15);
@@ -19,7 +19,7 @@ const READY_PAUSE: Duration = Duration::from_millis(25);
 
 #[derive(Debug)]
 pub struct Stage {
-    world: World,
+    world: DemoFederation,
     folder: Folder,
     backends: Backends,
     planes: Vec<Plane>,
@@ -36,11 +36,11 @@ pub struct Parts {
     pub envoy: PathBuf,
 }
 
-/// When a change happened (pods killed, else the first file written), and when all of it stood in the folder.
+/// When a change happened (pods killed, else the first file written), and when all of it was in the folder.
 #[derive(Clone, Copy, Debug)]
 pub struct Changed {
     pub at: Instant,
-    pub told: Instant,
+    pub written: Instant,
 }
 
 impl Stage {
@@ -95,7 +95,7 @@ impl Stage {
     }
 
     /// Makes it the next world: new pods run first, then lost ones are killed, then the folder says so.
-    pub async fn become_world(&mut self, next: World) -> Result<Changed, DemoError> {
+    pub async fn become_world(&mut self, next: DemoFederation) -> Result<Changed, DemoError> {
         for (cluster, pod) in next.live_only_here(&self.world) {
             self.backends.start(cluster, pod).await?;
         }
@@ -107,10 +107,10 @@ impl Stage {
         }
         self.folder.apply(&files)?;
         self.world = next;
-        Ok(Changed { at, told: Instant::now() })
+        Ok(Changed { at, written: Instant::now() })
     }
 
-    pub fn world(&self) -> &World {
+    pub fn world(&self) -> &DemoFederation {
         &self.world
     }
 
@@ -174,7 +174,7 @@ fn not_ready(process: &programs::process::Process, reason: String) -> DemoError 
 }
 
 /// A region's proxy runs in the first zone of the region's first cluster.
-fn identity(world: &World, region: &'static str) -> Identity {
+fn identity(world: &DemoFederation, region: &'static str) -> Identity {
     let cluster = world.clusters.iter().find(|cluster| cluster.region == region);
     Identity {
         region,

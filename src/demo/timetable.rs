@@ -20,7 +20,7 @@ pub struct Event {
     pub name: &'static str,
     /// What the result table calls it.
     pub label: &'static str,
-    /// What is told when it happens.
+    /// What is shown when it happens.
     pub title: &'static str,
     pub detail: &'static str,
     /// Its share of the time.
@@ -88,7 +88,7 @@ pub fn events() -> Vec<Event> {
     let mut before: Option<Vec<Goal>> = None;
     for event in &mut events {
         for goal in &mut event.goals {
-            // At the start nobody has been served by anybody, and nobody moves.
+            // At the start no client has been served yet, and none moves.
             let earlier = before.iter().flatten().find(|earlier| earlier.region == goal.region);
             goal.fresh = earlier.map(|earlier| goal.fresh_after(earlier)).unwrap_or_default();
         }
@@ -121,7 +121,7 @@ fn pod_lost() -> Event {
         name: "podLost",
         label: "a pod lost",
         title: "A pod is lost: one of the two in eu-1's zone eu-a",
-        detail: "half a zone carries 70% of its load (Envoy counts health × 1.4); the rest goes next door",
+        detail: "half a zone carries 70% of its load (Envoy counts health × 1.4); the rest goes to the next zone",
         parts: 4,
         change: Change::Lose(Pick { cluster: Some("eu-1"), pod: Some("web-a-2"), ..Pick::default() }),
         ask: None,

@@ -14,7 +14,7 @@ use std::net::Ipv4Addr;
 pub const NAMESPACE: &str = "shop";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct World {
+pub struct DemoFederation {
     pub regions: Vec<Region>,
     pub clusters: Vec<Cluster>,
 }
@@ -85,7 +85,7 @@ impl Pick {
     }
 }
 
-impl World {
+impl DemoFederation {
     /// The world after a change.
     pub fn after(&self, change: &Change) -> Self {
         let mut next = self.clone();

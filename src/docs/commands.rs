@@ -20,7 +20,7 @@ const LISTINGS: [(&str, &str); 3] = [
     ("isthmus proxy", "src/cli/proxies/print.rs"),
 ];
 
-/// One line, which can stand in a table.
+/// One line, which fits in a table.
 fn line(text: Option<&StyledStr>) -> String {
     let text = text.map(ToString::to_string).unwrap_or_default();
     text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")

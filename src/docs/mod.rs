@@ -1,6 +1,7 @@
 //! The documentation and the code name the same things: reasons, columns, flags, metrics, pages, commands and files. What
 //! can be made from the code is made from it (`ISTHMUS_WRITE_DOCS=1 cargo test --lib docs`); the rest is compared.
 
+mod architecture;
 mod commands;
 mod metrics;
 mod names;
@@ -20,9 +21,12 @@ fn read(path: impl AsRef<Path>) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The pages that users read: README.md and docs/*.md, by path from the root.
+/// Pages beside the code.
+const TOP: [&str; 4] = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"];
+
+/// All pages, [`TOP`] and docs/*.md, by path from the root.
 fn pages() -> Vec<(String, String)> {
-    let mut files = vec![PathBuf::from("README.md")];
+    let mut files: Vec<PathBuf> = TOP.iter().map(PathBuf::from).collect();
     for entry in std::fs::read_dir(root().join("docs")).expect("docs/") {
         let name = entry.expect("an entry").file_name();
         files.push(Path::new("docs").join(name));

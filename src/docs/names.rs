@@ -105,7 +105,7 @@ fn commands_that_are_named_exist_with_their_flags() {
         for line in command_lines(&text) {
             let mut words = line.split_whitespace();
             let name = words.next().unwrap_or_default().trim_end_matches(['.', ',', ':', ';']);
-            // "isthmus CMD", "isthmus --help", "isthmus …" stand for any command.
+            // "isthmus CMD", "isthmus --help", "isthmus …" mean any command.
             if name.is_empty() || !name.starts_with(|c: char| c.is_ascii_lowercase()) {
                 continue;
             }

@@ -18,8 +18,8 @@ const PASSED_ON: &str = "metric `isthmus_xds_places_passed_on_total`";
 const EXHAUSTED: &str = "stream ended with `RESOURCE_EXHAUSTED`";
 const TOO_LATE: &str = "stream ended with `DEADLINE_EXCEEDED`";
 const AT_CLIENT: &str = "the client's log";
-/// Where a client that is turned away shows.
-const TURNED_AWAY: &str = "log, `isthmus proxy`, metric `isthmus_xds_streams_refused_total`";
+/// Where a client that is refused shows.
+const REFUSED: &str = "log, `isthmus proxy`, metric `isthmus_xds_streams_refused_total`";
 
 pub(super) fn bounds() -> Vec<Bound> {
     [connections(), places(), requests(), classes(), refusals(), reports()].into_iter().flatten().collect()
@@ -31,7 +31,7 @@ fn connections() -> Vec<Bound> {
         Bound::of(
             "connections",
             limits.max_connections,
-            "the address with the most of them loses one, first those on which no client said who it is; if the newcomer's \
+            "the address with the most of them loses one, first those on which no client sent its identity; if the newcomer's \
              address has as many, the newcomer is closed",
             "log, metrics `isthmus_xds_connections_displaced_total` and `isthmus_xds_connections_refused_total`",
         )
@@ -70,9 +70,9 @@ fn places() -> Vec<Bound> {
     vec![
         Bound::of("streams that are brought up at a time", CONCURRENT, IN_TURN, PASSED_ON),
         Bound::of("a stream that has not taken its first answers, while others wait", time(HOLD), GOES_ON, PASSED_ON),
-        Bound::of("the same while nobody waits", time(PATIENCE), "its place is free", "–"),
-        Bound::of("a stream on which nothing is said", time(FIRST_REQUEST), TOO_LATE, TURNED_AWAY),
-        Bound::of("the first request of a stream, its turn included", time(FIRST_REQUEST_WHOLE), TOO_LATE, TURNED_AWAY),
+        Bound::of("the same while no stream waits", time(PATIENCE), "its place is free", "–"),
+        Bound::of("a stream on which nothing is sent", time(FIRST_REQUEST), TOO_LATE, REFUSED),
+        Bound::of("the first request of a stream, its turn included", time(FIRST_REQUEST_WHOLE), TOO_LATE, REFUSED),
         Bound::of(
             format!("requests of more than {} that are read at a time", bytes(LONG_REQUEST_LEN)),
             LONG_REQUESTS,
@@ -85,12 +85,12 @@ fn places() -> Vec<Bound> {
 
 fn requests() -> Vec<Bound> {
     vec![
-        Bound::of("a request", bytes(MAX_REQUEST_LEN), "stream ended with `OUT_OF_RANGE`", TURNED_AWAY),
+        Bound::of("a request", bytes(MAX_REQUEST_LEN), "stream ended with `OUT_OF_RANGE`", REFUSED),
         Bound::of(
             "requests that have not arrived whole, on a connection",
             bytes(MAX_PARTIAL_BYTES_PER_CONNECTION),
             EXHAUSTED,
-            TURNED_AWAY,
+            REFUSED,
         ),
         Bound::of(
             "requests that have not arrived whole, in the process",
@@ -98,16 +98,16 @@ fn requests() -> Vec<Bound> {
             "the fullest connection of the address that holds the most is ended",
             "log, metric `isthmus_xds_connections_cut_off_total`",
         ),
-        Bound::of("names of one type on a stream", MAX_NAMES, EXHAUSTED, TURNED_AWAY),
-        Bound::of("names on a stream that are not those of resources", bytes(MAX_NAME_BYTES), EXHAUSTED, TURNED_AWAY),
-        Bound::of("a resource name", bytes(MAX_NAME_LEN), EXHAUSTED, TURNED_AWAY),
+        Bound::of("names of one type on a stream", MAX_NAMES, EXHAUSTED, REFUSED),
+        Bound::of("names on a stream that are not those of resources", bytes(MAX_NAME_BYTES), EXHAUSTED, REFUSED),
+        Bound::of("a resource name", bytes(MAX_NAME_LEN), EXHAUSTED, REFUSED),
         Bound::of(
             "virtual hosts on a stream",
             MAX_HOSTS,
             "those that do not exist are forgotten, and asked for again by the next HTTP request",
             "–",
         ),
-        Bound::of("`node.id`", bytes(MAX_NODE_ID_LEN), "stream ended with `INVALID_ARGUMENT`", TURNED_AWAY),
+        Bound::of("`node.id`", bytes(MAX_NODE_ID_LEN), "stream ended with `INVALID_ARGUMENT`", REFUSED),
         Bound::of("the text of a rejection", bytes(MAX_ERROR_LEN), "cut", "`isthmus proxy`, log"),
     ]
 }
@@ -123,7 +123,7 @@ fn classes() -> Vec<Bound> {
 fn refusals() -> Vec<Bound> {
     vec![
         Bound::of(
-            "clients that are turned away and listed",
+            "clients that are refused and listed",
             MAX_REFUSALS,
             "the one that tried longest ago is listed no more",
             "metric `isthmus_xds_streams_refused_total`",

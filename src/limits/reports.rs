@@ -10,6 +10,7 @@ use clusters::problem::{
 
 use super::{Bound, bytes, time};
 use crate::admin::{ANSWER_TIMEOUT, HEADER_TIMEOUT, IDLE_TIMEOUT, MAX_CONNECTIONS, MAX_PAGES};
+use crate::process::engine::{ASK_DEADLINE, QUESTION_CAPACITY};
 use crate::process::telemetry;
 
 /// Where problems are listed.
@@ -93,5 +94,7 @@ fn pages() -> Vec<Bound> {
         Bound::of("a connection to the pages without a request", time(IDLE_TIMEOUT), closed, "–"),
         Bound::of("the answer to a request for a page, until it is read", time(ANSWER_TIMEOUT), closed, "–"),
         Bound::of("pages under `/debug` that are made or read at a time", MAX_PAGES, "wait, then 503", "the answer"),
+        Bound::of("questions that wait for the engine's thread", QUESTION_CAPACITY, "wait, then 503", "the answer"),
+        Bound::of("a question to the engine, until it is answered", time(ASK_DEADLINE), "503", "the answer"),
     ]
 }

@@ -28,7 +28,7 @@ fn every_bound_says_what_happens_and_where_it_shows() {
 }
 
 #[test]
-fn sizes_and_times_are_said_in_the_unit_that_fits() {
+fn sizes_and_times_are_shown_in_the_unit_that_fits() {
     assert_eq!(
         [bytes(64 << 20), bytes(256 << 10), bytes(1_000), bytes(0)],
         ["64 MiB", "256 KiB", "1000 bytes", "0 bytes"]

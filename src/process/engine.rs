@@ -1,7 +1,11 @@
 //! The engine's thread: takes all that is waiting, applies it as one round, and hands the effects on.
-//! It is the only writer; everybody else reads what it publishes.
+//! It is the only writer; everything else reads what it publishes, or asks it.
 
+mod handle;
 mod knowledge;
+mod services;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,26 +15,28 @@ use clusters::clock::now;
 use clusters::shutdown::Shutdown;
 use clusters::sources::feed::Batches;
 use federation::change::Batch;
-use federation::model::{ClusterId, RegionId, ServiceKey};
+use federation::model::{ClusterId, RegionId};
 use federation::report::MemberReport;
 use federation::{Config, Effects, Engine, Stats};
 use regions::catalog::{Catalog, CatalogCommand};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 pub use federation::{Deadlines, Knowledge, Phase};
+pub use handle::{ASK_DEADLINE, AskError, EngineHandle, QUESTION_CAPACITY};
 pub use knowledge::{KnowledgeView, text, view, why_unknown};
+pub use services::{ServiceSummary, services};
+
+use handle::Questions;
 
 /// Batches applied as one round at most, so that a round stays short and the next one sees what came meanwhile.
 const ROUND: usize = 256;
 /// Regions named in one text.
 const MAX_REGIONS_NAMED: usize = 8;
-/// Questions that may wait for the engine's thread.
-const QUERY_CAPACITY: usize = 16;
 
-/// What everybody may read: one immutable picture a round.
+/// What the rest of the process may read: one immutable value for each round.
 #[derive(Clone, Debug, Default)]
-pub struct Picture {
+pub struct Published {
     pub knowledge: Knowledge,
     /// Set if the region that is served does not exist.
     pub region_note: Option<Arc<str>>,
@@ -43,23 +49,7 @@ pub struct Picture {
     pub last_round: Duration,
 }
 
-/// A line of `isthmus status`: one merged service.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServiceSummary {
-    pub key: ServiceKey,
-    pub sources: Vec<ClusterId>,
-    pub ports: Vec<String>,
-    pub ready: usize,
-    pub endpoints: usize,
-}
-
-/// Asked of the engine's thread; the answer may cost O(services), so nobody asks often.
-#[derive(Debug)]
-pub enum Query {
-    Services(oneshot::Sender<Vec<ServiceSummary>>),
-}
-
-/// Hears every round's effects on the engine's thread, so it must be quick. It may ask the engine about what they are of.
+/// Called with every round's effects on the engine's thread, so it must be quick. It may read the engine that they come from.
 pub type Follower = Box<dyn FnMut(&Engine, &Effects) + Send>;
 
 /// What the engine's thread is given.
@@ -73,39 +63,21 @@ pub struct Wiring {
     pub followers: Vec<Follower>,
 }
 
-/// The readers' side of a running engine.
-#[derive(Clone, Debug)]
-pub struct World {
-    pub picture: watch::Receiver<Arc<Picture>>,
-    queries: mpsc::Sender<Query>,
-}
-
-impl World {
-    /// All merged services, sorted; empty when the engine has ended.
-    pub async fn services(&self) -> Vec<ServiceSummary> {
-        let (answer, receive) = oneshot::channel();
-        if self.queries.send(Query::Services(answer)).await.is_err() {
-            return Vec::new();
-        }
-        receive.await.unwrap_or_default()
-    }
-}
-
-/// Starts the engine's thread. It ends with the shutdown signal, or when the last source is gone and nothing asks any more.
-pub fn start(wiring: Wiring, shutdown: Shutdown) -> std::io::Result<World> {
-    let (picture_sender, picture) = watch::channel(Arc::new(Picture::default()));
-    let (queries, query_receiver) = mpsc::channel(QUERY_CAPACITY);
-    let handle = tokio::runtime::Handle::current();
+/// Starts the engine's thread. It ends with the shutdown signal, or when the last source is gone.
+pub fn start(wiring: Wiring, shutdown: Shutdown) -> std::io::Result<EngineHandle> {
+    let (sender, published) = watch::channel(Arc::new(Published::default()));
+    let (engine, questions) = EngineHandle::new(published);
+    let runtime = tokio::runtime::Handle::current();
     std::thread::Builder::new()
         .name("engine".to_owned())
-        .spawn(move || handle.block_on(run(wiring, picture_sender, query_receiver, shutdown)))?;
-    Ok(World { picture, queries })
+        .spawn(move || runtime.block_on(run(wiring, sender, questions, shutdown)))?;
+    Ok(engine)
 }
 
 async fn run(
     wiring: Wiring,
-    picture: watch::Sender<Arc<Picture>>,
-    mut queries: mpsc::Receiver<Query>,
+    published: watch::Sender<Arc<Published>>,
+    mut questions: Questions,
     mut shutdown: Shutdown,
 ) {
     let Wiring { config, region, mut feed, catalog, followers } = wiring;
@@ -114,9 +86,8 @@ async fn run(
         None => (None, mpsc::channel(1).1),
     };
     let engine = Engine::new(config);
-    let picture_at_start = Picture { knowledge: engine.knowledge(), ..Picture::default() };
-    let mut state =
-        Loop { engine, region, catalog, followers, wake_at: None, picture: picture_at_start, sender: picture };
+    let at_start = Published { knowledge: engine.knowledge(), ..Published::default() };
+    let mut state = Loop { engine, region, catalog, followers, wake_at: None, published: at_start, sender: published };
     state.publish();
     let mut waiting = Vec::with_capacity(ROUND);
     loop {
@@ -134,10 +105,9 @@ async fn run(
                     return; // every source is gone, so the process is ending
                 }
                 state.round(waiting.drain(..));
+                questions.run_waiting(&state.engine);
             }
-            Some(Query::Services(answer)) = queries.recv() => {
-                let _ = answer.send(state.services()); // whoever asked may have gone
-            }
+            Some(question) = questions.next() => question.run(&state.engine),
             () = tokio::time::sleep_until(wake_at.unwrap_or_else(Instant::now)), if wake_at.is_some() => {
                 state.round(std::iter::empty());
             }
@@ -152,8 +122,8 @@ struct Loop {
     followers: Vec<Follower>,
     /// When the engine must be called although no batch arrived.
     wake_at: Option<Instant>,
-    picture: Picture,
-    sender: watch::Sender<Arc<Picture>>,
+    published: Published,
+    sender: watch::Sender<Arc<Published>>,
 }
 
 impl Loop {
@@ -171,7 +141,7 @@ impl Loop {
             }
         }
         if !effects.members.is_empty() {
-            let members = Arc::make_mut(&mut self.picture.members);
+            let members = Arc::make_mut(&mut self.published.members);
             for (id, report) in &effects.members {
                 match report {
                     Some(report) => members.insert(id.clone(), Arc::clone(report)),
@@ -179,11 +149,11 @@ impl Loop {
                 };
             }
         }
-        self.picture.rounds += 1;
-        self.picture.last_round = started.elapsed();
-        self.picture.services = self.engine.merged().len();
-        self.picture.stats = self.engine.stats();
-        self.picture.knowledge = self.engine.knowledge();
+        self.published.rounds += 1;
+        self.published.last_round = started.elapsed();
+        self.published.services = self.engine.merged().len();
+        self.published.stats = self.engine.stats();
+        self.published.knowledge = self.engine.knowledge();
         self.look_for_region();
         if effects.knowledge.is_some() {
             self.phase_changed();
@@ -197,38 +167,32 @@ impl Loop {
         let listed = self.engine.hub_is_listed();
         let missing = self.region.as_ref().filter(|region| listed && !regions.contains_key(*region));
         let note = missing.map(|region| Arc::from(missing_region(region, regions.keys())));
-        if note != self.picture.region_note {
+        if note != self.published.region_note {
             match &note {
                 Some(note) => tracing::warn!("{note}"),
                 None => tracing::info!("the Region that is served exists now"),
             }
-            self.picture.region_note = note;
+            self.published.region_note = note;
         }
     }
 
     /// The phase changed, or the process became ready.
     fn phase_changed(&mut self) {
-        let Knowledge { phase, waited, .. } = self.picture.knowledge;
-        if let Some(catalog) = self.catalog.as_mut().filter(|_| self.picture.knowledge.serves()) {
+        let Knowledge { phase, waited, .. } = self.published.knowledge;
+        if let Some(catalog) = self.catalog.as_mut().filter(|_| self.published.knowledge.serves()) {
             catalog.set_ready();
         }
-        let (members, services) = (self.picture.members.len(), self.picture.services);
+        let (members, services) = (self.published.members.len(), self.published.services);
         if phase == Phase::Complete {
             tracing::info!(members, services, "first sync complete");
         } else {
-            let text = text(&self.picture.knowledge, &self.picture.members, &[]);
+            let text = text(&self.published.knowledge, &self.published.members, &[]);
             tracing::warn!(members, services, phase = ?phase, waited, "{text}");
         }
     }
 
     fn publish(&self) {
-        self.sender.send_replace(Arc::new(self.picture.clone()));
-    }
-
-    fn services(&self) -> Vec<ServiceSummary> {
-        let mut all: Vec<ServiceSummary> = self.engine.merged().values().map(|merged| summary(merged)).collect();
-        all.sort_by(|a, b| a.key.cmp(&b.key));
-        all
+        self.sender.send_replace(Arc::new(self.published.clone()));
     }
 }
 
@@ -239,20 +203,4 @@ fn missing_region<'a>(region: &RegionId, regions: impl ExactSizeIterator<Item = 
         "--region {region}: there is no Region of that name (known: {known}); its proxies are served in the order of the \
          regions' names; create the Region, or correct the flag"
     )
-}
-
-/// One merged service in a line.
-pub fn summary(merged: &federation::model::Merged) -> ServiceSummary {
-    let hosts = || merged.ports.iter().flat_map(|port| &port.backends).flat_map(|backend| &backend.hosts);
-    let port = |port: &federation::model::MergedPort| {
-        let name = if port.name.is_empty() { String::new() } else { format!("{}:", port.name) };
-        format!("{name}{}/{}/{}", port.port, port.protocol.as_str(), port.app.as_str())
-    };
-    ServiceSummary {
-        key: merged.key.clone(),
-        sources: merged.sources.clone(),
-        ports: merged.ports.iter().map(port).collect(),
-        ready: hosts().filter(|host| host.health == federation::model::Health::Ready).count(),
-        endpoints: hosts().count(),
-    }
 }

@@ -140,7 +140,7 @@ pub async fn run(plane: Plane, shutdown: Shutdown) -> anyhow::Result<()> {
     // Streams end one after another: those that end last are served until they do, so all that feeds them ends later.
     let (served, after_serving) = Shutdown::new();
     let last = if serve.is_some() { after_serving } else { shutdown.clone() };
-    let world = engine::start(wiring, last.clone()).context("cannot start the engine's thread")?;
+    let engine = engine::start(wiring, last.clone()).context("cannot start the engine's thread")?;
 
     let proxies = serve.is_some().then(|| admin::Proxies {
         streams: streams.clone(),
@@ -150,7 +150,7 @@ pub async fn run(plane: Plane, shutdown: Shutdown) -> anyhow::Result<()> {
     });
     let (seen, notes, hub) = (tables.seen.clone(), tables.notes.clone(), tables.hub.clone());
     let connections = admin::ConnectionCounts::default();
-    let pages = admin::Sources { world, problems: problems.clone(), seen, notes, hub, mirrors, proxies, connections };
+    let pages = admin::Sources { engine, problems: problems.clone(), seen, notes, hub, mirrors, proxies, connections };
     tasks.spawn(page_ports.serve(pages, last.clone()));
     if let (Some(serve), Some(ports), Some(catalog)) = (serve, ports, handle) {
         for Listening { listener, tls } in &ports.listeners {
@@ -262,7 +262,7 @@ pub fn start_source(
     Ok(())
 }
 
-/// Starts what brings the engine's wishes about. It ends with the shutdown signal.
+/// Starts the writers that apply the engine's actions. They end with the shutdown signal.
 fn start_writers(
     writers: Writers,
     tables: &Tables,

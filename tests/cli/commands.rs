@@ -29,7 +29,7 @@ async fn ended(args: &[&str]) -> (Option<i32>, String, String) {
 async fn help_tells_of_every_command() {
     let (code, all, _) = ended(&["--help"]).await;
     assert_eq!(code, Some(0));
-    assert!(all.contains("Exit codes: 0 fine, 1 a problem was found, 2 bad usage or input."), "{all}");
+    assert!(all.contains("Exit codes: 0 OK, 1 a problem was found, 2 bad usage or input."), "{all}");
     for (command, flag) in COMMANDS {
         assert!(all.lines().any(|line| line.trim_start().starts_with(&format!("{command} "))), "{command}: {all}");
         let (code, help, errors) = ended(&[command, "--help"]).await;

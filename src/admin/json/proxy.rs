@@ -17,10 +17,10 @@ use crate::process::engine::why_unknown;
 /// What the profile of an intercepted Envoy begins with.
 const SIDECAR: &str = "sidecar";
 
-/// One proxy: whoever calls itself by one node id.
+/// One proxy: all streams that send one node id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ProxyView {
+pub struct ProxyJson {
     pub node: String,
     /// False for one that is gone, and of which only rejections are remembered.
     pub connected: bool,
@@ -45,22 +45,22 @@ pub struct ProxyView {
     /// What works, but not as one might expect: an Envoy that is too old, a region without members.
     #[serde(default)]
     pub notes: Vec<String>,
-    /// It is turned away, and still tries.
+    /// It is refused, and still connects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refused: Option<TurnedAway>,
+    pub refused: Option<RefusedJson>,
     /// Open streams.
     pub streams: u64,
     /// Types it ever asked for, in the order in which they are sent.
     pub types: Vec<TypeState>,
-    /// The admin address of the replica that it is connected to; set by whoever asks several.
+    /// The admin address of the replica that it is connected to; set by a caller that asks several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admin: Option<String>,
 }
 
-/// Why a client is turned away.
+/// Why a client is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct TurnedAway {
+pub struct RefusedJson {
     /// `node`, `request`, `bounds`, `silent` or `other`, as the metric says it.
     pub reason: String,
     /// What it was answered last: the field, what was found, what would be right.
@@ -72,7 +72,7 @@ pub struct TurnedAway {
     pub last: String,
 }
 
-/// How one type stands with a proxy.
+/// The state of one type at a proxy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TypeState {
@@ -94,7 +94,7 @@ pub struct TypeState {
     pub last_error: Option<Rejection>,
 }
 
-/// How a type stands with a proxy, in order of how bad that is.
+/// The state of a type at a proxy, from good to bad.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Delivery {
@@ -124,7 +124,7 @@ pub struct Rejection {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ProxyDetail {
-    pub proxy: ProxyView,
+    pub proxy: ProxyJson,
     /// What it asked for by name, and what it has.
     pub resources: Vec<ResourceState>,
     /// Why `resources` is not complete, if it is not.
@@ -133,7 +133,7 @@ pub struct ProxyDetail {
     pub loads: Vec<LoadState>,
 }
 
-/// How one resource stands with a proxy.
+/// The state of one resource at a proxy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ResourceState {
@@ -166,7 +166,7 @@ pub struct LoadState {
     pub at: String,
 }
 
-impl ProxyView {
+impl ProxyJson {
     /// `streams`: those of one node, oldest first; none if it is gone.
     pub fn new(node: &str, streams: &[StreamInfo], complaints: &Complaints) -> Self {
         let newest = streams.last();
@@ -194,11 +194,11 @@ impl ProxyView {
         }
     }
 
-    /// One that is turned away.
-    pub fn turned_away(client: &RefusedClient) -> Self {
+    /// One that is refused.
+    pub fn refused_client(client: &RefusedClient) -> Self {
         let RefusedClient { node, address, kind, message, count, first, last } = client;
         let time = |at: SystemTime| rfc3339(at).unwrap_or_default();
-        let refused = TurnedAway {
+        let refused = RefusedJson {
             reason: kind.label().to_owned(),
             message: message.to_string(),
             count: *count,
@@ -240,7 +240,7 @@ impl ProxyView {
         self
     }
 
-    /// How the proxy stands as a whole.
+    /// The state of the proxy as a whole.
     pub fn worst(&self) -> Option<Delivery> {
         self.types.iter().map(|found| found.state).max()
     }
@@ -267,7 +267,7 @@ impl TypeState {
                 last_error: last_error.clone(),
             }
         });
-        // A proxy that is gone: how it stood when it was heard last.
+        // A proxy that is gone: its last state.
         let gone = || complaint.filter(|_| streams.is_empty()).map(|complaint| Self::gone(resource_type, complaint));
         of_streams.max_by_key(|found| found.state).or_else(gone)
     }

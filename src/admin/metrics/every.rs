@@ -5,7 +5,7 @@ use std::sync::Arc;
 use clusters::problem::{ObjectName, Problem, ProblemBook, ProblemOrigin};
 use regions::server::{Loads, Streams};
 
-use super::{ConnectionCounts, Picture, Proxies, Scrape};
+use super::{ConnectionCounts, Proxies, Published, Scrape};
 
 const WORLD: &str = "apiVersion: isthmus.dev/v1alpha1\nkind: Region\nmetadata: {name: eu}\nspec: {}\n---\n\
     apiVersion: isthmus.dev/v1alpha1\nkind: MemberCluster\nmetadata: {name: eu-1}\nspec: {region: eu}\n";
@@ -26,7 +26,7 @@ pub(crate) fn every_metric() -> String {
         certificate: Some(Arc::default()),
     };
     let scrape = Scrape {
-        picture: Arc::new(Picture { members: Arc::new(members), ..Picture::default() }),
+        published: Arc::new(Published { members: Arc::new(members), ..Published::default() }),
         problems: problems.snapshot(),
         connections: ConnectionCounts::default(),
         proxies: Some(proxies),

@@ -67,9 +67,9 @@ pub async fn run(federation: &SyntheticFederation) -> anyhow::Result<()> {
             let begins = command == Command::Begin;
             let fed = source.lock().await.execute(command).await;
             if begins && fed.is_ok() {
-                let mut picture = running.picture.clone();
+                let mut published = running.published.clone();
                 // The sender lives as long as the engine's thread, which lasts as long as this.
-                let _ = picture.wait_for(|picture| picture.knowledge.serves()).await;
+                let _ = published.wait_for(|published| published.knowledge.serves()).await;
             }
             match fed {
                 Ok(at_ns) => Answer::Done { at_ns },
@@ -120,12 +120,12 @@ impl Source {
     }
 }
 
-fn counters(stats: &Stats, running: &engine::World) -> Counters {
+fn counters(stats: &Stats, running: &engine::EngineHandle) -> Counters {
     let Stats { catalog, streams, .. } = stats;
     let sum = |pick: fn(&TypeStats) -> &Counter| {
         ResourceType::ALL.iter().map(|resource_type| pick(streams.of(*resource_type)).get()).sum()
     };
-    let picture = running.picture.borrow();
+    let published = running.published.borrow();
     Counters {
         streams: streams.open_delta.get() + streams.open_sotw.get(),
         resources: ResourceType::ALL.iter().map(|resource_type| catalog.resources_of(*resource_type).get()).sum(),
@@ -138,8 +138,8 @@ fn counters(stats: &Stats, running: &engine::World) -> Counters {
         resources_sent: sum(|stats| &stats.resources_sent),
         removals_sent: sum(|stats| &stats.removals_sent),
         sent_bytes: streams.sent_bytes.get(),
-        merged: picture.stats.merged,
-        last_round_ns: u64::try_from(picture.last_round.as_nanos()).unwrap_or(u64::MAX),
+        merged: published.stats.merged,
+        last_round_ns: u64::try_from(published.last_round.as_nanos()).unwrap_or(u64::MAX),
         encoded: catalog.encoded.get(),
     }
 }

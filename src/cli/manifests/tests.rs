@@ -52,7 +52,7 @@ fn what_is_missing_or_means_nothing_is_refused() {
 }
 
 #[test]
-fn what_is_said_is_printed() {
+fn what_is_given_is_printed() {
     let text = rendered("--image registry.example/isthmus:1 --region eu --region us --replicas 5").unwrap();
     assert_eq!(text, rendered("all --image registry.example/isthmus:1 --region eu --region us --replicas 5").unwrap());
     assert!(text.contains("kind: CustomResourceDefinition") && text.contains("kind: ClusterRole"));

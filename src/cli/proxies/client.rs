@@ -4,7 +4,7 @@ use anyhow::{Context, anyhow};
 use axum::http::StatusCode;
 use serde::de::DeserializeOwned;
 
-use crate::admin::json::proxy::{ProxyDetail, ProxyView};
+use crate::admin::json::proxy::{ProxyDetail, ProxyJson};
 use crate::cli::http;
 use crate::outcome::{BadUsage, ProblemFound};
 
@@ -45,10 +45,10 @@ impl Admin {
 }
 
 /// The proxies of all replicas, and what went wrong with those that did not answer.
-pub async fn ask_list(admins: &[Admin]) -> (Vec<ProxyView>, Vec<anyhow::Error>) {
+pub async fn ask_list(admins: &[Admin]) -> (Vec<ProxyJson>, Vec<anyhow::Error>) {
     let (mut all, mut failed) = (Vec::new(), Vec::new());
     for admin in admins {
-        match admin.json::<Vec<ProxyView>>("proxies").await {
+        match admin.json::<Vec<ProxyJson>>("proxies").await {
             Ok(found) => all.extend(found.into_iter().flatten().map(|proxy| with(proxy, admin, admins))),
             Err(error) => failed.push(error),
         }
@@ -91,7 +91,7 @@ pub async fn ask_dump(admins: &[Admin], node: &str, kind: Option<&str>) -> anyho
 }
 
 /// Of several replicas, one must say which.
-fn with(mut proxy: ProxyView, admin: &Admin, admins: &[Admin]) -> ProxyView {
+fn with(mut proxy: ProxyJson, admin: &Admin, admins: &[Admin]) -> ProxyJson {
     proxy.admin = (admins.len() > 1).then(|| admin.0.clone());
     proxy
 }

@@ -5,17 +5,17 @@ use std::collections::BTreeMap;
 use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 
-use crate::admin::json::proxy::{Delivery, ProxyDetail, ProxyView, TurnedAway, TypeState};
+use crate::admin::json::proxy::{Delivery, ProxyDetail, ProxyJson, RefusedJson, TypeState};
 use crate::terminal::{Format, Listing, gap, say, table, table_lines};
 
-/// In the column of profiles, for a client that is turned away.
+/// In the column of profiles, for a client that is refused.
 const REFUSED: &str = "REFUSED";
 /// Proxies named in one note.
 const NAMED: usize = 5;
 /// Resources shown one by one; the others are in `-o json`.
 const SHOWN: usize = 20;
 
-pub fn print_list(proxies: &[ProxyView], format: Format) {
+pub fn print_list(proxies: &[ProxyJson], format: Format) {
     if proxies.is_empty() {
         say("no proxies are connected; docs/proxies.md says how one connects");
         return;
@@ -60,7 +60,7 @@ pub fn print_list(proxies: &[ProxyView], format: Format) {
     }
     for (proxy, refused) in proxies.iter().filter_map(|proxy| Some((proxy, proxy.refused.as_ref()?))) {
         gap();
-        say(turned_away(proxy, refused));
+        say(refused_line(proxy, refused));
     }
     notes(proxies);
     for proxy in proxies.iter().filter(|proxy| proxy.worst() == Some(Delivery::Rejected)) {
@@ -73,20 +73,20 @@ pub fn print_list(proxies: &[ProxyView], format: Format) {
     }
 }
 
-/// What a client that is turned away calls itself.
-fn named(proxy: &ProxyView) -> String {
+/// The node id that a refused client sent.
+fn named(proxy: &ProxyJson) -> String {
     if proxy.node.is_empty() { "(no node.id)".to_owned() } else { proxy.node.clone() }
 }
 
-fn turned_away(proxy: &ProxyView, refused: &TurnedAway) -> String {
-    let TurnedAway { message, count, last, .. } = refused;
+fn refused_line(proxy: &ProxyJson, refused: &RefusedJson) -> String {
+    let RefusedJson { message, count, last, .. } = refused;
     let times = if *count == 1 { "once".to_owned() } else { format!("{count} times") };
     let peer = proxy.peer.as_deref().unwrap_or("an unknown address");
     format!("{} at {peer} is refused ({times}, last {} ago): {message}", named(proxy), age(last))
 }
 
-/// What holds of several proxies is said once.
-fn notes(proxies: &[ProxyView]) {
+/// What holds of several proxies is printed once.
+fn notes(proxies: &[ProxyJson]) {
     let mut all: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for proxy in proxies {
         for note in &proxy.notes {
@@ -103,13 +103,13 @@ fn notes(proxies: &[ProxyView]) {
 }
 
 /// The cluster that a proxy says it is in.
-fn cluster(proxy: &ProxyView) -> String {
+fn cluster(proxy: &ProxyJson) -> String {
     let named = proxy.cluster.clone().unwrap_or_else(|| "-".to_owned());
     if proxy.no_member.is_some() { format!("{named} (no member)") } else { named }
 }
 
-/// The usual types always, the others where somebody asked for them.
-fn kinds(proxies: &[ProxyView]) -> Vec<&'static str> {
+/// The usual types always, the others where a proxy subscribes to them.
+fn kinds(proxies: &[ProxyJson]) -> Vec<&'static str> {
     let asked = |kind: &str| proxies.iter().any(|proxy| proxy.types.iter().any(|found| found.kind == kind));
     let all = regions::resource::ResourceType::ALL.map(regions::resource::ResourceType::label);
     all.into_iter().filter(|kind| *kind != "leds" || asked(kind)).collect()
@@ -131,7 +131,7 @@ pub fn print_detail(detail: &ProxyDetail) {
     let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
     let place = [&proxy.region, &proxy.zone].into_iter().flatten().cloned().collect::<Vec<_>>();
     if let Some(refused) = &proxy.refused {
-        say(turned_away(proxy, refused));
+        say(refused_line(proxy, refused));
         return;
     }
     let connected = match (&proxy.since, proxy.connected) {
@@ -198,7 +198,7 @@ pub fn print_detail(detail: &ProxyDetail) {
     }
 }
 
-fn types(proxy: &ProxyView, detail: &ProxyDetail) {
+fn types(proxy: &ProxyJson, detail: &ProxyDetail) {
     let mut states: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
     for resource in &detail.resources {
         *states.entry(&resource.kind).or_default().entry(&resource.state).or_default() += 1;

@@ -203,5 +203,5 @@ fn silence_proves_nothing() {
     let goals = region_lost();
     let measured = measure(&[], &window(&goals));
     assert_eq!(measured.requests, 0);
-    assert_eq!(measured.reasons.len(), 3, "nobody moved, and neither region was seen: {:?}", measured.reasons);
+    assert_eq!(measured.reasons.len(), 3, "no client moved, and neither region was seen: {:?}", measured.reasons);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::super::director::{Done, Heard};
+use super::super::director::{Answered, Done};
 use super::super::measure::LIMIT;
 use super::super::record::Failure;
 use super::super::timetable::Event;
@@ -39,8 +39,9 @@ struct One {
     window_ms: f64,
     /// What time zero of this event is.
     zero: &'static str,
-    /// When all of the change stood in the world's folder.
-    told_ms: f64,
+    /// When all of the change was in the folder.
+    #[serde(rename = "toldMs")]
+    written_ms: f64,
     /// Regions whose clients had to move.
     concerned: Vec<&'static str>,
     first_ms: Option<f64>,
@@ -77,7 +78,7 @@ struct Share {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Verdict {
-    /// The region whose control plane said it.
+    /// The region whose control plane answered.
     region: &'static str,
     after_ms: f64,
     cluster: String,
@@ -102,7 +103,7 @@ pub fn document(done: &[Done], length: usize, took: Duration, error: Option<Stri
 }
 
 fn one(done: &Done) -> One {
-    let Done { event, at, told, window, measured, lag, heard } = done;
+    let Done { event, at, written, window, measured, lag, answered } = done;
     let served = measured.served.iter().map(|(region, shares)| {
         let share = |(spot, part): &(super::super::world::Spot, f64)| Share {
             cluster: spot.cluster.clone(),
@@ -118,7 +119,7 @@ fn one(done: &Done) -> One {
         at_ms: ms(*at),
         window_ms: ms(*window),
         zero: zero(event),
-        told_ms: ms(*told),
+        written_ms: ms(*written),
         concerned: event.goals.iter().filter(|goal| goal.concerned()).map(|goal| goal.region).collect(),
         first_ms: measured.first.map(ms),
         last_ms: measured.last.map(ms),
@@ -131,14 +132,14 @@ fn one(done: &Done) -> One {
             kinds: measured.kinds.clone(),
         },
         served: served.collect(),
-        verdicts: heard.iter().map(verdict).collect(),
+        verdicts: answered.iter().map(verdict).collect(),
         held: measured.reasons.is_empty(),
         reasons: measured.reasons.clone(),
     }
 }
 
-fn verdict(heard: &Heard) -> Verdict {
-    let Heard { region, after, says } = heard;
+fn verdict(answered: &Answered) -> Verdict {
+    let Answered { region, after, says } = answered;
     Verdict {
         region,
         after_ms: ms(*after),

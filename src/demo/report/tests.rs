@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::super::director::Heard;
+use super::super::director::Answered;
 use super::super::measure::Failed;
 use super::super::planes::MemberSays;
 use super::super::timetable::{self, Event};
@@ -11,9 +11,9 @@ fn event(name: &str) -> Option<Event> {
     timetable::events().into_iter().find(|event| event.name == name)
 }
 
-fn done(event: Event, measured: Measured, heard: Vec<Heard>) -> Done {
+fn done(event: Event, measured: Measured, answered: Vec<Answered>) -> Done {
     let ms = Duration::from_millis;
-    Done { event, at: ms(3_000), told: ms(2), window: ms(4_000), measured, lag: ms(1), heard }
+    Done { event, at: ms(3_000), written: ms(2), window: ms(4_000), measured, lag: ms(1), answered }
 }
 
 fn show() -> Vec<Done> {
@@ -26,7 +26,7 @@ fn show() -> Vec<Done> {
         ..Measured::default()
     };
     let says = MemberSays { id: "us-2".to_owned(), reason: Some("CIDROverlap".to_owned()), ..MemberSays::default() };
-    let heard = Heard { region: "eu", after: Duration::from_millis(30), says };
+    let answered = Answered { region: "eu", after: Duration::from_millis(30), says };
     let broken = Measured {
         requests: 100,
         failed: Failed { in_flight: 0, before_move: 0, other: 4 },
@@ -35,7 +35,7 @@ fn show() -> Vec<Done> {
     };
     [
         event("regionLost").map(|event| done(event, moved, vec![])),
-        event("clashRefused").map(|event| done(event, broken, vec![heard])),
+        event("clashRefused").map(|event| done(event, broken, vec![answered])),
     ]
     .into_iter()
     .flatten()
@@ -50,7 +50,7 @@ fn the_table_is_narrow_and_says_it_all() {
     for part in ["21 ms", "1.04 s", "3 of 2400: 1 in flight, 2 before the move", "held"] {
         assert!(row("a region lost").contains(part), "{part} in {text}");
     }
-    // Nobody moves when a cluster is refused: the times are those of the control planes.
+    // No client moves when a cluster is refused: the times are those of the control planes.
     for part in ["30 ms", "4 of 100: 4 other", "NOT HELD"] {
         assert!(row("a clashing cluster refused").contains(part), "{part} in {text}");
     }

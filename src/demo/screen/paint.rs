@@ -1,4 +1,4 @@
-//! Colours and little pictures. The picture says by its shape what the colour says: colours are lost in a pipe.
+//! Colours and small bars. A bar shows by its shape what the colour shows: colours are lost in a pipe.
 
 use std::time::Duration;
 
@@ -78,7 +78,7 @@ pub fn bar(home: &Home, shares: &[(Spot, f64)]) -> String {
         let of_distance = shares.iter().filter(|(spot, _)| Distance::of(home, spot) == distance);
         sum += of_distance.map(|(_, share)| share).sum::<f64>();
         // Rounding the running sum, not each part, keeps the width.
-        let until = (1..=WIDTH).rev().find(|cell| cell_edge(*cell) <= sum).unwrap_or(0);
+        let until = (1..=WIDTH).rev().find(|cell| cell_end(*cell) <= sum).unwrap_or(0);
         let (glyph, style) = distance.look();
         if until > drawn {
             text.push_str(&paint(style, &glyph.repeat(until - drawn)));
@@ -92,7 +92,7 @@ pub fn bar(home: &Home, shares: &[(Spot, f64)]) -> String {
 }
 
 /// The share from which on a cell is filled: half of it is enough.
-fn cell_edge(cell: usize) -> f64 {
+fn cell_end(cell: usize) -> f64 {
     let cells = u32::try_from(cell).unwrap_or(u32::MAX);
     let width = u32::try_from(WIDTH).unwrap_or(1);
     (f64::from(cells) - 0.5) / f64::from(width)
@@ -101,7 +101,7 @@ fn cell_edge(cell: usize) -> f64 {
 /// `eu-1/eu-a 70%, eu-1/eu-b 15%`.
 pub fn shares(shares: &[(Spot, f64)]) -> String {
     if shares.is_empty() {
-        return paint(BAD, "nobody");
+        return paint(BAD, "no one");
     }
     let mut parts: Vec<String> =
         shares.iter().take(MAX_PLACES).map(|(spot, share)| format!("{spot} {:.0}%", share * 100.0)).collect();
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn shares_and_times_are_short() {
         assert_eq!(shares(&[(spot("eu-1/eu-a"), 0.702), (spot("eu-1/eu-b"), 0.298)]), "eu-1/eu-a 70%, eu-1/eu-b 30%");
-        assert_eq!(plain(&shares(&[])), "nobody");
+        assert_eq!(plain(&shares(&[])), "no one");
         assert_eq!(time(Duration::from_micros(31_700)), "31 ms");
         assert_eq!(time(Duration::from_millis(1_239)), "1.24 s");
     }

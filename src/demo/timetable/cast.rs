@@ -5,7 +5,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::super::world::{Cluster, Pod, Region, World};
+use super::super::world::{Cluster, DemoFederation, Pod, Region};
 
 /// The service that every cluster has.
 pub const SERVICE: &str = "web";
@@ -13,9 +13,9 @@ pub const SERVICE: &str = "web";
 pub const REMOTE_SERVICE: &str = "cart";
 
 /// The federation at the start.
-pub fn world() -> World {
+pub fn world() -> DemoFederation {
     let region = |name, failover: [&'static str; 2]| Region { name, failover: failover.to_vec() };
-    World {
+    DemoFederation {
         regions: vec![region("eu", ["us", "ap"]), region("us", ["eu", "ap"]), region("ap", ["us", "eu"])],
         clusters: vec![
             Cluster {
@@ -75,7 +75,7 @@ pub fn newcomer() -> Cluster {
     }
 }
 
-/// us-2 as somebody first built it: inside eu-1's pod range. Its pods run, so that traffic that reached them would show.
+/// us-2 as it was built first: inside eu-1's pod range. Its pods run, so that traffic that reached them would show.
 pub fn clashing_newcomer() -> Cluster {
     Cluster {
         pod_cidr: "127.8.128.0/17",

@@ -3,11 +3,11 @@ use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
-use super::super::world::{Cluster, World};
+use super::super::world::{Cluster, DemoFederation};
 use super::*;
 
 /// The worlds after each event.
-fn worlds() -> Vec<World> {
+fn worlds() -> Vec<DemoFederation> {
     let mut world = world();
     events()
         .iter()
@@ -31,7 +31,7 @@ fn only_those_who_must_move_are_concerned() {
     let expected: [(&str, Vec<&str>); 7] = [
         ("start", vec![]),
         ("podLost", vec!["eu"]),
-        // The other zones had a share before, so no place is new; but everybody must leave eu-a.
+        // The other zones had a share before, so no place is new; but all clients must leave eu-a.
         ("zoneLost", vec!["eu"]),
         ("regionLost", vec!["eu"]),
         ("allBack", vec!["eu"]),
@@ -48,7 +48,7 @@ fn goals_name_only_pods_that_run() {
             let runs = world.live().any(|(cluster, pod)| {
                 pod.service == SERVICE && cluster.id == share.spot.cluster && pod.zone == share.spot.zone
             });
-            assert!(runs, "{}: nobody runs in {}", event.name, share.spot);
+            assert!(runs, "{}: no Pod runs in {}", event.name, share.spot);
         }
     }
 }
@@ -77,7 +77,7 @@ fn every_address_is_loopback_its_own_and_inside_its_clusters_range() {
 }
 
 #[test]
-fn one_newcomer_clashes_with_eu_1_and_the_other_with_nobody() {
+fn one_newcomer_clashes_with_eu_1_and_the_other_with_none() {
     let overlap = |a: &str, b: &str| range(a).contains(&range(b)) || range(b).contains(&range(a));
     let clashes = |new: &Cluster| {
         let ranges = |cluster: &Cluster| [cluster.pod_cidr, cluster.service_cidr];
@@ -91,7 +91,7 @@ fn one_newcomer_clashes_with_eu_1_and_the_other_with_nobody() {
 }
 
 #[test]
-fn what_is_told_fits_a_hundred_columns() {
+fn what_is_shown_fits_a_hundred_columns() {
     for event in events() {
         // Nine columns come before it.
         assert!(event.title.chars().count() <= 91 && event.detail.chars().count() <= 91, "{}", event.name);

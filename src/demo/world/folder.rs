@@ -9,7 +9,7 @@ use super::yaml::Files;
 #[derive(Debug)]
 pub struct Folder {
     world: PathBuf,
-    /// Where files are made before they are moved; beside the world, so that nobody watching the world sees them.
+    /// Where files are made before they are moved; beside the world, so that no watch of the folder sees them.
     staging: PathBuf,
     written: Files,
 }
@@ -27,7 +27,7 @@ impl Folder {
         &self.world
     }
 
-    /// Writes the files that differ from what stands there, in the order of their names; says how many. A cluster's own
+    /// Writes the files that differ from what is there, in the order of their names; says how many. A cluster's own
     /// objects come before its `MemberCluster` (`clusters/…` < `member-…`). Files that are no longer named stay.
     pub fn apply(&mut self, files: &Files) -> Result<usize, DemoError> {
         let mut count = 0;

@@ -8,7 +8,7 @@ use super::*;
 use crate::demo::scratch::Scratch;
 use crate::demo::timetable;
 
-fn ready(world: &World) -> Vec<String> {
+fn ready(world: &DemoFederation) -> Vec<String> {
     world.live().map(|(cluster, pod)| format!("{}/{}", cluster.id, pod.name)).collect()
 }
 
@@ -29,7 +29,7 @@ fn losses_add_up_and_everything_returns() {
 }
 
 #[test]
-fn a_cluster_that_asks_again_replaces_its_first_wish() {
+fn a_cluster_that_asks_again_replaces_its_first_answer() {
     let start = timetable::world();
     let joins: Vec<Change> = timetable::events().into_iter().map(|event| event.change).collect();
     let after = joins.iter().filter(|change| matches!(change, Change::Join(_))).fold(start.clone(), |w, c| w.after(c));

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 
 use serde_json::{Value, json};
 
-use super::{Cluster, NAMESPACE, Pod, Region, World};
+use super::{Cluster, DemoFederation, NAMESPACE, Pod, Region};
 
 /// Path inside the folder → text.
 pub type Files = BTreeMap<String, String>;
@@ -17,7 +17,7 @@ pub const SERVICE_PORT: u16 = 80;
 const FIRST_SERVICE_HOST: u32 = 10;
 
 /// All files of a world. `pod_port` is the number the backends listen on.
-pub fn files(world: &World, pod_port: u16) -> Files {
+pub fn files(world: &DemoFederation, pod_port: u16) -> Files {
     let mut files = Files::new();
     files.insert("regions.yaml".to_owned(), documents(&world.regions.iter().map(region).collect::<Vec<_>>()));
     for cluster in &world.clusters {

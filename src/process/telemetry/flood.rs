@@ -17,7 +17,7 @@ use tracing::{Event, Level};
 /// Lines of one kind about one peer that are written at once, and the time after which there is room for one more.
 pub const BURST: u32 = 10;
 pub const EVERY: Duration = Duration::from_secs(10);
-/// The same for lines of one kind, whomever they are about: names cost a peer nothing.
+/// The same for lines of one kind, about any peer: names cost a peer nothing.
 pub const TOTAL_BURST: u32 = 200;
 pub const TOTAL_EVERY: Duration = Duration::from_millis(100);
 /// Pairs of a callsite and a peer that are counted separately. Beyond that, peers are counted together.
@@ -126,7 +126,7 @@ impl<K: Clone + Eq + Hash> State<K> {
         Verdict::LeaveOut
     }
 
-    /// Forgets those who have been quiet for long. What was left out of theirs is said with the next line of the kind.
+    /// Forgets those who have been quiet for long. The number of their lines that were left out is in the next line of the kind.
     fn sweep(&mut self, now: Instant) {
         let totals = &mut self.totals;
         self.peers.retain(|(kind, _), bucket| {
@@ -194,7 +194,7 @@ mod tests {
         assert_eq!(state.judge("kind", "loud", now + EVERY - Duration::from_millis(1)), Verdict::LeaveOut);
         assert_eq!(state.judge("kind", "loud", now + EVERY), Verdict::Write(1_000 - u64::from(BURST) + 1));
         assert_eq!(state.judge("kind", "loud", now + EVERY), Verdict::LeaveOut);
-        assert_eq!(state.judge("kind", "loud", now + EVERY * 2), Verdict::Write(1), "said once");
+        assert_eq!(state.judge("kind", "loud", now + EVERY * 2), Verdict::Write(1), "reported once");
     }
 
     #[test]

@@ -49,7 +49,7 @@ pub fn init(filter: Option<&str>, format: LogFormat, quiet: bool) -> anyhow::Res
 }
 
 /// The Kubernetes libraries repeat in their logs what API servers answer (a refused watch, or what is no JSON, even as a
-/// warning), and a hostile server answers with the token that it was sent. What goes wrong is told by us; who asks for
+/// warning), and a hostile server answers with the token that it was sent. What goes wrong is logged by our own code; who asks for
 /// one of these logs by name gets it.
 fn with_quiet_libraries(filter: &str) -> String {
     let quiet = [("kube_client", "error"), ("kube_runtime", "error")];

@@ -83,7 +83,7 @@ fn a_line_of_a_megabyte_is_cut_for_people() {
 }
 
 #[test]
-fn what_was_left_out_is_said_in_the_next_line() {
+fn what_was_left_out_is_counted_in_the_next_line() {
     let before = suppressed();
     for format in [LogFormat::Human, LogFormat::Json] {
         let log = logged(format, || {

@@ -32,7 +32,7 @@ impl Files {
     pub(super) async fn follow(self, mut keeper: Keeper) {
         loop {
             tokio::time::sleep(POLL).await;
-            let _ = keeper.offer(self.read().await); // it has told already
+            let _ = keeper.offer(self.read().await); // the problem is reported already
         }
     }
 

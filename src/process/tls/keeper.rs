@@ -22,7 +22,7 @@ pub struct Keeper {
     status: Arc<Status>,
 }
 
-/// How it stands, for whoever wants to know.
+/// Its state, for pages and metrics.
 #[derive(Debug, Default)]
 pub struct Status {
     /// Zero: there is none.
@@ -53,7 +53,7 @@ impl Keeper {
         Arc::clone(&self.status)
     }
 
-    /// Looks at what is there now. May be told the same as often as anybody likes.
+    /// Looks at what is there now. The same may be offered any number of times.
     pub fn offer(&mut self, found: Result<Material, Unusable>) -> Result<(), Unusable> {
         let taken = found.and_then(|material| {
             // What is in use needs no second look; what was not valid yet may be by now.
@@ -68,7 +68,7 @@ impl Keeper {
         taken
     }
 
-    /// A Secret that lost its CA, by a slip or by another issuer, must not let everybody in.
+    /// A Secret that lost its CA, by a slip or by another issuer, must not let every client in.
     fn asks_as_before(&self, next: &Material) -> Result<(), Unusable> {
         let asked = self.in_use.as_ref().is_some_and(|before| before.client_ca.is_some());
         if !asked || next.client_ca.is_some() {
@@ -99,7 +99,7 @@ impl Keeper {
             Problem::new(&self.object, *field, found, *expected)
         });
         if let Some(problem) = &problem {
-            let then = if self.in_use.is_some() { "the one before stays" } else { "TLS clients are turned away" };
+            let then = if self.in_use.is_some() { "the one before stays" } else { "TLS clients are refused" };
             tracing::warn!(%problem, then, "the certificate cannot be used");
         }
         self.problems.set(&ProblemOrigin::Hub, &self.object, problem.into_iter().collect());

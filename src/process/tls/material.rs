@@ -1,4 +1,4 @@
-//! Certificate, key and clients' CA as they were found, and what TLS makes of them.
+//! Certificate, key and clients' CA as they were found, and the TLS configuration that is built from them.
 
 use std::sync::Arc;
 
@@ -72,7 +72,7 @@ impl Material {
         let config = builder.with_single_cert(chain, private);
         let mut config = config.map_err(|_| unusable(key, "a key that does not belong to the certificate", KEY))?;
         config.alpn_protocols = vec![b"h2".to_vec()];
-        // Every connection proves anew who it is: a session that is resumed would outlive a certificate that is not
+        // Every connection proves its identity again: a session that is resumed would outlive a certificate that is not
         // trusted any more, and connections live too long for resumption to save anything.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;

@@ -37,12 +37,12 @@ pub struct Tls {
     pub source: TlsSource,
     /// For the admin pages.
     pub status: Arc<Status>,
-    /// Follows it for ever; to be run, and dropped when the process ends.
+    /// Follows it forever; to be run, and dropped when the process ends.
     pub follow: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 impl Tls {
-    /// Files have to be there and right from the start; a Secret may come later, and clients are turned away until then.
+    /// Files have to be there and right from the start; a Secret may come later, and clients are refused until then.
     pub async fn start(
         origin: Origin,
         hub: Option<(HubClient, String)>,

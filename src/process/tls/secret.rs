@@ -27,7 +27,7 @@ pub(super) fn object(namespace: &str, name: &str) -> ObjectName {
     ObjectName { kind: "TLS Secret".to_owned(), namespace: Some(namespace.to_owned()), name: name.to_owned() }
 }
 
-/// Follows it for ever. The hub being away changes nothing.
+/// Follows it forever. The hub being away changes nothing.
 pub(super) async fn follow(hub: HubClient, namespace: String, name: String, keeper: Keeper) {
     let api: Api<Secret> = Api::namespaced(hub.client(), &namespace);
     let how = Follow {
@@ -103,12 +103,12 @@ impl Sink<TlsSecret> for ToKeeper {
                 None => return Ok(()),
             },
         };
-        let _ = self.0.offer(found); // it has told already
+        let _ = self.0.offer(found); // the problem is reported already
         Ok(())
     }
 }
 
-/// The watch of the members says already when the hub is away; what is said here is what only this one knows.
+/// The watch of the members reports that the hub cannot be reached; only what concerns the Secret is reported here.
 struct Quiet {
     hub: HubClient,
     refused: bool,

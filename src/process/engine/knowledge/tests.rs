@@ -95,7 +95,7 @@ fn each_phase_says_what_is_missing_why_and_until_when() {
 }
 
 #[test]
-fn why_a_member_is_not_known_is_told_by_its_reason() {
+fn why_a_member_is_not_known_is_shown_by_its_reason() {
     let (_, other) = report(
         "us-1",
         true,
@@ -115,7 +115,7 @@ fn why_a_member_is_not_known_is_told_by_its_reason() {
 }
 
 #[test]
-fn a_thousand_members_are_told_by_the_first_few_and_their_number() {
+fn of_a_thousand_members_the_first_few_and_the_number_are_shown() {
     let members = (0..1_000).map(|n| report(&format!("m{n:04}"), true, LinkState::Pending)).collect();
     let text = text(&Knowledge { phase: Phase::Incomplete, waited: true, ..Knowledge::default() }, &members, &[]);
     assert!(text.ends_with("; and 992 more") && text.len() < 1_000, "{text}");

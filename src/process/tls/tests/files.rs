@@ -85,7 +85,7 @@ async fn a_mounted_secret_that_is_swapped_is_noticed() {
     assert_eq!(welcomes(source.newest().unwrap(), &next, Some(&others.sign())), Ok(()), "the old one stays");
 
     std::fs::remove_file(mount.path("tls.crt")).unwrap();
-    until("a missing file is told", || status.rejected.get() == 2).await;
+    until("a missing file is reported", || status.rejected.get() == 2).await;
     assert!(problems(&book)[0].contains("No such file"), "{:?}", problems(&book));
     assert_eq!(welcomes(source.newest().unwrap(), &next, Some(&others.sign())), Ok(()));
 

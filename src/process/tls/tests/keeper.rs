@@ -30,7 +30,7 @@ fn a_new_one_replaces_the_old_one() {
 }
 
 #[test]
-fn a_broken_one_changes_nothing_and_is_told_once() {
+fn a_broken_one_changes_nothing_and_is_reported_once() {
     let (mut keeper, source, book) = keeper();
     let status = keeper.status();
     let authority = Authority::new();
@@ -44,8 +44,11 @@ fn a_broken_one_changes_nothing_and_is_told_once() {
     }
     assert!(Arc::ptr_eq(&before, &source.newest().unwrap()));
     assert_eq!((status.taken.get(), status.rejected.get()), (1, 1));
-    let told = problems(&book);
-    assert!(told.len() == 1 && told[0].starts_with("TLS file tls.crt: tls.key: found a key that"), "{told:?}");
+    let reported = problems(&book);
+    assert!(
+        reported.len() == 1 && reported[0].starts_with("TLS file tls.crt: tls.key: found a key that"),
+        "{reported:?}"
+    );
 
     let gone = Unusable { field: "tls.crt", found: "nothing".to_owned(), expected: "something" };
     keeper.offer(Err(gone)).unwrap_err();

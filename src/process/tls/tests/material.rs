@@ -17,7 +17,7 @@ fn what_is_good_is_served() {
 }
 
 #[test]
-fn what_is_not_is_told_by_field_and_never_quoted() {
+fn what_is_not_is_reported_by_field_and_never_quoted() {
     install();
     let authority = Authority::new();
     let pair = authority.sign();

@@ -28,8 +28,11 @@ async fn a_secret_may_come_change_break_and_go() {
 
     sink.take(Delta::full(Vec::new())).await.unwrap();
     assert!(source.newest().is_none());
-    let told = problems(&book);
-    assert!(told[0].starts_with("TLS Secret isthmus-system/eu: metadata.name: found nothing; expected"), "{told:?}");
+    let reported = problems(&book);
+    assert!(
+        reported[0].starts_with("TLS Secret isthmus-system/eu: metadata.name: found nothing; expected"),
+        "{reported:?}"
+    );
 
     let (authority, clients) = (Authority::new(), Authority::new());
     sink.take(Delta::Partial(vec![Change::Put(complete(&authority.sign()))])).await.unwrap();
@@ -49,7 +52,7 @@ async fn a_secret_may_come_change_break_and_go() {
         &[],
         &[("tls.crt", &pair.cert)],
         &[("tls.crt", "x"), ("tls.key", &pair.key), ("ca.crt", &clients.pem())],
-        // All there is to serve everybody, which was not the case before.
+        // Enough to serve all clients, which was not so before.
         &[("tls.crt", &pair.cert), ("tls.key", &pair.key)],
     ];
     for (nth, half) in (1..).zip(halves) {
