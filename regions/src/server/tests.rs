@@ -2,6 +2,7 @@
 
 mod bad_clients;
 mod csds;
+mod fuzz;
 mod hogs;
 mod hostile_bytes;
 mod lrs;

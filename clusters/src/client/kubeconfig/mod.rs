@@ -4,6 +4,8 @@
 //! an error**: parsers quote the lines they choke on, and those lines hold the token.
 
 mod fields;
+#[cfg(test)]
+mod fuzz;
 mod identity;
 #[cfg(test)]
 mod tests;

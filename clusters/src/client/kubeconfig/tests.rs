@@ -2,20 +2,20 @@
 
 use super::*;
 
-const TOKEN: &str = "Zx9-topsecret-bearer.Qw7";
+pub(super) const TOKEN: &str = "Zx9-topsecret-bearer.Qw7";
 
-struct Pem {
-    certificate: String,
-    key: String,
+pub(super) struct Pem {
+    pub(super) certificate: String,
+    pub(super) key: String,
 }
 
-fn pem() -> Pem {
+pub(super) fn pem() -> Pem {
     let made = rcgen::generate_simple_self_signed(vec!["api.example".to_owned()]).unwrap();
     Pem { certificate: STANDARD.encode(made.cert.pem()), key: STANDARD.encode(made.signing_key.serialize_pem()) }
 }
 
 /// A kubeconfig with these lines in its cluster and user.
-fn kubeconfig(cluster: &[&str], user: &[&str]) -> String {
+pub(super) fn kubeconfig(cluster: &[&str], user: &[&str]) -> String {
     let indent = |lines: &[&str]| lines.iter().map(|line| format!("    {line}\n")).collect::<String>();
     format!(
         "apiVersion: v1\nkind: Config\ncurrent-context: main\npreferences: {{}}\ncontexts:\n- name: main\n  context:\n    cluster: c\n    user: u\n    namespace: x\nclusters:\n- name: c\n  cluster:\n{}users:\n- name: u\n  user:\n{}",
@@ -24,9 +24,9 @@ fn kubeconfig(cluster: &[&str], user: &[&str]) -> String {
     )
 }
 
-const SERVER: &str = "server: https://10.0.0.1:6443";
+pub(super) const SERVER: &str = "server: https://10.0.0.1:6443";
 
-fn token_line() -> String {
+pub(super) fn token_line() -> String {
     format!("token: {TOKEN}")
 }
 

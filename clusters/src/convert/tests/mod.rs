@@ -1,5 +1,6 @@
 //! Conversions as tables: a good object, then the same one with one slip each, and the whole text of what is said.
 
+mod fuzz;
 mod hub;
 mod marks;
 mod objects;

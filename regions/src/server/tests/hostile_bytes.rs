@@ -21,7 +21,7 @@ use crate::server::transport::Peer;
 use crate::session::{RawRequest, Request, Session, Variant};
 use crate::snapshot::Snapshot;
 
-const KEYS: [&str; 9] = [
+pub(super) const KEYS: [&str; 9] = [
     "CLUSTER_ID",
     "NAMESPACE",
     "NETWORK",
@@ -82,7 +82,7 @@ fn error() -> impl Strategy<Value = Option<rpc::Status>> {
     prop::option::of(text().prop_map(|message| rpc::Status { message, ..rpc::Status::default() }))
 }
 
-fn sotw() -> impl Strategy<Value = xds::DiscoveryRequest> {
+pub(super) fn sotw() -> impl Strategy<Value = xds::DiscoveryRequest> {
     (any_node(), type_url(), names(), text(), text(), error()).prop_map(
         |(node, type_url, resource_names, version_info, response_nonce, error_detail)| xds::DiscoveryRequest {
             node,
@@ -96,7 +96,7 @@ fn sotw() -> impl Strategy<Value = xds::DiscoveryRequest> {
     )
 }
 
-fn delta() -> impl Strategy<Value = xds::DeltaDiscoveryRequest> {
+pub(super) fn delta() -> impl Strategy<Value = xds::DeltaDiscoveryRequest> {
     let known = prop::collection::hash_map(text(), text(), 0..4);
     (any_node(), type_url(), names(), names(), known, text(), error()).prop_map(
         |(node, type_url, subscribe, unsubscribe, known, response_nonce, error_detail)| xds::DeltaDiscoveryRequest {
@@ -129,7 +129,7 @@ fn changes() -> impl Strategy<Value = Vec<(prop::sample::Index, u8)>> {
 }
 
 /// Reads all of a body as the server does, and does with each request what a stream would do. Returns how many were served.
-fn read(variant: Variant, body: Vec<u8>) -> usize {
+pub(super) fn read(variant: Variant, body: Vec<u8>) -> usize {
     let body = Full::new(Bytes::from(body));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a clock");
     let _clock = runtime.enter();
@@ -179,7 +179,7 @@ fn apply(session: &mut Session, request: RawRequest) -> Result<(), crate::sessio
     Ok(())
 }
 
-fn framed(message: &[u8]) -> Vec<u8> {
+pub(super) fn framed(message: &[u8]) -> Vec<u8> {
     let mut body = BytesMut::new();
     body.put_u8(0);
     body.put_u32(u32::try_from(message.len()).expect("short"));

@@ -5,6 +5,7 @@ mod add;
 mod broken;
 mod dumps;
 mod follow;
+mod fuzz;
 mod lists;
 mod load;
 mod parse;
