@@ -93,7 +93,7 @@ fn play(args: &Args) -> anyhow::Result<Played> {
 
 /// An Envoy that follows all clusters, as `node.metadata.CLUSTERS: eager` asks.
 fn class(region: RegionId, zone: Option<Zone>, cluster: Option<ClusterId>) -> Class {
-    let interception = if cluster.is_some() { Interception::Redirect } else { Interception::Unsaid };
+    let interception = if cluster.is_some() { Interception::Redirect } else { Interception::Unset };
     let listen = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
     Class {
         client: ClientClass { region, zone, network: Network::default_network(), cluster, families: None },
