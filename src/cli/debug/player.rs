@@ -19,7 +19,7 @@ use wire::recording::{Entry, ReadError, Reader, Start};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::admin::json::ServiceJson;
-use crate::process::engine::summary;
+use crate::process::engine;
 
 /// What came of a recording.
 #[derive(Debug, Serialize)]
@@ -116,9 +116,7 @@ impl Player {
         let known = Known::new(&problems, self.last);
         let members: Vec<MemberJson> =
             self.engine.reports().values().map(|report| MemberJson::new(report, &known)).collect();
-        let mut services: Vec<ServiceJson> =
-            self.engine.merged().values().map(|merged| summary(merged).into()).collect();
-        services.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
+        let services = engine::services(&self.engine).into_iter().map(ServiceJson::from).collect();
         let mut played = Played {
             digest: String::new(),
             from: self.first.and_then(shown),

@@ -82,7 +82,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let (entries, bytes) = (recorder.entries(), recorder.bytes());
     terminal::say(format_args!("recorded {entries} batches, {bytes} bytes, into {}", out.display()));
     match reason {
-        EndReason::Stopped => Ok(outcome::FINE),
+        EndReason::Stopped => Ok(outcome::OK),
         EndReason::Full => Err(ProblemFound(format!(
             "the recording ended early: the next batch would have exceeded {max_bytes} bytes; use a larger --max-bytes"
         ))

@@ -58,7 +58,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(cut) = &played.cut {
         terminal::complain(format_args!("warning: not all of the recording was played: {cut}"));
     }
-    Ok(outcome::FINE)
+    Ok(outcome::OK)
 }
 
 fn play(args: &Args) -> anyhow::Result<Played> {

@@ -13,7 +13,7 @@ use super::*;
 fn running() -> (EngineHandle, Feed, clusters::shutdown::ShutdownTrigger) {
     let (feed, batches) = Feed::new();
     let own_namespace = Namespace::new("isthmus-system").unwrap();
-    let deadlines = Deadlines { sync: Duration::from_secs(60), member: Duration::from_secs(60) };
+    let deadlines = Deadlines::NONE;
     let config = Config { authority: Authority::Own, own_namespace, awaits: Awaits::NotRefused, deadlines, hub: None };
     let wiring = Wiring { config, region: None, feed: batches, catalog: None, followers: Vec::new() };
     let (trigger, shutdown) = Shutdown::new();
