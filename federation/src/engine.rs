@@ -3,6 +3,8 @@
 //! The engine holds the [`crate::stages`] and calls them in order. Each stage stops where its result equals what it was, so the
 //! cost of a round is what changed, and not how much there is.
 
+pub mod invariants;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 

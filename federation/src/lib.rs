@@ -31,7 +31,7 @@ mod tests;
 
 pub use admission::Authority;
 pub use effects::{Effects, MirrorAction, MirrorKey, MirrorService, Place, Topology, Vips};
-pub use engine::{Config, Engine};
+pub use engine::{Config, Engine, invariants};
 pub use merge::MAX_HOSTS;
 pub use selection::{FEDERATE_LABEL, FederateMark};
 pub use stages::hub::HubKind;

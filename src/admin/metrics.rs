@@ -21,7 +21,8 @@ use regions::resource::ResourceType;
 use regions::server::RefusalKind;
 use regions::stats::{CatalogStats, ConnectionStats, LoadStats, TypeStats};
 
-use super::{ConnectionCounts, Proxies, Sources};
+use super::connections::ConnectionCounts;
+use super::sources::{Proxies, Sources};
 use crate::process::engine::{Phase, Published};
 use crate::process::{telemetry, tls};
 

@@ -1,16 +1,17 @@
-//! Port 15014: liveness, readiness, metrics and what there is to look into. Read-only, and without secrets, but without
-//! authentication as well: that port is for loopback, and another one serves what others may ask for.
+//! Port 15014: liveness, readiness, metrics and debug pages. Read-only, and without secrets, but without authentication as
+//! well: that port is for loopback, and another one serves what others may read.
 
 mod connections;
 mod host;
+mod invariants;
 pub mod json;
 mod metrics;
 mod page;
 mod pages;
 mod proxies;
 mod server;
+mod sources;
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -18,52 +19,19 @@ use anyhow::Context;
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Router, middleware};
-use clusters::conditions::progress::MirrorProgress;
 use clusters::foreign::visible;
-use clusters::problem::ProblemBook;
 use clusters::shutdown::Shutdown;
-use clusters::tables::{HubTroubles, Notes, SeenTable};
-use federation::model::ClusterId;
-use regions::server::{Loads, Streams};
-use regions::stats::Stats;
+use clusters::tables::HubTroubles;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::process::engine::EngineHandle;
-
 pub use connections::{ANSWER_TIMEOUT, ConnectionCounts, HEADER_TIMEOUT, IDLE_TIMEOUT, MAX_CONNECTIONS};
 pub use host::Hosts;
+pub use invariants::CHECK_DEADLINE;
 #[cfg(test)]
 pub(crate) use metrics::every_metric;
 pub use page::MAX_PAGES;
-
-/// What the pages read.
-#[derive(Clone)]
-pub struct Sources {
-    pub engine: EngineHandle,
-    pub problems: ProblemBook,
-    pub seen: SeenTable,
-    /// Credentials that do not work although the connection does.
-    pub notes: Notes,
-    /// What went wrong last with the hub's lists.
-    pub hub: HubTroubles,
-    /// Set where mirrors are written.
-    pub mirrors: Option<watch::Receiver<BTreeMap<ClusterId, MirrorProgress>>>,
-    /// Set where proxies are served.
-    pub proxies: Option<Proxies>,
-    /// What became of connections to the pages.
-    pub connections: ConnectionCounts,
-}
-
-/// Proxy streams, and what was done for them.
-#[derive(Clone)]
-pub struct Proxies {
-    pub streams: Streams,
-    pub loads: Loads,
-    pub stats: Arc<Stats>,
-    /// Set where TLS is served.
-    pub certificate: Option<Arc<crate::process::tls::Status>>,
-}
+pub use sources::{Proxies, Sources};
 
 /// Where pages are served, and to whom.
 #[derive(Clone, Debug)]
@@ -108,6 +76,7 @@ impl Ports {
             .route("/debug/members", get(pages::members))
             .route("/debug/services", get(pages::services))
             .route("/debug/problems", get(pages::problems))
+            .route("/debug/invariants", get(invariants::invariants))
             .route("/debug/streams", get(pages::streams))
             .route("/debug/proxies", get(proxies::list))
             .route("/debug/proxies/{node}", get(proxies::detail))

@@ -11,10 +11,10 @@ use clusters::problem::{ObjectName, Problem, ProblemOrigin};
 use clusters::tables::HubTroubles;
 use federation::report::MemberReport;
 
-use super::Sources;
 use super::page::json;
+use super::sources::Sources;
 use crate::admin::json::{ServiceJson, StreamJson};
-use crate::process::engine::{self, AskError, KnowledgeView, Phase};
+use crate::process::engine::{self, AskError, KnowledgeJson, Phase};
 
 /// Problems of the hub's files that readiness names; `/debug/problems` has all.
 const MAX_PROBLEMS: usize = 3;
@@ -30,7 +30,7 @@ pub async fn readyz(State(sources): State<Sources>) -> impl IntoResponse {
         let text = "waiting for a certificate that can be used: see /debug/problems\n";
         return (StatusCode::SERVICE_UNAVAILABLE, text.to_owned());
     }
-    let KnowledgeView { ready, message, .. } = known(&sources);
+    let KnowledgeJson { ready, message, .. } = known(&sources);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, format!("{}\n", visible(&message)))
 }
@@ -51,7 +51,7 @@ pub async fn knowledge(State(sources): State<Sources>) -> Response {
     json(&known(&sources))
 }
 
-fn known(sources: &Sources) -> KnowledgeView {
+fn known(sources: &Sources) -> KnowledgeJson {
     let published = sources.engine.published.borrow().clone();
     let mut troubles = sources.hub.texts();
     // Of a folder: what is wrong with its files.
@@ -61,10 +61,10 @@ fn known(sources: &Sources) -> KnowledgeView {
         troubles.extend(hub.take(MAX_PROBLEMS).map(ToString::to_string));
     }
     let notes = published.region_note.iter().map(ToString::to_string).collect();
-    KnowledgeView {
+    KnowledgeJson {
         services: published.services,
         notes,
-        ..engine::view(&published.knowledge, &published.members, &troubles)
+        ..engine::knowledge_json(&published.knowledge, &published.members, &troubles)
     }
 }
 
@@ -88,7 +88,7 @@ pub async fn services(State(sources): State<Sources>) -> Response {
 }
 
 /// The answer when the engine gave none.
-fn unanswered(error: AskError) -> Response {
+pub(super) fn unanswered(error: AskError) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response()
 }
 

@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use tokio::sync::Semaphore;
 
 use super::page::json;
-use super::{Proxies, Sources};
+use super::sources::{Proxies, Sources};
 use crate::admin::json::proxy::{LoadState, ProxyDetail, ProxyJson, ResourceState, state_text};
 
 /// One dump is put together at a time: it may be large.

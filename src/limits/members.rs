@@ -16,6 +16,11 @@ const UNREADABLE: &str = "condition `Synced`, reason `KindUnreadable`";
 const PROBLEMS: &str = "`isthmus status`, `/debug/problems`";
 
 pub(super) fn bounds() -> Vec<Bound> {
+    [calls(), answers(), contents()].into_iter().flatten().collect()
+}
+
+/// Times of calls to API servers.
+fn calls() -> Vec<Bound> {
     vec![
         Bound::of(
             "a connection to an API server: name lookup, TCP and TLS together",
@@ -47,6 +52,12 @@ pub(super) fn bounds() -> Vec<Bound> {
             "connection closed; tried again",
             "condition `Connected`",
         ),
+    ]
+}
+
+/// Answers of API servers.
+fn answers() -> Vec<Bound> {
+    vec![
         Bound::of("a whole watch", time(WHOLE_WATCH_TIMEOUT), "opened again from where it was", "–"),
         Bound::of("pages without an object in a list", MAX_EMPTY_PAGES, "list not used", UNREADABLE),
         Bound::of("a watch event, from its first byte to its last", time(EVENT_TIMEOUT), "listed again", UNREADABLE),
@@ -71,6 +82,12 @@ pub(super) fn bounds() -> Vec<Bound> {
         Bound::of("an object in a list", bytes(MAX_OBJECT_BYTES), "object rejected", PROBLEMS),
         Bound::of("a watch event", bytes(MAX_OBJECT_BYTES), "listed again", UNREADABLE),
         Bound::of("a continue token, a resourceVersion", bytes(MAX_TOKEN_BYTES), "list not used", UNREADABLE),
+    ]
+}
+
+/// What is kept of a member, and what waits.
+fn contents() -> Vec<Bound> {
+    vec![
         Bound::of("lists of one member at a time", LISTS_AT_A_TIME, "wait", "–"),
         Bound::of("objects of a member, of all kinds together", MAX_MEMBER_OBJECTS, KEPT, PROBLEMS)
             .flag("--max-member-objects"),

@@ -6,6 +6,10 @@ use clusters::sources::folder;
 use super::{Bound, bytes, time};
 
 pub(super) fn bounds() -> Vec<Bound> {
+    objects().into_iter().chain(files()).collect()
+}
+
+fn objects() -> Vec<Bound> {
     vec![
         Bound::of(
             "hosts of a service: ports times endpoints, over all clusters",
@@ -31,6 +35,11 @@ pub(super) fn bounds() -> Vec<Bound> {
             "object rejected",
             "`isthmus status`, `/debug/problems`",
         ),
+    ]
+}
+
+fn files() -> Vec<Bound> {
+    vec![
         Bound::of(
             "a file",
             bytes(usize::try_from(folder::MAX_FILE_BYTES).unwrap_or(usize::MAX)),

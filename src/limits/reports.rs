@@ -9,7 +9,7 @@ use clusters::problem::{
 };
 
 use super::{Bound, bytes, time};
-use crate::admin::{ANSWER_TIMEOUT, HEADER_TIMEOUT, IDLE_TIMEOUT, MAX_CONNECTIONS, MAX_PAGES};
+use crate::admin::{ANSWER_TIMEOUT, CHECK_DEADLINE, HEADER_TIMEOUT, IDLE_TIMEOUT, MAX_CONNECTIONS, MAX_PAGES};
 use crate::process::engine::{ASK_DEADLINE, QUESTION_CAPACITY};
 use crate::process::telemetry;
 
@@ -96,5 +96,11 @@ fn pages() -> Vec<Bound> {
         Bound::of("pages under `/debug` that are made or read at a time", MAX_PAGES, "wait, then 503", "the answer"),
         Bound::of("questions that wait for the engine's thread", QUESTION_CAPACITY, "wait, then 503", "the answer"),
         Bound::of("a question to the engine, until it is answered", time(ASK_DEADLINE), "503", "the answer"),
+        Bound::of(
+            "a check of the invariants, one at a time",
+            time(CHECK_DEADLINE),
+            "503; a second one: 429",
+            "the answer",
+        ),
     ]
 }

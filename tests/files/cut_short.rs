@@ -84,6 +84,8 @@ async fn a_dump_that_is_cut_short_loses_nothing_and_is_named() {
         left => Err(left),
     })
     .await;
+    region.invariants_hold().await;
+    late.invariants_hold().await;
     region.must_run();
 }
 

@@ -176,6 +176,12 @@ impl Isthmus {
         list.into_iter().map(|service| (format!("{}/{}", service.namespace, service.name), service)).collect()
     }
 
+    /// The engine's state equals one that is computed from scratch.
+    pub async fn invariants_hold(&self) {
+        let page: Value = self.json("/debug/invariants").await;
+        assert!(page["checked"] == true && page["holds"] == true, "{}: {page}", self.name);
+    }
+
     /// Waits until a merged service has these clusters, in whatever order, and so many endpoints.
     pub async fn has_service(&self, name: &str, clusters: &[&str], endpoints: u64) {
         let what = format!("{}: {name} from {clusters:?} with {endpoints} endpoints", self.name);

@@ -57,6 +57,11 @@ impl Mirrors {
         Self { hub_id, actions: BTreeMap::new(), orphans: BTreeSet::new(), planned: 0 }
     }
 
+    /// The same stage before its first round.
+    pub fn empty(&self) -> Self {
+        Self::new(self.hub_id)
+    }
+
     pub fn update(&mut self, changes: Changes<'_>, earlier: Earlier<'_>) -> MirrorsChange {
         let mut change = MirrorsChange::default();
         let mut certain: Option<bool> = None;

@@ -51,6 +51,11 @@ impl Reports {
         Self { hub_id, reports: BTreeMap::new(), built: 0 }
     }
 
+    /// The same stage before its first round.
+    pub fn empty(&self) -> Self {
+        Self::new(self.hub_id)
+    }
+
     pub fn update(&mut self, changes: Changes<'_>, earlier: Earlier<'_>) -> ReportsChange {
         let mut change = ReportsChange::new();
         for id in touched(changes, earlier.hub) {

@@ -14,7 +14,7 @@ use crate::change::Batch;
 use crate::model::{Families, Family, Health};
 use crate::report::{AddressRefusal, LinkState, NotExported, Notable, Refusal, Verdict};
 use crate::testing::{Oracle, Published, Replica, TestFederation, make};
-use crate::{Authority, Awaits, Config, Engine, Knowledge, MirrorAction, Phase};
+use crate::{Authority, Awaits, Config, Engine, Knowledge, MirrorAction, Phase, invariants};
 
 /// Enough to find most mistakes within seconds in a debug build.
 const ORDINARY_CASES: u32 = 500;
@@ -50,6 +50,9 @@ fn replay(config: Config, rounds: &[Round], mut look: impl FnMut(&Published)) ->
         let failed = |what: String| TestCaseError::fail(format!("after round {number} {round:?}\n{what}"));
         if let Some(difference) = expected.difference(&Published::of(&engine)) {
             return Err(failed(format!("the engine differs from the oracle:\n{difference}")));
+        }
+        if let Some(violated) = invariants::check(&engine).into_iter().find(|check| check.violations > 0) {
+            return Err(failed(format!("a check of the engine's own state fails: {violated:?}")));
         }
         phase = match phase {
             Phase::Complete => Phase::Complete,
