@@ -17,7 +17,7 @@ use super::passed_over::{self, VerboseArgs};
 use super::source::SourceArgs;
 use crate::admin::json::ServiceJson;
 use crate::outcome::{self, BadUsage};
-use crate::process::engine::{self, KnowledgeView};
+use crate::process::engine::{self, KnowledgeJson};
 use crate::terminal::{self, Format, OutputArgs};
 
 /// Exit 0: every member is ready; 1: some member is not; 2: bad usage or input.
@@ -57,7 +57,7 @@ struct Document {
     services: Option<Vec<ServiceJson>>,
     /// Of a running process: whether it knows all that it should.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    knowledge: Option<KnowledgeView>,
+    knowledge: Option<KnowledgeJson>,
 }
 
 /// One region: the sum of its members.
@@ -127,7 +127,7 @@ async fn from_admin(url: &str, services: bool) -> anyhow::Result<Document> {
         return Err(BadUsage(text).into());
     }
     let members = page(url, "debug/members", "a list of members").await?;
-    let knowledge: KnowledgeView = page(url, "debug/knowledge", "what is known").await?;
+    let knowledge: KnowledgeJson = page(url, "debug/knowledge", "what is known").await?;
     let services = match services {
         true => Some(page(url, "debug/services", "a list of services").await?),
         false => None,

@@ -1,4 +1,4 @@
-//! What `isthmus check` makes of a federation: what fails, what is worth a warning, and the outcome of all.
+//! How severe `isthmus check` finds each condition: what fails, what is worth a warning, and the outcome of all.
 
 use clusters::conditions::json::{ConditionJson, MemberJson};
 use clusters::conditions::text::{hub_notice, hub_subject};

@@ -1,30 +1,30 @@
 //! The engine's thread: takes all that is waiting, applies it as one round, and hands the effects on.
 //! It is the only writer; everything else reads what it publishes, or asks it.
 
+mod changes;
 mod handle;
 mod knowledge;
+mod published;
 mod services;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use clusters::clock::now;
 use clusters::shutdown::Shutdown;
 use clusters::sources::feed::Batches;
 use federation::change::Batch;
-use federation::model::{ClusterId, RegionId};
-use federation::report::MemberReport;
-use federation::{Config, Effects, Engine, Stats};
+use federation::model::RegionId;
+use federation::{Config, Effects, Engine};
 use regions::catalog::{Catalog, CatalogCommand};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 pub use federation::{Deadlines, Knowledge, Phase};
 pub use handle::{ASK_DEADLINE, AskError, EngineHandle, QUESTION_CAPACITY};
-pub use knowledge::{KnowledgeView, text, view, why_unknown};
+pub use knowledge::{KnowledgeJson, knowledge_json, text, why_unknown};
+pub use published::Published;
 pub use services::{ServiceSummary, services};
 
 use handle::Questions;
@@ -33,21 +33,6 @@ use handle::Questions;
 const ROUND: usize = 256;
 /// Regions named in one text.
 const MAX_REGIONS_NAMED: usize = 8;
-
-/// What the rest of the process may read: one immutable value for each round.
-#[derive(Clone, Debug, Default)]
-pub struct Published {
-    pub knowledge: Knowledge,
-    /// Set if the region that is served does not exist.
-    pub region_note: Option<Arc<str>>,
-    /// Shared between rounds: most rounds change no report.
-    pub members: Arc<BTreeMap<ClusterId, Arc<MemberReport>>>,
-    pub services: usize,
-    pub stats: Stats,
-    pub rounds: u64,
-    /// Time the last round took, from taking its batches to having published its effects.
-    pub last_round: Duration,
-}
 
 /// Called with every round's effects on the engine's thread, so it must be quick. It may read the engine that they come from.
 pub type Follower = Box<dyn FnMut(&Engine, &Effects) + Send>;
@@ -143,10 +128,11 @@ impl Loop {
         if !effects.members.is_empty() {
             let members = Arc::make_mut(&mut self.published.members);
             for (id, report) in &effects.members {
-                match report {
+                let before = match report {
                     Some(report) => members.insert(id.clone(), Arc::clone(report)),
                     None => members.remove(id),
                 };
+                changes::log(id, before.as_deref(), report.as_deref(), time);
             }
         }
         self.published.rounds += 1;

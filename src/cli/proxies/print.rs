@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 
-use crate::admin::json::proxy::{Delivery, ProxyDetail, ProxyJson, RefusedJson, TypeState};
+use crate::admin::json::proxy::{Delivery, LoadState, ProxyDetail, ProxyJson, RefusedJson, ResourceState, TypeState};
 use crate::terminal::{Format, Listing, gap, say, table, table_lines};
 
 /// In the column of profiles, for a client that is refused.
@@ -36,7 +36,6 @@ pub fn print_list(proxies: &[ProxyJson], format: Format) {
     let mut lines = table(&head);
     for proxy in proxies {
         let place = [&proxy.region, &proxy.zone].into_iter().flatten().cloned().collect::<Vec<_>>();
-        let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
         let profile = if proxy.refused.is_some() { REFUSED.to_owned() } else { text(&proxy.profile) };
         let place = if place.is_empty() { "-".to_owned() } else { place.join("/") };
         let mut row = vec![named(proxy), cluster(proxy), place, text(&proxy.variant), profile];
@@ -128,12 +127,38 @@ fn shown(found: &TypeState) -> String {
 
 pub fn print_detail(detail: &ProxyDetail) {
     let ProxyDetail { proxy, resources, unanswered, loads } = detail;
-    let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
-    let place = [&proxy.region, &proxy.zone].into_iter().flatten().cloned().collect::<Vec<_>>();
     if let Some(refused) = &proxy.refused {
         say(refused_line(proxy, refused));
         return;
     }
+    for (name, value) in facts(proxy) {
+        say(format_args!("{:<13}{value}", format!("{name}:")));
+    }
+    gap();
+    types(proxy, detail);
+    if let Some(reason) = unanswered {
+        gap();
+        say(format_args!("what it has is not known: {reason}"));
+    }
+    print_unsynced(resources);
+    for found in &proxy.types {
+        if let Some(error) = &found.last_error {
+            let state = if error.standing { "not settled" } else { "settled since" };
+            let times = if error.count == 1 { "once".to_owned() } else { format!("{} times", error.count) };
+            let (kind, ago) = (&found.kind, age(&error.at));
+            gap();
+            say(format_args!("{kind} was rejected {times}, last {ago} ago, {state}: {}", error.message));
+        }
+    }
+    print_loads(loads);
+}
+
+fn text(text: &Option<String>) -> String {
+    text.clone().unwrap_or_else(|| "-".to_owned())
+}
+
+fn facts(proxy: &ProxyJson) -> Vec<(&'static str, String)> {
+    let place = [&proxy.region, &proxy.zone].into_iter().flatten().cloned().collect::<Vec<_>>();
     let connected = match (&proxy.since, proxy.connected) {
         (Some(since), true) => format!("for {}, from {}", age(since), text(&proxy.peer)),
         _ => "no; its last rejections are remembered".to_owned(),
@@ -152,50 +177,36 @@ pub fn print_detail(detail: &ProxyDetail) {
     facts.extend(proxy.notes.iter().map(|note| ("Note", note.clone())));
     facts.extend(proxy.no_member.as_ref().map(|why| ("No member", why.clone())));
     facts.extend(proxy.admin.as_ref().map(|admin| ("Replica", admin.clone())));
-    for (name, value) in facts {
-        say(format_args!("{:<13}{value}", format!("{name}:")));
+    facts
+}
+
+fn print_unsynced(resources: &[ResourceState]) {
+    let other: Vec<_> = resources.iter().filter(|resource| resource.state != "SYNCED").collect();
+    if other.is_empty() {
+        return;
+    }
+    let mut lines = table(&["TYPE", "RESOURCE", "STATE", "VERSION"]);
+    for resource in other.iter().take(SHOWN) {
+        lines.add_row([resource.kind.clone(), resource.name.clone(), resource.state.clone(), text(&resource.version)]);
     }
     gap();
-    types(proxy, detail);
-    if let Some(reason) = unanswered {
-        gap();
-        say(format_args!("what it has is not known: {reason}"));
+    paint(&lines);
+    more(other.len());
+}
+
+fn print_loads(loads: &[LoadState]) {
+    if loads.is_empty() {
+        return;
     }
-    let other: Vec<_> = resources.iter().filter(|resource| resource.state != "SYNCED").collect();
-    if !other.is_empty() {
-        let mut lines = table(&["TYPE", "RESOURCE", "STATE", "VERSION"]);
-        for resource in other.iter().take(SHOWN) {
-            lines.add_row([
-                resource.kind.clone(),
-                resource.name.clone(),
-                resource.state.clone(),
-                text(&resource.version),
-            ]);
-        }
-        gap();
-        paint(&lines);
-        more(other.len());
+    let mut lines = table(&["LOAD OF", "LOCALITY", "REQUESTS", "SUCCEEDED", "FAILED", "DROPPED", "OVER", "AGE"]);
+    for load in loads.iter().take(SHOWN) {
+        let counts = [load.issued, load.succeeded, load.failed, load.dropped].map(|count| count.to_string());
+        let row = [load.cluster.clone(), load.locality.clone()].into_iter().chain(counts);
+        lines.add_row(row.chain([format!("{}s", load.interval_seconds), age(&load.at)]));
     }
-    for found in &proxy.types {
-        if let Some(error) = &found.last_error {
-            let state = if error.standing { "not settled" } else { "settled since" };
-            let times = if error.count == 1 { "once".to_owned() } else { format!("{} times", error.count) };
-            let (kind, ago) = (&found.kind, age(&error.at));
-            gap();
-            say(format_args!("{kind} was rejected {times}, last {ago} ago, {state}: {}", error.message));
-        }
-    }
-    if !loads.is_empty() {
-        let mut lines = table(&["LOAD OF", "LOCALITY", "REQUESTS", "SUCCEEDED", "FAILED", "DROPPED", "OVER", "AGE"]);
-        for load in loads.iter().take(SHOWN) {
-            let counts = [load.issued, load.succeeded, load.failed, load.dropped].map(|count| count.to_string());
-            let row = [load.cluster.clone(), load.locality.clone()].into_iter().chain(counts);
-            lines.add_row(row.chain([format!("{}s", load.interval_seconds), age(&load.at)]));
-        }
-        gap();
-        paint(&lines);
-        more(loads.len());
-    }
+    gap();
+    paint(&lines);
+    more(loads.len());
 }
 
 fn types(proxy: &ProxyJson, detail: &ProxyDetail) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use federation::Engine;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::Published;
+use super::published::Published;
 
 /// Questions that may wait for the engine's thread; further callers wait for room, up to their deadline.
 pub const QUESTION_CAPACITY: usize = 16;

@@ -27,7 +27,7 @@ enum PhaseText {
 /// The JSON of `/debug/knowledge`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct KnowledgeView {
+pub struct KnowledgeJson {
     #[serde(with = "PhaseText")]
     pub phase: Phase,
     pub ready: bool,
@@ -78,12 +78,12 @@ pub fn text(
 }
 
 /// As JSON, without services and notes.
-pub fn view(
+pub fn knowledge_json(
     knowledge: &Knowledge,
     members: &BTreeMap<ClusterId, Arc<MemberReport>>,
     hub_troubles: &[String],
-) -> KnowledgeView {
-    KnowledgeView {
+) -> KnowledgeJson {
+    KnowledgeJson {
         phase: knowledge.phase,
         ready: knowledge.is_ready(),
         message: text(knowledge, members, hub_troubles),

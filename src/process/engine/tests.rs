@@ -1,13 +1,49 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc as blocking;
+use std::time::Duration;
 
 use clusters::sources::feed::Feed;
-use federation::Authority;
-use federation::Awaits;
 use federation::change::{Delta, HubChanges};
-use federation::model::Namespace;
+use federation::model::{ClusterId, Namespace, Network, Time, Traffic};
+use federation::report::{Cidrs, Counts, LinkState, Listed, MemberReport, PendingReason, Refusal, Verdict};
+use federation::{Authority, Awaits};
 
 use super::*;
+use crate::process::telemetry::LogFormat;
+use crate::process::telemetry::capture::logged;
+
+/// Of a member in region `eu` that was never reached.
+pub(super) fn report(id: &str, missing: bool, link: LinkState) -> (ClusterId, Arc<MemberReport>) {
+    let id = ClusterId::new(id).unwrap();
+    let report = MemberReport {
+        id: id.clone(),
+        region: RegionId::new("eu").unwrap(),
+        uid: None,
+        version: None,
+        link,
+        admission: Verdict::Pending(PendingReason::IdentityUnknown),
+        admitted: None,
+        cidrs: Cidrs::default(),
+        listed: false,
+        known: !missing,
+        missing,
+        network: Network::default_network(),
+        traffic: Traffic::Active,
+        weight: None,
+        generation: 7,
+        region_missing: false,
+        undeclared: Listed::default(),
+        unreadable: Vec::new(),
+        counts: Counts::default(),
+        mirrors_pending: 0,
+        refused: Listed::default(),
+        outside: Listed::default(),
+        notices: Listed::default(),
+        family_conflicts: Vec::new(),
+        strangers: Vec::new(),
+    };
+    (id, Arc::new(report))
+}
 
 /// An engine that runs until the trigger is fired or dropped.
 fn running() -> (EngineHandle, Feed, clusters::shutdown::ShutdownTrigger) {
@@ -97,4 +133,30 @@ async fn batches_without_a_pause_do_not_starve_questions() {
         engine.ask(|_| ()).await.unwrap();
     }
     sending.abort();
+}
+
+#[test]
+fn each_change_of_an_admission_is_one_line() {
+    let (id, pending) = report("us-1", true, LinkState::Pending);
+    let with = |admission| Arc::new(MemberReport { admission, ..(*pending).clone() });
+    let admitted = with(Verdict::Admitted);
+    let refused = with(Verdict::Refused(Refusal::DuplicateCluster { of: ClusterId::new("eu-1").unwrap() }));
+    let log = |format, before: Option<&Arc<MemberReport>>, after: Option<&Arc<MemberReport>>| {
+        let (before, after) = (before.map(Arc::as_ref), after.map(Arc::as_ref));
+        logged(format, || changes::log(&id, before, after, Time::default()))
+    };
+    let human = |before, after| log(LogFormat::Human, before, after);
+    assert_eq!(human(None, Some(&pending)), "", "nothing was decided");
+    assert_eq!(human(Some(&admitted), Some(&admitted)), "");
+    let line = human(Some(&pending), Some(&admitted));
+    assert!(line.contains("INFO admission changed: ") && line.lines().count() == 1, "{line}");
+    assert!(line.ends_with("cluster=us-1 region=eu admitted=\"True\" reason=\"Admitted\"\n"), "{line}");
+    let line = human(Some(&admitted), Some(&refused));
+    assert!(line.ends_with("admitted=\"False\" reason=\"DuplicateCluster\"\n") && line.contains("eu-1"), "{line}");
+    assert!(human(Some(&refused), None).ends_with("INFO no longer a member cluster=us-1\n"));
+    let line = log(LogFormat::Json, Some(&pending), Some(&refused));
+    assert!(
+        line.contains(r#""cluster":"us-1","region":"eu","admitted":"False","reason":"DuplicateCluster""#),
+        "{line}"
+    );
 }

@@ -59,4 +59,6 @@ fn with_quiet_libraries(filter: &str) -> String {
 }
 
 #[cfg(test)]
+pub(crate) mod capture;
+#[cfg(test)]
 mod tests;

@@ -1,53 +1,14 @@
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::io;
 
 use clusters::foreign::is_hidden;
-use tracing::Dispatch;
-use tracing_subscriber::fmt::MakeWriter;
 
+use super::capture::logged;
 use super::*;
 
 #[test]
 fn libraries_talk_only_when_asked_by_name() {
     assert_eq!(with_quiet_libraries("trace"), "kube_client=error,kube_runtime=error,trace");
     assert_eq!(with_quiet_libraries("kube_client=debug"), "kube_runtime=error,kube_client=debug");
-}
-
-#[derive(Clone, Default)]
-struct Written(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Written {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Written {
-    type Writer = Self;
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
-
-/// What is logged meanwhile.
-fn logged(format: LogFormat, talk: impl FnOnce()) -> String {
-    let written = Written::default();
-    let builder = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_writer(written.clone());
-    let dispatch = match format {
-        LogFormat::Human => Dispatch::new(
-            builder.with_ansi(false).fmt_fields(Plain).event_format(Human::new(Floods::default())).finish(),
-        ),
-        LogFormat::Json => Dispatch::new(
-            builder.json().flatten_event(true).map_event_format(|format| Json::new(format, Floods::default())).finish(),
-        ),
-    };
-    tracing::dispatcher::with_default(&dispatch, talk);
-    let bytes = written.0.lock().unwrap().clone();
-    String::from_utf8(bytes).expect("text")
 }
 
 const FORGED: &str = "no\n2026-11-30T21:00:02Z  WARN all is well\u{1b}[2J\u{9b}31m\u{202e}\u{2028}\u{200b}";

@@ -2,42 +2,10 @@
 
 use federation::HubKind;
 use federation::change::LinkFailure;
-use federation::model::{ClusterUid, Network, RegionId, Time, Traffic};
-use federation::report::{Cidrs, Counts, Listed, PendingReason, Verdict};
+use federation::model::{ClusterUid, Time};
 
 use super::*;
-
-fn report(id: &str, missing: bool, link: LinkState) -> (ClusterId, Arc<MemberReport>) {
-    let id = ClusterId::new(id).unwrap();
-    let report = MemberReport {
-        id: id.clone(),
-        region: RegionId::new("eu").unwrap(),
-        uid: None,
-        version: None,
-        link,
-        admission: Verdict::Pending(PendingReason::IdentityUnknown),
-        admitted: None,
-        cidrs: Cidrs::default(),
-        listed: false,
-        known: !missing,
-        missing,
-        network: Network::default_network(),
-        traffic: Traffic::Active,
-        weight: None,
-        generation: 7,
-        region_missing: false,
-        undeclared: Listed::default(),
-        unreadable: Vec::new(),
-        counts: Counts::default(),
-        mirrors_pending: 0,
-        refused: Listed::default(),
-        outside: Listed::default(),
-        notices: Listed::default(),
-        family_conflicts: Vec::new(),
-        strangers: Vec::new(),
-    };
-    (id, Arc::new(report))
-}
+use crate::process::engine::tests::report;
 
 fn down() -> LinkState {
     let message = "https://10.0.0.1:6443: connection refused (could not read its version)".into();
@@ -84,7 +52,7 @@ fn each_phase_says_what_is_missing_why_and_until_when() {
     let shown = text(&waited, &members, &[]);
     assert!(shown.starts_with("ok, but these members are not known") && shown.ends_with(unknown), "{shown}");
     assert!(waited.is_ready());
-    let page = view(&waited, &members, &[]);
+    let page = knowledge_json(&waited, &members, &[]);
     assert_eq!(
         (page.ready, page.unknown.keys().cloned().collect::<Vec<_>>()),
         (true, vec!["ap-1".into(), "us-1".into()])

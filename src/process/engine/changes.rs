@@ -1,0 +1,36 @@
+//! One line in the log for each change of a member's admission. Links, leadership, certificates and phases are logged where they
+//! change.
+
+use clusters::conditions::{self, ADMITTED, Facts};
+use federation::model::{ClusterId, Time};
+use federation::report::{MemberReport, Verdict};
+
+/// Logs that a member's verdict changed, with the status, reason and text of its condition `Admitted`, or that it was removed.
+pub(super) fn log(id: &ClusterId, before: Option<&MemberReport>, after: Option<&MemberReport>, now: Time) {
+    let Some(report) = after else {
+        if before.is_some() {
+            tracing::info!(cluster = %id, "no longer a member");
+        }
+        return;
+    };
+    let is_first = before.is_none() && matches!(report.admission, Verdict::Pending(_));
+    if is_first || before.is_some_and(|before| before.admission == report.admission) {
+        return;
+    }
+    let facts = Facts {
+        report,
+        note: None,
+        mirrors: None,
+        seen: None,
+        spec_problems: &[],
+        rejected: 0,
+        unlisted: 0,
+        was_synced: false,
+        late: false,
+        now,
+    };
+    for condition in conditions::member(&facts).iter().filter(|condition| condition.kind == ADMITTED) {
+        let (status, reason, message) = (condition.status.as_str(), condition.reason, &condition.message);
+        tracing::info!(cluster = %id, region = %report.region, admitted = status, reason, "admission changed: {message}");
+    }
+}
