@@ -12,7 +12,7 @@ use wire::recording::{EndReason, Start, Writer};
 
 use crate::outcome::BadUsage;
 
-/// Names and addresses are nobody else's business.
+/// Only the owner may read names and addresses.
 const MODE: u32 = 0o600;
 
 /// A recording that is being written into a file.
