@@ -18,7 +18,7 @@ use proptest::test_runner::{Config, TestError, TestRunner};
 pub use edits::{any_bytes, edited, spliced};
 pub use tree::edited_tree;
 
-/// How long a target runs if nothing else is said: long enough for thousands of inputs, short enough for every test run.
+/// How long a target runs by default: long enough for thousands of inputs, short enough for every test run.
 pub const MOMENT: Duration = Duration::from_secs(1);
 /// Seconds for which each target runs.
 pub const SECONDS: &str = "ISTHMUS_FUZZ_SECONDS";

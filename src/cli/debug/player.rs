@@ -9,6 +9,7 @@ use std::sync::Arc;
 use clusters::conditions::json::MemberJson;
 use clusters::conditions::known::Known;
 use clusters::problem::Problems;
+use federation::change::Batch;
 use federation::model::{RegionId, Time};
 use federation::{Authority, Config, Deadlines, Engine};
 use regions::catalog::Catalog;
@@ -57,6 +58,8 @@ pub(super) struct Player {
     catalog: Catalog,
     first: Option<Time>,
     last: Time,
+    /// When the engine must be called although there is no batch.
+    wake_at: Option<Time>,
     batches: u64,
     rounds: u64,
 }
@@ -72,7 +75,7 @@ impl Player {
             hub: start.hub,
         };
         let (engine, catalog) = (Engine::new(config), Catalog::new(Arc::default()));
-        Self { engine, catalog, first: None, last: start.at, batches: 0, rounds: 0 }
+        Self { engine, catalog, first: None, last: start.at, wake_at: None, batches: 0, rounds: 0 }
     }
 
     /// Plays all of a recording. An error says where it is damaged or cut; what comes before was played.
@@ -97,10 +100,18 @@ impl Player {
     fn round(&mut self, entries: Vec<Entry>) {
         let Some(at) = entries.first().map(|entry| entry.at) else { return };
         self.first.get_or_insert(at);
-        self.last = at;
+        while let Some(wake_at) = self.wake_at.take_if(|wake_at| self.last < *wake_at && *wake_at <= at) {
+            self.apply(Vec::new(), wake_at);
+        }
         self.rounds += 1;
         self.batches += entries.len() as u64;
-        let effects = self.engine.apply(entries.into_iter().map(|entry| entry.batch), at);
+        self.apply(entries.into_iter().map(|entry| entry.batch).collect(), at);
+    }
+
+    fn apply(&mut self, batches: Vec<Batch>, at: Time) {
+        self.last = at;
+        let effects = self.engine.apply(batches, at);
+        self.wake_at = effects.wake_at;
         self.catalog.apply(&effects);
     }
 
