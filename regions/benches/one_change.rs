@@ -118,13 +118,13 @@ impl Changes {
 fn follower(class: &ClassSubscription, services: usize) -> Session {
     let mut session = Session::new(Variant::Delta);
     let names = (0..services).map(|i| format!("outbound|80||service-{i}.load.svc.cluster.local")).collect();
-    let wishes = [
+    let subscriptions = [
         (ResourceType::Cluster, Vec::new()),
         (ResourceType::Assignment, names),
         (ResourceType::Listener, Vec::new()),
         (ResourceType::Scope, Vec::new()),
     ];
-    for (resource_type, subscribe) in wishes {
+    for (resource_type, subscribe) in subscriptions {
         request(&mut session, resource_type, String::new(), subscribe);
     }
     listen(&mut session, class);

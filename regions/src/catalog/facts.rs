@@ -26,7 +26,7 @@ use vips::MemberVips;
 #[derive(Default)]
 pub(super) struct Facts {
     pub(super) services: BTreeMap<ServiceKey, Arc<Merged>>,
-    /// What the policy of a service says about ranking.
+    /// The ranking that a service's policy asks for.
     rankings: BTreeMap<ServiceKey, Arc<RankingRule>>,
     default_ranking: RankingRule,
     pub(super) topology: Arc<Topology>,
@@ -136,7 +136,7 @@ impl Facts {
         self.services.get(key).map(shapes).unwrap_or_default()
     }
 
-    /// What the policy of a service says about ranking; the built-in policy where none was published.
+    /// The ranking that a service's policy asks for; the built-in policy where none was published.
     pub(super) fn ranking(&self, key: &ServiceKey) -> &RankingRule {
         self.rankings.get(key).map_or(&self.default_ranking, Arc::as_ref)
     }

@@ -368,7 +368,7 @@ fn classes_are_bounded() {
 fn one_address_opens_a_few_classes_and_leaves_the_others_their_room() {
     let stats = Arc::new(Stats::default());
     let mut catalog = Catalog::new(stats.clone());
-    let [hostile, innocent] = [IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2])];
+    let [hostile, other] = [IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2])];
     let listening_on = |i: usize| {
         let mut class = class(None);
         class.client.zone = Some(zone(&format!("z{i}")));
@@ -378,7 +378,7 @@ fn one_address_opens_a_few_classes_and_leaves_the_others_their_room() {
     let held: Vec<_> = (0..MAX_CLASSES_PER_ADDRESS).map(|i| open(hostile, i).expect("a class")).collect();
     assert_eq!(open(hostile, 900).err(), Some(OpenError::TooManyOfAddress(hostile)));
     assert!(open(hostile, 0).is_ok(), "one that is open already");
-    assert!(open(innocent, 901).is_ok());
+    assert!(open(other, 901).is_ok());
     drop(held);
     assert!(open(hostile, 900).is_ok(), "room again");
     assert_eq!(stats.catalog.classes_refused.get(), 1);
@@ -575,9 +575,9 @@ fn on_demand_clients_follow_the_built_in_clusters_and_find_all_others_by_name() 
     let db = "outbound|3306||db.shop.svc.cluster.local";
     assert_eq!(load("vip|10.12.0.3:3306").as_deref(), Some(db), "a VIP is served by its service's endpoints");
     assert_eq!(load("vip|10.12.0.9:3306"), None, "and what is not federated passes through");
-    assert_ne!(find("vip|10.12.0.9:3306").version(), find("nobody").version());
-    assert_eq!(load("outbound|80||nobody.shop.svc.cluster.local"), None);
-    assert!(snapshot.find(Assignment, "nobody").is_none(), "stand-ins are for clusters");
+    assert_ne!(find("vip|10.12.0.9:3306").version(), find("unknown").version());
+    assert_eq!(load("outbound|80||unknown.shop.svc.cluster.local"), None);
+    assert!(snapshot.find(Assignment, "unknown").is_none(), "stand-ins are for clusters");
     let listeners: Vec<_> = snapshot.of(Listener).iter().map(|r| r.name().to_string()).collect();
     assert_eq!(listeners, ["virtualOutbound"]);
 }
@@ -597,7 +597,7 @@ fn a_vip_that_moves_ends_with_its_new_owner_on_demand_too() {
     let owner = || {
         let snapshot = view.snapshot().expect("a snapshot");
         let load = snapshot.find(Cluster, "vip|10.12.0.7:80").expect("never nothing").load().cloned();
-        load.map_or_else(|| "nobody".to_owned(), |load| load.trim_end_matches(".svc.cluster.local").to_owned())
+        load.map_or_else(|| "unknown".to_owned(), |load| load.trim_end_matches(".svc.cluster.local").to_owned())
     };
     catalog.apply(&services(vec![web("shop/zz", &[]), web("shop/mm", &[]), web("shop/aa", &[])]));
     let claim = |service: &str| vips("eu-1", service, &["10.12.0.7"], &[80], true);
@@ -607,7 +607,7 @@ fn a_vip_that_moves_ends_with_its_new_owner_on_demand_too() {
         (claim("shop/zz"), "outbound|80||aa.shop"),
         (vips_gone("eu-1", "shop/aa"), "outbound|80||mm.shop"),
         (vips_gone("eu-1", "shop/mm"), "outbound|80||zz.shop"),
-        (service_gone("shop/zz"), "nobody"),
+        (service_gone("shop/zz"), "unknown"),
     ];
     for (change, expected) in moves {
         catalog.apply(&change);

@@ -61,14 +61,14 @@ fn what_is_missing_has_a_default() {
 
 #[test]
 fn interception_is_what_the_node_sets_or_else_follows_from_its_member() {
-    let of = |said: &str, cluster: &str| {
-        let metadata = [("INTERCEPTION_MODE", text(said)), ("CLUSTER_ID", text(cluster))];
+    let of = |mode: &str, cluster: &str| {
+        let metadata = [("INTERCEPTION_MODE", text(mode)), ("CLUSTER_ID", text(cluster))];
         match parse(&node("x", ("", ""), &metadata)).expect("a client").class.profile {
             Profile::Envoy(envoy) => envoy.interception,
             Profile::Grpc => panic!("an Envoy"),
         }
     };
-    for cluster in ["", "eu-1", "nobody-knows-it"] {
+    for cluster in ["", "eu-1", "unknown"] {
         assert_eq!(of("REDIRECT", cluster), Interception::Redirect, "{cluster:?}");
         assert_eq!(of("NONE", cluster), Interception::None, "{cluster:?}");
     }

@@ -173,9 +173,9 @@ async fn delta_from_first_request_to_shutdown() {
     };
     // Later requests carry no node, for every type.
     talk.send(ack(&clusters)).await;
-    let wish =
+    let request =
         xds::DeltaDiscoveryRequest { resource_names_subscribe: vec![WEB.to_owned()], ..ask(ResourceType::Assignment) };
-    talk.send(wish).await;
+    talk.send(request).await;
     let loads = talk.response().await;
     assert_eq!(names(&loads), [WEB]);
     let nack = xds::DeltaDiscoveryRequest {

@@ -92,7 +92,7 @@ impl World {
     }
 
     fn set(&mut self, key: ServiceKey, service: Option<Service>, effects: &mut Effects) {
-        let told = service.as_ref().map(|service| {
+        let vips = service.as_ref().map(|service| {
             let ips = service.ips.iter().map(|index| ADDRESSES[*index].parse().expect("an address")).collect();
             let ports = service.local.iter().map(|port| (*port, Protocol::Tcp)).collect();
             Arc::new(Vips { ips, ports, federated: service.federated.is_some(), awaits_source: false })
@@ -102,7 +102,7 @@ impl World {
             Arc::new(merged(&key.to_string(), ports))
         });
         effects.services.push((key.clone(), merged));
-        effects.vips.push((cluster_id("eu-1"), key.clone(), told));
+        effects.vips.push((cluster_id("eu-1"), key.clone(), vips));
         match service {
             Some(service) => drop(self.services.insert(key, service)),
             None => drop(self.services.remove(&key)),
@@ -227,20 +227,20 @@ fn a_destination_that_changes_hands_leads_to_its_new_owner() {
         ips: ips.iter().copied().collect(),
         local: BTreeSet::from([number]),
     };
-    let say = |services: &[(usize, Service)]| {
+    let step = |services: &[(usize, Service)]| {
         Step::Services(services.iter().map(|(index, service)| (*index, Some(service.clone()))).collect())
     };
     let histories = [
-        vec![say(&[(0, with(&[0], 80)), (1, with(&[1], 80))]), Step::Swap(0, 1)],
+        vec![step(&[(0, with(&[0], 80)), (1, with(&[1], 80))]), Step::Swap(0, 1)],
         vec![
-            say(&[(0, with(&[0], 80)), (1, with(&[1], 80)), (2, with(&[2], 80))]),
-            say(&[(0, with(&[1], 80)), (1, with(&[2], 80)), (2, with(&[0], 80))]),
+            step(&[(0, with(&[0], 80)), (1, with(&[1], 80)), (2, with(&[2], 80))]),
+            step(&[(0, with(&[1], 80)), (1, with(&[2], 80)), (2, with(&[0], 80))]),
         ],
-        vec![say(&[(0, with(&[0], 80))]), say(&[(0, with(&[1], 80)), (1, with(&[0], 80))])],
+        vec![step(&[(0, with(&[0], 80))]), step(&[(0, with(&[1], 80)), (1, with(&[0], 80))])],
         vec![
-            say(&[(0, with(&[0], 80)), (1, with(&[0], 81))]),
-            say(&[(0, with(&[0], 81)), (1, with(&[0], 80))]),
-            say(&[(0, with(&[1], 80)), (1, with(&[1], 81))]),
+            step(&[(0, with(&[0], 80)), (1, with(&[0], 81))]),
+            step(&[(0, with(&[0], 81)), (1, with(&[0], 80))]),
+            step(&[(0, with(&[1], 80)), (1, with(&[1], 81))]),
         ],
     ];
     for (class, on_demand) in [(class(Some("eu-1")), false), (on_demand(), true)] {

@@ -20,7 +20,7 @@ fn writer(variant: Variant, sizes: &[usize], ttl: Option<Duration>) -> Writer {
         resources: resources.collect(),
         ttl,
         removed: vec![Arc::from("gone")],
-        missing: if variant == Variant::Sotw { vec![Arc::from("nobody")] } else { Vec::new() },
+        missing: if variant == Variant::Sotw { vec![Arc::from("unknown")] } else { Vec::new() },
     };
     Writer::new(variant, response, Arc::from("eu/0"))
 }
@@ -85,7 +85,7 @@ fn c30_a_state_of_the_world_response_reads_as_it_was_meant() {
     assert_eq!(names.collect::<Vec<_>>(), ["c0", "c1"]);
     assert!(read.resources.iter().all(|any| any.type_url == read.type_url));
     let [error] = &read.resource_errors[..] else { panic!("{read:?}") };
-    assert_eq!(error.resource_name.as_ref().map(|name| &*name.name), Some("nobody"), "C48");
+    assert_eq!(error.resource_name.as_ref().map(|name| &*name.name), Some("unknown"), "C48");
     assert_eq!(error.error_detail.as_ref().map(|detail| detail.code), Some(5));
 }
 

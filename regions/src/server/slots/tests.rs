@@ -32,8 +32,8 @@ async fn holders_that_are_never_polled_again_block_no_other() {
     let held: Vec<Option<Slot>> = hostile.iter_mut().map(now).collect();
     assert_eq!(held.iter().flatten().count(), 4);
     // The same connection with one more stream, another connection, another address: it waits for one slot, not for 100.
-    for (name, newcomer) in [("address", claim(2, 2)), ("connection", claim(1, 3))] {
-        let mut entering = enter(&slots, newcomer);
+    for (name, newest) in [("address", claim(2, 2)), ("connection", claim(1, 3))] {
+        let mut entering = enter(&slots, newest);
         assert!(now(&mut entering).is_none(), "{name}");
         advance(HOLD).await;
         assert!(now(&mut entering).is_some(), "{name}");

@@ -23,7 +23,7 @@ fn scale() -> usize {
     std::env::var("ISTHMUS_ATTACK_SCALE").ok().and_then(|text| text.parse().ok()).unwrap_or(1)
 }
 
-fn innocents() -> usize {
+fn others() -> usize {
     INNOCENTS * scale()
 }
 
@@ -94,12 +94,12 @@ fn first_request() -> Bytes {
 /// Opens streams one after another, each on a connection of its own, and returns how long they took.
 async fn innocents_are_served(server: &Server, beside: &str) {
     let mut took = Vec::new();
-    for _ in 0..innocents() {
+    for _ in 0..others() {
         let begun = Instant::now();
         let served = async {
             let mut talk = server.delta().await;
             let ask = xds::DeltaDiscoveryRequest {
-                node: node("innocent"),
+                node: node("other"),
                 type_url: url(ResourceType::Cluster),
                 ..<_>::default()
             };
@@ -113,7 +113,7 @@ async fn innocents_are_served(server: &Server, beside: &str) {
     }
     let fresh = spread(took);
     let changes = spread(changes_arrive(server, beside).await);
-    let count = innocents();
+    let count = others();
     eprintln!("beside {beside}: of {count} fresh streams {fresh}, of {count} changes {changes}");
 }
 
@@ -121,7 +121,7 @@ async fn innocents_are_served(server: &Server, beside: &str) {
 async fn changes_arrive(server: &Server, beside: &str) -> Vec<Duration> {
     let mut talk = server.delta().await;
     let ask = xds::DeltaDiscoveryRequest {
-        node: node("innocent"),
+        node: node("other"),
         type_url: url(ResourceType::Assignment),
         resource_names_subscribe: vec![WEB.to_owned()],
         ..<_>::default()
@@ -129,7 +129,7 @@ async fn changes_arrive(server: &Server, beside: &str) -> Vec<Duration> {
     talk.send(ask).await;
     let mut took = Vec::new();
     let mut known = talk.response().await;
-    for i in 0..innocents() {
+    for i in 0..others() {
         let ack =
             xds::DeltaDiscoveryRequest { type_url: known.type_url, response_nonce: known.nonce, ..<_>::default() };
         talk.send(ack).await;

@@ -63,20 +63,20 @@ fn bad_nodes() -> Vec<(Node, &'static str)> {
 #[tokio::test]
 async fn clients_that_are_refused_are_listed_with_the_reason_until_they_are_let_in() {
     let server = Server::start(Effects::default()).await;
-    for (bad, says) in bad_nodes() {
+    for (bad, begin) in bad_nodes() {
         let id = bad.id.clone();
         for times in 1..=2 {
             let mut talk = server.delta().await;
             talk.send(ask(bad.clone())).await;
             let status = talk.refusal().await;
             assert_eq!(status.code(), Code::InvalidArgument, "{id}: {status}");
-            assert!(status.message().starts_with(says), "{id}: {status}");
+            assert!(status.message().starts_with(begin), "{id}: {status}");
             server
                 .until(&format!("{id} is listed {times} times"), |server| {
                     let listed = server.streams.refused();
                     listed
                         .iter()
-                        .any(|client| *client.node == *id && client.count == times && client.message.starts_with(says))
+                        .any(|client| *client.node == *id && client.count == times && client.message.starts_with(begin))
                 })
                 .await;
         }

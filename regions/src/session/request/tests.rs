@@ -100,7 +100,7 @@ fn worst() -> Vec<(&'static str, Vec<u8>)> {
         ("details of an error", nested(7, &repeated(3, b"", TIMES))),
         ("a long error", nested(7, &nested(2, &vec![b'x'; 1 << 20]))),
         ("locators", repeated(8, b"", TIMES)),
-        ("fields that nobody knows", repeated(15, b"", TIMES)),
+        ("unknown fields", repeated(15, b"", TIMES)),
     ]
 }
 

@@ -10,7 +10,7 @@ fn c16_a_first_request_without_names_wants_everything() {
     let mut client = client();
     assert_eq!(client.delta(Cluster, &[], &[]), ["cds +hole +pass +a +b"]);
     assert_eq!(client.ack(Cluster), NOTHING, "C14: an ACK triggers nothing");
-    // "*" is what the legacy form stands for: it can be unsubscribed from.
+    // "*" is what the legacy form means: it can be unsubscribed from.
     assert_eq!(client.delta(Cluster, &["a"], &[]), ["cds +a"]);
     client.ack(Cluster);
     assert_eq!(client.delta(Cluster, &[], &["*"]), NOTHING);
@@ -31,7 +31,7 @@ fn c17_load_assignments_are_never_wanted_without_a_name() {
 #[test]
 fn c18_an_explicit_wildcard_goes_with_names() {
     let mut client = client();
-    assert_eq!(client.delta(Cluster, &["*", "nobody"], &[]), ["cds +hole +pass +a +b -nobody"]);
+    assert_eq!(client.delta(Cluster, &["*", "unknown"], &[]), ["cds +hole +pass +a +b -unknown"]);
 }
 
 #[test]
@@ -47,11 +47,11 @@ fn asking_for_everything_again_also_removes_what_is_gone() {
 #[test]
 fn c19_under_the_wildcard_an_unsubscribed_name_is_answered() {
     let mut client = client();
-    client.delta(Cluster, &["*", "a", "nobody"], &[]);
+    client.delta(Cluster, &["*", "a", "unknown"], &[]);
     client.ack(Cluster);
     assert_eq!(client.delta(Cluster, &[], &["a"]), ["cds +a"]);
     client.ack(Cluster);
-    assert_eq!(client.delta(Cluster, &[], &["nobody"]), ["cds -nobody"]);
+    assert_eq!(client.delta(Cluster, &[], &["unknown"]), ["cds -unknown"]);
 }
 
 #[test]
@@ -125,14 +125,14 @@ fn c14_an_ack_triggers_nothing() {
 fn c29_no_name_twice_and_none_both_sent_and_removed() {
     // The test client asserts it for every response; these are the likely ways to get it wrong.
     let mut client = client();
-    assert_eq!(client.delta(Cluster, &["*", "a", "a", "nobody"], &[]), ["cds +hole +pass +a +b -nobody"]);
+    assert_eq!(client.delta(Cluster, &["*", "a", "a", "unknown"], &[]), ["cds +hole +pass +a +b -unknown"]);
     client.apply(&service_gone("shop/b"));
     assert_eq!(
-        client.delta(Cluster, &["b", "a", "nobody"], &["b"]),
+        client.delta(Cluster, &["b", "a", "unknown"], &["b"]),
         NOTHING,
         "the first answer is not acknowledged yet"
     );
-    assert_eq!(client.ack(Cluster), ["cds -nobody"], "what was on its way is not sent again");
+    assert_eq!(client.ack(Cluster), ["cds -unknown"], "what was under way is not sent again");
     assert_eq!(client.ack(Cluster), ["cds -b"]);
     assert_eq!(client.ack(Cluster), NOTHING);
 }
@@ -301,7 +301,11 @@ fn c43_endpoints_come_and_go_one_by_one() {
     assert_eq!(sent, [expected], "and the load assignment stays");
     client.ack(Endpoint);
     assert_eq!(client.delta(Endpoint, &[], &[GLOB]), NOTHING);
-    assert_eq!(client.apply(&services(vec![web("shop/a", &["10.8.0.9:80"])])), NOTHING, "nobody asks any more");
+    assert_eq!(
+        client.apply(&services(vec![web("shop/a", &["10.8.0.9:80"])])),
+        NOTHING,
+        "the client does not ask for it any more"
+    );
 }
 
 #[test]

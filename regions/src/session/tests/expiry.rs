@@ -130,7 +130,7 @@ fn c42_a_resumed_stream_confirms_at_once_what_it_does_not_send() {
 fn c42_a_full_state_is_confirmed_with_bodies_or_everything_would_be_gone() {
     let mut client = sotw();
     for _ in 0..2 {
-        assert_eq!(later(&mut client), ["cds +hole +pass +a +b"], "load assignments live for ever here");
+        assert_eq!(later(&mut client), ["cds +hole +pass +a +b"], "load assignments never expire here");
         assert_eq!(client.sotw(Cluster, &[]), NOTHING);
     }
     client.apply(&service_gone("shop/b"));

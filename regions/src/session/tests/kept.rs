@@ -1,4 +1,4 @@
-//! Load assignments that hide others: a name that the client's member keeps for itself. The client is told when it is hidden
+//! Load assignments that hide others: a name that the client's member keeps for itself. The client is sent a change when it is hidden
 //! and when it no longer is, and in between nothing of what goes on beneath.
 
 use super::ResourceType::Assignment;

@@ -127,7 +127,7 @@ impl Truth {
         effects
     }
 
-    fn tell(&self, catalog: &mut Catalog) {
+    fn apply_to(&self, catalog: &mut Catalog) {
         catalog.apply(&self.topology());
         catalog.apply(&self.unknown());
         (0..=REMOTE).for_each(|service| catalog.apply(&self.service(service)));
@@ -168,7 +168,7 @@ impl Envoy {
         self.read.clear();
         self.subscribed.clear();
         // A connection that breaks between a cluster and its load assignment leaves both ends believing that all is
-        // well. Nothing in the protocol can tell; Envoy's own timeout ends it.
+        // well. Nothing in the protocol shows that; Envoy's own timeout ends it.
         let held = self.held.get(&Cluster).into_iter().flatten();
         self.warm.extend(held.map(|(name, _)| name.clone()));
         for t in [Cluster, Assignment, Listener, Scope] {
@@ -214,7 +214,7 @@ impl Envoy {
         self.truth.away = away;
         self.excused |= away;
         self.catalog = Catalog::new(Arc::new(Stats::default()));
-        self.truth.tell(&mut self.catalog);
+        self.truth.apply_to(&mut self.catalog);
         self.catalog.set_ready();
         let held = [Cluster, Assignment].into_iter().flat_map(|t| {
             let of = self.held.get(&t).into_iter().flatten();
@@ -228,7 +228,7 @@ impl Envoy {
     fn back(&mut self) {
         self.truth.away = false;
         self.kept.clear();
-        self.truth.tell(&mut self.catalog);
+        self.truth.apply_to(&mut self.catalog);
     }
 
     fn receive(&mut self) {
@@ -279,7 +279,7 @@ impl Envoy {
             held.remove(name);
         }
         for (_, name) in self.kept.iter().filter(|(kept, _)| *kept == t) {
-            assert!(held.contains_key(name), "{name} was taken away although nobody knows whether it is gone");
+            assert!(held.contains_key(name), "{name} was removed although it is not known whether it is gone");
         }
         match t {
             Cluster => {
@@ -289,7 +289,7 @@ impl Envoy {
                 if !first {
                     self.check_references(&[Listener, Scope], "a cluster left too early");
                 }
-                // Envoy asks for load assignments anew whenever clusters changed.
+                // Envoy asks for load assignments again whenever clusters changed.
                 let nonce = self.read.get(&Assignment).cloned();
                 let delta = self.session.variant() == Variant::Delta;
                 self.request(Assignment, HashMap::new(), nonce.filter(|_| !delta));
@@ -328,7 +328,7 @@ impl Envoy {
         }
         for t in ResourceType::ALL {
             assert_eq!(self.session.status(t).nacks, 0);
-            assert!(!self.session.status(t).outstanding, "{} waits for ever", t.label());
+            assert!(!self.session.status(t).outstanding, "{} waits forever", t.label());
         }
     }
 }

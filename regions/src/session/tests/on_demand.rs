@@ -109,11 +109,19 @@ fn requests_ask_for_their_cluster_by_address() {
     client.ack(Cluster);
     client.ack(Assignment);
     let unused = "vip|10.12.0.9:80";
-    assert_eq!(client.delta(Cluster, &[unused], &[]), [format!("cds +{unused}")], "nobody's yet, so it passes through");
+    assert_eq!(
+        client.delta(Cluster, &[unused], &[]),
+        [format!("cds +{unused}")],
+        "no service has it yet, so it passes through"
+    );
     client.ack(Cluster);
     let mut effects = services(vec![web("shop/z", &["10.8.0.3:80"])]);
     effects.vips = vips("eu-1", "shop/z", &["10.12.0.9"], &[80], true).vips;
-    assert_eq!(client.apply(&effects), [format!("cds +{unused}"), "eds +z".to_owned()], "and is there when it is born");
+    assert_eq!(
+        client.apply(&effects),
+        [format!("cds +{unused}"), "eds +z".to_owned()],
+        "and exists when the service does"
+    );
 }
 
 #[test]

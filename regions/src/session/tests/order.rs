@@ -40,7 +40,7 @@ fn b_is_gone() -> Effects {
     effects
 }
 
-/// `a` speaks HTTP/2 now: its cluster changes, its load assignment does not.
+/// `a` is HTTP/2 now: its cluster changes, its load assignment does not.
 fn a_changes_protocol() -> Effects {
     let backends = vec![backend("eu-1", "eu-a", &["10.8.0.1:80"])];
     services(vec![merged("shop/a", vec![port(80, AppProtocol::Http2, backends)])])
@@ -263,7 +263,7 @@ fn removals_wait_for_no_type_that_the_client_does_not_use() {
     assert_eq!(client.apply(&service_gone("shop/b")), ["cds -b"]);
 }
 
-/// The class takes its resources from elsewhere, which leaves only the log of before to tell what the client has.
+/// The class takes its resources from elsewhere, so only the earlier log shows what the client has.
 #[test]
 fn what_changed_before_the_client_lost_its_member_is_removed_before_what_it_refers_to() {
     for changes in [&["a", "b"][..], &["b"], &["a", "b", "a"], &[]] {
@@ -275,7 +275,7 @@ fn what_changed_before_the_client_lost_its_member_is_removed_before_what_it_refe
         client.delta(Assignment, &["a", "b"], &[]);
         client.ack(Assignment);
         assert_eq!(client.delta(Listener, &[], &[]), ["lds +10.12.0.1_80 +virtualOutbound"]);
-        // Before it answers, the address is handed on to these, and on to nobody, and the member leaves.
+        // Before it answers, the address goes to these services, then to none, and the member leaves.
         for owner in changes {
             for other in ["a", "b"] {
                 client.catalog.apply(&vips_gone("eu-1", &format!("shop/{other}")));

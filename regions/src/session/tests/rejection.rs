@@ -1,4 +1,4 @@
-//! What a client rejected and why it may be acceptable later: C08, and what people are told meanwhile.
+//! What a client rejected and why it may be acceptable later: C08, and what is shown to people meanwhile.
 
 use super::ResourceType::{Assignment, Cluster, Listener, Scope};
 use super::*;

@@ -51,7 +51,7 @@ fn c09_a_stale_nonce_is_not_answered() {
     assert_eq!(client.apply(&services(vec![web("shop/a", &["10.8.0.9:80"])])), ["eds +a"]);
     assert_eq!(client.sotw_full(Assignment, &["a", "b"], &old, None), NOTHING);
     assert_eq!(client.sotw_full(Assignment, &["a", "b"], "", None), NOTHING);
-    assert_eq!(client.sotw(Assignment, &["a", "b"]), ["eds +b"], "the ACK that follows says it again");
+    assert_eq!(client.sotw(Assignment, &["a", "b"]), ["eds +b"], "the ACK that follows names it again");
 }
 
 #[test]
@@ -85,8 +85,8 @@ fn a_request_repeated_before_the_first_answer_is_answered_once() {
     let mut client = client();
     assert_eq!(client.sotw(Assignment, &["c"]), NOTHING);
     assert_eq!(client.sotw(Assignment, &["c", "d"]), NOTHING);
-    let born = services(vec![web("shop/c", &["10.8.0.3:80"]), web("shop/d", &["10.8.0.4:80"])]);
-    assert_eq!(client.apply(&born), ["eds +c +d"]);
+    let added = services(vec![web("shop/c", &["10.8.0.3:80"]), web("shop/d", &["10.8.0.4:80"])]);
+    assert_eq!(client.apply(&added), ["eds +c +d"]);
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn c12_the_version_of_a_type_moves_with_its_content_and_is_the_same_everywhere()
 #[test]
 fn listeners_by_name() {
     let mut client = client();
-    assert_eq!(client.sotw(Listener, &["egress", "nobody"]), ["lds +egress"]);
+    assert_eq!(client.sotw(Listener, &["egress", "unknown"]), ["lds +egress"]);
 }
 
 /// A gRPC client.

@@ -1,4 +1,4 @@
-//! Clients that come back while a member that has to be known is not: nothing of what they have is taken away.
+//! Clients that connect again while a member that has to be known is not: nothing of what they have is removed.
 
 use std::collections::BTreeSet;
 
@@ -89,7 +89,7 @@ fn an_on_demand_cluster_is_not_replaced_by_one_that_passes_through() {
     client.ack(Cluster);
     assert_eq!(client.delta_full(Assignment, &["a", "b"], &[], &old(&["b"]), "", None), ["eds +a"]);
     client.ack(Assignment);
-    // Nor has it a listener of its own that says so: 10.12.0.2 may well be federated.
+    // Nor has it a listener of its own for that: 10.12.0.2 may well be federated.
     assert_eq!(client.delta(Listener, &[], &[]), ["lds +virtualOutbound"]);
     client.ack(Listener);
     let sent = client.apply(&us_1_is_known(None));
@@ -240,5 +240,5 @@ fn a_client_that_asks_again_for_what_is_in_doubt_is_answered() {
     let mut client = restarted(class(Some("eu-1")), Variant::Delta, &["10.8.0.1:80"]);
     assert_eq!(client.delta_full(Assignment, &["b"], &[], &old(&["b"]), "", None), NOTHING);
     assert_eq!(client.delta(Assignment, &["b"], &[]), ["eds -b"], "it may have let go of it");
-    assert_eq!(client.apply(&us_1_is_known(None)), NOTHING, "and is told once");
+    assert_eq!(client.apply(&us_1_is_known(None)), NOTHING, "and is sent that once");
 }

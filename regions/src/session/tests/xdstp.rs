@@ -14,7 +14,7 @@ use crate::alias::xdstp::name;
 const A: &str = "outbound|80||a.shop.svc.cluster.local";
 const C: &str = "outbound|80||c.shop.svc.cluster.local";
 const DIALLED: &str = "a.shop.svc.cluster.local:80";
-const NOBODY: &str = "nobody.shop.svc.cluster.local:80";
+const UNKNOWN: &str = "unknown.shop.svc.cluster.local:80";
 
 fn grpc_talk(variant: Variant) -> TestClient {
     let mut catalog = Catalog::new(Arc::new(Stats::default()));
@@ -155,13 +155,13 @@ fn c44_a_grpc_client_finds_its_way_within_the_authority() {
 #[test]
 fn c44_a_listener_that_is_not_there_leads_nowhere_under_its_name() {
     let mut client = grpc_talk(Variant::Sotw);
-    let asked = name("mesh.example", Listener, NOBODY);
+    let asked = name("mesh.example", Listener, UNKNOWN);
     assert_eq!(client.sotw(Listener, &[&asked]), [format!("lds +{asked}")]);
     let before = client.version(Listener, &asked);
     client.sotw(Listener, &[&asked]);
-    assert_eq!(client.apply(&services(vec![web("shop/nobody", &["10.8.0.3:80"])])), [format!("lds +{asked}")]);
+    assert_eq!(client.apply(&services(vec![web("shop/unknown", &["10.8.0.3:80"])])), [format!("lds +{asked}")]);
     assert_ne!(client.version(Listener, &asked), before);
     client.sotw(Listener, &[&asked]);
-    assert_eq!(client.apply(&service_gone("shop/nobody")), [format!("lds +{asked}")]);
+    assert_eq!(client.apply(&service_gone("shop/unknown")), [format!("lds +{asked}")]);
     assert_eq!(client.version(Listener, &asked), before);
 }

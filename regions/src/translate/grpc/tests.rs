@@ -251,7 +251,7 @@ fn no_other_name_is_a_servers() {
 
 #[test]
 fn a_service_that_is_not_there_has_a_listener_that_leads_nowhere() {
-    let name = "nobody.shop.svc.cluster.local:80";
+    let name = "unknown.shop.svc.cluster.local:80";
     let resource = stand_in(name).expect("a listener");
     let message: l::Listener = read(&resource);
     assert_eq!((&**resource.name(), &*message.name), (name, name));

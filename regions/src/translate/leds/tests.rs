@@ -125,7 +125,7 @@ fn a_load_assignment_names_the_collection_that_its_clients_need() {
         message.endpoints.iter().map(name).collect()
     };
     let with = |near: &str, far: &str| [format!("{WEB}{near}eu-1/eu-a/*"), format!("{WEB}eu-1/eu-b/*"), far.to_owned()];
-    assert_eq!(collections("10.9.0.1:80"), with("", &format!("{WEB}us-1/us-a/*")), "somebody is ready");
+    assert_eq!(collections("10.9.0.1:80"), with("", &format!("{WEB}us-1/us-a/*")), "another endpoint is ready");
     assert_eq!(collections("10.9.0.1:80~"), with("-", &format!("{WEB}-us-1/us-a/*")));
     assert_eq!(collections("10.9.0.1:80!"), with("-", &format!("{WEB}us-1/us-a/*")), "one collection is enough");
 }

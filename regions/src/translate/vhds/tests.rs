@@ -29,10 +29,10 @@ fn every_form_of_a_host_leads_where_its_scope_leads() {
     for scope in egress_scopes(&key("shop/web"), &ports()) {
         let scope: pb::ScopedRouteConfiguration = scope.message().expect("a scope");
         for by_scope in scope.route_configuration.expect("an inline table").virtual_hosts {
-            for spelling in &by_scope.domains {
-                let asked = format!("egress/{spelling}");
+            for domain in &by_scope.domains {
+                let asked = format!("egress/{domain}");
                 let host = find(&asked).unwrap_or_else(|| panic!("{asked} is not there"));
-                assert_eq!((&host.name, &host.domains), (&asked, &vec![spelling.clone()]));
+                assert_eq!((&host.name, &host.domains), (&asked, &vec![domain.clone()]));
                 assert_eq!(host.routes, by_scope.routes, "{asked}");
                 spellings += 1;
             }
