@@ -75,7 +75,8 @@ impl Hub {
 
     /// Takes the hub's own batches out of a round. The rest is what the store is given, in the same order.
     pub fn update(&mut self, batches: impl IntoIterator<Item = Batch>) -> (HubChange, Vec<StoreInput>) {
-        let (mut change, mut inputs) = (HubChange::default(), Vec::new());
+        let batches = batches.into_iter();
+        let (mut change, mut inputs) = (HubChange::default(), Vec::with_capacity(batches.size_hint().0));
         let was_listed = self.is_listed();
         for batch in batches {
             match batch {

@@ -74,15 +74,16 @@ impl Services {
         // An address in no range may be offered by services that were not touched. Which members offer it is known only when all
         // touched services were merged: services that offer any such address come last.
         let mut last: BTreeSet<ServiceKey> = BTreeSet::new();
-        for key in self.touched(hub_change, store_change, membership_change, earlier) {
-            let mut outcome = self.merge(&key, earlier);
+        let others = self.touched_by_others(hub_change, store_change, membership_change, earlier);
+        for key in store_change.services.union(&others) {
+            let mut outcome = self.merge(key, earlier);
             let offers = std::mem::take(&mut outcome.offers);
             let depends = !offers.is_empty();
-            last.extend(self.offers.replace(&key, offers));
+            last.extend(self.offers.replace(key, offers));
             if depends {
-                last.insert(key);
+                last.insert(key.clone());
             } else {
-                self.settle(key, outcome, &mut change);
+                self.settle(key.clone(), outcome, &mut change);
             }
         }
         if !last.is_empty() {
@@ -138,14 +139,15 @@ impl Services {
         (self.merges, self.unchanged)
     }
 
-    fn touched(
+    /// Services to be merged again although nothing of their own changed in any member.
+    fn touched_by_others(
         &self,
         hub_change: &HubChange,
         store_change: &StoreChange,
         membership_change: &MembershipChange,
         earlier: Earlier<'_>,
     ) -> BTreeSet<ServiceKey> {
-        let mut touched = store_change.services.clone();
+        let mut touched = BTreeSet::new();
         // Which members contribute, and in whose range an address is, depends on every admission.
         if hub_change.selection || !membership_change.admissions.is_empty() {
             touched.extend(self.merged.keys().chain(earlier.store.service_keys()).cloned());
