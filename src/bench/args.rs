@@ -5,14 +5,13 @@ use std::time::Duration;
 use clap::ValueEnum;
 use regions::session::Variant;
 
+use super::bounds::{MAX_CLIENTS, MAX_CLUSTERS, MAX_PER_SERVICE, MAX_SERVICES};
 use super::client::ClientKind;
 use super::error::BenchError;
 use super::process;
-use super::synthetic::{MAX_CLUSTERS, MAX_SERVICES, SyntheticFederation};
+use super::synthetic::SyntheticFederation;
 use crate::terminal::Format;
 
-pub const MAX_CLIENTS: usize = 20_000;
-const MAX_PER_SERVICE: usize = 100_000;
 /// Files that a process needs besides one for each client.
 const OTHER_FILES: usize = 128;
 

@@ -3,8 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use super::args::MAX_CLIENTS;
-use super::synthetic::MAX_ENDPOINTS;
+use super::bounds::{MAX_CLIENTS, MAX_ENDPOINTS};
 
 #[derive(Debug, thiserror::Error)]
 pub enum BenchError {

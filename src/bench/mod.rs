@@ -6,6 +6,7 @@
 
 mod args;
 mod board;
+mod bounds;
 mod crowd;
 mod error;
 mod link;
@@ -32,7 +33,7 @@ use crate::terminal::{self, Format};
 use args::{Plan, ServeAs};
 use others::Others;
 use report::Document;
-use scenario::Stage;
+use scenario::Testbed;
 
 /// Runs the scenarios and prints the figures. Fails with [`BadUsage`] if the flags cannot be used together.
 pub async fn run(args: BenchArgs) -> anyhow::Result<ExitCode> {
@@ -70,13 +71,13 @@ async fn load(plan: &Plan, format: Format) -> anyhow::Result<ExitCode> {
 /// Scenarios that were finished stay in the document if a later one fails.
 async fn run_all(plan: &Plan, document: &mut Document, others: &Others) -> Result<(), BenchError> {
     report::progress("a server starts, and receives the federation");
-    let mut stage = Stage::set(plan).await?;
+    let mut testbed = Testbed::set(plan).await?;
     for scenario in &plan.scenarios {
         report::progress(&format!("{}: {}", scenario.name(), scenario.what(plan)));
-        let outcome = stage.play(*scenario, &document.scenarios).await?;
+        let outcome = scenario::play(&mut testbed, *scenario, &document.scenarios).await?;
         document.scenarios.push(outcome);
-        document.cores_of_others = others.cores(stage.cpu()?);
+        document.cores_of_others = others.cores(testbed.cpu()?);
     }
-    stage.end().await;
+    testbed.end().await;
     Ok(())
 }

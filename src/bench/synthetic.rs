@@ -6,11 +6,9 @@ mod objects;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
+use super::bounds::MAX_ENDPOINTS;
 use super::error::BenchError;
 
-pub const MAX_SERVICES: usize = 200_000;
-pub const MAX_ENDPOINTS: usize = 4_000_000;
-pub const MAX_CLUSTERS: usize = 64;
 /// Services that scenarios may add, and the endpoints that each of them has at most.
 pub const SPARE_SERVICES: usize = 1_024;
 const SPARE_ENDPOINTS: usize = 1_000;

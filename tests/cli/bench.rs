@@ -116,6 +116,21 @@ async fn clusters_on_demand_and_state_of_the_world_are_spoken_too() {
 }
 
 #[tokio::test]
+async fn clients_that_write_what_grpc_go_writes_receive_the_same() {
+    let args =
+        ["--client=grpc", "--rate=40", "--scenario=cold", "--scenario=change", "--scenario=resume", "--scenario=soak"];
+    let document = bench(&args).await;
+    assert_eq!(document["clients"]["client"], "grpc");
+    let cold = figures(&document, "cold");
+    assert_eq!(cold["clients"], CLIENTS);
+    assert_eq!(cold["received_bytes"], cold["server_sent_bytes"], "both ends count the same");
+    assert_eq!(figures(&document, "change")["messages_per_delivery"], 1.0, "one change, one message to each");
+    assert_eq!(figures(&document, "resume")["resources_sent_again"], 0);
+    let soak = figures(&document, "soak");
+    assert_eq!((&soak["compared"], &soak["differences"]), (&CLIENTS.into(), &0.into()));
+}
+
+#[tokio::test]
 async fn people_get_a_table_that_says_what_it_is_worth() {
     let output = run(&["bench", "--services=10", "--clients=1", "--scenario=start", "--scenario=cold"]).await;
     let text = String::from_utf8(output.stdout).unwrap();

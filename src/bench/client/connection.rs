@@ -1,8 +1,10 @@
 //! One HTTP/2 connection with one gRPC stream on it, in the client's own task. Two kinds: one that writes nothing but
 //! requests and rare window updates, and one that writes what grpc-go writes.
 
+mod broken;
 mod grpc;
 mod messages;
+mod path;
 mod quiet;
 
 use std::net::SocketAddr;
@@ -10,6 +12,8 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use clap::ValueEnum;
 use regions::session::Variant;
+
+pub use broken::Broken;
 
 /// How clients behave below gRPC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -19,23 +23,6 @@ pub enum ClientKind {
     Quiet,
     /// As grpc-go: small windows that grow, and a PING after received data to estimate the bandwidth
     Grpc,
-}
-
-/// Why a connection is over.
-#[derive(Debug, thiserror::Error)]
-pub enum Broken {
-    #[error("cannot connect: {0}")]
-    Connect(#[from] std::io::Error),
-    #[error("HTTP/2: {0}")]
-    Http2(#[from] h2::Error),
-    #[error("HTTP/2: {0}")]
-    Frame(&'static str),
-    #[error("cannot ask for {0}")]
-    Uri(String),
-    #[error("the server ended the stream: gRPC status {code}, {message}")]
-    Ended { code: String, message: String },
-    #[error("a compressed message, which was not asked for")]
-    Compressed,
 }
 
 pub enum Connection {
@@ -68,13 +55,5 @@ impl Connection {
             Self::Quiet(connection) => connection.message().await,
             Self::Grpc(connection) => connection.message().await,
         }
-    }
-}
-
-/// The path of the stream's method.
-fn path(variant: Variant) -> &'static str {
-    match variant {
-        Variant::Delta => "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources",
-        Variant::Sotw => "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources",
     }
 }

@@ -8,36 +8,36 @@ use super::super::error::BenchError;
 use super::super::percentiles::Percentiles;
 use super::super::protocol::Command;
 use super::super::report::{Outcome, Value};
-use super::Stage;
 use super::meter::{each, each_of};
+use super::testbed::Testbed;
 
 const ROUNDS: usize = 5;
 
-pub async fn play(stage: &mut Stage<'_>) -> Result<Outcome, BenchError> {
-    stage.crowd().await?;
-    let clients = stage.plan.clients;
-    let is_received = stage.plan.subscribe == Subscribe::All;
+pub async fn play(testbed: &mut Testbed<'_>) -> Result<Outcome, BenchError> {
+    testbed.crowd().await?;
+    let clients = testbed.plan.clients;
+    let is_received = testbed.plan.subscribe == Subscribe::All;
     let (mut last, mut gone, mut cpu, mut bytes, mut messages) = (Vec::new(), Vec::new(), Vec::new(), 0, 0);
     for _ in 0..ROUNDS {
-        let service = stage.newcomer()?;
+        let service = testbed.newcomer()?;
         let (add, remove) = (Command::Add { service }, Command::Remove { service });
-        let meter = stage.meter().await?;
+        let meter = testbed.meter().await?;
         if is_received {
-            last.push(stage.change(add, stage.endpoint(service, 0), clients).await?.1);
+            last.push(testbed.change(add, testbed.endpoint(service, 0), clients).await?.1);
         } else {
-            stage.plane.execute(add).await?;
+            testbed.plane.execute(add).await?;
         }
-        let used = stage.used(&meter).await?;
+        let used = testbed.used(&meter).await?;
         cpu.push(used.server_cpu);
         bytes += used.bytes;
         messages += used.messages;
         if is_received {
-            let cluster = stage.service(ResourceType::Cluster, service);
-            gone.push(stage.change(remove, cluster, clients).await?.1);
+            let cluster = testbed.service(ResourceType::Cluster, service);
+            gone.push(testbed.change(remove, cluster, clients).await?.1);
         } else {
-            stage.plane.execute(remove).await?;
+            testbed.plane.execute(remove).await?;
         }
-        stage.give_back(service);
+        testbed.give_back(service);
     }
     let mut outcome = Outcome::new("add");
     let figures = &mut outcome.figures;

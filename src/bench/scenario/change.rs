@@ -7,24 +7,24 @@ use super::super::error::BenchError;
 use super::super::percentiles::Percentiles;
 use super::super::protocol::Command;
 use super::super::report::{Figures, Outcome, Value};
-use super::Stage;
 use super::meter::{Used, each, each_of};
+use super::testbed::Testbed;
 
-pub async fn play(stage: &mut Stage<'_>) -> Result<Outcome, BenchError> {
-    stage.crowd().await?;
-    let meter = stage.meter().await?;
-    let changes = stage.plan.changes;
+pub async fn play(testbed: &mut Testbed<'_>) -> Result<Outcome, BenchError> {
+    testbed.crowd().await?;
+    let meter = testbed.meter().await?;
+    let changes = testbed.plan.changes;
     let (mut received, mut rounds) = (Received::default(), Vec::new());
     for _ in 0..changes {
-        tokio::time::sleep(stage.plan.every).await;
-        let (service, users) = stage.draw(&BTreeSet::new())?;
-        let endpoint = stage.random.below(stage.plan.federation.endpoints);
-        let subject = stage.endpoint(service, endpoint);
-        let lag = stage.change(Command::Flip { service, endpoint }, subject, users).await?;
+        tokio::time::sleep(testbed.plan.every).await;
+        let (service, users) = testbed.draw(&BTreeSet::new())?;
+        let endpoint = testbed.random.below(testbed.plan.federation.endpoints);
+        let subject = testbed.endpoint(service, endpoint);
+        let lag = testbed.change(Command::Flip { service, endpoint }, subject, users).await?;
         received.add(lag, users);
-        rounds.push(Duration::from_nanos(stage.plane.counters().await?.last_round_ns));
+        rounds.push(Duration::from_nanos(testbed.plane.counters().await?.last_round_ns));
     }
-    let used = stage.used(&meter).await?;
+    let used = testbed.used(&meter).await?;
     let mut outcome = Outcome::new("change");
     received.figures(&used, &mut outcome.figures);
     let rounds: Percentiles = rounds.into_iter().collect();

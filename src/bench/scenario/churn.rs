@@ -14,24 +14,24 @@ use super::super::percentiles::Percentiles;
 use super::super::protocol::Command;
 use super::super::report::Outcome;
 use super::meter::each;
-use super::{Stage, Subject};
+use super::testbed::{Subject, Testbed};
 
 /// Length of what is compared at the beginning and at the end, at most.
 const WINDOW: Duration = Duration::from_secs(60);
 
-pub async fn play(stage: &mut Stage<'_>) -> Result<Outcome, BenchError> {
-    stage.crowd().await?;
-    let stalled = stall(stage).await?;
-    let meter = stage.meter().await?;
-    let before = stage.plane.process.memory()?;
-    stage.plane.process.forget_peak();
-    let (done, took) = load(stage).await?;
-    let used = stage.used(&meter).await?;
-    let after = stage.plane.process.memory()?;
+pub async fn play(testbed: &mut Testbed<'_>) -> Result<Outcome, BenchError> {
+    testbed.crowd().await?;
+    let stalled = stall(testbed).await?;
+    let meter = testbed.meter().await?;
+    let before = testbed.plane.process.memory()?;
+    testbed.plane.process.forget_peak();
+    let (done, took) = load(testbed).await?;
+    let used = testbed.used(&meter).await?;
+    let after = testbed.plane.process.memory()?;
     let clients_stalled = stalled.len() as u64;
     stalled.end().await;
 
-    let window = WINDOW.min(stage.plan.length / 2);
+    let window = WINDOW.min(testbed.plan.length / 2);
     let part = |wanted: &dyn Fn(Duration) -> bool| -> Percentiles {
         done.iter().filter(|(after, _)| wanted(*after)).map(|(_, last)| *last).collect()
     };
@@ -56,46 +56,46 @@ pub async fn play(stage: &mut Stage<'_>) -> Result<Outcome, BenchError> {
 
 /// Makes the changes, and waits until all clients have received them. Returns when each was made and how long its last client
 /// waited, and how long the making took.
-async fn load(stage: &mut Stage<'_>) -> Result<(Vec<(Duration, Duration)>, Duration), BenchError> {
-    let length = stage.plan.length;
+async fn load(testbed: &mut Testbed<'_>) -> Result<(Vec<(Duration, Duration)>, Duration), BenchError> {
+    let length = testbed.plan.length;
     let began = Instant::now();
-    let mut ticks = interval(Duration::from_secs(1) / u32::try_from(stage.plan.rate).unwrap_or(1));
+    let mut ticks = interval(Duration::from_secs(1) / u32::try_from(testbed.plan.rate).unwrap_or(1));
     // A late change does not delay the ones after it: the rate is what was asked for, on average.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let mut under_way = BTreeMap::new();
     let mut done = Vec::new();
     while began.elapsed() < length {
         ticks.tick().await;
-        harvest(stage, &mut under_way, &mut done);
+        harvest(testbed, &mut under_way, &mut done);
         // A service whose change is under way must not change again: that a client missed the first would not be noticed.
         let busy = under_way.keys().copied().collect();
-        let (service, users) = stage.draw(&busy)?;
-        let endpoint = stage.random.below(stage.plan.federation.endpoints);
-        let subject = stage.endpoint(service, endpoint);
-        let watched = stage.watch(subject, users);
+        let (service, users) = testbed.draw(&busy)?;
+        let endpoint = testbed.random.below(testbed.plan.federation.endpoints);
+        let subject = testbed.endpoint(service, endpoint);
+        let watched = testbed.watch(subject, users);
         let after = began.elapsed();
-        let put_ns = stage.plane.execute(Command::Flip { service, endpoint }).await?;
+        let put_ns = testbed.plane.execute(Command::Flip { service, endpoint }).await?;
         under_way.insert(service, Change { subject, watched, put_ns, after });
     }
     let took = began.elapsed();
-    let deadline = Instant::now() + stage.plan.timeout;
+    let deadline = Instant::now() + testbed.plan.timeout;
     let left: Vec<Arc<Watched>> = under_way.values().map(|change| Arc::clone(&change.watched)).collect();
     for watched in left {
         if timeout_at(deadline, watched.wait()).await.is_err() {
-            return Err(stage.too_slow("clients that received a change", &watched));
+            return Err(testbed.too_slow("clients that received a change", &watched));
         }
     }
-    harvest(stage, &mut under_way, &mut done);
+    harvest(testbed, &mut under_way, &mut done);
     Ok((done, took))
 }
 
 /// Connects more clients, and makes them stop reading once they have everything.
-async fn stall(stage: &Stage<'_>) -> Result<Crowd, BenchError> {
-    let profiles = Profiles::stalled(stage.plan);
+async fn stall(testbed: &Testbed<'_>) -> Result<Crowd, BenchError> {
+    let profiles = Profiles::stalled(testbed.plan);
     // They have a board of their own: what they receive until they stop is not counted for the others.
     let common = Arc::new(Common::default());
-    let mut stalled = Crowd::start(profiles.iter(), stage.plane.address, &common, stage.expected);
-    stalled.complete("clients that have everything, before they stop reading", stage.plan.timeout).await?;
+    let mut stalled = Crowd::start(profiles.iter(), testbed.plane.address, &common, testbed.expected);
+    stalled.complete("clients that have everything, before they stop reading", testbed.plan.timeout).await?;
     for client in 0..stalled.len() {
         stalled.order(client, Order::Stall).await;
     }
@@ -111,11 +111,11 @@ struct Change {
 }
 
 /// Moves changes that all clients have received to `done`: when they were made, and how long the last client waited.
-fn harvest(stage: &Stage<'_>, under_way: &mut BTreeMap<usize, Change>, done: &mut Vec<(Duration, Duration)>) {
+fn harvest(testbed: &Testbed<'_>, under_way: &mut BTreeMap<usize, Change>, done: &mut Vec<(Duration, Duration)>) {
     under_way.retain(|_, change| {
         let over = change.watched.is_done();
         if over {
-            stage.forget(change.subject);
+            testbed.forget(change.subject);
             done.push((change.after, change.watched.lag(change.put_ns).1));
         }
         !over

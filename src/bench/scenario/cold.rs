@@ -2,33 +2,30 @@
 
 use std::time::Duration;
 
-use super::super::crowd::Crowd;
 use super::super::error::BenchError;
 use super::super::protocol::now_ns;
 use super::super::report::Outcome;
-use super::Stage;
 use super::meter::each_of;
+use super::testbed::Testbed;
 
-pub async fn play(stage: &mut Stage<'_>) -> Result<Outcome, BenchError> {
-    stage.leave().await;
-    let meter = stage.meter().await?;
-    let before = stage.plane.process.memory()?;
-    stage.plane.process.forget_peak();
+pub async fn play(testbed: &mut Testbed<'_>) -> Result<Outcome, BenchError> {
+    testbed.leave().await;
+    let meter = testbed.meter().await?;
+    let before = testbed.plane.process.memory()?;
+    testbed.plane.process.forget_peak();
 
     let began_ns = now_ns();
-    let mut crowd = Crowd::start(stage.profiles.iter(), stage.plane.address, &stage.common, stage.expected);
-    let clients = crowd.len();
-    let at = crowd.complete("clients that have everything", stage.plan.timeout).await?;
-    stage.crowd = Some(crowd);
-    let used = stage.used(&meter).await?;
-    let after = stage.plane.process.memory()?;
-    let rest = stage.plane.process.memory_at_rest().await?;
+    let at = testbed.connect().await?;
+    let clients = at.len();
+    let used = testbed.used(&meter).await?;
+    let after = testbed.plane.process.memory()?;
+    let rest = testbed.plane.process.memory_at_rest().await?;
 
     let times = at.into_iter().map(|at_ns| Duration::from_nanos(at_ns.saturating_sub(began_ns))).collect();
     let mut outcome = Outcome::new("cold");
     let figures = &mut outcome.figures;
     figures.count("clients", "clients", clients as u64);
-    figures.count("resources_per_client", "resources of a client", stage.expected.total() as u64);
+    figures.count("resources_per_client", "resources of a client", testbed.expected.total() as u64);
     figures.spread("complete", "connected to complete", &times);
     figures.time("server_cpu", "server CPU", used.server_cpu);
     figures.time("client_cpu", "CPU of all clients", used.client_cpu);

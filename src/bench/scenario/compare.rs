@@ -9,7 +9,7 @@ use super::super::client::{Counts, Holding};
 use super::super::crowd::Crowd;
 use super::super::error::BenchError;
 use super::super::names::Names;
-use super::Stage;
+use super::testbed::Testbed;
 
 /// Fresh clients at a time.
 const AT_ONCE: usize = 64;
@@ -26,34 +26,34 @@ pub struct Compared {
 }
 
 /// Compares every client with a fresh one of the same class and subscription.
-pub async fn with_fresh_clients(stage: &Stage<'_>) -> Result<Compared, BenchError> {
+pub async fn with_fresh_clients(testbed: &Testbed<'_>) -> Result<Compared, BenchError> {
     let mut compared = Compared::default();
-    let clients = stage.plan.clients;
+    let clients = testbed.plan.clients;
     // Clients that subscribe to everything hold the same as all others of their class.
-    let groups: Vec<Vec<usize>> = match stage.plan.subscribe {
+    let groups: Vec<Vec<usize>> = match testbed.plan.subscribe {
         Subscribe::All => {
-            let classes = stage.plan.classes;
+            let classes = testbed.plan.classes;
             (0..classes.min(clients)).map(|class| (class..clients).step_by(classes).collect()).collect()
         }
         Subscribe::OnDemand(_) => (0..clients).map(|client| vec![client]).collect(),
     };
     for chunk in groups.chunks(AT_ONCE) {
-        let firsts = chunk.iter().filter_map(|group| stage.profiles.get(*group.first()?));
-        let mut fresh = Crowd::start(firsts, stage.plane.address, &stage.common, Counts::default());
-        fresh.complete("fresh clients to compare with", stage.plan.timeout).await?;
-        fresh.silence(QUIET, stage.plan.timeout).await?;
+        let firsts = chunk.iter().filter_map(|group| testbed.profiles.get(*group.first()?));
+        let mut fresh = Crowd::start(firsts, testbed.plane.address, &testbed.common, Counts::default());
+        fresh.complete("fresh clients to compare with", testbed.plan.timeout).await?;
+        fresh.silence(QUIET, testbed.plan.timeout).await?;
         for (i, group) in chunk.iter().enumerate() {
             let Some(right) = fresh.show(i).await else {
                 compared.problems.push("a fresh client gave up".to_owned());
                 continue;
             };
             for client in group {
-                let shown = match &stage.crowd {
+                let shown = match &testbed.crowd {
                     Some(crowd) => crowd.show(*client).await,
                     None => None,
                 };
                 match shown {
-                    Some(shown) => compare(&stage.common.names, *client, &shown, &right, &mut compared),
+                    Some(shown) => compare(&testbed.common.names, *client, &shown, &right, &mut compared),
                     None => compared.problems.push(format!("client {client} gave up")),
                 }
             }

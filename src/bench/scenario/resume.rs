@@ -8,21 +8,21 @@ use regions::session::Variant;
 use super::super::error::BenchError;
 use super::super::protocol::now_ns;
 use super::super::report::Outcome;
-use super::Stage;
 use super::meter::each_of;
+use super::testbed::Testbed;
 
-pub async fn play(stage: &mut Stage<'_>) -> Result<Outcome, BenchError> {
-    stage.crowd().await?;
-    let meter = stage.meter().await?;
-    stage.plane.process.forget_peak();
-    let patience = stage.plan.timeout;
-    let crowd = stage.connected()?;
+pub async fn play(testbed: &mut Testbed<'_>) -> Result<Outcome, BenchError> {
+    testbed.crowd().await?;
+    let meter = testbed.meter().await?;
+    testbed.plane.process.forget_peak();
+    let patience = testbed.plan.timeout;
+    let crowd = testbed.connected()?;
     let began_ns = now_ns();
     crowd.reconnect().await;
     let at = crowd.complete("clients that are served again", patience).await?;
     let clients = crowd.len();
-    let used = stage.used(&meter).await?;
-    let memory = stage.plane.process.memory()?;
+    let used = testbed.used(&meter).await?;
+    let memory = testbed.plane.process.memory()?;
 
     let times = at.into_iter().map(|at_ns| Duration::from_nanos(at_ns.saturating_sub(began_ns))).collect();
     let mut outcome = Outcome::new("resume");
@@ -36,7 +36,7 @@ pub async fn play(stage: &mut Stage<'_>) -> Result<Outcome, BenchError> {
     figures.bytes("after_bytes", "resident after", memory.resident);
     figures.bytes("peak_bytes", "resident at the peak", memory.peak);
     // In state of the world a client cannot say what it has.
-    if stage.plan.variant == Variant::Delta && used.resources_sent > 0 {
+    if testbed.plan.variant == Variant::Delta && used.resources_sent > 0 {
         let text = format!("{} resources were sent to clients that had them; expected none", used.resources_sent);
         outcome.problems.push(text);
     }

@@ -11,8 +11,9 @@ use super::super::error::BenchError;
 use super::super::process::Memory;
 use super::super::protocol::Command;
 use super::super::report::{Figures, Outcome};
+use super::compare;
 use super::meter::{Used, each};
-use super::{Stage, compare};
+use super::testbed::Testbed;
 
 // One of so many ticks does this as well.
 const ADD_OR_REMOVE: u64 = 20;
@@ -34,21 +35,21 @@ struct Done {
     resident: Vec<u64>,
 }
 
-pub async fn play(stage: &mut Stage<'_>) -> Result<Outcome, BenchError> {
-    stage.crowd().await?;
-    let meter = stage.meter().await?;
-    stage.plane.process.forget_peak();
+pub async fn play(testbed: &mut Testbed<'_>) -> Result<Outcome, BenchError> {
+    testbed.crowd().await?;
+    let meter = testbed.meter().await?;
+    testbed.plane.process.forget_peak();
     let mut done = Done::default();
-    let rejecting = load(stage, &mut done).await?;
-    let used = stage.used(&meter).await?;
-    let memory = stage.plane.process.memory()?;
+    let rejecting = load(testbed, &mut done).await?;
+    let used = testbed.used(&meter).await?;
+    let memory = testbed.plane.process.memory()?;
     // By the protocol, what was rejected is not sent again on the same stream. Those clients reconnect.
     for client in rejecting {
-        stage.connected()?.order(client, Order::Reconnect).await;
+        testbed.connected()?.order(client, Order::Reconnect).await;
     }
-    let patience = stage.plan.timeout;
-    stage.connected()?.silence(QUIET, patience).await?;
-    let compared = compare::with_fresh_clients(stage).await?;
+    let patience = testbed.plan.timeout;
+    testbed.connected()?.silence(QUIET, patience).await?;
+    let compared = compare::with_fresh_clients(testbed).await?;
 
     let mut outcome = Outcome::new("soak");
     done.figures(&used, memory, &mut outcome.figures);
@@ -61,34 +62,34 @@ pub async fn play(stage: &mut Stage<'_>) -> Result<Outcome, BenchError> {
 }
 
 /// Makes all the changes. Returns the clients that were told to reject.
-async fn load(stage: &mut Stage<'_>, done: &mut Done) -> Result<BTreeSet<usize>, BenchError> {
+async fn load(testbed: &mut Testbed<'_>, done: &mut Done) -> Result<BTreeSet<usize>, BenchError> {
     let (mut present, mut rejecting) = (VecDeque::new(), BTreeSet::new());
-    done.resident.push(stage.plane.process.memory()?.resident);
+    done.resident.push(testbed.plane.process.memory()?.resident);
     let began = Instant::now();
-    let mut ticks = interval(Duration::from_secs(1) / u32::try_from(stage.plan.rate).unwrap_or(1));
+    let mut ticks = interval(Duration::from_secs(1) / u32::try_from(testbed.plan.rate).unwrap_or(1));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
-    while began.elapsed() < stage.plan.length {
+    while began.elapsed() < testbed.plan.length {
         ticks.tick().await;
-        let (service, _) = stage.draw(&BTreeSet::new())?;
-        let endpoint = stage.random.below(stage.plan.federation.endpoints);
-        stage.plane.execute(Command::Flip { service, endpoint }).await?;
+        let (service, _) = testbed.draw(&BTreeSet::new())?;
+        let endpoint = testbed.random.below(testbed.plan.federation.endpoints);
+        testbed.plane.execute(Command::Flip { service, endpoint }).await?;
         done.changes += 1;
         if done.changes % ADD_OR_REMOVE == 0 {
-            add_or_remove(stage, &mut present, done).await?;
+            add_or_remove(testbed, &mut present, done).await?;
         }
         if done.changes % RECONNECT == 0 {
-            let client = stage.random.below(stage.plan.clients);
-            stage.connected()?.order(client, Order::Reconnect).await;
+            let client = testbed.random.below(testbed.plan.clients);
+            testbed.connected()?.order(client, Order::Reconnect).await;
             done.reconnected += 1;
         }
         if done.changes % REJECT == 0 {
-            let client = stage.random.below(stage.plan.clients);
-            stage.connected()?.order(client, Order::Reject).await;
+            let client = testbed.random.below(testbed.plan.clients);
+            testbed.connected()?.order(client, Order::Reject).await;
             rejecting.insert(client);
             done.told_to_reject += 1;
         }
         if done.resident.len() as u64 <= began.elapsed().as_secs() {
-            done.resident.push(stage.plane.process.memory()?.resident);
+            done.resident.push(testbed.plane.process.memory()?.resident);
         }
     }
     Ok(rejecting)
@@ -115,19 +116,19 @@ impl Done {
 }
 
 async fn add_or_remove(
-    stage: &mut Stage<'_>,
+    testbed: &mut Testbed<'_>,
     present: &mut VecDeque<usize>,
     done: &mut Done,
 ) -> Result<(), BenchError> {
-    let spare = if present.len() < MOST_ADDED { stage.newcomer().ok() } else { None };
+    let spare = if present.len() < MOST_ADDED { testbed.newcomer().ok() } else { None };
     if let Some(service) = spare {
-        stage.plane.execute(Command::Add { service }).await?;
+        testbed.plane.execute(Command::Add { service }).await?;
         present.push_back(service);
         done.added += 1;
     } else if let Some(service) = present.pop_front() {
-        stage.plane.execute(Command::Remove { service }).await?;
+        testbed.plane.execute(Command::Remove { service }).await?;
         done.removed += 1;
-        stage.give_back(service);
+        testbed.give_back(service);
     }
     Ok(())
 }

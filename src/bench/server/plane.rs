@@ -16,7 +16,7 @@ use regions::server::{self, Limits, Listening, Loads, Shared, StartLimits, Strea
 use regions::stats::{Counter, Stats, TypeStats};
 use tokio::sync::Mutex;
 
-use super::super::args::MAX_CLIENTS;
+use super::super::bounds::MAX_CLIENTS;
 use super::super::protocol::{Answer, Command, Counters, now_ns};
 use super::super::synthetic::{NotReady, SyntheticFederation};
 use super::{answer_all, print};

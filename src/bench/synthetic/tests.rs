@@ -1,6 +1,7 @@
 use federation::model::{NameError, ServiceKey, Time};
 use federation::{Authority, Config, Engine};
 
+use super::super::bounds::MAX_SERVICES;
 use super::*;
 
 fn small() -> SyntheticFederation {

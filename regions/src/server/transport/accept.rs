@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 
+use super::listening::Listening;
 use super::rarely::Rarely;
-use super::{Listening, TlsSource};
+use super::tls::TlsSource;
 
-/// Out of file descriptors or memory: trying again at once would only burn the processor.
+/// Pause after running out of file descriptors or memory: retrying at once would only use up CPU.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// A connection nobody has looked at yet.
+/// A connection that was accepted and is not served yet.
 #[derive(Debug)]
 pub(super) struct Accepted {
     pub(super) tcp: TcpStream,
@@ -39,8 +40,8 @@ impl Acceptor {
                 Ok(accepted) => return accepted,
                 Err(error) if of_one_connection(&error) => {}
                 Err(error) => {
-                    if let Some(unsaid) = self.failures.due() {
-                        tracing::error!(%error, unsaid, "cannot accept connections; is the limit of open files too low?");
+                    if let Some(omitted) = self.failures.due() {
+                        tracing::error!(%error, omitted, "cannot accept connections; is the limit of open files too low?");
                     }
                     tokio::time::sleep(PAUSE).await;
                 }
@@ -52,7 +53,7 @@ impl Acceptor {
         for (index, listening) in self.listeners.iter().enumerate() {
             if let Poll::Ready(result) = listening.listener.poll_accept(cx) {
                 let tls = listening.tls.clone();
-                // The others first, the next time.
+                // The other listeners are polled first the next time.
                 let turn = (index + 1) % self.listeners.len();
                 self.listeners.rotate_left(turn);
                 return Poll::Ready(result.map(|(tcp, peer)| Accepted { tcp, peer, tls }));
@@ -62,7 +63,7 @@ impl Acceptor {
     }
 }
 
-/// The client was gone before it was its turn: nothing is wrong here.
+/// The client closed its connection before it was accepted: nothing is wrong with the listener.
 fn of_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),

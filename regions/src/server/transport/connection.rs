@@ -18,9 +18,11 @@ use super::guard::Guard;
 use super::handle::Handle;
 use super::limits::Limits;
 use super::one_task::{OneTask, Spawner};
+use super::peer::Peer;
 use super::ping_acks::PingAcks;
 use super::rarely::Rarely;
-use super::{Peer, Served, tls};
+use super::served::Served;
+use super::tls;
 use crate::server::slots::{Claim, Slots};
 use crate::stats::Stats;
 
@@ -41,7 +43,7 @@ impl<S> Common<S> {
     }
 }
 
-/// Runs until the client leaves, the connection is too old, or `end` is told and the streams have ended.
+/// Runs until the client disconnects, or until the streams have ended after the connection became too old or `end` was sent.
 pub(super) async fn run<S: Served>(
     accepted: Accepted,
     handle: Arc<Handle>,
@@ -67,7 +69,7 @@ pub(super) async fn run<S: Served>(
     let Some(source) = tls else {
         return connection(None).serve(tcp, end).await;
     };
-    // Boxed, as what comes after it: a connection that waits should cost what waiting needs, and no more.
+    // Boxed, like the future that serves: an idle connection should take only the memory that waiting needs.
     let handshake = Box::pin(tls::accept(tcp, &source, &common.handshakes, claim, &common.limits));
     let stream = tokio::select! {
         biased;
@@ -81,8 +83,8 @@ pub(super) async fn run<S: Served>(
         }
         Err(error) => {
             common.stats.connections.handshakes_failed.inc();
-            if let Some(unsaid) = common.failed_handshakes.due() {
-                tracing::warn!(peer = %address, %error, unsaid, "TLS handshake failed");
+            if let Some(omitted) = common.failed_handshakes.due() {
+                tracing::warn!(peer = %address, %error, omitted, "TLS handshake failed");
             }
         }
     }
@@ -152,7 +154,7 @@ fn account(ended: hyper::Result<()>, address: SocketAddr, stats: &crate::stats::
     let Err(error) = ended else { return };
     if timed_out(&error) {
         stats.silent.inc();
-        tracing::info!(%address, "connection given up: the client does not answer");
+        tracing::info!(%address, "connection closed: the client does not answer");
     } else {
         tracing::debug!(%address, error = &error as &dyn Error, "connection broke");
     }
@@ -170,7 +172,7 @@ fn timed_out(error: &hyper::Error) -> bool {
     error.is_timeout() || io.any(|io| io.kind() == std::io::ErrorKind::TimedOut)
 }
 
-/// Says with each request whose it is.
+/// Adds the [`Peer`] to each request.
 struct WithPeer<S> {
     service: S,
     peer: Peer,

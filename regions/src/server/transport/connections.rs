@@ -15,8 +15,8 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::handle::Handle;
 use shares::Shares;
 
-/// What a returning proxy costs the replica that it goes to, generously: connections are told to end no faster than one
-/// in this time, unless there are too many of them for that.
+/// Generous estimate of the time that a replica needs for a proxy that reconnects to it: connections are told to end no
+/// faster than one in this time, unless there are too many of them.
 const PACE: Duration = Duration::from_millis(4);
 /// Of the time for draining, the part in which connections are told; the rest is for the last of them to end.
 const TELLING: f64 = 0.8;
@@ -46,7 +46,7 @@ impl Connections {
         self.tasks.is_empty()
     }
 
-    /// Starts a connection's task. It is given what tells it to end.
+    /// Starts a connection's task. It gets a receiver that completes when the connection should end.
     pub(super) fn spawn<F>(
         &mut self,
         address: IpAddr,
@@ -90,7 +90,7 @@ impl Connections {
     }
 
     /// Tells all connections to end, one after another and in no order, so that the other replicas do not get them all in
-    /// one instant. Whoever is still there after `limit` is cut off.
+    /// one instant. Those that are left after `limit` are cut off.
     pub(super) async fn drain(mut self, limit: Duration) {
         let start = Instant::now();
         let pace = pace(self.open.len(), limit);

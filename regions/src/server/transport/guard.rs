@@ -1,5 +1,5 @@
-//! A socket that gives up on a peer. HTTP/2 pings find those that are gone, but not before HTTP/2 has begun, and not
-//! when even a ping finds no room because the peer stopped reading.
+//! A socket that times out. HTTP/2 PINGs detect peers that are gone, but not before HTTP/2 has begun, and not when the peer
+//! stopped reading, because then no PING can be written.
 
 use std::future::Future;
 use std::io::{self, ErrorKind, IoSlice};
@@ -10,10 +10,10 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-/// Length of what every HTTP/2 client says first, in bytes: RFC 9113 §3.4.
+/// Length of the connection preface that every HTTP/2 client sends first, in bytes: RFC 9113 §3.4.
 const PREFACE_LEN: usize = 24;
 
-/// Fails with [`ErrorKind::TimedOut`] if the first bytes do not come, or if nothing can be written.
+/// Fails with [`ErrorKind::TimedOut`] if the preface is not received in time, or if nothing can be written for too long.
 pub(super) struct Guard<I> {
     io: I,
     preface: Preface,
@@ -34,7 +34,7 @@ impl<I> Guard<I> {
         Self { io, preface, silence, stalled: None }
     }
 
-    /// Passes on how a write went, unless none has succeeded for too long.
+    /// Returns the result of a write, or an error if none has succeeded for too long.
     fn watch<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.stalled = None;
@@ -57,7 +57,7 @@ impl<I: AsyncRead + Unpin> AsyncRead for Guard<I> {
             if *missing == 0 {
                 me.preface = Preface::Read;
             } else if deadline.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(Err(io::Error::new(ErrorKind::TimedOut, "the peer does not speak HTTP/2")));
+                return Poll::Ready(Err(io::Error::new(ErrorKind::TimedOut, "the peer does not use HTTP/2")));
             }
         }
         read

@@ -27,7 +27,7 @@ impl Handle {
         self.id
     }
 
-    /// A client said on it who it is, and is served.
+    /// A client has identified itself on it, and is served.
     pub fn note_identified(&self) {
         self.identified.store(true, Relaxed);
     }

@@ -1,4 +1,4 @@
-//! What one process, and one connection, may cost.
+//! Bounds on what one process and one connection may use.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
@@ -6,33 +6,34 @@ use std::time::Duration;
 /// Bounds of the transport. Every one of them ends something that would otherwise not end.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Beyond it, the address with the most connections loses one, those first on which no client was identified; if no
-    /// address has more than the newcomer's, the newcomer is closed at once.
+    /// Beyond it, the address with the most connections loses one, first those on which no client was identified; if no address
+    /// has more than that of the new connection, the new connection is closed at once.
     pub max_connections: usize,
     /// A proxy needs one stream, or one per type.
     pub max_streams_per_connection: u32,
     /// TLS handshakes that are worked on at a time; others wait. When all proxies come back at once, those that were let
     /// in first should be served, rather than all be late.
     pub max_handshakes: usize,
-    /// A handshake that has not ended by then is no reason for others to wait any longer.
+    /// After this, a handshake that has not ended no longer makes others wait.
     pub handshake_hold: Duration,
     /// How long a client may take for its TLS handshake, and then again for the first bytes of HTTP/2.
     pub handshake_timeout: Duration,
-    /// A client that vanished without a word is noticed after this and `keepalive_timeout`; so is one that does not read.
+    /// A client that disappeared without closing its connection is detected after this and `keepalive_timeout`; so is one that
+    /// does not read.
     pub keepalive_interval: Duration,
     pub keepalive_timeout: Duration,
-    /// A connection is ended in good order at this age, give or take `age_jitter` of it: so replicas that were added get
-    /// their share, and a client proves again who it is.
+    /// A connection is ended gracefully at this age, plus or minus `age_jitter` of it: so new replicas get their share, and a
+    /// client authenticates again.
     pub max_connection_age: Duration,
     /// From 0 to 1.
     pub age_jitter: f64,
     /// How long a connection that was told to end may take. The end of the process takes no longer either.
     pub drain: Duration,
-    /// What a client may send ahead of our reading it, in bytes, on one stream and on all. Envoy names everything it
-    /// knows when it reconnects, and when all do at once, this much of each waits in memory.
+    /// What a client may send before it is read, in bytes, on one stream and on all. Envoy names everything it knows when it
+    /// reconnects, and when all clients do at once, this much of each is held in memory.
     pub initial_stream_window: u32,
     pub initial_connection_window: u32,
-    /// What is handed to a connection ahead of its sending it, in bytes a stream.
+    /// What may be queued for sending, in bytes a stream.
     pub max_send_buffer: usize,
 }
 
@@ -57,16 +58,16 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The age at which one connection ends. All proxies that came back together must not leave together.
+    /// The age at which one connection ends. Proxies that connected together must not reconnect together.
     pub(super) fn age(&self) -> Duration {
-        // Keys of std's hash maps come from the system's randomness: good enough to spread things.
+        // The keys of std's hash maps are random, which is good enough for jitter.
         let random = RandomState::new().build_hasher().finish();
         let unit = random as f64 / u64::MAX as f64;
         let jitter = self.age_jitter.clamp(0.0, 1.0);
         self.max_connection_age.mul_f64(1.0 + jitter * (2.0 * unit - 1.0))
     }
 
-    /// Without progress for this long, a peer is taken for dead.
+    /// A peer without progress for this long is considered gone.
     pub(super) fn silence(&self) -> Duration {
         self.keepalive_interval + self.keepalive_timeout
     }

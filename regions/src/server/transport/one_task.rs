@@ -1,4 +1,4 @@
-//! A connection and its streams in one task: what wakes a stream also flushes what it says, in one poll of one task.
+//! A connection and its streams in one task: the poll that wakes a stream also writes what the stream sends.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,13 +8,13 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use futures::task::AtomicWaker;
 
-/// Turns before others get the thread. Each turn polls what was woken in the one before: a stream that answers, the
-/// connection that sends it.
+/// Turns before the task yields its thread. Each turn polls what was woken in the one before: a stream that responds, then the
+/// connection that writes the response.
 const MAX_TURNS: usize = 32;
 
 const STREAMS: u8 = 1;
 const CONNECTION: u8 = 2;
-/// Whoever wakes something now need not wake the task: it looks again before it rests.
+/// While this is set, waking a part need not wake the task: it checks again before it rests.
 const AWAKE: u8 = 4;
 
 type Stream = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -24,13 +24,13 @@ type Stream = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub(super) struct OneTask<C> {
     connection: C,
     spawner: Spawner,
-    /// Few: a proxy needs one, or one per type. Finding those that were woken is cheaper than keeping a list of them.
+    /// Few: a proxy needs one, or one for each type. Checking all of them is cheaper than keeping a list of those that were woken.
     streams: Vec<Slot>,
     wakes: Arc<Wakes>,
     waker: Waker,
 }
 
-/// Takes in streams: given to hyper as its executor.
+/// Takes new streams: hyper uses it as its executor.
 #[derive(Clone, Default)]
 pub(super) struct Spawner {
     /// Filled and emptied by the one task: never contended.
@@ -56,7 +56,7 @@ impl<C: Future + Unpin> OneTask<C> {
         Self { connection, spawner, streams: Vec::new(), wakes, waker }
     }
 
-    /// The connection, to be told something. It is polled afterwards.
+    /// The connection, to call a method of it. It is polled afterwards.
     pub(super) fn connection(&mut self) -> Pin<&mut C> {
         self.wakes.note(CONNECTION);
         Pin::new(&mut self.connection)
@@ -64,7 +64,7 @@ impl<C: Future + Unpin> OneTask<C> {
 
     fn poll_connection(&mut self) -> Poll<C::Output> {
         let polled = Pin::new(&mut self.connection).poll(&mut Context::from_waker(&self.waker));
-        // Each stream holds a spawner: one that stayed in there would keep itself alive for ever.
+        // Each stream holds a spawner: one that stayed in there would keep itself alive forever.
         for stream in self.spawner.lock().drain(..) {
             self.streams.push(Slot::new(stream, &self.wakes));
         }
@@ -82,7 +82,7 @@ impl<C: Future + Unpin> Future for OneTask<C> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<C::Output> {
         self.wakes.rise(cx.waker());
         for _ in 0..MAX_TURNS {
-            // Streams first: what they say leaves with the connection's turn.
+            // Streams first: what they send is written in the connection's turn.
             if self.wakes.take(STREAMS) {
                 self.poll_streams();
             }
@@ -109,7 +109,7 @@ struct Slot {
 }
 
 impl Slot {
-    /// Woken from the start: nobody else would.
+    /// Woken from the start, because nothing else would wake it.
     fn new(stream: Stream, wakes: &Arc<Wakes>) -> Self {
         let woken = Arc::new(Woken { flag: AtomicBool::new(false), wakes: Arc::clone(wakes) });
         woken.wake_by_ref();
@@ -127,7 +127,7 @@ struct Woken {
 }
 
 impl Woken {
-    /// Whether it was; it counts as polled from now on.
+    /// Whether it was woken; from now on it counts as polled.
     fn take(&self) -> bool {
         self.flag.swap(false, AcqRel)
     }
@@ -164,12 +164,12 @@ impl Wakes {
         self.state.fetch_or(AWAKE, AcqRel);
     }
 
-    /// Whether this part was woken; it counts as polled from now on.
+    /// Whether this part was woken; from now on it counts as polled.
     fn take(&self, part: u8) -> bool {
         self.state.fetch_and(!part, AcqRel) & part != 0
     }
 
-    /// Rests if nothing was woken meanwhile; says whether it does.
+    /// Rests if nothing was woken meanwhile. Returns whether it rests.
     fn rest(&self) -> bool {
         self.state.compare_exchange(AWAKE, 0, AcqRel, Acquire).is_ok()
     }

@@ -1,6 +1,6 @@
 //! Acknowledgements of PINGs, written together with what is written next. gRPC's clients send a PING for the data that they
 //! receive, to estimate the bandwidth, and HTTP/2 implementations write its acknowledgement at once: a system call of its
-//! own for each response. RFC 9113 §6.7 asks for a prompt answer and allows other frames in between.
+//! own for each response. RFC 9113 §6.7 wants prompt answers and allows other frames in between.
 
 mod boundary;
 mod held;
@@ -11,37 +11,43 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 use self::boundary::Boundary;
 use self::held::Held;
 
-/// How long an acknowledgement waits for something that it can be written with. Below what a client could notice: the
-/// shortest timeouts for PINGs are counted in seconds, and networks vary by as much.
-pub(super) const HOLD: Duration = Duration::from_millis(1);
+/// How long an acknowledgement waits for a write that it can join. Long enough that changes which follow each other join, and
+/// short compared to the timeouts of PINGs, which are counted in seconds (gRFC A8: 20 s).
+const HOLD: Duration = Duration::from_millis(100);
+/// A PING that is received so soon after a write estimates the bandwidth. PINGs that find out whether the connection is alive
+/// come after 10 s or more without data (gRFC A8), and are answered at once.
+const RECENT: Duration = Duration::from_secs(1);
 /// Pieces that are passed to one vectored write, the held acknowledgements included. HTTP/2 hands over two.
 const PIECES: usize = 8;
 
-/// Passes on what is written, but holds writes that are nothing but acknowledgements of PINGs, for [`HOLD`] at most, and
-/// puts them in front of the next write. All other frames keep their order. Flushing does not end the wait; shutting down
-/// does.
+/// Passes on what is written, but holds writes that are nothing but acknowledgements of PINGs, if they follow another write
+/// within [`RECENT`], for [`HOLD`] at most, and puts them in front of the next write. All other frames keep their order.
+/// Flushing does not end the wait; shutting down does.
 pub(super) struct PingAcks<I> {
     io: I,
     held: Held,
     boundary: Boundary,
     /// Runs while something is held.
     due: Option<Pin<Box<Sleep>>>,
+    /// When something else than acknowledgements was written last.
+    written_at: Option<Instant>,
 }
 
 impl<I> PingAcks<I> {
     /// `io` is at its beginning: nothing was written to it.
     pub(super) fn new(io: I) -> Self {
-        Self { io, held: Held::default(), boundary: Boundary::default(), due: None }
+        Self { io, held: Held::default(), boundary: Boundary::default(), due: None, written_at: None }
     }
 
-    /// Whether these bytes are held now. If so, they count as written.
-    fn hold(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> bool {
-        if !self.boundary.is_here() || !self.held.push(bytes) {
+    /// Whether these acknowledgements are held now. If so, they count as written.
+    fn hold(&mut self, cx: &mut Context<'_>, acks: &[u8]) -> bool {
+        let is_recent = self.written_at.is_some_and(|at| at.elapsed() < RECENT);
+        if !is_recent || !self.held.push(acks) {
             return false;
         }
         // If it is over already, the next flush sees that.
@@ -101,13 +107,20 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for PingAcks<I> {
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let me = &mut *self;
-        if let [only] = pieces
-            && me.hold(cx, only)
+        let acks = match pieces {
+            [only] if me.boundary.is_here() && held::are_acks(only) => Some(&**only),
+            _ => None,
+        };
+        if let Some(acks) = acks
+            && me.hold(cx, acks)
         {
-            return Poll::Ready(Ok(only.len()));
+            return Poll::Ready(Ok(acks.len()));
         }
         let written = ready!(me.poll_write_all(cx, pieces))?;
         me.boundary.advance(pieces, written);
+        if acks.is_none() {
+            me.written_at = Some(Instant::now());
+        }
         Poll::Ready(Ok(written))
     }
 

@@ -1,33 +1,33 @@
-//! Says rarely what happens often.
+//! Limits how often a line is logged.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// One line of log in this time, however often there would be reason for one.
+/// At most one line is logged in this time.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// Decides whether something is said now. What is not said is counted.
+/// Decides whether a line is logged now, and counts those that are not.
 #[derive(Debug, Default)]
-pub(super) struct Rarely(Mutex<Said>);
+pub(super) struct Rarely(Mutex<Logged>);
 
 #[derive(Debug, Default)]
-struct Said {
+struct Logged {
     last: Option<Instant>,
-    unsaid: u64,
+    omitted: u64,
 }
 
 impl Rarely {
-    /// If it should be said now: how often it was not, since the last time.
+    /// If the line should be logged now: how many were not logged since the last one.
     pub(super) fn due(&self) -> Option<u64> {
         let now = Instant::now();
-        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if said.last.is_some_and(|last| now.saturating_duration_since(last) < INTERVAL) {
-            said.unsaid += 1;
+        let mut logged = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if logged.last.is_some_and(|last| now.saturating_duration_since(last) < INTERVAL) {
+            logged.omitted += 1;
             return None;
         }
-        said.last = Some(now);
-        Some(std::mem::take(&mut said.unsaid))
+        logged.last = Some(now);
+        Some(std::mem::take(&mut logged.omitted))
     }
 }

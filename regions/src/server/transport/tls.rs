@@ -1,4 +1,4 @@
-//! TLS, with the configuration of the moment: certificates change while connections live on.
+//! TLS with the newest configuration: certificates change while connections stay open.
 
 use std::io;
 use std::sync::Arc;
@@ -15,23 +15,23 @@ use tokio_rustls::server::TlsStream;
 use super::limits::Limits;
 use crate::server::slots::{Claim, Slots};
 
-/// What new connections are offered: always the newest configuration.
+/// The TLS configuration of new connections: always the newest.
 #[derive(Clone, Debug)]
 pub struct TlsSource(watch::Receiver<Option<Arc<ServerConfig>>>);
 
 impl TlsSource {
-    /// Configurations have to offer HTTP/2 by ALPN (`h2`). As long as there is none, clients are turned away.
+    /// Configurations have to offer HTTP/2 by ALPN (`h2`). While there is none, connections are refused.
     pub fn new(configs: watch::Receiver<Option<Arc<ServerConfig>>>) -> Self {
         Self(configs)
     }
 
-    /// What the next connection is offered.
+    /// The configuration of the next connection.
     pub fn newest(&self) -> Option<Arc<ServerConfig>> {
         self.0.borrow().clone()
     }
 }
 
-/// Why there is no connection.
+/// Why a TLS handshake failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum HandshakeError {
     #[error("the client took too long")]
@@ -42,8 +42,8 @@ pub(super) enum HandshakeError {
     Failed(#[from] io::Error),
 }
 
-/// Accepts a client. Only so many are worked on at a time; one that has said nothing yet takes nobody's place, and one that
-/// stops in the middle keeps none for longer than [`Limits::handshake_hold`] while others wait.
+/// Accepts a client. Only so many handshakes run at a time; a client that has sent nothing yet takes no place, and one that
+/// stops in the middle keeps its place no longer than [`Limits::handshake_hold`] while others wait.
 pub(super) async fn accept(
     tcp: TcpStream,
     source: &TlsSource,
@@ -59,7 +59,7 @@ pub(super) async fn accept(
     Ok(Box::new(stream.map_err(|_| HandshakeError::TooSlow)??))
 }
 
-/// What the client proved to be.
+/// The client's verified certificates.
 pub(super) fn certificates(stream: &TlsStream<TcpStream>) -> Option<Arc<[CertificateDer<'static>]>> {
     let (_, session) = stream.get_ref();
     let chain = session.peer_certificates()?;

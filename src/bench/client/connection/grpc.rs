@@ -20,8 +20,9 @@ use tokio::net::TcpStream;
 use self::bandwidth::Bandwidth;
 use self::frames::{Frame, MAX_PAYLOAD, STREAM};
 use self::windows::{ConnectionWindow, SendWindows, StreamWindow};
+use super::broken::Broken;
 use super::messages::Messages;
-use super::{Broken, path};
+use super::path::path;
 
 /// Payload of the PINGs that estimate the bandwidth, as grpc-go's have.
 const BANDWIDTH_PING: [u8; 8] = [2, 4, 16, 16, 9, 14, 7, 7];

@@ -3,7 +3,7 @@
 use bytes::{Buf as _, Bytes, BytesMut};
 
 use super::super::wire::PREFIX;
-use super::Broken;
+use super::broken::Broken;
 
 /// Room that is kept between messages.
 const KEPT: usize = 16 << 10;

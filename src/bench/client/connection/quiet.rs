@@ -12,8 +12,9 @@ use http::{HeaderMap, Method, Request, header};
 use regions::session::Variant;
 use tokio::net::TcpStream;
 
+use super::broken::Broken;
 use super::messages::Messages;
-use super::{Broken, path};
+use super::path::path;
 
 /// Envoy's windows.
 const STREAM_WINDOW: u32 = 16 << 20;

@@ -57,8 +57,8 @@ impl Shares {
         }
     }
 
-    /// Of an address's connections the oldest on which no client was identified, else the newest. Each connection is found to
-    /// be identified once.
+    /// Of an address's connections the oldest on which no client was identified, else the newest. Each connection is moved to
+    /// those identified once.
     pub(super) fn least_useful(&mut self, address: IpAddr, is_identified: impl Fn(&Id) -> bool) -> Option<Id> {
         let share = self.of.get_mut(&address)?;
         while let Some(oldest) = share.unidentified.first_entry() {

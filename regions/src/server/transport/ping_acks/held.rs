@@ -6,6 +6,12 @@ const FRAME: usize = 17;
 /// More are not held: a client that sends PINGs faster than it is answered has no use for fewer writes.
 const MAX: usize = 4;
 
+/// Whether these bytes are whole acknowledgements and nothing else, if a frame begins with them.
+pub(super) fn are_acks(bytes: &[u8]) -> bool {
+    let (frames, rest) = bytes.as_chunks::<FRAME>();
+    rest.is_empty() && !frames.is_empty() && frames.iter().all(|frame| frame.starts_with(&HEADER))
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Held {
     frames: [[u8; FRAME]; MAX],
@@ -23,19 +29,13 @@ impl Held {
         self.frames.as_flattened().get(usize::from(self.start)..usize::from(self.end)).unwrap_or_default()
     }
 
-    /// Takes these bytes if they are whole acknowledgements and nothing else, and there is room for them.
-    pub(super) fn push(&mut self, bytes: &[u8]) -> bool {
-        let (frames, rest) = bytes.as_chunks::<FRAME>();
-        let are_acks = rest.is_empty() && !frames.is_empty() && frames.iter().all(|frame| frame.starts_with(&HEADER));
-        let (start, end) = (usize::from(self.end), usize::from(self.end) + bytes.len());
-        match self.frames.as_flattened_mut().get_mut(start..end) {
-            Some(room) if are_acks => {
-                room.copy_from_slice(bytes);
-                self.end = u8::try_from(end).unwrap_or_default(); // at most MAX * FRAME
-                true
-            }
-            _ => false,
-        }
+    /// Takes these acknowledgements if there is room for them.
+    pub(super) fn push(&mut self, acks: &[u8]) -> bool {
+        let (start, end) = (usize::from(self.end), usize::from(self.end) + acks.len());
+        let Some(room) = self.frames.as_flattened_mut().get_mut(start..end) else { return false };
+        room.copy_from_slice(acks);
+        self.end = u8::try_from(end).unwrap_or_default(); // at most MAX * FRAME
+        true
     }
 
     /// So many bytes were written; returns how many of them were not held.

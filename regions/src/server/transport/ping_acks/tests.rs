@@ -112,9 +112,17 @@ async fn rest(io: &mut PingAcks<Wire>, length: Duration) {
     }
 }
 
+/// Something was written just now, to another wire.
+async fn used(wire: Wire) -> PingAcks<Wire> {
+    let mut io = PingAcks::new(Wire::default());
+    write(&mut io, &frame(DATA, 0, b"abc"), 9).await.unwrap();
+    io.io = wire;
+    io
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_acknowledgement_is_written_with_the_next_frame_and_in_front_of_it() {
-    let mut io = PingAcks::new(Wire::default());
+    let mut io = used(Wire::default()).await;
     write(&mut io, &ack(1), usize::MAX).await.unwrap();
     write(&mut io, &[ack(2), ack(3)].concat(), usize::MAX).await.unwrap();
     assert_eq!(io.io.writes, 0);
@@ -127,16 +135,30 @@ async fn an_acknowledgement_is_written_with_the_next_frame_and_in_front_of_it() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_acknowledgement_with_which_nothing_is_written_is_late_by_the_hold() {
-    let mut io = PingAcks::new(Wire::default());
+async fn an_acknowledgement_that_no_write_follows_is_late_by_the_hold() {
+    let mut io = used(Wire::default()).await;
     for number in 0..3u8 {
         let began = Instant::now();
         write(&mut io, &ack(number), usize::MAX).await.unwrap();
-        rest(&mut io, Duration::from_millis(500)).await;
+        assert_eq!(io.io.writes, usize::from(number));
+        rest(&mut io, 2 * HOLD).await;
         assert_eq!(io.io.written.len(), FRAME * (usize::from(number) + 1));
         assert_late(io.io.moments.last().unwrap().duration_since(began));
     }
     assert_eq!(io.io.writes, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_acknowledgement_on_a_quiet_connection_is_written_at_once() {
+    let mut io = PingAcks::new(Wire::default());
+    write(&mut io, &ack(1), usize::MAX).await.unwrap();
+    assert_eq!(io.io.writes, 1, "nothing was written before");
+    let mut io = used(Wire::default()).await;
+    rest(&mut io, RECENT).await;
+    for number in 1..=3 {
+        write(&mut io, &ack(number), usize::MAX).await.unwrap();
+        assert_eq!(io.io.writes, usize::from(number), "acknowledgements are no writes that others may follow");
+    }
 }
 
 /// Timers have a resolution of a millisecond.
@@ -146,7 +168,7 @@ fn assert_late(by: Duration) {
 
 #[tokio::test(start_paused = true)]
 async fn only_so_many_are_held_and_only_acknowledgements() {
-    let mut io = PingAcks::new(Wire::default());
+    let mut io = used(Wire::default()).await;
     for number in 1..=4 {
         write(&mut io, &ack(number), usize::MAX).await.unwrap();
     }
@@ -163,16 +185,15 @@ async fn only_so_many_are_held_and_only_acknowledgements() {
 
 #[tokio::test(start_paused = true)]
 async fn what_only_looks_like_an_acknowledgement_is_not_held() {
-    let mut io = PingAcks::new(Wire::default());
     // The wire takes the frame's header, and what is left is the same bytes as an acknowledgement.
-    io.io.takes = VecDeque::from([Some(9)]);
+    let mut io = used(Wire { takes: VecDeque::from([Some(9)]), ..Wire::default() }).await;
     write(&mut io, &frame(DATA, 0, &ack(1)), usize::MAX).await.unwrap();
     assert_eq!((io.io.writes, io.io.written.len()), (2, 9 + FRAME));
 }
 
 #[tokio::test(start_paused = true)]
 async fn shutting_down_writes_what_is_held() {
-    let mut io = PingAcks::new(Wire { takes: VecDeque::from([Some(5), None]), ..Wire::default() });
+    let mut io = used(Wire { takes: VecDeque::from([Some(5), None]), ..Wire::default() }).await;
     write(&mut io, &ack(1), usize::MAX).await.unwrap();
     poll_fn(|cx| Pin::new(&mut io).poll_shutdown(cx)).await.unwrap();
     assert_eq!((io.io.written, io.io.is_closed), (ack(1), true));
@@ -180,14 +201,14 @@ async fn shutting_down_writes_what_is_held() {
 
 #[tokio::test(start_paused = true)]
 async fn an_error_is_passed_on_when_what_is_held_is_written() {
-    let mut io = PingAcks::new(Wire { fails: true, ..Wire::default() });
+    let mut io = used(Wire { fails: true, ..Wire::default() }).await;
     write(&mut io, &ack(1), usize::MAX).await.unwrap();
     sleep(2 * HOLD).await;
     assert_eq!(flush(&mut io).await.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
     let closed = poll_fn(|cx| Pin::new(&mut io).poll_shutdown(cx)).await;
     assert_eq!(closed.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
     // A wire that takes nothing at all fails as well, rather than being tried forever.
-    let mut io = PingAcks::new(Wire { takes: VecDeque::from([Some(0)]), ..Wire::default() });
+    let mut io = used(Wire { takes: VecDeque::from([Some(0)]), ..Wire::default() }).await;
     write(&mut io, &ack(1), usize::MAX).await.unwrap();
     let closed = poll_fn(|cx| Pin::new(&mut io).poll_shutdown(cx)).await;
     assert_eq!(closed.unwrap_err().kind(), io::ErrorKind::WriteZero);
@@ -197,6 +218,7 @@ async fn an_error_is_passed_on_when_what_is_held_is_written() {
 enum Step {
     /// Frames that are written together, in pieces split there.
     Write(Vec<Written>, usize),
+    /// Milliseconds.
     Rest(u64),
 }
 
@@ -214,7 +236,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let write = (prop::collection::vec(frame, 1..4), prop_oneof![Just(usize::MAX), 0..40usize]);
     let step = prop_oneof![
         4 => write.prop_map(|(frames, split)| Step::Write(frames, split)),
-        1 => (0..1_500u64).prop_map(Step::Rest),
+        1 => prop_oneof![0..250u64, 0..2_000u64].prop_map(Step::Rest),
     ];
     prop::collection::vec(step, 1..40)
 }
@@ -256,7 +278,7 @@ async fn play(io: &mut PingAcks<Wire>, steps: &[Step]) -> (Vec<u8>, Vec<Instant>
                 write(io, &bytes, *split).await.unwrap();
                 given.extend(bytes);
             }
-            Step::Rest(micros) => rest(io, Duration::from_micros(*micros)).await,
+            Step::Rest(millis) => rest(io, Duration::from_millis(*millis)).await,
         }
     }
     (given, moments)

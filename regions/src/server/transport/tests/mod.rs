@@ -5,6 +5,7 @@ mod serving;
 mod tls;
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;

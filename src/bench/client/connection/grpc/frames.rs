@@ -2,7 +2,7 @@
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 
-use super::Broken;
+use super::super::broken::Broken;
 
 /// The one stream that there is: a client's first.
 pub const STREAM: u32 = 1;

@@ -1,4 +1,4 @@
-//! Below the HTTP/2 that is used: that a PING's acknowledgement is one write less, and that it is written without any.
+//! Below the HTTP/2 that is used: an acknowledgement joins another write, and does not need one.
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -143,6 +143,9 @@ async fn a_ping_costs_no_write_of_its_own_if_something_is_written_soon() {
     for hold in [false, true] {
         let mut served = Served::start(hold).await;
         settle().await;
+        served.respond();
+        served.read(|frame| frame[3] == DATA).await;
+        settle().await;
         served.writes();
         for _ in 0..10 {
             served.ping().await;
@@ -158,7 +161,7 @@ async fn a_ping_costs_no_write_of_its_own_if_something_is_written_soon() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_ping_on_a_quiet_connection_is_answered_within_the_hold() {
+async fn a_ping_on_a_quiet_connection_is_answered_at_once_and_one_after_data_within_the_hold() {
     let mut served = Served::start(true).await;
     for _ in 0..3 {
         sleep(Duration::from_secs(10)).await;
@@ -166,6 +169,14 @@ async fn a_ping_on_a_quiet_connection_is_answered_within_the_hold() {
         served.ping().await;
         let frames = served.read(|frame| frame[3] == PING).await;
         assert_eq!(frames.last().unwrap()[4..], ack(9)[4..]);
+        assert_eq!(asked.elapsed(), Duration::ZERO);
+
+        served.respond();
+        served.read(|frame| frame[3] == DATA).await;
+        let asked = Instant::now();
+        served.ping().await;
+        served.read(|frame| frame[3] == PING).await;
+        assert!(asked.elapsed() >= HOLD, "{:?}", asked.elapsed());
         assert_late(asked.elapsed());
     }
 }
