@@ -4,6 +4,7 @@
 
 mod book;
 mod findings;
+mod object;
 #[cfg(test)]
 mod tests;
 
@@ -14,9 +15,11 @@ use serde::Serialize;
 
 pub use book::{OriginProblems, ProblemBook, ProblemOrigin, Problems};
 pub use findings::Findings;
+pub use object::{MAX_NAME_LEN, ObjectName};
 
-use crate::convert::MAX_NAME_LEN;
-use crate::foreign::{Bounded, Secrets, Visible, cut, cut_name};
+use object::scrub;
+
+use crate::foreign::{Bounded, Secrets, Visible, cut};
 
 /// Longest quotation of a found value, in bytes.
 pub const MAX_FOUND_LEN: usize = 120;
@@ -56,27 +59,11 @@ fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 
-/// An object as people name it: `Service shop/web`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub struct ObjectName {
-    pub kind: String,
-    pub namespace: Option<String>,
-    pub name: String,
-}
-
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Place {
     pub file: PathBuf,
     /// Counted from 1.
     pub line: u32,
-}
-
-impl ObjectName {
-    /// A name that is longer than any object's may be is cut, and stays different from others that begin like it.
-    pub fn new(kind: &str, namespace: Option<&str>, name: &str) -> Self {
-        let bounded = |text: &str| cut_name(text, MAX_NAME_LEN).into_owned();
-        Self { kind: bounded(kind), namespace: namespace.map(bounded), name: bounded(name) }
-    }
 }
 
 impl Problem {
@@ -125,33 +112,8 @@ impl Problem {
     }
 }
 
-impl ObjectName {
-    pub(crate) fn scrubbed(mut self, secrets: &Secrets) -> Self {
-        for text in [&mut self.kind, &mut self.name].into_iter().chain(&mut self.namespace) {
-            scrub(text, secrets);
-        }
-        self
-    }
-}
-
-fn scrub(text: &mut String, secrets: &Secrets) {
-    if let std::borrow::Cow::Owned(scrubbed) = secrets.scrub(text) {
-        *text = scrubbed;
-    }
-}
-
 fn bounded(text: String, max: usize) -> String {
     if text.len() <= max { text } else { cut(&text, max).into_owned() }
-}
-
-impl fmt::Display for ObjectName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.namespace {
-            Some(namespace) => write!(f, "{} {namespace}/{}", self.kind, self.name),
-            None if self.name.is_empty() => f.write_str(&self.kind),
-            None => write!(f, "{} {}", self.kind, self.name),
-        }
-    }
 }
 
 /// One line, in which nothing is hidden.

@@ -2,62 +2,14 @@
 //! what must be said about a credential. None of this is federation state; losing it loses nothing.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use federation::change::LinkFailure;
-use federation::model::{ClusterId, ClusterUid, Time};
+use federation::model::{ClusterId, Time};
 use tokio::sync::watch;
 
-use crate::foreign::Secrets;
-
-/// Longest text taken over from a member's API server, in bytes.
-pub const MAX_FOREIGN_TEXT: usize = 300;
-
-/// A connected member's client.
-#[derive(Clone)]
-pub struct MemberClient {
-    pub client: kube::Client,
-    pub uid: ClusterUid,
-    secrets: Secrets,
-}
-
-impl MemberClient {
-    pub fn new(client: kube::Client, uid: ClusterUid, secrets: Secrets) -> Self {
-        Self { client, uid, secrets }
-    }
-
-    /// Makes a text that the member's API server wrote fit for people: one line, bounded, and without the credential,
-    /// which a hostile server could send back to have it shown.
-    pub fn scrub(&self, text: &str) -> String {
-        scrub(text, &self.secrets)
-    }
-
-    /// Recognises the credential that the member's API server is sent.
-    pub fn secrets(&self) -> Secrets {
-        self.secrets.clone()
-    }
-}
-
-impl fmt::Debug for MemberClient {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemberClient").field("uid", &self.uid).finish_non_exhaustive()
-    }
-}
-
-fn scrub(text: &str, secrets: &Secrets) -> String {
-    let text = secrets.scrub(text);
-    let mut out = String::new();
-    for c in text.chars().map(|c| if c.is_control() { ' ' } else { c }) {
-        if out.len() + c.len_utf8() > MAX_FOREIGN_TEXT {
-            out.push('…');
-            break;
-        }
-        out.push(c);
-    }
-    out
-}
+use crate::client::MemberClient;
 
 /// Clients of the members that are connected now.
 #[derive(Clone, Debug)]
@@ -235,14 +187,6 @@ impl TakeOvers {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_server_cannot_have_the_token_shown() {
-        let secrets = Secrets::new([&b"s3cr3t-t0ken"[..]]);
-        let text = scrub("you sent\nBearer s3cr3t-t0ken!", &secrets);
-        assert_eq!(text, "you sent Bearer [redacted]!");
-        assert!(scrub(&"é".repeat(1000), &Secrets::default()).len() <= MAX_FOREIGN_TEXT + '…'.len_utf8());
-    }
 
     #[test]
     fn seen_never_goes_backwards() {

@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use federation::model::NameError;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::{Accepted, Converted};
+use super::accepted::{Accepted, Converted};
+use super::name::object_name;
 use crate::problem::{MAX_PROBLEMS_PER_OBJECT, ObjectName, Problem};
 
 pub(super) struct Check {
@@ -23,7 +24,7 @@ pub const REJECTED: &str = "the object is not used; its last good state, if it h
 
 impl Check {
     pub(super) fn new(kind: &str, meta: &ObjectMeta) -> Self {
-        Self { object: super::object_name(kind, meta), problems: Vec::new(), lost: None, rejected: false, reports: 0 }
+        Self { object: object_name(kind, meta), problems: Vec::new(), lost: None, rejected: false, reports: 0 }
     }
 
     /// Whatever is reported by `judge` costs no more than this part of the object, which the caller leaves out.

@@ -3,7 +3,9 @@
 use std::io;
 use std::time::Duration;
 
-use super::{Cause, Step, seconds};
+use super::step::Step;
+use super::text::seconds;
+use super::types::Cause;
 
 /// What to do about a server that says nothing.
 pub(super) const SILENT: &str = "see whether it is overloaded, and whether the way to it is open";

@@ -1,5 +1,6 @@
 //! Every kind of failure has a cause in plain words and something to do about it.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 

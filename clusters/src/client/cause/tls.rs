@@ -6,7 +6,8 @@ use std::time::Duration;
 use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage};
 
-use super::{Cause, Side, said};
+use super::text::quoted;
+use super::types::{Cause, Side};
 
 const RENEW: &str = "give the API server a certificate that can be checked";
 const AUTHORITY: &str = "put the CA that signed it into the kubeconfig's certificate-authority-data";
@@ -104,7 +105,7 @@ fn wrong_name(expected: &str, presented: &[String], side: Side) -> Cause {
         let _ = write!(found, " than {expected}"); // a String takes all
     }
     if side == Side::Hub && !presented.is_empty() {
-        let shown: Vec<String> = presented.iter().take(MAX_NAMES).map(|name| said(bare(name))).collect();
+        let shown: Vec<String> = presented.iter().take(MAX_NAMES).map(|name| quoted(bare(name))).collect();
         let rest = presented.len().saturating_sub(MAX_NAMES);
         let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };
         let _ = write!(found, ": {}{rest}", shown.join(", "));

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
 
-use super::{KubeconfigError, invalid};
+use super::error::{KubeconfigError, invalid};
 use crate::nearly::nearly;
 
 /// One mapping of the document, and its path.

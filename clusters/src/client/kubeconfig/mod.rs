@@ -3,6 +3,7 @@
 //! (which would run an `exec` entry as soon as a client is built). **No text of the document ever leaves this module in
 //! an error**: parsers quote the lines they choke on, and those lines hold the token.
 
+mod error;
 mod fields;
 #[cfg(test)]
 mod fuzz;
@@ -18,21 +19,13 @@ use rustls::pki_types::{PrivateKeyDer, ServerName};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
+use error::{MAX_YAML_DEPTH, MAX_YAML_NODES, invalid};
 use fields::{Fields, named};
 use identity::{Certificate, Identity, certificates, decode, identity};
 
-use crate::foreign::Secrets;
+pub use error::{KubeconfigError, MAX_KUBECONFIG_BYTES};
 
-/// Largest kubeconfig accepted, in bytes. Real ones have 2–10 KB; a Secret may hold 1 MiB.
-pub const MAX_KUBECONFIG_BYTES: usize = 256 * 1024;
-/// Longest bearer token accepted, in bytes: API servers refuse larger headers anyway.
-const MAX_TOKEN_BYTES: usize = 16 * 1024;
-/// Certificates accepted in one bundle.
-const MAX_CERTIFICATES: usize = 64;
-/// YAML nodes accepted: a kubeconfig of a hundred contexts has about two thousand.
-const MAX_YAML_NODES: usize = 10_000;
-/// Deepest YAML nesting accepted; kubeconfigs need four, extensions a few more.
-const MAX_YAML_DEPTH: usize = 16;
+use crate::foreign::Secrets;
 
 /// What is needed to talk to one API server, and nothing else. `Debug` shows no secret.
 #[derive(Clone, Debug)]
@@ -42,33 +35,6 @@ pub struct Access {
     /// DER certificates; `None`: the machine's own trust store decides.
     roots: Option<Vec<Vec<u8>>>,
     identity: Identity,
-}
-
-/// Why a kubeconfig was refused. Texts name fields and places, never content.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum KubeconfigError {
-    #[error("the kubeconfig has {found} bytes; expected at most {MAX_KUBECONFIG_BYTES}")]
-    TooLarge { found: usize },
-    #[error("the kubeconfig is not UTF-8 text")]
-    NotText,
-    #[error("the kubeconfig cannot be read as YAML{}", at(.line_column))]
-    NotYaml { line_column: Option<(u64, u64)> },
-    #[error("the kubeconfig has a field twice{}; expected each once", at(.line_column))]
-    Twice { line_column: Option<(u64, u64)> },
-    #[error(
-        "the kubeconfig is more than is read of one{}; expected one document of at most {MAX_YAML_NODES} values and \
-         {MAX_YAML_DEPTH} levels, without anchors, aliases and merge keys: write their values out",
-        at(.line_column)
-    )]
-    Beyond { line_column: Option<(u64, u64)> },
-    #[error("the kubeconfig's {field} is refused: {why}")]
-    Refused { field: String, why: &'static str },
-    #[error("the kubeconfig's {field} cannot be used; expected {expected}")]
-    Invalid { field: String, expected: &'static str },
-}
-
-fn at(line_column: &Option<(u64, u64)>) -> String {
-    line_column.map_or_else(String::new, |(line, column)| format!(" (line {line}, column {column})"))
 }
 
 impl Access {
@@ -255,8 +221,4 @@ fn roots(cluster: &Fields<'_>) -> Result<Option<Vec<Vec<u8>>>, KubeconfigError> 
     let pem = decode(data).ok_or_else(error)?;
     let roots = certificates(&pem).ok_or_else(error)?;
     Ok(Some(roots.into_iter().map(|certificate| certificate.to_vec()).collect()))
-}
-
-fn invalid(field: impl Into<String>, expected: &'static str) -> KubeconfigError {
-    KubeconfigError::Invalid { field: field.into(), expected }
 }

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use federation::model::{Endpoint, Health, PodId, Slice, Zone};
 use k8s_openapi::api::discovery::v1 as k8s;
 
-use super::MAX_ENDPOINTS_PER_SLICE;
 use crate::convert::check::Check;
-use crate::convert::meta;
+use crate::problem::MAX_NAME_LEN;
+
+/// Endpoints of one slice (the API's limit).
+pub const MAX_ENDPOINTS_PER_SLICE: usize = 1_000;
 
 const NOT_USED: &str = "the endpoint is not used";
 
@@ -90,7 +92,7 @@ fn address(check: &mut Check, field: String, text: &str, Addresses { v4, remote 
 fn node<'a>(check: &mut Check, index: usize, endpoint: &'a k8s::Endpoint) -> Option<&'a str> {
     let name = endpoint.node_name.as_deref().filter(|name| !name.is_empty())?;
     let fits = check.losing("its Node's zone is not used", |check| {
-        check.at_most(&format!("endpoints[{index}].nodeName"), name.len(), meta::MAX_NAME_LEN, "bytes")
+        check.at_most(&format!("endpoints[{index}].nodeName"), name.len(), MAX_NAME_LEN, "bytes")
     });
     fits.then_some(name)
 }

@@ -13,12 +13,14 @@ use serde_json::Value;
 use super::LoadedWorld;
 use super::bytes;
 use super::decode::{Outcome, strip_nulls};
+use super::document::Body;
 use super::follow::Follower;
 use super::objects::Kind;
-use super::parse::{self, Body};
+use super::origin::Origin;
+use super::parse;
 use super::passed_over::PassedOver;
 use super::publish::Publisher;
-use super::read::{self, Origin};
+use super::read;
 use crate::problem::{Problem, ProblemBook};
 use crate::sources::hub::HubObjects;
 

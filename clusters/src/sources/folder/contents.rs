@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::entry::{Entry, file_name};
 use super::excerpt::Excerpt;
 use super::passed_over::PassedOver;
-use super::read::{Entry, file_name};
 use crate::problem::{ObjectName, Place, Problem};
 
 /// What a file says.

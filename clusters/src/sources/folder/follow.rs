@@ -8,29 +8,26 @@ use std::hash::{DefaultHasher, Hasher as _};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use federation::change::Batch;
 
 use super::bytes;
 use super::decode::Outcome;
+use super::entry::file_name;
 use super::excerpt::Excerpt;
 use super::hints::Hints;
 use super::layout::origin_of;
 use super::objects::Key;
+use super::origin::Origin;
 use super::parse::MAX_FILE_BYTES;
 use super::passed_over::PassedOver;
-use super::read::{self, Origin};
+use super::read;
 use super::scan::{self, Listing, Seen, Stamp};
 use super::settle::Folders;
+use super::timing::{GRACE, TICK};
 use super::world::World;
 use crate::problem::{Place, Problem};
-
-/// How long an unfinished state may last before it is taken for what is meant: a file that is gone, holds nothing any more,
-/// or is still open for writing, and a cluster's folder that has just appeared.
-pub const GRACE: Duration = Duration::from_millis(250);
-/// A file changed this shortly before it was read may change again without a trace: clocks of file systems tick.
-const TICK: Duration = Duration::from_millis(50);
 
 #[derive(Debug)]
 pub(super) struct Follower {
@@ -330,7 +327,7 @@ impl Follower {
         self.forget(file);
         let expected = format!("{expected}; what it said before stays");
         let place = Place { file: self.root.join(file), line: 1 };
-        let problem = Problem::new(&read::file_name(file), "", found, expected).at(place);
+        let problem = Problem::new(&file_name(file), "", found, expected).at(place);
         self.world.broken(file, origin, problem);
     }
 }

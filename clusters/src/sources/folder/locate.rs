@@ -3,7 +3,7 @@
 
 use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle};
 
-use super::parse::Position;
+use super::document::Position;
 
 /// One step into an object.
 #[derive(Clone, Debug, PartialEq, Eq)]

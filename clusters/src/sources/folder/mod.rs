@@ -15,6 +15,8 @@ mod add;
 mod bytes;
 mod contents;
 mod decode;
+mod document;
+mod entry;
 mod excerpt;
 mod fields;
 mod follow;
@@ -22,6 +24,7 @@ mod hints;
 mod layout;
 mod locate;
 mod objects;
+mod origin;
 mod parse;
 mod passed_over;
 mod path;
@@ -32,6 +35,8 @@ mod scan;
 mod settle;
 mod split;
 mod table;
+mod text;
+mod timing;
 mod watch;
 mod world;
 
@@ -48,7 +53,7 @@ use federation::change::Batch;
 
 pub use add::{add_to, load_with};
 pub use bytes::{MAX_STUCK, READ_TIMEOUT};
-pub use follow::{Counters, GRACE};
+pub use follow::Counters;
 pub use layout::MAX_FOLDER_DEPTH;
 pub use parse::{
     MAX_ALIAS_NODES, MAX_ALIASES, MAX_BROKEN_DOCUMENTS, MAX_DEPTH, MAX_DOCUMENTS, MAX_FILE_BYTES, MAX_NODES,
@@ -56,7 +61,7 @@ pub use parse::{
 pub use passed_over::{MAX_PASSED_OVER_PER_FILE, PassedOver};
 pub use read::{MAX_LOCATE_BYTES, MAX_PROBLEMS_PER_FILE};
 pub use scan::{MAX_CLUSTERS, MAX_FILES, MAX_FOLDER_PROBLEMS, MAX_FOLDERS};
-pub use settle::MAX_SETTLE;
+pub use timing::{GRACE, MAX_SETTLE};
 pub use watch::RESCAN;
 
 use crate::problem::{Problem, ProblemBook, Problems};

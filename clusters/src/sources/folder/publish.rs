@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::excerpt::Excerpt;
 use super::follow::Follower;
-use super::read::Origin;
+use super::origin::Origin;
 use crate::problem::{Findings, ObjectName, Place, Problem, ProblemBook, ProblemOrigin};
 
 pub(super) struct Publisher {

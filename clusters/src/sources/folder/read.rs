@@ -4,17 +4,19 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use federation::model::ClusterId;
 use serde_json::Value;
 
 use super::contents::Contents;
-use super::decode::{self, Decoded, Identity, Known, Outcome};
+use super::decode::{self, Decoded, Identity, Outcome};
+use super::document::{Body, Document, ParseError, Position};
+use super::entry::{Entry, file_name};
 use super::locate;
-use super::objects::Key;
-use super::parse::{self, Body, Document, ParseError, Parsed, Position, line_number};
+use super::origin::Origin;
+use super::parse::{self, Parsed};
 use super::passed_over::PassedOver;
 use super::path;
 use super::split::Part;
+use super::text::{line_number, text};
 use crate::foreign::cut;
 use crate::problem::{MAX_FOUND_LEN, ObjectName, Place, Problem};
 
@@ -23,31 +25,10 @@ pub const MAX_LOCATE_BYTES: usize = 16 * 1024 * 1024;
 /// Problems kept for one file.
 pub const MAX_PROBLEMS_PER_FILE: usize = 256;
 
-/// Whose objects a file holds.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Origin {
-    Hub,
-    Member(ClusterId),
-}
-
-/// One object of a file.
-#[derive(Debug)]
-pub(super) struct Entry {
-    /// Inside of the folder.
-    pub(super) file: Arc<Path>,
-    pub(super) line: u32,
-    /// Counts the objects of the file.
-    pub(super) index: usize,
-    pub(super) known: &'static Known,
-    pub(super) name: ObjectName,
-    pub(super) outcome: Outcome,
-    pub(super) key: Option<Key>,
-}
-
 /// Understands the text of a file. `shown` is how problems name it, `file` where it is inside of the folder.
 pub(super) fn read(bytes: &[u8], origin: &Origin, file: &Arc<Path>, shown: &Path) -> Result<Contents, Box<Problem>> {
     let Parsed { documents, broken: lost, parts } = parse::parse(bytes).map_err(|error| broken(&error, file, shown))?;
-    let text = parse::text(bytes).map_err(|error| broken(&error, file, shown))?;
+    let text = text(bytes).map_err(|error| broken(&error, file, shown))?;
     let (locate_bytes, contents) = (MAX_LOCATE_BYTES, Contents::default());
     let part = parts.first().cloned().unwrap_or_else(|| Part::whole(text));
     let mut reader = Reader { text, part, origin, file, shown, locate_bytes, contents, left_out: None };
@@ -85,11 +66,6 @@ fn in_quotes(written: &str, read_as: &str) -> (String, String) {
     let (kind, value) = read_as.strip_suffix('`').and_then(|read_as| read_as.split_once('`')).unwrap_or(("", read_as));
     let number = if matches!(kind, "integer " | "floating point ") { "the number " } else { "" };
     (format!("{shown}, which YAML reads as {number}{value}"), format!("a text: write \"{shown}\", in quotes"))
-}
-
-/// The name that problems of a whole file carry.
-pub(super) fn file_name(file: &Path) -> ObjectName {
-    ObjectName::new("File", None, &file.display().to_string())
 }
 
 fn broken(error: &ParseError, file: &Path, shown: &Path) -> Box<Problem> {

@@ -12,9 +12,10 @@ use std::time::{Duration, SystemTime};
 use federation::model::ClusterId;
 
 use super::bytes;
+use super::entry::file_name;
 use super::excerpt::Excerpt;
 use super::layout::{CLUSTERS, MAX_FOLDER_DEPTH, hidden, named_like_ours, origin_of};
-use super::read::{self, Origin};
+use super::origin::Origin;
 use crate::problem::{ObjectName, Place, Problem};
 
 /// Files that are read in one folder, all clusters together.
@@ -200,7 +201,7 @@ impl Listing {
             if named_like_ours(folder) {
                 let expected =
                     "it in clusters/<cluster id>/, or outside of clusters/ if it is the hub's; it is not read";
-                let problem = Problem::new(&read::file_name(folder), "", "it in clusters/ itself", expected);
+                let problem = Problem::new(&file_name(folder), "", "it in clusters/ itself", expected);
                 self.tell(root, folder, problem);
             }
             return;
@@ -233,7 +234,7 @@ impl Listing {
         let oddity = root.join(file).metadata().ok().and_then(|meta| bytes::oddity(meta.file_type()));
         if let Some(oddity) = oddity {
             let expected = "a regular file, or a link to one; it is passed over";
-            self.tell(root, file, Problem::new(&read::file_name(file), "", oddity, expected));
+            self.tell(root, file, Problem::new(&file_name(file), "", oddity, expected));
         }
     }
 

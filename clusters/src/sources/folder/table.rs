@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::decode::Outcome;
+use super::entry::Entry;
 use super::objects::{Key, Kind, Model, Told};
-use super::read::Entry;
 use crate::problem::{ObjectName, Place, Problem};
 
 #[derive(Debug, Default)]

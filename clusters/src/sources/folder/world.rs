@@ -12,10 +12,11 @@ use federation::model::{ClusterId, ClusterUid};
 
 use super::contents::Contents;
 use super::decode::Outcome;
+use super::entry::Entry;
 use super::excerpt::{Excerpt, Room};
 use super::objects::{self, Kind, Model, Told};
+use super::origin::Origin;
 use super::passed_over::PassedOver;
-use super::read::{Entry, Origin};
 use super::table::Table;
 use crate::problem::{MAX_BYTES, MAX_BYTES_PER_ORIGIN, ObjectName, Problem};
 
@@ -272,7 +273,7 @@ impl World {
             0 => String::new(),
             more => format!(", and {more} more files"),
         };
-        Some(format!("{}: found {found}{more}", super::read::file_name(path)).into())
+        Some(format!("{}: found {found}{more}", super::entry::file_name(path)).into())
     }
 
     /// What was passed over, in the order of the files.

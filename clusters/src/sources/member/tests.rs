@@ -13,7 +13,7 @@ fn failure(at_once: bool) -> Result<(), Failure> {
 /// The longest silence before a loss is told, with every probe running into its deadline.
 #[tokio::test(start_paused = true)]
 async fn a_silent_loss_is_told_within_fifteen_seconds() {
-    let deadline = crate::client::connect::CALL_TIMEOUT;
+    let deadline = crate::client::bounds::CALL_TIMEOUT;
     let start = Instant::now();
     let mut schedule = Schedule::new(start);
     let mut now = start;

@@ -7,7 +7,8 @@ use federation::change::{Change, Delta, Object};
 use kube::runtime::watcher::Event;
 
 use super::Reading;
-use super::quota::{Over, Quota, Weight};
+use super::quota::{Quota, Weight};
+use crate::client::answers::Over;
 use crate::convert::Accepted;
 use crate::problem::{Findings, ObjectName, Problem, ProblemBook, ProblemOrigin};
 use crate::sources::watch::object::Entry;

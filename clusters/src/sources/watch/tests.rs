@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
-use federation::change::Change;
+use federation::change::{Change, Delta};
 use federation::model::Node;
 use futures::stream;
 use k8s_openapi::api::core::v1 as core;
 use kube::core::Status;
 use kube::runtime::watcher::{Error, Event};
 use serde_json::json;
+use std::sync::atomic::AtomicBool;
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::problem::Problems;
+use crate::client::bounds::MemberBounds;
+use crate::problem::{ProblemBook, ProblemOrigin, Problems};
+use crate::tables::SeenMark;
 
 type Nodes = Plain<core::Node>;
 

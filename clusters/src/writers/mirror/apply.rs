@@ -21,8 +21,8 @@ use super::objects::{self, Standing};
 use super::work::Outcome;
 use super::{fields, release};
 use crate::api::FIELD_MANAGER;
+use crate::client::MemberClient;
 use crate::client::cause::{self, Side};
-use crate::tables::MemberClient;
 
 /// Deadline of one write, with the reads that belong to it.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(15);

@@ -16,8 +16,7 @@ use serde::Serialize;
 
 use super::objects;
 use crate::api::FOLDER_HUB;
-
-const NAMESPACE_FILE: &str = "_namespace.yaml";
+use left::NAMESPACE_FILE;
 
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {

@@ -22,9 +22,10 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::api::{FIELD_MANAGER, SYSTEM_NAMESPACE};
+use crate::client::MemberClient;
 use crate::client::cause::{self, Side};
 use crate::conditions::progress::{Claim, Hold};
-use crate::tables::{Clients, MemberClient};
+use crate::tables::Clients;
 
 /// The Lease, in [`SYSTEM_NAMESPACE`] of the member.
 pub const LEASE: &str = "isthmus-hub";

@@ -13,8 +13,9 @@ use tokio::time::{Instant, sleep_until};
 use super::apply::apply;
 use super::hold::Holder;
 use super::work::{Job, Outcome, Work};
+use crate::client::MemberClient;
 use crate::conditions::progress::{Hold, MirrorProgress};
-use crate::tables::{Clients, MemberClient, TakeOvers};
+use crate::tables::{Clients, TakeOvers};
 
 /// Writes under way in all members together.
 const MAX_WRITES: usize = 64;

@@ -12,9 +12,9 @@ use kube::api::{Patch, PatchParams};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
+use super::deadline::deadline;
 use super::events::Events;
 use super::observed::{ObservedHub, apply};
-use super::writer::deadline;
 use crate::api::{API_VERSION, FIELD_MANAGER};
 use crate::conditions;
 use crate::conditions::hub_problems::HubProblems;

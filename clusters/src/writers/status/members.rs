@@ -14,9 +14,10 @@ use kube::api::{Patch, PatchParams};
 use serde_json::json;
 use tokio::time::Instant;
 
+use super::deadline::deadline;
 use super::events::Events;
 use super::observed::{Identity, ObservedMember, apply};
-use super::writer::{Sources, deadline};
+use super::sources::Sources;
 use crate::api::{API_VERSION, FIELD_MANAGER, MemberCluster, MemberClusterStatus};
 use crate::conditions::known::{Known, MEMBER_KIND as KIND};
 use crate::conditions::member_status;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use federation::model::ClusterId;
 use federation::references::HubNotice;
 use federation::report::MemberReport;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 
@@ -16,14 +16,13 @@ use super::accepted::{self, HubObjects};
 use super::events::Events;
 use super::members::{Inputs, Members};
 use super::observed::{self, Identity, Observed, ToWriter};
+use super::sources::Sources;
 use crate::api::{FederationPolicy, Region};
-use crate::client::cause::{self, Side};
 use crate::clock::now;
 use crate::conditions::hub_problems::HubProblems;
-use crate::conditions::progress::MirrorProgress;
 use crate::problem::{ObjectName, ProblemBook, ProblemOrigin, Problems};
 use crate::sources::watch::{Follow, Listener, Share, Trouble, follow};
-use crate::tables::{Notes, SeenMark, SeenTable};
+use crate::tables::SeenMark;
 
 /// How often ages and `lastSeen` are looked at.
 const TICK: Duration = Duration::from_secs(1);
@@ -33,22 +32,9 @@ const GATHER: Duration = Duration::from_millis(100);
 const PAUSE: Duration = Duration::from_secs(2);
 /// After a start, what is merely not known yet is not written over what was known before; after this it is.
 const SETTLE: Duration = Duration::from_secs(30);
-/// Deadline of one write.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(4);
 /// Events about rejected objects in one pass.
 const MAX_PROBLEM_EVENTS: usize = 16;
 const QUEUE: usize = 64;
-
-/// What statuses are made from, besides reports.
-#[derive(Clone)]
-pub struct Sources {
-    /// The hub.
-    pub client: kube::Client,
-    pub seen: SeenTable,
-    pub notes: Notes,
-    pub problems: ProblemBook,
-    pub mirrors: watch::Receiver<BTreeMap<ClusterId, MirrorProgress>>,
-}
 
 /// The handle that reports are given to; clones share them.
 #[derive(Clone, Debug, Default)]
@@ -175,16 +161,6 @@ struct Quiet;
 impl Listener for Quiet {
     fn trouble(&mut self, plural: &str, _: Trouble) {
         tracing::debug!(plural, "statuses: the hub cannot be watched");
-    }
-}
-
-/// A write within its time; errors in few words.
-pub(super) async fn deadline<T>(write: impl Future<Output = kube::Result<T>>) -> Result<(), String> {
-    match tokio::time::timeout(WRITE_TIMEOUT, write).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(kube::Error::Api(status))) => Err(format!("{} ({}): {}", status.reason, status.code, status.message)),
-        Ok(Err(error)) => Err(format!("the hub: {}", cause::of(Side::Hub, &error))),
-        Err(_) => Err(format!("the hub: no answer within {} s", WRITE_TIMEOUT.as_secs())),
     }
 }
 

@@ -3,9 +3,10 @@
 use std::time::{Duration, Instant};
 
 use super::{Folder, MEMBER, REGION, docs, service, slice, told};
-use crate::sources::folder::follow::{Follower, GRACE};
+use crate::sources::folder::follow::Follower;
 use crate::sources::folder::hints::Hints;
-use crate::sources::folder::settle::MAX_SETTLE;
+use crate::sources::folder::timing::GRACE;
+use crate::sources::folder::timing::MAX_SETTLE;
 
 pub(super) struct Scene {
     pub(super) folder: Folder,

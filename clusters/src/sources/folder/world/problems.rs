@@ -7,7 +7,7 @@ use super::World;
 use crate::problem::{ObjectName, Place, Problem};
 use crate::sources::folder::excerpt::{Excerpt, Room};
 use crate::sources::folder::layout::CLUSTERS;
-use crate::sources::folder::read::Origin;
+use crate::sources::folder::origin::Origin;
 
 impl World {
     /// All that is wrong now, by whose objects it concerns, in the order of the files; `folder` is what is wrong with the
