@@ -1,4 +1,4 @@
-//! What is wrong with somebody's input: which object, which field, what was found, what would be right, what is lost by it.
+//! What is wrong with an input: which object, which field, what was found, what would be right, what is lost by it.
 //! A problem never carries a secret: code that reads Secrets must not put their content in `found`. Its texts come from
 //! outside, so each is cut when the problem is made.
 
@@ -46,7 +46,7 @@ pub struct Problem {
     pub field: String,
     pub found: String,
     pub expected: String,
-    /// What of the object is not used because of this; empty if that is said otherwise.
+    /// What of the object is not used because of this; empty if another text names it.
     pub lost: String,
     /// Where it was read, for objects that came from files.
     pub place: Option<Place>,

@@ -1,5 +1,5 @@
-//! What sessions publish for the writers: the client of each member that is connected, when each was last heard, and
-//! what must be said about a credential. None of this is federation state; losing it loses nothing.
+//! What sessions publish for the writers: the client of each member that is connected, when each last answered, and
+//! what must be reported about a credential. None of this is federation state; losing it loses nothing.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -48,7 +48,7 @@ impl Clients {
     }
 }
 
-/// When each member was last heard.
+/// When each member last answered.
 #[derive(Clone, Debug, Default)]
 pub struct SeenTable {
     members: Arc<Mutex<BTreeMap<ClusterId, SeenMark>>>,
@@ -59,7 +59,7 @@ pub struct SeenTable {
 pub struct SeenMark(Arc<AtomicI64>);
 
 impl SeenMark {
-    pub fn heard(&self, at: Time) {
+    pub fn answered(&self, at: Time) {
         self.0.fetch_max(at.unix_ms, Ordering::Relaxed);
     }
 }
@@ -69,7 +69,7 @@ impl SeenTable {
         self.lock().entry(id.clone()).or_default().clone()
     }
 
-    /// `None`: never heard by this process.
+    /// `None`: it never answered this process.
     pub fn get(&self, id: &ClusterId) -> Option<Time> {
         let unix_ms = self.lock().get(id)?.0.load(Ordering::Relaxed);
         (unix_ms > 0).then_some(Time::from_unix_ms(unix_ms))
@@ -125,7 +125,7 @@ pub enum NoteReason {
     IdentityChanged,
 }
 
-/// The notes that stand now.
+/// The current notes.
 #[derive(Clone, Debug)]
 pub struct Notes {
     sender: Arc<watch::Sender<BTreeMap<ClusterId, Note>>>,
@@ -155,7 +155,7 @@ impl Notes {
     }
 }
 
-/// What people said about who writes mirrors into members: [`ANNOTATION_TAKE_OVER`](crate::api::ANNOTATION_TAKE_OVER)
+/// What users set about who writes mirrors into members: [`ANNOTATION_TAKE_OVER`](crate::api::ANNOTATION_TAKE_OVER)
 /// of each `MemberCluster` that has it.
 #[derive(Clone, Debug)]
 pub struct TakeOvers {
@@ -193,8 +193,8 @@ mod tests {
         let Ok(id) = ClusterId::new("eu-1") else { unreachable!() };
         let table = SeenTable::default();
         assert_eq!(table.get(&id), None);
-        table.mark(&id).heard(Time::from_unix_ms(5));
-        table.mark(&id).heard(Time::from_unix_ms(3));
+        table.mark(&id).answered(Time::from_unix_ms(5));
+        table.mark(&id).answered(Time::from_unix_ms(3));
         assert_eq!(table.get(&id), Some(Time::from_unix_ms(5)));
     }
 }

@@ -245,7 +245,7 @@ where
 
 /// Classes an error of a request to a member: `what` completes "could not …".
 pub fn describe(server: &http::Uri, what: &str, error: &kube::Error) -> ConnectError {
-    // Not even the server's name: whatever else was said would tell who is there.
+    // Not even the server's name: any other text would show what is at that address.
     if answers::find::<NotAllowed>(error).is_some() {
         return ConnectError::new(LinkFailure::KubeconfigInvalid, cause::of(Side::Member, error).to_string());
     }

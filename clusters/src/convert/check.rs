@@ -1,4 +1,4 @@
-//! Collects what is wrong with one object, so that its author hears all of it at once.
+//! Collects what is wrong with one object, so that its author sees all of it at once.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -19,7 +19,7 @@ pub(super) struct Check {
     reports: usize,
 }
 
-/// The end of what is said of an object that cannot be used.
+/// The end of what is reported of an object that cannot be used.
 pub const REJECTED: &str = "the object is not used; its last good state, if it has one, stays";
 
 impl Check {
@@ -35,7 +35,7 @@ impl Check {
         judged
     }
 
-    /// Judges parts of which there must be one. If none is left, what was said of them is why the object is rejected.
+    /// Judges parts of which there must be one. If none is left, what was reported of them is why the object is rejected.
     pub(super) fn some_of<T>(&mut self, judge: impl FnOnce(&mut Self) -> Vec<T>) -> Vec<T> {
         let (reports, kept) = (self.reports, self.problems.len());
         let parts = judge(self);
@@ -88,7 +88,7 @@ impl Check {
     }
 
     /// An address that a client could dial. What Kubernetes refuses for endpoints is refused here too: it would lead
-    /// clients to themselves or to whoever listens.
+    /// clients to themselves or to any server that listens.
     pub(super) fn ip(&mut self, field: impl Into<String>, text: &str) -> Option<IpAddr> {
         let Ok(ip) = text.parse::<IpAddr>() else {
             self.report(field, format!("{text:?}"), "an IP address such as 10.8.0.1 or fd00::1");

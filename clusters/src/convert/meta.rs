@@ -33,9 +33,12 @@ pub(super) fn created(meta: &ObjectMeta) -> Time {
 pub(super) fn subdomain(meta: &ObjectMeta) -> Option<Arc<str>> {
     let name = name(meta);
     let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.');
-    let edge = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
+    let alphanumeric = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
     let bytes = name.as_bytes();
-    let good = name.len() <= MAX_NAME_LEN && edge(bytes.first()) && edge(bytes.last()) && name.bytes().all(legal);
+    let good = name.len() <= MAX_NAME_LEN
+        && alphanumeric(bytes.first())
+        && alphanumeric(bytes.last())
+        && name.bytes().all(legal);
     good.then(|| Arc::from(name))
 }
 

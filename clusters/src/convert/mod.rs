@@ -2,7 +2,7 @@
 //! here, so that the same object means the same everywhere.
 //!
 //! Each object is judged alone: it is taken, it is not for us, or it is rejected with everything that is wrong with it. As
-//! little as possible is lost: an endpoint whose zone cannot be used is taken without a zone, and said so. An object is
+//! little as possible is lost: an endpoint whose zone cannot be used is taken without a zone, and that is reported. An object is
 //! rejected only where a part of it cannot be left out: its name, what decides who may do what, or all there was in it.
 
 mod accepted;

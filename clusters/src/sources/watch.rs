@@ -201,7 +201,7 @@ async fn take_events<R: Reading>(
         // This process starts a list; that is no answer of the API server.
         if !matches!(event, watcher::Event::Init) {
             health.good();
-            how.seen.heard(now());
+            how.seen.answered(now());
         }
         if let Some(full) = intake.event(event) {
             if let Some(optional) = &how.optional {

@@ -26,7 +26,7 @@ pub(super) fn refused(side: Side, status: &Status) -> Cause {
         403 => Cause::new("it accepts the credential, but it may not do this (403)", rights),
         400 => Cause::new(
             "it answered 400 (bad request)",
-            "check scheme and port in the kubeconfig's `server`: a port that speaks TLS needs https://",
+            "check scheme and port in the kubeconfig's `server`: a TLS port needs https://",
         ),
         404 => Cause::new("it answered 404 (not found)", NOT_AN_API_SERVER),
         407 => Cause::new(

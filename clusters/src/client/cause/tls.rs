@@ -19,7 +19,7 @@ pub(super) fn cause(side: Side, error: &Error) -> Cause {
         Error::InvalidCertificate(why) => certificate(side, why),
         Error::AlertReceived(alert) => alerted(*alert),
         Error::InvalidMessage(InvalidMessage::InvalidContentType) => Cause::new(
-            "it does not speak TLS at this port: what it answers is plain text, such as HTTP",
+            "it does not use TLS at this port: what it answers is plain text, such as HTTP",
             "check scheme and port in the kubeconfig's `server`",
         ),
         Error::PeerIncompatible(_) => Cause::new(
@@ -27,7 +27,7 @@ pub(super) fn cause(side: Side, error: &Error) -> Cause {
             "let it offer TLS 1.2 or 1.3 with ECDHE and AES-GCM or ChaCha20",
         ),
         Error::NoCertificatesPresented => Cause::new("it shows no certificate", RENEW),
-        _ => Cause::new("it does not speak TLS as expected", "check the port in the kubeconfig's `server`"),
+        _ => Cause::new("it does not use TLS as expected", "check the port in the kubeconfig's `server`"),
     }
 }
 

@@ -1,5 +1,5 @@
 //! Kubeconfigs from Secrets are hostile input. We read the few fields that are plain data, refuse whatever could run a
-//! command, read a file of ours or act as somebody else, and never hand the document itself to a Kubernetes library
+//! command, read a file of ours or impersonate another user, and never hand the document itself to a Kubernetes library
 //! (which would run an `exec` entry as soon as a client is built). **No text of the document ever leaves this module in
 //! an error**: parsers quote the lines they choke on, and those lines hold the token.
 
@@ -38,7 +38,7 @@ pub struct Access {
 }
 
 impl Access {
-    /// Reads a kubeconfig as it stands in a Secret.
+    /// Reads a kubeconfig as it is in a Secret.
     pub fn parse(bytes: &[u8]) -> Result<Self, KubeconfigError> {
         let document = read(bytes)?;
         let root = Fields::of(&document, "document")?;
@@ -46,7 +46,7 @@ impl Access {
         let clusters = root.list("clusters")?;
         let users = root.list("users")?;
         // Everything in the document is checked, not only what the current context names: an `exec` entry has no
-        // business in a Secret, and whoever edits `current-context` later must not wake it.
+        // business in a Secret, and a later edit of `current-context` must not activate it.
         let clusters = clusters.iter().map(|entry| check_cluster(entry)).collect::<Result<Vec<_>, _>>()?;
         let users = users.iter().map(|entry| check_user(entry)).collect::<Result<Vec<_>, _>>()?;
 
@@ -134,7 +134,7 @@ fn read(bytes: &[u8]) -> Result<Value, KubeconfigError> {
             max_events: 2 * MAX_YAML_NODES,
             max_depth: MAX_YAML_DEPTH,
             max_documents: 1,
-            // References make small documents large and let a field appear where nobody looks for it.
+            // References make small documents large and let a field appear where no reader expects it.
             max_anchors: 0,
             max_aliases: 0,
             max_merge_keys: 0,
@@ -167,7 +167,7 @@ fn check_cluster<'a>(entry: &Fields<'a>) -> Result<Fields<'a>, KubeconfigError> 
 
 fn check_user<'a>(entry: &Fields<'a>) -> Result<Fields<'a>, KubeconfigError> {
     const COMMAND: &str = "it would run a command inside Isthmus; use a token or a client certificate";
-    const ACT_AS: &str = "Isthmus does not act as somebody else; give its own ServiceAccount the rights it needs";
+    const ACT_AS: &str = "Isthmus does not impersonate other users; give its own ServiceAccount the rights it needs";
     const PASSWORD: &str =
         "API servers have not accepted passwords since Kubernetes 1.19; use a token or a client certificate";
     entry.object_or_empty("user")?.allow(
@@ -202,7 +202,7 @@ fn server(cluster: &Fields<'_>) -> Result<http::Uri, KubeconfigError> {
 }
 
 fn tls_server_name(cluster: &Fields<'_>) -> Result<Option<String>, KubeconfigError> {
-    // Without verification whoever answers at the address is handed the token, and is believed.
+    // Without verification any server at the address is sent the token, and is believed.
     if cluster.flag("insecure-skip-tls-verify")? {
         return Err(KubeconfigError::Refused {
             field: cluster.path("insecure-skip-tls-verify"),

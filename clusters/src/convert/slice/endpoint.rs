@@ -97,7 +97,7 @@ fn node<'a>(check: &mut Check, index: usize, endpoint: &'a k8s::Endpoint) -> Opt
     fits.then_some(name)
 }
 
-/// What tells that endpoints of two slices are one pod: what they stand for, else their hostname ("multiple endpoints which
+/// How endpoints of two slices are recognised as one pod: by their target, else by their hostname ("multiple endpoints which
 /// use the same hostname should be considered fungible", EndpointSlice API).
 fn pod(endpoint: &k8s::Endpoint) -> PodId {
     let set = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
@@ -112,7 +112,7 @@ fn pod(endpoint: &k8s::Endpoint) -> PodId {
 }
 
 /// As kube-proxy reads conditions (Kubernetes 1.37, `endpointslicecache.go`): `ready` and `serving` that are not set are
-/// true, `terminating` is false. `ready` wins where it is said: with publishNotReadyAddresses the user wants terminating
+/// true, `terminating` is false. `ready` wins where it is set: with publishNotReadyAddresses the user wants terminating
 /// pods to be used. One that terminates and says nothing else is taken as draining, not as ready.
 fn health(conditions: Option<&k8s::EndpointConditions>) -> Health {
     let ready = conditions.and_then(|conditions| conditions.ready);

@@ -75,7 +75,7 @@ pub fn add_to(objects: &mut HubObjects, add: &[PathBuf]) -> anyhow::Result<(Vec<
     Ok((problems, unlisted, passed_over))
 }
 
-/// What Kubernetes keeps of an object when it is applied anew, is kept here too: its time of birth, and what `keep` says.
+/// What Kubernetes keeps of an object when it is applied again, is kept here too: its time of birth, and what `keep` says.
 fn apply<T: kube::Resource + DeserializeOwned>(
     objects: &mut Vec<T>,
     value: Value,

@@ -17,7 +17,7 @@ pub(super) struct Document {
 #[derive(Debug)]
 pub(super) enum Body {
     Object(Map<String, Value>),
-    /// What stands there instead of a mapping, as in "a list".
+    /// What is there instead of a mapping, as in "a list".
     NotAMapping(&'static str),
     /// A list of changes to other files.
     Patch,

@@ -1,4 +1,4 @@
-//! When to believe the folder. Files are written in steps, renamed, emptied and filled again; what stands there between
+//! When to believe the folder. Files are written in steps, renamed, emptied and filled again; what is there between
 //! two steps is not what its author means. This decides what is read now and what is left alone for a moment.
 //!
 //! It reads files but does not wait: the time comes in, and the time to come back goes out.
@@ -34,7 +34,7 @@ pub(super) struct Follower {
     root: PathBuf,
     world: World,
     read: BTreeMap<PathBuf, LastRead>,
-    /// Files that somebody is writing.
+    /// Files that a program is writing.
     writing: BTreeMap<PathBuf, Writing>,
     /// Since when a file is gone, or holds nothing any more.
     gone: BTreeMap<PathBuf, Instant>,
@@ -53,7 +53,7 @@ pub struct Counters {
     pub scans: u64,
     /// Files whose bytes were read.
     pub reads: u64,
-    /// Files whose text had changed, and was understood anew or found broken.
+    /// Files whose text had changed, and was understood again or found broken.
     pub parses: u64,
 }
 
@@ -68,7 +68,7 @@ struct LastRead {
 #[derive(Debug)]
 struct Writing {
     since: Instant,
-    /// What was seen then, where nobody told us of the writing.
+    /// What was seen then, where no event reported the writing.
     stamp: Option<Stamp>,
 }
 
@@ -89,7 +89,7 @@ impl Follower {
         }
     }
 
-    /// Looks where the hints point, and returns what the engine should hear. The first step believes all it sees.
+    /// Looks where the hints point, and returns the batches for the engine. The first step believes all it sees.
     /// After an error (the folder itself cannot be listed) the ways to all members are lost, and nothing else is.
     pub(super) fn step(&mut self, hints: &Hints, now: Instant) -> (Vec<Batch>, io::Result<()>) {
         self.world.follow();
@@ -108,7 +108,7 @@ impl Follower {
             Ok(())
         };
         self.started |= result.is_ok();
-        (self.world.tell(), result)
+        (self.world.take_batches(), result)
     }
 
     /// A first step in which files from elsewhere count as if their objects had been applied to the hub. A member that
@@ -135,7 +135,7 @@ impl Follower {
         }
         self.world.set_folders(folders);
         self.started = true;
-        Ok(self.world.tell())
+        Ok(self.world.take_batches())
     }
 
     /// When to step again without a hint.
@@ -274,7 +274,7 @@ impl Follower {
         let last = self.read.get(file);
         let changed = last.is_none_or(|last| last.stamp != stamp);
         if changed && self.started && !ready && !self.emptied.contains_key(file) {
-            // Nobody told us, so nobody will tell us when it is finished: wait until it is left alone.
+            // No event reported the change, so none will report its end: wait until the file is left alone.
             self.writing.insert(file.to_owned(), Writing { since: now, stamp: Some(stamp) });
             return false;
         }
@@ -325,7 +325,7 @@ impl Follower {
 
     fn unreadable(&mut self, file: &Path, origin: &Origin, found: &str, expected: &str) {
         self.forget(file);
-        let expected = format!("{expected}; what it said before stays");
+        let expected = format!("{expected}; what it held before stays");
         let place = Place { file: self.root.join(file), line: 1 };
         let problem = Problem::new(&file_name(file), "", found, expected).at(place);
         self.world.broken(file, origin, problem);

@@ -4,9 +4,9 @@
 //! world/**.yaml                 Region, MemberCluster, FederationPolicy
 //! world/clusters/<id>/**.yaml   that cluster's Namespaces, Services, EndpointSlices, Nodes, ServiceCIDRs, ServiceExports
 //! ```
-//! It speaks to the engine exactly as clusters do: objects go through [`crate::convert`], a folder that is there is a
-//! cluster that can be heard, a folder that is gone is a cluster that cannot, and a file that says something wrong keeps
-//! what it said before. Objects are gone when they are gone from the files.
+//! It sends batches to the engine exactly as clusters do: objects go through [`crate::convert`], a folder that is there is a
+//! cluster that is connected, a folder that is gone is a cluster that is not, and a file with a wrong content keeps
+//! what it held before. Objects are gone when they are gone from the files.
 //!
 //! From bytes to batches: [`layout`] and [`scan`] (which files) → [`follow`] (what to believe now) → [`parse`], [`read`] and
 //! [`decode`] (what it says) → [`table`] and [`world`] (what changed).
@@ -73,7 +73,7 @@ use watch::{Signal, Watch};
 /// A folder as it is at one moment.
 #[derive(Debug)]
 pub struct LoadedWorld {
-    /// What the engine should hear, in order: the hub's objects, then each member's link and objects.
+    /// The batches for the engine, in order: the hub's objects, then each member's link and objects.
     pub batches: Vec<Batch>,
     /// The hub's first, then those of each member in the order of their files. The first ones, where there are many.
     pub problems: Vec<Problem>,
@@ -140,7 +140,7 @@ impl FilesHandle {
 
 impl Drop for FilesHandle {
     fn drop(&mut self) {
-        // If nobody receives any more, the thread has ended already.
+        // If there is no receiver any more, the thread has ended already.
         let _ = self.signals.send(Signal::Stop);
     }
 }

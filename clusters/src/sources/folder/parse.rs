@@ -145,7 +145,7 @@ fn yaml_error(error: &serde_saphyr::Error) -> ParseError {
     use serde_saphyr::Error;
     let error = error.without_snippet();
     let line = error.location().map_or(1, |location| u32::try_from(location.line()).unwrap_or(u32::MAX)).max(1);
-    // The line is said by us; the parser says it again in its own words.
+    // The line is in our text already; the parser repeats it in its own words.
     let text = error.to_string();
     let text = text.lines().next().unwrap_or_default();
     let text = text.split(" at line ").next().unwrap_or(text);
@@ -154,7 +154,7 @@ fn yaml_error(error: &serde_saphyr::Error) -> ParseError {
     } else if text.contains("budget") || text.contains("limit") {
         let expected = format!(
             "at most {MAX_NODES} values, {MAX_DOCUMENTS} documents, {MAX_DEPTH} levels, and {MAX_ALIASES} aliases \
-             that stand for at most {MAX_ALIAS_NODES} values"
+             that expand to at most {MAX_ALIAS_NODES} values"
         );
         return ParseError { line, found: "more than one file may hold".to_owned(), expected, of_one: false };
     } else {

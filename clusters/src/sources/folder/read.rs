@@ -55,7 +55,7 @@ pub(super) fn read(bytes: &[u8], origin: &Origin, file: &Arc<Path>, shown: &Path
 }
 
 /// What becomes of a file with a document that cannot be parsed.
-const PARTLY: &str = "the other documents are used, and what the file said before of the rest stays";
+const PARTLY: &str = "the other documents are used, and what the file held before of the rest stays";
 
 const OBJECT: &str = "a Kubernetes object with apiVersion, kind and metadata.name";
 
@@ -69,7 +69,7 @@ fn in_quotes(written: &str, read_as: &str) -> (String, String) {
 }
 
 fn broken(error: &ParseError, file: &Path, shown: &Path) -> Box<Problem> {
-    let expected = format!("{}; what it said before stays", error.expected);
+    let expected = format!("{}; what it held before stays", error.expected);
     let place = Place { file: shown.into(), line: error.line };
     Box::new(Problem::new(&file_name(file), "", &error.found, expected).at(place))
 }
@@ -105,7 +105,7 @@ impl Reader<'_> {
             Identity::Slip(kind, near) => return self.unclear(at, "kind", &format!("{kind:?}"), &format!("{near:?}")),
             Identity::Answer(message) => {
                 let found = format!("the answer of an API server: {message:?}");
-                return self.unclear(at, "", &found, "objects; what the file said before stays");
+                return self.unclear(at, "", &found, "objects; what the file held before stays");
             }
             Identity::Unclear(field) => {
                 let value = path::steps(field).iter().try_fold(&Value::Null, |value, step| match step {
@@ -139,7 +139,7 @@ impl Reader<'_> {
         None
     }
 
-    /// It cannot be told which object it is.
+    /// It is not known which object it is.
     fn unclear(&mut self, at: Position, field: &str, found: &str, expected: &str) -> Option<String> {
         self.report(at, Problem::new(&file_name(self.file), field, found, expected));
         self.contents.unclear = true;

@@ -1,4 +1,4 @@
-//! How long is waited before what stands in a folder is believed.
+//! How long is waited before what is in a folder is believed.
 
 use std::time::Duration;
 

@@ -91,7 +91,7 @@ impl<'a> Held<'a> {
             bounds: member.bounds.clone(),
         };
         tracing::info!(cluster = %member.id, version = %link.version, "connected");
-        member.seen.heard(now());
+        member.seen.answered(now());
         let up = LinkChange::Up { uid: link.client.uid.clone(), version: link.version.clone() };
         member.report_link(epoch, up).await?;
         member.clients.publish(&member.id, Some(link.client.clone()));
@@ -173,7 +173,7 @@ impl<'a> Held<'a> {
 
     fn probe_answered(&mut self, answer: Result<(), Failure>) -> Result<(), ConnectError> {
         if answer.is_ok() {
-            self.member.seen.heard(now());
+            self.member.seen.answered(now());
         }
         self.schedule.answer(Instant::now(), answer)
     }

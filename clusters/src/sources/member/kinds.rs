@@ -30,7 +30,7 @@ use crate::tables::SeenMark;
 
 /// Kinds that mirrors are written as are compared with the API server as a whole this often, up to twice as rarely.
 const RELIST_AFTER: Duration = Duration::from_secs(900);
-/// Troubles that may wait to be heard; more say nothing new.
+/// Troubles that may wait to be handled; more of them add nothing.
 const TROUBLES: usize = 16;
 /// Versions of one API group that are looked through for a kind.
 const MAX_VERSIONS: usize = 16;
@@ -179,7 +179,7 @@ where
     }
 }
 
-/// Asks the API server's discovery for a kind. Every authenticated client may do that, unless somebody took the right away.
+/// Asks the API server's discovery for a kind. Every authenticated client may do that, unless that right was taken away.
 fn is_served<K: Resource<DynamicType = ()> + 'static>(client: &kube::Client) -> IsServed {
     let client = client.clone();
     Arc::new(move || {

@@ -7,7 +7,7 @@ use crate::client::answers::Fault;
 /// What an error of the watcher asks for.
 #[derive(Debug)]
 pub(super) enum After {
-    /// The version of the last event is gone, and the watcher would ask for it for ever.
+    /// The version of the last event is gone, and the watcher would ask for it forever.
     Relist,
     /// 403 or 404.
     Absent(kube::Error),

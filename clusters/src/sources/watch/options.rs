@@ -69,7 +69,7 @@ pub struct Optional {
     /// Whether it was ever there, over all connections: then one "no such thing" is not believed.
     pub was_there: Arc<AtomicBool>,
     /// Asks whether the cluster serves the kind, for when a list is refused: API servers refuse also what they do not
-    /// serve, and a right that is missing must not look like a kind that is not there. `None`: it cannot be told.
+    /// serve, and a right that is missing must not look like a kind that is not there. `None`: it is not known.
     pub is_served: IsServed,
 }
 

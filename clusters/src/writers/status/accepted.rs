@@ -79,7 +79,7 @@ impl HubObjects {
             let params = PatchParams::apply(FIELD_MANAGER).force();
             match deadline(api.patch_status(name, &params, &Patch::Apply(&body))).await {
                 Ok(()) => {
-                    events.turned(kind, &row.identity, &row.conditions, &conditions);
+                    events.changed(kind, &row.identity, &row.conditions, &conditions);
                     row.conditions = conditions;
                 }
                 Err(error) => {

@@ -1,4 +1,4 @@
-//! Brings statuses to the hub. Level-triggered: whatever wakes it, it compares what each object says with what it should
+//! Writes statuses to the hub. Level-triggered: whatever wakes it, it compares what each object says with what it should
 //! say, and writes the difference.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -93,7 +93,7 @@ impl Writer {
         let mut members = Members::default();
         let mut policies = HubObjects::new("FederationPolicy");
         let mut regions = HubObjects::new("Region");
-        let mut told = Told::default();
+        let mut sent = Sent::default();
         let (mut notes, mut problems) = (sources.notes.subscribe(), sources.problems.subscribe());
         let mut mirrors = sources.mirrors.clone();
         let mut tick = tokio::time::interval(TICK);
@@ -130,7 +130,7 @@ impl Writer {
             let inputs = accepted::Inputs { problems: &HubProblems(&snapshot), notices: &notices, now: now() };
             let good = policies.write::<FederationPolicy>(&sources.client, inputs, &events).await && good;
             let good = regions.write::<Region>(&sources.client, inputs, &events).await && good;
-            told.tell(&snapshot, &members, &events);
+            sent.send(&snapshot, &members, &events);
             if !good {
                 tokio::time::sleep(PAUSE).await;
             }
@@ -142,7 +142,7 @@ async fn discard<T>(task: impl Future<Output = T>) {
     let _ = task.await;
 }
 
-/// The writer's own view of the hub: what is wrong with objects there is told by the source, not twice.
+/// The writer's own view of the hub: what is wrong with objects there is reported by the source, not twice.
 fn how() -> Follow<Quiet> {
     Follow {
         origin: ProblemOrigin::Hub,
@@ -166,12 +166,12 @@ impl Listener for Quiet {
 
 /// Rejected objects that an Event was sent for.
 #[derive(Debug, Default)]
-struct Told {
+struct Sent {
     objects: BTreeSet<(ProblemOrigin, ObjectName)>,
 }
 
-impl Told {
-    fn tell(&mut self, problems: &Problems, members: &Members, events: &Events) {
+impl Sent {
+    fn send(&mut self, problems: &Problems, members: &Members, events: &Events) {
         let mut current = BTreeSet::new();
         let mut budget = MAX_PROBLEM_EVENTS;
         for (origin, page) in problems {
