@@ -45,7 +45,7 @@ pub struct Facts<'a> {
     /// A credential that does not work although the connection does.
     pub note: Option<&'a Note>,
     pub mirrors: Option<&'a MirrorProgress>,
-    /// When it was last heard.
+    /// When it last answered.
     pub seen: Option<Time>,
     /// What is wrong with the `MemberCluster` itself. Each says what is lost by it: see [`is_rejected`].
     pub spec_problems: &'a [String],
@@ -95,7 +95,7 @@ pub fn member(facts: &Facts<'_>) -> [Wanted; 4] {
     [connected, admitted, synced, ready]
 }
 
-/// For a `MemberCluster` that was never good: nothing can be said but what is wrong with it.
+/// For a `MemberCluster` that was never good: nothing can be reported but what is wrong with it.
 pub fn unusable(problems: &[String]) -> [Wanted; 4] {
     let message = text::spec_problems(problems);
     let unknown =
@@ -198,7 +198,7 @@ fn admitted(facts: &Facts<'_>) -> Wanted {
         let message = format!(
             "the credential leads to another cluster (kube-system UID {}) than the one that was admitted (UID {}): its \
              objects are not used, and what is known of the admitted one stays; put the right kubeconfig back, or delete \
-             this MemberCluster and create it anew to replace the cluster",
+             this MemberCluster and create it again to replace the cluster",
             found.0, admitted.0
         );
         return wanted(ADMITTED, Status::False, "IdentityChanged", message);
@@ -259,7 +259,7 @@ fn address_reason(report: &MemberReport) -> &'static str {
 fn pending(why: &PendingReason) -> (&'static str, String) {
     match why {
         PendingReason::IdentityUnknown => {
-            (IDENTITY_UNKNOWN, "it was never reached, so that nobody knows which cluster it is".to_owned())
+            (IDENTITY_UNKNOWN, "it was never reached, so it is not known which cluster it is".to_owned())
         }
         PendingReason::CidrsUnknown { pods, services } => {
             let mut missing = Vec::new();
@@ -297,7 +297,7 @@ fn refused(report: &MemberReport, refusal: &Refusal) -> (&'static str, String) {
         Refusal::UnknownRegion => {
             let region = &report.region;
             let message = format!(
-                "there is no Region {region}: create it, or create this MemberCluster anew with the right spec.region"
+                "there is no Region {region}: create it, or create this MemberCluster again with the right spec.region"
             );
             (UNKNOWN_REGION, message)
         }
@@ -357,7 +357,7 @@ fn mirrored(facts: &Facts<'_>) -> Wanted {
     wanted(SYNCED, Status::True, "Synced", format!("its objects are listed, and {mirrors}{notes}"))
 }
 
-/// The summary: the first thing that stands in the way, or the first thing worth knowing.
+/// The summary: the first thing that is in the way, or the first thing worth knowing.
 fn ready(facts: &Facts<'_>, connected: &Wanted, admitted: &Wanted, synced: &Wanted) -> Wanted {
     let summary = |status, of: &Wanted| wanted(READY, status, of.reason, of.message.clone());
     if connected.status != Status::True {

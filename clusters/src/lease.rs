@@ -39,7 +39,7 @@ pub struct Candidate {
     api: Api<Lease>,
     name: String,
     identity: String,
-    /// Somebody else's claim (its renewal as a whole, not its time) and when we first saw it.
+    /// Another candidate's claim (its renewal as a whole, not its time) and when we first saw it.
     observed: Option<(LeaseSpec, Instant)>,
     /// Who holds it, if that is another controller.
     leader: watch::Sender<Option<Arc<str>>>,
@@ -66,7 +66,7 @@ impl Candidate {
 
     /// Waits until the lease is ours; `None` if the process should end first.
     pub async fn acquire(mut self, shutdown: &mut Shutdown) -> Option<Held> {
-        let mut said = false;
+        let mut reported = false;
         loop {
             let started = Instant::now();
             match timeout(REQUEST_TIMEOUT, self.try_acquire()).await {
@@ -74,8 +74,8 @@ impl Candidate {
                     tracing::info!(identity = self.identity, "leading");
                     return Some(Held { candidate: self, lease, renewed: started });
                 }
-                Ok(Ok(None)) if !said => {
-                    said = true;
+                Ok(Ok(None)) if !reported => {
+                    reported = true;
                     let leader = self.leader.borrow().as_deref().unwrap_or_default().to_owned();
                     tracing::info!(identity = self.identity, leader, "another controller leads; standing by");
                 }
@@ -180,7 +180,7 @@ impl Held {
     }
 }
 
-/// A conflict means that somebody else was faster, which is an answer and not an error.
+/// A conflict means that another candidate was faster, which is an answer and not an error.
 fn conflict_is_none(result: kube::Result<Lease>) -> kube::Result<Option<Lease>> {
     match result {
         Ok(lease) => Ok(Some(lease)),

@@ -1,4 +1,4 @@
-//! A world judged without running it: the engine, fed once with all there is.
+//! A world judged without running it: the engine, fed once with the complete input.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -1,9 +1,10 @@
-//! What is wrong with somebody's input: which object, which field, what was found, what would be right, what is lost by it.
+//! What is wrong with an input: which object, which field, what was found, what would be right, what is lost by it.
 //! A problem never carries a secret: code that reads Secrets must not put their content in `found`. Its texts come from
 //! outside, so each is cut when the problem is made.
 
 mod book;
 mod findings;
+mod object;
 #[cfg(test)]
 mod tests;
 
@@ -14,9 +15,11 @@ use serde::Serialize;
 
 pub use book::{OriginProblems, ProblemBook, ProblemOrigin, Problems};
 pub use findings::Findings;
+pub use object::{MAX_NAME_LEN, ObjectName};
 
-use crate::convert::MAX_NAME_LEN;
-use crate::foreign::{Bounded, Secrets, Visible, cut, cut_name};
+use object::scrub;
+
+use crate::foreign::{Bounded, Secrets, Visible, cut};
 
 /// Longest quotation of a found value, in bytes.
 pub const MAX_FOUND_LEN: usize = 120;
@@ -43,7 +46,7 @@ pub struct Problem {
     pub field: String,
     pub found: String,
     pub expected: String,
-    /// What of the object is not used because of this; empty if that is said otherwise.
+    /// What of the object is not used because of this; empty if another text names it.
     pub lost: String,
     /// Where it was read, for objects that came from files.
     pub place: Option<Place>,
@@ -56,27 +59,11 @@ fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 
-/// An object as people name it: `Service shop/web`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub struct ObjectName {
-    pub kind: String,
-    pub namespace: Option<String>,
-    pub name: String,
-}
-
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Place {
     pub file: PathBuf,
     /// Counted from 1.
     pub line: u32,
-}
-
-impl ObjectName {
-    /// A name that is longer than any object's may be is cut, and stays different from others that begin like it.
-    pub fn new(kind: &str, namespace: Option<&str>, name: &str) -> Self {
-        let bounded = |text: &str| cut_name(text, MAX_NAME_LEN).into_owned();
-        Self { kind: bounded(kind), namespace: namespace.map(bounded), name: bounded(name) }
-    }
 }
 
 impl Problem {
@@ -125,33 +112,8 @@ impl Problem {
     }
 }
 
-impl ObjectName {
-    pub(crate) fn scrubbed(mut self, secrets: &Secrets) -> Self {
-        for text in [&mut self.kind, &mut self.name].into_iter().chain(&mut self.namespace) {
-            scrub(text, secrets);
-        }
-        self
-    }
-}
-
-fn scrub(text: &mut String, secrets: &Secrets) {
-    if let std::borrow::Cow::Owned(scrubbed) = secrets.scrub(text) {
-        *text = scrubbed;
-    }
-}
-
 fn bounded(text: String, max: usize) -> String {
     if text.len() <= max { text } else { cut(&text, max).into_owned() }
-}
-
-impl fmt::Display for ObjectName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.namespace {
-            Some(namespace) => write!(f, "{} {namespace}/{}", self.kind, self.name),
-            None if self.name.is_empty() => f.write_str(&self.kind),
-            None => write!(f, "{} {}", self.kind, self.name),
-        }
-    }
 }
 
 /// One line, in which nothing is hidden.

@@ -1,63 +1,15 @@
-//! What sessions publish for the writers: the client of each member that is connected, when each was last heard, and
-//! what must be said about a credential. None of this is federation state; losing it loses nothing.
+//! What sessions publish for the writers: the client of each member that is connected, when each last answered, and
+//! what must be reported about a credential. None of this is federation state; losing it loses nothing.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use federation::change::LinkFailure;
-use federation::model::{ClusterId, ClusterUid, Time};
+use federation::model::{ClusterId, Time};
 use tokio::sync::watch;
 
-use crate::foreign::Secrets;
-
-/// Longest text taken over from a member's API server, in bytes.
-pub const MAX_FOREIGN_TEXT: usize = 300;
-
-/// A connected member's client.
-#[derive(Clone)]
-pub struct MemberClient {
-    pub client: kube::Client,
-    pub uid: ClusterUid,
-    secrets: Secrets,
-}
-
-impl MemberClient {
-    pub fn new(client: kube::Client, uid: ClusterUid, secrets: Secrets) -> Self {
-        Self { client, uid, secrets }
-    }
-
-    /// Makes a text that the member's API server wrote fit for people: one line, bounded, and without the credential,
-    /// which a hostile server could send back to have it shown.
-    pub fn scrub(&self, text: &str) -> String {
-        scrub(text, &self.secrets)
-    }
-
-    /// Recognises the credential that the member's API server is sent.
-    pub fn secrets(&self) -> Secrets {
-        self.secrets.clone()
-    }
-}
-
-impl fmt::Debug for MemberClient {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemberClient").field("uid", &self.uid).finish_non_exhaustive()
-    }
-}
-
-fn scrub(text: &str, secrets: &Secrets) -> String {
-    let text = secrets.scrub(text);
-    let mut out = String::new();
-    for c in text.chars().map(|c| if c.is_control() { ' ' } else { c }) {
-        if out.len() + c.len_utf8() > MAX_FOREIGN_TEXT {
-            out.push('…');
-            break;
-        }
-        out.push(c);
-    }
-    out
-}
+use crate::client::MemberClient;
 
 /// Clients of the members that are connected now.
 #[derive(Clone, Debug)]
@@ -96,7 +48,7 @@ impl Clients {
     }
 }
 
-/// When each member was last heard.
+/// When each member last answered.
 #[derive(Clone, Debug, Default)]
 pub struct SeenTable {
     members: Arc<Mutex<BTreeMap<ClusterId, SeenMark>>>,
@@ -107,7 +59,7 @@ pub struct SeenTable {
 pub struct SeenMark(Arc<AtomicI64>);
 
 impl SeenMark {
-    pub fn heard(&self, at: Time) {
+    pub fn answered(&self, at: Time) {
         self.0.fetch_max(at.unix_ms, Ordering::Relaxed);
     }
 }
@@ -117,7 +69,7 @@ impl SeenTable {
         self.lock().entry(id.clone()).or_default().clone()
     }
 
-    /// `None`: never heard by this process.
+    /// `None`: it never answered this process.
     pub fn get(&self, id: &ClusterId) -> Option<Time> {
         let unix_ms = self.lock().get(id)?.0.load(Ordering::Relaxed);
         (unix_ms > 0).then_some(Time::from_unix_ms(unix_ms))
@@ -173,7 +125,7 @@ pub enum NoteReason {
     IdentityChanged,
 }
 
-/// The notes that stand now.
+/// The current notes.
 #[derive(Clone, Debug)]
 pub struct Notes {
     sender: Arc<watch::Sender<BTreeMap<ClusterId, Note>>>,
@@ -203,7 +155,7 @@ impl Notes {
     }
 }
 
-/// What people said about who writes mirrors into members: [`ANNOTATION_TAKE_OVER`](crate::api::ANNOTATION_TAKE_OVER)
+/// What users set about who writes mirrors into members: [`ANNOTATION_TAKE_OVER`](crate::api::ANNOTATION_TAKE_OVER)
 /// of each `MemberCluster` that has it.
 #[derive(Clone, Debug)]
 pub struct TakeOvers {
@@ -237,20 +189,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_cannot_have_the_token_shown() {
-        let secrets = Secrets::new([&b"s3cr3t-t0ken"[..]]);
-        let text = scrub("you sent\nBearer s3cr3t-t0ken!", &secrets);
-        assert_eq!(text, "you sent Bearer [redacted]!");
-        assert!(scrub(&"é".repeat(1000), &Secrets::default()).len() <= MAX_FOREIGN_TEXT + '…'.len_utf8());
-    }
-
-    #[test]
     fn seen_never_goes_backwards() {
         let Ok(id) = ClusterId::new("eu-1") else { unreachable!() };
         let table = SeenTable::default();
         assert_eq!(table.get(&id), None);
-        table.mark(&id).heard(Time::from_unix_ms(5));
-        table.mark(&id).heard(Time::from_unix_ms(3));
+        table.mark(&id).answered(Time::from_unix_ms(5));
+        table.mark(&id).answered(Time::from_unix_ms(3));
         assert_eq!(table.get(&id), Some(Time::from_unix_ms(5)));
     }
 }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use clusters::client::MemberClient;
 use clusters::convert::Convert;
 use clusters::foreign::Secrets;
-use clusters::tables::{Clients, MemberClient, TakeOvers};
+use clusters::tables::{Clients, TakeOvers};
 use clusters::writers::mirror::Writer;
 use federation::model::{Affinity, ClusterId, ClusterUid, Namespace, Protocol, ServiceKey, ServicePort};
 use federation::{MirrorAction, MirrorKey, MirrorService};

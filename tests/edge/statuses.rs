@@ -114,7 +114,7 @@ async fn statuses_follow_reports() {
     });
     let members: Api<MemberCluster> = Api::all(hub.client());
 
-    seen.mark(&id).heard(now());
+    seen.mark(&id).answered(now());
     writer.submit(vec![(id.clone(), Some(report(LinkState::Up { since: now() }, 3)))]);
     let up = shows(&members, "eu-1", "Ready=True/Ready").await;
     assert_eq!(up.counts.unwrap().services, 3);

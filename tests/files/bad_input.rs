@@ -127,7 +127,7 @@ async fn all_that_is_good_is_served_and_outlives_its_file_turning_bad() {
         all.iter().find(ours).filter(|problem| problem["object"]["kind"] == "File").cloned().ok_or(page)
     })
     .await;
-    assert!(told["lost"].as_str().unwrap().ends_with("what the file said before of the rest stays"), "{told}");
+    assert!(told["lost"].as_str().unwrap().ends_with("what the file held before of the rest stays"), "{told}");
     let after = ads::everything(region.xds(), &node).await;
     assert_eq!(before, after);
 

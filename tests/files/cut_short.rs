@@ -25,7 +25,7 @@ async fn a_dump_that_is_cut_short_loses_nothing_and_is_named() {
     let half = dump.get(..dump.len() / 2).unwrap().to_owned();
     let states = [
         (String::new(), "an empty file"),
-        (half, "valid YAML or JSON; what it said before stays"),
+        (half, "valid YAML or JSON; what it held before stays"),
         // At the end of a line, between two items: what is left is YAML.
         (
             cut(

@@ -79,7 +79,7 @@ fn scripted() -> Vec<Case> {
             "the answer is HTML and not JSON",
             "it must be the API server's own address",
         ),
-        case("plain-http", Server::plain(), "it does not speak TLS at this port", "check scheme and port"),
+        case("plain-http", Server::plain(), "it does not use TLS at this port", "check scheme and port"),
         case("silent", Server::silent(), "no answer in the TLS handshake within 3.5 s", "see whether it is overloaded"),
     ]
 }

@@ -28,6 +28,13 @@ pub const MAX_TOKEN_BYTES: usize = 4 << 10;
 /// Lists of one member that are read at a time: pages are held in memory.
 pub const LISTS_AT_A_TIME: usize = 2;
 
+/// Deadline of one request that is not a watch or a list: name lookup, connection, TLS and answer.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(4);
+/// Deadline of one page of a list.
+pub const LIST_TIMEOUT: Duration = Duration::from_secs(30);
+/// Name lookup, connection and TLS. Shorter than [`CALL_TIMEOUT`], so that it is known which of them took too long.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(3_500);
+
 /// Objects of one member, of all kinds together.
 pub const MAX_MEMBER_OBJECTS: usize = 150_000;
 /// The same in bytes as they were sent.

@@ -27,21 +27,16 @@ use tower::{BoxError, ServiceBuilder};
 use super::kubeconfig::Access;
 use super::secret::Credential;
 use crate::client::answers;
+use crate::client::bounds::{CALL_TIMEOUT, CONNECT_TIMEOUT};
 use crate::client::cause::{self, Side};
+use crate::client::member::MemberClient;
 use crate::foreign::cut;
-use crate::tables::MemberClient;
 use address::{Checked, Gate};
 use body::{Bounded, Shape};
 use steps::Stepped;
 
 pub use address::{Allowed, NotAllowed};
 
-/// Deadline of one request that is not a watch or a list: name lookup, connection, TLS and answer.
-pub const CALL_TIMEOUT: Duration = Duration::from_secs(4);
-/// Deadline of one page of a list.
-pub const LIST_TIMEOUT: Duration = Duration::from_secs(30);
-/// Name lookup, connection and TLS. Shorter than [`CALL_TIMEOUT`], so that it is known which of them took too long.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(3_500);
 /// Silence on an idle connection before TCP asks whether the other side is still there.
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(5);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(3);
@@ -250,7 +245,7 @@ where
 
 /// Classes an error of a request to a member: `what` completes "could not …".
 pub fn describe(server: &http::Uri, what: &str, error: &kube::Error) -> ConnectError {
-    // Not even the server's name: whatever else was said would tell who is there.
+    // Not even the server's name: any other text would show what is at that address.
     if answers::find::<NotAllowed>(error).is_some() {
         return ConnectError::new(LinkFailure::KubeconfigInvalid, cause::of(Side::Member, error).to_string());
     }

@@ -7,10 +7,12 @@ pub mod config;
 pub mod connect;
 pub mod hub;
 pub mod kubeconfig;
+pub mod member;
 pub mod retry;
 pub mod secret;
 
 pub use bounds::MemberBounds;
 pub use hub::HubClient;
+pub use member::MemberClient;
 pub use retry::Retry;
 pub use secret::Access;

@@ -42,7 +42,7 @@ pub struct SecretRef {
 /// A member's credential as the hub holds it now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credential {
-    /// The hub's Secrets were not listed yet: nothing is known, and nothing is said.
+    /// The hub's Secrets were not listed yet: nothing is known, and nothing is reported.
     Unknown,
     /// There is none; the text says which Secret or key was looked for.
     Missing(Arc<str>),

@@ -7,7 +7,7 @@ use crate::problem::{ObjectName, Problem, ProblemOrigin, Problems};
 pub struct HubProblems<'a>(pub &'a Problems);
 
 impl HubProblems<'_> {
-    /// Without the object's name: the text stands on the object itself.
+    /// Without the object's name: the text is shown on the object itself.
     pub fn of(&self, kind: &str, name: &str) -> Vec<String> {
         let object = ObjectName::new(kind, None, name);
         let list = self.0.get(&ProblemOrigin::Hub).and_then(|page| page.listed().get(&object));

@@ -78,7 +78,7 @@ impl<'a> Known<'a> {
         self.page(id).and_then(OriginProblems::rest)
     }
 
-    /// `MemberCluster`s that were never usable, so that no report is made of them.
+    /// `MemberCluster`s that were never usable, so that there is no report about them.
     pub fn unusable(&self, has_report: impl Fn(&str) -> bool) -> Vec<String> {
         let hub = self.problems.get(&ProblemOrigin::Hub).into_iter().flat_map(|page| page.listed().keys());
         let members = hub.filter(|object| object.kind == MEMBER_KIND && !object.name.is_empty());

@@ -62,7 +62,7 @@ fn shown(problems: &[String], facts: &Facts<'_>) -> Vec<String> {
     problems.iter().take(named).map(bounded).chain([last]).collect()
 }
 
-/// The status of a `MemberCluster` that was never good: only what is said of it changes.
+/// The status of a `MemberCluster` that was never good: only what is reported of it changes.
 pub fn unusable(problems: &[String], generation: i64, before: &MemberClusterStatus, now: Time) -> MemberClusterStatus {
     let unusable = conditions::unusable(problems);
     let conditions = conditions::with_history(&before.conditions, &unusable, Some(generation), now);
@@ -123,11 +123,11 @@ fn seen(facts: &Facts<'_>, before: &MemberClusterStatus) -> Option<KubeTimestamp
         LinkState::Pending | LinkState::Up { .. } | LinkState::IdentityChanged { .. } => facts.seen,
     };
     let Some(exact) = exact else { return before.last_seen.clone() };
-    let Some(told) = &before.last_seen else { return Some(kube_time(exact)) };
-    let ahead_ms = exact.unix_ms.saturating_sub(told.0.as_millisecond());
+    let Some(recorded) = &before.last_seen else { return Some(kube_time(exact)) };
+    let ahead_ms = exact.unix_ms.saturating_sub(recorded.0.as_millisecond());
     let answers = matches!(facts.report.link, LinkState::Up { .. } | LinkState::IdentityChanged { .. });
     let step_ms = if answers { SEEN_STEP_MS } else { 1_000 };
-    Some(if ahead_ms < step_ms { told.clone() } else { kube_time(exact) })
+    Some(if ahead_ms < step_ms { recorded.clone() } else { kube_time(exact) })
 }
 
 fn ranges(ranges: &[IpNet]) -> Vec<String> {

@@ -43,7 +43,7 @@ pub enum Hold {
 }
 
 /// A hub's claim to a member. Its text is what a person writes to replace exactly this one: a claim is never made twice,
-/// so that two hubs whose annotations name each other do not take turns for ever.
+/// so that two hubs whose annotations name each other do not take turns forever.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     pub hub: Arc<str>,

@@ -41,5 +41,5 @@ pub const OF_POLICIES: [&str; 5] = ["Accepted", "Invalid", "Shadowed", "UnknownC
 /// The types of conditions.
 pub const CONDITIONS: [&str; 5] = ["Accepted", "Admitted", "Connected", "Ready", "Synced"];
 
-/// Reasons of Kubernetes Events, besides those of the condition that turned.
+/// Reasons of Kubernetes Events, besides those of the condition that changed.
 pub const OF_EVENTS: [&str; 1] = ["ObjectRejected"];

@@ -86,10 +86,10 @@ fn clash(with: Option<&str>, their_use: RangeUse) -> Clash {
 #[test]
 fn every_state_has_its_reason() {
     let down = |reason| LinkState::Down { reason, message: Arc::from("why"), since: NOW, seen: None };
-    let fine = "Connected=True/Connected Admitted=True/Admitted Synced=True/Synced Ready=True/Ready";
+    let good = "Connected=True/Connected Admitted=True/Admitted Synced=True/Synced Ready=True/Ready";
     type Change = Box<dyn Fn(&mut MemberReport)>;
     let table: Vec<(Change, &str)> = vec![
-        (Box::new(|_| {}), fine),
+        (Box::new(|_| {}), good),
         (
             Box::new(|r| {
                 r.link = LinkState::Pending;
@@ -154,7 +154,7 @@ fn every_state_has_its_reason() {
             Box::new(|r| r.admission = Verdict::AdmittedWithDrift(vec![clash(None, RangeUse::Reserved)])),
             "Connected=True/Connected Admitted=True/CIDRDrift Synced=True/Synced Ready=True/CIDRDrift",
         ),
-        (Box::new(|r| r.mirrors_pending = 3), fine),
+        (Box::new(|r| r.mirrors_pending = 3), good),
     ];
     for (change, expected) in table {
         let mut report = report();
@@ -379,13 +379,13 @@ fn last_seen_moves_in_steps_and_never_back() {
     };
     // Exactly when it first answered: not a full ten seconds, which could be before there was the object.
     let first = status(at(3), &MemberClusterStatus::default());
-    let told =
+    let recorded =
         |status: &MemberClusterStatus| status.last_seen.as_ref().map(|seen| seen.0.as_second() - NOW.unix_ms / 1_000);
-    assert_eq!(told(&first), Some(3));
+    assert_eq!(recorded(&first), Some(3));
     for (seconds, expected) in [(9, 3), (12, 3), (13, 13), (2, 3)] {
-        assert_eq!(told(&status(at(seconds), &first)), Some(expected), "{seconds} s");
+        assert_eq!(recorded(&status(at(seconds), &first)), Some(expected), "{seconds} s");
     }
-    assert_eq!(told(&status(None, &first)), Some(3), "a controller that has not called it yet");
+    assert_eq!(recorded(&status(None, &first)), Some(3), "a controller that has not called it yet");
 }
 
 #[test]

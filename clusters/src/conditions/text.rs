@@ -1,4 +1,4 @@
-//! Facts in words. Every list is bounded: a thousand clashes are told by the first few and their number.
+//! Facts in words. Every list is bounded: a thousand clashes are shown as the first few and their number.
 
 use std::fmt::Display;
 use std::sync::Arc;

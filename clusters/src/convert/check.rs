@@ -1,4 +1,4 @@
-//! Collects what is wrong with one object, so that its author hears all of it at once.
+//! Collects what is wrong with one object, so that its author sees all of it at once.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use federation::model::NameError;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::{Accepted, Converted};
+use super::accepted::{Accepted, Converted};
+use super::name::object_name;
 use crate::problem::{MAX_PROBLEMS_PER_OBJECT, ObjectName, Problem};
 
 pub(super) struct Check {
@@ -18,12 +19,12 @@ pub(super) struct Check {
     reports: usize,
 }
 
-/// The end of what is said of an object that cannot be used.
+/// The end of what is reported of an object that cannot be used.
 pub const REJECTED: &str = "the object is not used; its last good state, if it has one, stays";
 
 impl Check {
     pub(super) fn new(kind: &str, meta: &ObjectMeta) -> Self {
-        Self { object: super::object_name(kind, meta), problems: Vec::new(), lost: None, rejected: false, reports: 0 }
+        Self { object: object_name(kind, meta), problems: Vec::new(), lost: None, rejected: false, reports: 0 }
     }
 
     /// Whatever is reported by `judge` costs no more than this part of the object, which the caller leaves out.
@@ -34,7 +35,7 @@ impl Check {
         judged
     }
 
-    /// Judges parts of which there must be one. If none is left, what was said of them is why the object is rejected.
+    /// Judges parts of which there must be one. If none is left, what was reported of them is why the object is rejected.
     pub(super) fn some_of<T>(&mut self, judge: impl FnOnce(&mut Self) -> Vec<T>) -> Vec<T> {
         let (reports, kept) = (self.reports, self.problems.len());
         let parts = judge(self);
@@ -87,7 +88,7 @@ impl Check {
     }
 
     /// An address that a client could dial. What Kubernetes refuses for endpoints is refused here too: it would lead
-    /// clients to themselves or to whoever listens.
+    /// clients to themselves or to any server that listens.
     pub(super) fn ip(&mut self, field: impl Into<String>, text: &str) -> Option<IpAddr> {
         let Ok(ip) = text.parse::<IpAddr>() else {
             self.report(field, format!("{text:?}"), "an IP address such as 10.8.0.1 or fd00::1");

@@ -1,4 +1,4 @@
-//! Address ranges. A range with host bits set is an error, not a guess: nobody knows which half was the slip.
+//! Address ranges. A range with host bits set is an error, not a guess: which half is wrong is not known.
 
 use ipnet::IpNet;
 

@@ -1,4 +1,4 @@
-//! What looks like a mark on a Service or Namespace and is none: it is said, and otherwise ignored.
+//! What looks like a mark on a Service or Namespace and is none: it is reported, and otherwise ignored.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ const MAX_KEY_LEN: usize = 40;
 const PREFIX: &str = "isthmus.dev";
 const NAME: &str = "federate";
 
-/// The first thing to be said about an object's marks: what was found, and what would be right.
+/// The first thing to be reported about an object's marks: what was found, and what would be right.
 pub(super) fn hint(meta: &ObjectMeta, labels: &Labels) -> Option<Arc<str>> {
     let empty = BTreeMap::new();
     let annotations = meta.annotations.as_ref().unwrap_or(&empty);
@@ -42,7 +42,7 @@ pub(super) fn hint(meta: &ObjectMeta, labels: &Labels) -> Option<Arc<str>> {
     Some(Arc::from(text))
 }
 
-/// Whether whoever wrote this key meant the mark: the right name after another prefix, or nearly the right name after
+/// Whether the author of this key meant the mark: the right name after another prefix, or nearly the right name after
 /// nearly the right prefix.
 fn resembles(key: &str) -> bool {
     if key.len() > MAX_KEY_LEN {

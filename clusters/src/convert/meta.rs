@@ -7,10 +7,9 @@ use federation::model::{Labels, ServiceKey, Time};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{self as k8s, ObjectMeta};
 
 use super::check::Check;
-use crate::problem::ObjectName;
+pub(super) use super::name::name;
+use crate::problem::MAX_NAME_LEN;
 
-/// Longest name of an object (RFC 1123 subdomain), in bytes.
-pub const MAX_NAME_LEN: usize = 253;
 /// Longest UID or resourceVersion, in bytes. Kubernetes writes 36 and about 10.
 pub const MAX_UID_LEN: usize = 128;
 /// Labels on one object. Kubernetes knows no limit, and an object with more is not used at all: any of them may be what a
@@ -21,11 +20,6 @@ pub const MAX_LABEL_KEY_LEN: usize = 317;
 /// Longest label value, in bytes.
 pub const MAX_LABEL_VALUE_LEN: usize = 63;
 
-/// An object as problems name it.
-pub fn object_name(kind: &str, meta: &ObjectMeta) -> ObjectName {
-    ObjectName::new(kind, meta.namespace.as_deref(), name(meta))
-}
-
 /// Milliseconds are kept: the API server gives whole seconds, our own records more.
 pub fn time(time: Option<&k8s::Time>) -> Time {
     time.map_or_else(Time::default, |time| Time::from_unix_ms(time.0.as_millisecond()))
@@ -35,17 +29,16 @@ pub(super) fn created(meta: &ObjectMeta) -> Time {
     time(meta.creation_timestamp.as_ref())
 }
 
-pub(super) fn name(meta: &ObjectMeta) -> &str {
-    meta.name.as_deref().unwrap_or_default()
-}
-
 /// The name of an object whose kind allows any RFC 1123 subdomain.
 pub(super) fn subdomain(meta: &ObjectMeta) -> Option<Arc<str>> {
     let name = name(meta);
     let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.');
-    let edge = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
+    let alphanumeric = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
     let bytes = name.as_bytes();
-    let good = name.len() <= MAX_NAME_LEN && edge(bytes.first()) && edge(bytes.last()) && name.bytes().all(legal);
+    let good = name.len() <= MAX_NAME_LEN
+        && alphanumeric(bytes.first())
+        && alphanumeric(bytes.last())
+        && name.bytes().all(legal);
     good.then(|| Arc::from(name))
 }
 

@@ -1,4 +1,4 @@
-//! Whose object is it? Nothing that is not surely ours may ever be changed, so doubt means: somebody else's.
+//! Whose object is it? Nothing that is not surely ours may ever be changed, so doubt means: another owner's.
 //!
 //! `managedFields` decides, which the API server keeps: a label can be copied, an entry there cannot be forged without
 //! writing the object. Objects must get here before `managedFields` are stripped.
@@ -22,7 +22,7 @@ const MAX_RELEASE_LEN: usize = 253;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Spec {
     Bare,
-    /// Somebody gave it workloads, or another name to point to.
+    /// Its users gave it workloads, or another name to point to.
     Used,
 }
 
@@ -42,7 +42,7 @@ pub(super) fn owner(meta: &ObjectMeta, spec: Spec) -> Owner {
     match (labelled, written) {
         (true, true) if spec == Spec::Used || is_taken(meta) => Owner::Adopted,
         (true, true) => Owner::Mirror(Box::new(mark(meta))),
-        // Somebody took the label off, and with it made the object theirs: what else of ours is on it has to go.
+        // A user took the label off, and with it made the object theirs: what else of ours is on it has to go.
         (false, true) if meta.managed_fields.as_ref().is_some_and(|entries| !entries.is_empty()) => Owner::Adopted,
         (false, _) => Owner::User,
         (true, false) if spec == Spec::Used => Owner::User,
@@ -88,8 +88,8 @@ pub(crate) fn claims(entry: &ManagedFieldsEntry, path: &[&str]) -> bool {
     path.iter().try_fold(fields, |at, step| Some(at?.get(*step))).flatten().is_some()
 }
 
-/// Somebody means the object as a whole to be theirs, even without a selector: it was applied, by the client (which
-/// leaves its configuration in an annotation) or by the server, or Helm took it over. Single fields that somebody edited
+/// Another owner means the object as a whole to be theirs, even without a selector: it was applied, by the client (which
+/// leaves its configuration in an annotation) or by the server, or Helm took it over. Single fields that were edited
 /// are no such sign; they are put back.
 fn is_taken(meta: &ObjectMeta) -> bool {
     let applied =

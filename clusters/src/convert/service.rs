@@ -106,17 +106,17 @@ fn cluster_ips(check: &mut Check, spec: &k8s::ServiceSpec) -> Vec<IpAddr> {
 
 /// The API server fills `ipFamilies` in; a Service in a file may leave it out.
 fn families(check: &mut Check, spec: &k8s::ServiceSpec, cluster_ips: &[IpAddr]) -> Option<Families> {
-    let mut said = Vec::new();
+    let mut listed = Vec::new();
     for (index, family) in spec.ip_families.iter().flatten().enumerate() {
         match family.as_str() {
-            "IPv4" => said.push(Family::V4),
-            "IPv6" => said.push(Family::V6),
+            "IPv4" => listed.push(Family::V4),
+            "IPv6" => listed.push(Family::V6),
             other => check.losing("the family is passed over", |check| {
                 check.report(format!("spec.ipFamilies[{index}]"), format!("{other:?}"), "IPv4 or IPv6");
             }),
         }
     }
-    Families::new(said).or_else(|| Families::new(cluster_ips.iter().map(|ip| Family::of(*ip))))
+    Families::new(listed).or_else(|| Families::new(cluster_ips.iter().map(|ip| Family::of(*ip))))
 }
 
 /// A Service of which no port can be used would have no endpoints, so it is not taken.
@@ -138,7 +138,7 @@ fn ports(check: &mut Check, list: &[k8s::ServicePort], kind: Option<ServiceKind>
     })
 }
 
-/// One port, if it can be told apart from those before it.
+/// One port, if it can be distinguished from those before it.
 fn port(
     check: &mut Check,
     index: usize,
@@ -169,7 +169,7 @@ fn port(
         return None;
     }
     let app_protocol = port.app_protocol.as_deref().filter(|app| {
-        check.losing("the port's name says what it speaks", |check| {
+        check.losing("the port's name says which protocol it serves", |check| {
             check.at_most(&at("appProtocol"), app.len(), MAX_APP_PROTOCOL_LEN, "bytes")
         })
     });

@@ -8,13 +8,13 @@ use federation::model::{Namespace, ServiceKey, Slice, SliceKey, SlicePort};
 use k8s_openapi::api::discovery::v1 as k8s;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+pub use endpoint::MAX_ENDPOINTS_PER_SLICE;
+
 use super::check::Check;
 use super::service::protocol;
 use super::{Accepted, Converted, derived, meta};
 use crate::api::{LABEL_MIRROR, LABEL_SERVICE_NAME, LABEL_SLICE_MANAGED_BY, MANAGED_BY};
 
-/// Endpoints of one slice (the API's limit).
-pub const MAX_ENDPOINTS_PER_SLICE: usize = 1_000;
 /// Ports of one slice.
 pub const MAX_PORTS_PER_SLICE: usize = 1_000;
 

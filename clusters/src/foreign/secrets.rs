@@ -17,7 +17,7 @@ const REDACTED: &str = "[redacted]";
 /// Credentials of one member that are recognised, the newest first: one that was exchanged may still be sent back.
 const MAX_REMEMBERED: usize = 4;
 
-/// One key for the process, so that hashes can be compared and tell nothing outside of it.
+/// One key for the process, so that hashes can be compared and reveal nothing outside of it.
 static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 /// Recognises the credentials of one member in texts. It holds hashes of their pieces, not the credentials; `Default` knows

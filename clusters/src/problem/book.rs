@@ -125,7 +125,7 @@ impl ProblemBook {
         &self.secrets
     }
 
-    /// Replaces what is known of one object; no problems means it is fine (or gone).
+    /// Replaces what is known of one object; no problems means it is OK (or gone).
     pub fn set(&self, origin: &ProblemOrigin, object: &ObjectName, problems: Vec<Problem>) {
         let mut book = self.counted();
         if problems.is_empty() && !book.get(origin).is_some_and(|counted| counted.has(object)) {

@@ -45,7 +45,7 @@ impl Counted {
         }
     }
 
-    /// Takes over what is said of some kinds.
+    /// Takes over what is reported of some kinds.
     pub(super) fn replace(&mut self, kinds: &[&str], fresh: Self) {
         self.kinds.retain(|kind, _| !kinds.contains(&kind.as_str()));
         for (kind, objects) in fresh.kinds {

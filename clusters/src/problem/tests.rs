@@ -124,10 +124,10 @@ fn problems_of_one_object_beyond_the_first_are_counted() {
     book.set(&eu, &object, twelve.clone());
     let last = |book: &ProblemBook| book.snapshot()[&eu].problems().last().unwrap().to_string();
     assert_eq!(book.snapshot()[&eu].problems().count(), MAX_PROBLEMS_PER_OBJECT);
-    let said = "Service shop/web: f7: found a; expected b (and 4 more problems of this object); c";
-    assert_eq!(last(&book), said);
+    let shown = "Service shop/web: f7: found a; expected b (and 4 more problems of this object); c";
+    assert_eq!(last(&book), shown);
     book.replace(&eu, &["Service"], twelve);
-    assert_eq!(last(&book), said);
+    assert_eq!(last(&book), shown);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The door between sources and the engine: one bounded channel. A source waits when the engine is behind;
+//! From sources to the engine: one bounded channel. A source waits when the engine is behind;
 //! the engine takes all that is waiting at once.
 //!
 //! What is in the channel is taken in the order in which it came, and **each member has one batch in it at most**: however

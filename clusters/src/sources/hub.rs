@@ -1,4 +1,4 @@
-//! The hub's objects, read once: for commands that look and leave. Members are not asked; what is known of them stands
+//! The hub's objects, read once: for commands that look and leave. Members are not asked; what is known of them is
 //! in their status.
 
 use std::collections::BTreeMap;
@@ -49,7 +49,7 @@ impl HubObjects {
         Ok(Self { regions: list(hub).await?, members: list(hub).await?, policies: list(hub).await? })
     }
 
-    /// As the engine would hear them, with the members' identities and discovered ranges as their status records them.
+    /// As the engine would receive them, with the members' identities and discovered ranges as their status records them.
     pub fn batches(&self) -> (Vec<Batch>, Vec<Problem>) {
         let mut problems = Vec::new();
         let mut batches = vec![
@@ -76,7 +76,7 @@ impl HubObjects {
         batches.push(Batch::Hub(HubChanges::Members(members)));
         for member in &self.members {
             let Some(id) = crate::convert::key_member(&member.metadata) else { continue };
-            // A cluster that nobody reached yet is judged by its ranges; its identity is taken to be one of its own.
+            // A cluster that was never reached is judged by its ranges; its identity is taken to be one of its own.
             let uid = member.status.as_ref().and_then(|status| status.cluster_uid.clone());
             let uid = ClusterUid(Arc::from(uid.unwrap_or_else(|| format!("unknown:{id}"))));
             let version =

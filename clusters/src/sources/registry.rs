@@ -54,7 +54,7 @@ pub struct Tables {
 }
 
 /// Follows the hub and all its members until the engine ends. Everything that was started here ends when the future
-/// is dropped. A hub that cannot be reached, now or later, is tried again for ever.
+/// is dropped. A hub that cannot be reached, now or later, is tried again forever.
 pub async fn run_hub(options: HubOptions, tables: Tables, feed: Feed, problems: ProblemBook) -> FeedClosed {
     let (sender, mut inbox) = mpsc::channel(ROSTER_QUEUE);
     let mut hub = JoinSet::new();
@@ -63,7 +63,7 @@ pub async fn run_hub(options: HubOptions, tables: Tables, feed: Feed, problems: 
         origin: ProblemOrigin::Hub,
         problems: problems.clone(),
         seen: SeenMark::default(),
-        listener: Complaints { hub: options.hub.clone(), said: String::new(), troubles: tables.hub.clone() },
+        listener: Complaints { hub: options.hub.clone(), reported: String::new(), troubles: tables.hub.clone() },
         // Our own status writes come back as events that change nothing.
         remember: true,
         relist: None,
@@ -111,7 +111,7 @@ struct ToBoth {
 
 impl Sink<MemberEntry> for ToBoth {
     async fn take(&mut self, delta: Delta<MemberEntry>) -> Result<(), FeedClosed> {
-        // The engine first: a session's first words are about a member that the engine must have heard of.
+        // The engine first: a session's first batches are about a member that the engine must know.
         self.feed.send(Batch::Hub(HubChanges::Members(entries::members(&delta)))).await?;
         self.roster.send(News::Members(delta)).await.map_err(|_| FeedClosed)
     }
@@ -142,7 +142,7 @@ impl Sessions {
         Self { tables, feed, problems, bounds, epochs, tasks: JoinSet::new(), running: BTreeMap::new() }
     }
 
-    /// Starts, stops and tells sessions so that they match the roster.
+    /// Starts, stops and updates sessions so that they match the roster.
     fn follow(&mut self, roster: &Roster) {
         self.tables.take_overs.publish(roster.take_overs());
         self.running.retain(|id, (_, task)| {
@@ -199,7 +199,7 @@ impl Sessions {
     }
 }
 
-/// Whether other kinds may well be fine.
+/// Whether other kinds may well be readable.
 fn is_about_a_kind(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 403) || Fault::of(error).is_some()
 }
@@ -207,7 +207,7 @@ fn is_about_a_kind(error: &kube::Error) -> bool {
 /// Says once what is wrong with a watch of the hub, and when it is something else.
 struct Complaints {
     hub: HubClient,
-    said: String,
+    reported: String,
     troubles: HubTroubles,
 }
 
@@ -218,19 +218,19 @@ impl Listener for Complaints {
         let text = match &error {
             kube::Error::Api(status) if status.code == 404 => self.hub.without_kind(plural),
             other if is_about_a_kind(other) => self.hub.describe(&format!("watch {plural}"), other),
-            // The same for every kind, and so said once.
+            // The same for every kind, and so logged once.
             other => self.hub.describe("watch its objects", other),
         };
-        let is_said = self.troubles.texts().contains(&text);
+        let is_reported = self.troubles.texts().contains(&text);
         self.troubles.set(plural, Some(text.clone()));
-        if text != self.said && !is_said {
+        if text != self.reported && !is_reported {
             tracing::warn!("{text}");
-            self.said = text;
+            self.reported = text;
         }
     }
 
     fn listed(&mut self, plural: &str) {
-        self.said.clear();
+        self.reported.clear();
         self.troubles.set(plural, None);
     }
 }

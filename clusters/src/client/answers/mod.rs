@@ -3,6 +3,7 @@
 
 pub mod answer;
 pub mod budget;
+mod over;
 pub mod page;
 
 use std::error::Error as StdError;
@@ -10,6 +11,7 @@ use std::io;
 use std::time::Duration;
 
 pub use answer::{get, get_text};
+pub use over::Over;
 
 /// Deepest chain of causes followed.
 const MAX_CAUSES: usize = 16;
@@ -46,7 +48,7 @@ pub enum Fault {
     #[error("what it sent has no resourceVersion")]
     NoVersion,
     #[error("{0}")]
-    Over(crate::sources::watch::Over),
+    Over(Over),
 }
 
 impl Fault {

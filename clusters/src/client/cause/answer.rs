@@ -3,7 +3,8 @@
 use kube::client::AuthError;
 use kube::core::Status;
 
-use super::{Cause, Side, said};
+use super::text::quoted;
+use super::types::{Cause, Side};
 use crate::client::answers::Fault;
 
 const NOT_AN_API_SERVER: &str =
@@ -25,7 +26,7 @@ pub(super) fn refused(side: Side, status: &Status) -> Cause {
         403 => Cause::new("it accepts the credential, but it may not do this (403)", rights),
         400 => Cause::new(
             "it answered 400 (bad request)",
-            "check scheme and port in the kubeconfig's `server`: a port that speaks TLS needs https://",
+            "check scheme and port in the kubeconfig's `server`: a TLS port needs https://",
         ),
         404 => Cause::new("it answered 404 (not found)", NOT_AN_API_SERVER),
         407 => Cause::new(
@@ -58,7 +59,7 @@ pub(super) fn fault(fault: &Fault) -> Cause {
 /// A credential plugin that gave none. `command`: its name in the kubeconfig, if it is known. What it printed on
 /// standard output may hold a token and is not shown.
 pub fn plugin(command: &str, error: &AuthError) -> Cause {
-    let name = if command.is_empty() { String::new() } else { format!(" `{}`", said(command)) };
+    let name = if command.is_empty() { String::new() } else { format!(" `{}`", quoted(command)) };
     let of = format!("the credential plugin{name} of the kubeconfig");
     let remedy = "run it by hand as Isthmus does, or put a credential of another kind into the kubeconfig";
     match error {
@@ -67,7 +68,7 @@ pub fn plugin(command: &str, error: &AuthError) -> Cause {
             "install it where Isthmus runs, or put a credential of another kind into the kubeconfig",
         ),
         AuthError::AuthExecRun { out, .. } => {
-            let text = said(&String::from_utf8_lossy(&out.stderr));
+            let text = quoted(&String::from_utf8_lossy(&out.stderr));
             let text = if text.is_empty() { String::new() } else { format!(": {text}") };
             Cause::new(format!("{of} failed ({}){text}", out.status), remedy)
         }

@@ -7,11 +7,11 @@ mod network;
 mod step;
 #[cfg(test)]
 mod tests;
+mod text;
 mod tls;
+mod types;
 
-use std::borrow::Cow;
 use std::error::Error as StdError;
-use std::fmt;
 use std::io;
 use std::time::Duration;
 
@@ -19,45 +19,15 @@ use kube::client::AuthError;
 
 use crate::client::answers::Fault;
 use crate::client::connect::NotAllowed;
-use crate::foreign::cut;
+
+use text::seconds;
 
 pub use answer::plugin;
 pub use step::{ConnectFailure, Step};
+pub use types::{Cause, Side};
 
 /// Deepest chain of causes followed.
 const MAX_CAUSES: usize = 16;
-/// The beginning of an error text of the hub's own server or plugin that is shown, in bytes.
-const MAX_SAID: usize = 300;
-
-/// Whose API server it is: what it says may be shown or not, and its credential is in another place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    Hub,
-    Member,
-}
-
-/// What went wrong, and what to do about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cause {
-    pub found: Cow<'static, str>,
-    pub remedy: Cow<'static, str>,
-}
-
-impl Cause {
-    pub(crate) fn new(found: impl Into<Cow<'static, str>>, remedy: impl Into<Cow<'static, str>>) -> Self {
-        Self { found: found.into(), remedy: remedy.into() }
-    }
-}
-
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &*self.remedy {
-            "" => f.write_str(&self.found),
-            remedy => write!(f, "{}; {remedy}", self.found),
-        }
-    }
-}
-
 /// The whole sentence: server, cause, what could not be done, what to do. `what` completes "could not …" and "may not …".
 pub fn sentence(side: Side, server: &str, what: &str, error: &kube::Error) -> String {
     let Cause { found, remedy } = of(side, error);
@@ -124,15 +94,4 @@ fn known(side: Side, step: Option<Step>, error: &(dyn StdError + 'static)) -> Op
         return network::http(http);
     }
     network::io(step, error.downcast_ref::<io::Error>()?)
-}
-
-/// A limit as people write it: `4 s`, `3.5 s`.
-fn seconds(limit: Duration) -> String {
-    format!("{} s", limit.as_secs_f64())
-}
-
-/// What a server or plugin of the operator's own said, on one line and not too long.
-fn said(text: &str) -> String {
-    let line: String = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    cut(&line, MAX_SAID).into_owned()
 }

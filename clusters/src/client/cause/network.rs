@@ -3,7 +3,9 @@
 use std::io;
 use std::time::Duration;
 
-use super::{Cause, Step, seconds};
+use super::step::Step;
+use super::text::seconds;
+use super::types::Cause;
 
 /// What to do about a server that says nothing.
 pub(super) const SILENT: &str = "see whether it is overloaded, and whether the way to it is open";
@@ -24,7 +26,7 @@ pub(super) fn late(step: Step, limit: Duration) -> Cause {
             Cause::new(format!("no answer to the TCP connection within {limit}"), remedy)
         }
         Step::Handshake => {
-            let remedy = "see whether it is overloaded, and whether the port in the kubeconfig's `server` speaks TLS";
+            let remedy = "see whether it is overloaded, and whether the port in the kubeconfig's `server` serves TLS";
             Cause::new(format!("no answer in the TLS handshake within {limit}"), remedy)
         }
     }
@@ -32,7 +34,7 @@ pub(super) fn late(step: Step, limit: Duration) -> Cause {
 
 pub(super) fn http(error: &hyper::Error) -> Option<Cause> {
     if error.is_parse() {
-        let remedy = "check scheme and port in the kubeconfig's `server`: a port that speaks TLS needs https://";
+        let remedy = "check scheme and port in the kubeconfig's `server`: a TLS port needs https://";
         return Some(Cause::new("what it answers is not HTTP", remedy));
     }
     error.is_incomplete_message().then(|| Cause::new("it closed the connection without an answer", SILENT))
@@ -61,7 +63,7 @@ pub(super) fn io(step: Option<Step>, error: &io::Error) -> Option<Cause> {
 }
 
 const NO_TLS: &str =
-    "check the port in the kubeconfig's `server`: it may not speak TLS, or let in other addresses only";
+    "check the port in the kubeconfig's `server`: it may not serve TLS, or let in other addresses only";
 
 /// Names. The library gives the system's own text, in the words of glibc or musl.
 fn lookup(error: &io::Error) -> Option<Cause> {

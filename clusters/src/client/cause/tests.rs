@@ -1,5 +1,6 @@
 //! Every kind of failure has a cause in plain words and something to do about it.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -128,12 +129,9 @@ fn handshakes() -> Vec<(kube::Error, &'static str)> {
         (alert(AlertDescription::BadCertificate), "it does not accept our client certificate (alert BadCertificate)"),
         (alert(AlertDescription::UnrecognisedName), "it does not know the name that it is called by in TLS"),
         (alert(AlertDescription::ProtocolVersion), "it ended the TLS handshake (alert ProtocolVersion)"),
-        (
-            tls(TlsError::InvalidMessage(rustls::InvalidMessage::InvalidContentType)),
-            "it does not speak TLS at this port",
-        ),
+        (tls(TlsError::InvalidMessage(rustls::InvalidMessage::InvalidContentType)), "it does not use TLS at this port"),
         (tls(TlsError::NoCertificatesPresented), "it shows no certificate"),
-        (tls(TlsError::General(THEIRS.to_owned())), "it does not speak TLS as expected"),
+        (tls(TlsError::General(THEIRS.to_owned())), "it does not use TLS as expected"),
         (
             nested(Step::Handshake, io::Error::from(io::ErrorKind::UnexpectedEof)),
             "it closed the connection in the TLS handshake",

@@ -6,7 +6,8 @@ use std::time::Duration;
 use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage};
 
-use super::{Cause, Side, said};
+use super::text::quoted;
+use super::types::{Cause, Side};
 
 const RENEW: &str = "give the API server a certificate that can be checked";
 const AUTHORITY: &str = "put the CA that signed it into the kubeconfig's certificate-authority-data";
@@ -18,7 +19,7 @@ pub(super) fn cause(side: Side, error: &Error) -> Cause {
         Error::InvalidCertificate(why) => certificate(side, why),
         Error::AlertReceived(alert) => alerted(*alert),
         Error::InvalidMessage(InvalidMessage::InvalidContentType) => Cause::new(
-            "it does not speak TLS at this port: what it answers is plain text, such as HTTP",
+            "it does not use TLS at this port: what it answers is plain text, such as HTTP",
             "check scheme and port in the kubeconfig's `server`",
         ),
         Error::PeerIncompatible(_) => Cause::new(
@@ -26,7 +27,7 @@ pub(super) fn cause(side: Side, error: &Error) -> Cause {
             "let it offer TLS 1.2 or 1.3 with ECDHE and AES-GCM or ChaCha20",
         ),
         Error::NoCertificatesPresented => Cause::new("it shows no certificate", RENEW),
-        _ => Cause::new("it does not speak TLS as expected", "check the port in the kubeconfig's `server`"),
+        _ => Cause::new("it does not use TLS as expected", "check the port in the kubeconfig's `server`"),
     }
 }
 
@@ -104,7 +105,7 @@ fn wrong_name(expected: &str, presented: &[String], side: Side) -> Cause {
         let _ = write!(found, " than {expected}"); // a String takes all
     }
     if side == Side::Hub && !presented.is_empty() {
-        let shown: Vec<String> = presented.iter().take(MAX_NAMES).map(|name| said(bare(name))).collect();
+        let shown: Vec<String> = presented.iter().take(MAX_NAMES).map(|name| quoted(bare(name))).collect();
         let rest = presented.len().saturating_sub(MAX_NAMES);
         let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };
         let _ = write!(found, ": {}{rest}", shown.join(", "));

@@ -11,10 +11,9 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 use tower::BoxError;
 
-use super::LIST_TIMEOUT;
 use crate::client::answers::Fault;
 use crate::client::bounds::{
-    ANSWER_TIMEOUT, EVENT_TIMEOUT, MAX_ANSWER_BYTES, MAX_ANSWER_VALUES, MAX_OBJECT_BYTES, MAX_PAGE_BYTES,
+    ANSWER_TIMEOUT, EVENT_TIMEOUT, LIST_TIMEOUT, MAX_ANSWER_BYTES, MAX_ANSWER_VALUES, MAX_OBJECT_BYTES, MAX_PAGE_BYTES,
 };
 
 /// What a request is answered with.

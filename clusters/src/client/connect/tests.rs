@@ -20,7 +20,7 @@ fn credential(server: &str) -> Credential {
     Credential::Present { place: Arc::from("Secret x/y"), kubeconfig: SecretBytes::new(text.into_bytes()) }
 }
 
-/// A port of this machine, and whether somebody called it.
+/// A port of this machine, and whether a client connected to it.
 struct Witness(TcpListener);
 
 impl Witness {
@@ -81,7 +81,7 @@ async fn addresses_that_are_no_members_are_refused_in_every_form_and_not_called(
     }
 }
 
-/// The text is the same whether somebody is there or not.
+/// The text is the same whether a server is there or not.
 #[tokio::test]
 async fn a_refusal_does_not_say_who_is_there() {
     install_crypto();
@@ -95,7 +95,7 @@ async fn a_refusal_does_not_say_who_is_there() {
     assert_eq!(texts[0], texts[1]);
 }
 
-/// Answers from a table; each name's addresses in turn, the last one for ever.
+/// Answers from a table; each name's addresses in turn, the last one forever.
 #[derive(Clone)]
 struct Table(Arc<BTreeMap<&'static str, Vec<Vec<IpAddr>>>>, Arc<AtomicUsize>);
 
@@ -131,7 +131,7 @@ fn through(table: &Table, name: &str, port: u16, allowed: &Allowed) -> kube::Cli
 }
 
 async fn failure(client: &kube::Client) -> kube::Error {
-    answers::get_text(client, "/livez", "its health").await.expect_err("nobody answers")
+    answers::get_text(client, "/livez", "its health").await.expect_err("no server answers")
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
 
-use super::{KubeconfigError, invalid};
+use super::error::{KubeconfigError, invalid};
 use crate::nearly::nearly;
 
 /// One mapping of the document, and its path.
@@ -73,7 +73,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Refuses the fields in `refused`, by name and with their reason, and what is nearly spelt like one that is known. Others
-    /// are passed over, as kubectl does: nobody reads them. They stay unnamed, because a field's name is content too.
+    /// are passed over, as kubectl does: no program reads them. They stay unnamed, because a field's name is content too.
     pub(super) fn allow(&self, known: &[&str], refused: &[(&str, &'static str)]) -> Result<(), KubeconfigError> {
         // In the order of our list, not of the document, so that the answer is the same for the same mistake.
         for (field, why) in refused {

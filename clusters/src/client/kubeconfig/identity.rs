@@ -6,8 +6,13 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use secrecy::SecretString;
 
+use super::error::{KubeconfigError, invalid};
 use super::fields::Fields;
-use super::{KubeconfigError, MAX_CERTIFICATES, MAX_TOKEN_BYTES, invalid};
+
+/// Longest bearer token accepted, in bytes: API servers refuse larger headers anyway.
+const MAX_TOKEN_BYTES: usize = 16 * 1024;
+/// Certificates accepted in one bundle.
+const MAX_CERTIFICATES: usize = 64;
 
 /// One of both at least. With both, the API server takes the certificate first.
 #[derive(Clone, Debug)]

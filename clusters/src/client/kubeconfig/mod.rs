@@ -1,8 +1,9 @@
 //! Kubeconfigs from Secrets are hostile input. We read the few fields that are plain data, refuse whatever could run a
-//! command, read a file of ours or act as somebody else, and never hand the document itself to a Kubernetes library
+//! command, read a file of ours or impersonate another user, and never hand the document itself to a Kubernetes library
 //! (which would run an `exec` entry as soon as a client is built). **No text of the document ever leaves this module in
 //! an error**: parsers quote the lines they choke on, and those lines hold the token.
 
+mod error;
 mod fields;
 #[cfg(test)]
 mod fuzz;
@@ -18,21 +19,13 @@ use rustls::pki_types::{PrivateKeyDer, ServerName};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
+use error::{MAX_YAML_DEPTH, MAX_YAML_NODES, invalid};
 use fields::{Fields, named};
 use identity::{Certificate, Identity, certificates, decode, identity};
 
-use crate::foreign::Secrets;
+pub use error::{KubeconfigError, MAX_KUBECONFIG_BYTES};
 
-/// Largest kubeconfig accepted, in bytes. Real ones have 2–10 KB; a Secret may hold 1 MiB.
-pub const MAX_KUBECONFIG_BYTES: usize = 256 * 1024;
-/// Longest bearer token accepted, in bytes: API servers refuse larger headers anyway.
-const MAX_TOKEN_BYTES: usize = 16 * 1024;
-/// Certificates accepted in one bundle.
-const MAX_CERTIFICATES: usize = 64;
-/// YAML nodes accepted: a kubeconfig of a hundred contexts has about two thousand.
-const MAX_YAML_NODES: usize = 10_000;
-/// Deepest YAML nesting accepted; kubeconfigs need four, extensions a few more.
-const MAX_YAML_DEPTH: usize = 16;
+use crate::foreign::Secrets;
 
 /// What is needed to talk to one API server, and nothing else. `Debug` shows no secret.
 #[derive(Clone, Debug)]
@@ -44,35 +37,8 @@ pub struct Access {
     identity: Identity,
 }
 
-/// Why a kubeconfig was refused. Texts name fields and places, never content.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum KubeconfigError {
-    #[error("the kubeconfig has {found} bytes; expected at most {MAX_KUBECONFIG_BYTES}")]
-    TooLarge { found: usize },
-    #[error("the kubeconfig is not UTF-8 text")]
-    NotText,
-    #[error("the kubeconfig cannot be read as YAML{}", at(.line_column))]
-    NotYaml { line_column: Option<(u64, u64)> },
-    #[error("the kubeconfig has a field twice{}; expected each once", at(.line_column))]
-    Twice { line_column: Option<(u64, u64)> },
-    #[error(
-        "the kubeconfig is more than is read of one{}; expected one document of at most {MAX_YAML_NODES} values and \
-         {MAX_YAML_DEPTH} levels, without anchors, aliases and merge keys: write their values out",
-        at(.line_column)
-    )]
-    Beyond { line_column: Option<(u64, u64)> },
-    #[error("the kubeconfig's {field} is refused: {why}")]
-    Refused { field: String, why: &'static str },
-    #[error("the kubeconfig's {field} cannot be used; expected {expected}")]
-    Invalid { field: String, expected: &'static str },
-}
-
-fn at(line_column: &Option<(u64, u64)>) -> String {
-    line_column.map_or_else(String::new, |(line, column)| format!(" (line {line}, column {column})"))
-}
-
 impl Access {
-    /// Reads a kubeconfig as it stands in a Secret.
+    /// Reads a kubeconfig as it is in a Secret.
     pub fn parse(bytes: &[u8]) -> Result<Self, KubeconfigError> {
         let document = read(bytes)?;
         let root = Fields::of(&document, "document")?;
@@ -80,7 +46,7 @@ impl Access {
         let clusters = root.list("clusters")?;
         let users = root.list("users")?;
         // Everything in the document is checked, not only what the current context names: an `exec` entry has no
-        // business in a Secret, and whoever edits `current-context` later must not wake it.
+        // business in a Secret, and a later edit of `current-context` must not activate it.
         let clusters = clusters.iter().map(|entry| check_cluster(entry)).collect::<Result<Vec<_>, _>>()?;
         let users = users.iter().map(|entry| check_user(entry)).collect::<Result<Vec<_>, _>>()?;
 
@@ -168,7 +134,7 @@ fn read(bytes: &[u8]) -> Result<Value, KubeconfigError> {
             max_events: 2 * MAX_YAML_NODES,
             max_depth: MAX_YAML_DEPTH,
             max_documents: 1,
-            // References make small documents large and let a field appear where nobody looks for it.
+            // References make small documents large and let a field appear where no reader expects it.
             max_anchors: 0,
             max_aliases: 0,
             max_merge_keys: 0,
@@ -201,7 +167,7 @@ fn check_cluster<'a>(entry: &Fields<'a>) -> Result<Fields<'a>, KubeconfigError> 
 
 fn check_user<'a>(entry: &Fields<'a>) -> Result<Fields<'a>, KubeconfigError> {
     const COMMAND: &str = "it would run a command inside Isthmus; use a token or a client certificate";
-    const ACT_AS: &str = "Isthmus does not act as somebody else; give its own ServiceAccount the rights it needs";
+    const ACT_AS: &str = "Isthmus does not impersonate other users; give its own ServiceAccount the rights it needs";
     const PASSWORD: &str =
         "API servers have not accepted passwords since Kubernetes 1.19; use a token or a client certificate";
     entry.object_or_empty("user")?.allow(
@@ -236,7 +202,7 @@ fn server(cluster: &Fields<'_>) -> Result<http::Uri, KubeconfigError> {
 }
 
 fn tls_server_name(cluster: &Fields<'_>) -> Result<Option<String>, KubeconfigError> {
-    // Without verification whoever answers at the address is handed the token, and is believed.
+    // Without verification any server at the address is sent the token, and is believed.
     if cluster.flag("insecure-skip-tls-verify")? {
         return Err(KubeconfigError::Refused {
             field: cluster.path("insecure-skip-tls-verify"),
@@ -255,8 +221,4 @@ fn roots(cluster: &Fields<'_>) -> Result<Option<Vec<Vec<u8>>>, KubeconfigError> 
     let pem = decode(data).ok_or_else(error)?;
     let roots = certificates(&pem).ok_or_else(error)?;
     Ok(Some(roots.into_iter().map(|certificate| certificate.to_vec()).collect()))
-}
-
-fn invalid(field: impl Into<String>, expected: &'static str) -> KubeconfigError {
-    KubeconfigError::Invalid { field: field.into(), expected }
 }

@@ -300,7 +300,7 @@ fn what_is_not_yaml_says_where_and_nothing_else() {
     assert!(refusal("").contains("document"));
 }
 
-/// Cuts, doublings and byte flips of a real document: whatever happens, no part of the token is told.
+/// Cuts, doublings and byte flips of a real document: whatever happens, no part of the token is shown.
 #[test]
 fn no_damage_makes_it_tell_the_token() {
     let good = kubeconfig(&[SERVER], &[&token_line()]);

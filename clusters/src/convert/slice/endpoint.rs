@@ -7,9 +7,11 @@ use std::sync::Arc;
 use federation::model::{Endpoint, Health, PodId, Slice, Zone};
 use k8s_openapi::api::discovery::v1 as k8s;
 
-use super::MAX_ENDPOINTS_PER_SLICE;
 use crate::convert::check::Check;
-use crate::convert::meta;
+use crate::problem::MAX_NAME_LEN;
+
+/// Endpoints of one slice (the API's limit).
+pub const MAX_ENDPOINTS_PER_SLICE: usize = 1_000;
 
 const NOT_USED: &str = "the endpoint is not used";
 
@@ -90,12 +92,12 @@ fn address(check: &mut Check, field: String, text: &str, Addresses { v4, remote 
 fn node<'a>(check: &mut Check, index: usize, endpoint: &'a k8s::Endpoint) -> Option<&'a str> {
     let name = endpoint.node_name.as_deref().filter(|name| !name.is_empty())?;
     let fits = check.losing("its Node's zone is not used", |check| {
-        check.at_most(&format!("endpoints[{index}].nodeName"), name.len(), meta::MAX_NAME_LEN, "bytes")
+        check.at_most(&format!("endpoints[{index}].nodeName"), name.len(), MAX_NAME_LEN, "bytes")
     });
     fits.then_some(name)
 }
 
-/// What tells that endpoints of two slices are one pod: what they stand for, else their hostname ("multiple endpoints which
+/// How endpoints of two slices are recognised as one pod: by their target, else by their hostname ("multiple endpoints which
 /// use the same hostname should be considered fungible", EndpointSlice API).
 fn pod(endpoint: &k8s::Endpoint) -> PodId {
     let set = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
@@ -110,7 +112,7 @@ fn pod(endpoint: &k8s::Endpoint) -> PodId {
 }
 
 /// As kube-proxy reads conditions (Kubernetes 1.37, `endpointslicecache.go`): `ready` and `serving` that are not set are
-/// true, `terminating` is false. `ready` wins where it is said: with publishNotReadyAddresses the user wants terminating
+/// true, `terminating` is false. `ready` wins where it is set: with publishNotReadyAddresses the user wants terminating
 /// pods to be used. One that terminates and says nothing else is taken as draining, not as ready.
 fn health(conditions: Option<&k8s::EndpointConditions>) -> Health {
     let ready = conditions.and_then(|conditions| conditions.ready);

@@ -11,7 +11,7 @@ fn service(metadata: &str) -> federation::model::Service {
     convert::<Service>(&yaml).unwrap_or_else(|problems| panic!("{metadata}: {problems:?}")).unwrap()
 }
 
-/// A Service's and a Namespace's hint for the same labels and annotations; `None`: nothing is said.
+/// A Service's and a Namespace's hint for the same labels and annotations; `None`: there is no hint.
 fn hint(metadata: &str) -> Option<String> {
     let of_service = service(&format!("name: web, {metadata}")).hint;
     let namespace = convert::<Namespace>(&format!("{{metadata: {{name: shop, {metadata}}}}}")).unwrap().unwrap();
@@ -80,7 +80,7 @@ fn keys_that_were_meant_are_recognised_and_others_left_alone() {
         assert_eq!(hint(&format!("labels: {{{key}: 'true'}}, annotations: {{{key}: 'true'}}")), None, "{key}");
     }
     let long = format!("annotations: {{{}/federate: 'true'}}", "a".repeat(200));
-    assert_eq!(hint(&long), None, "nobody misspells it like that");
+    assert_eq!(hint(&long), None, "no typing error looks like that");
 }
 
 #[test]

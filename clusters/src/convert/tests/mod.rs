@@ -1,4 +1,4 @@
-//! Conversions as tables: a good object, then the same one with one slip each, and the whole text of what is said.
+//! Conversions as tables: a good object, then the same one with one slip each, and the whole text of what is reported.
 
 mod fuzz;
 mod hub;

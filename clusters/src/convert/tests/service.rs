@@ -149,7 +149,7 @@ fn bad_ones() {
             (
                 "kubernetes.io/h2c",
                 &"x".repeat(318),
-                "Service shop/web: spec.ports[0].appProtocol: found 318 bytes; expected at most 317; the port's name says what it speaks",
+                "Service shop/web: spec.ports[0].appProtocol: found 318 bytes; expected at most 317; the port's name says which protocol it serves",
             ),
             (
                 "app: web",
@@ -178,7 +178,7 @@ fn all_slips_are_told_at_once_but_not_more_than_people_read() {
     let problems = convert::<Service>(&many).unwrap_err();
     assert_eq!(problems.len(), crate::problem::MAX_PROBLEMS_PER_OBJECT);
     assert!(problems.iter().all(|problem| problem.lost == REJECTED), "none of the ports can be used");
-    // Why it is not used at all is always told, however much is wrong with its parts.
+    // Why it is not used at all is always reported, however much is wrong with its parts.
     let labels: Vec<_> = (0..9).map(|n| format!("l{n}: {}", "x".repeat(64))).collect();
     let many = many.replace("name: b", &format!("name: b, labels: {{{}}}", labels.join(", ")));
     let problems = convert::<Service>(&many).unwrap_err();
@@ -241,7 +241,7 @@ fn one_bad_field_costs_no_more_than_itself() {
     }
     let lost = taken::<Service>(&GOOD.replace("{app: web}", &format!("{{app: {}, tier: front}}", "a".repeat(64))));
     assert_eq!((lost.labels.get("app"), lost.labels.get("tier")), (None, Some("front")));
-    // Without a type that is known and without an address nobody knows what it is.
+    // Without a type that is known and without an address it is not known what it is.
     let unknown = GOOD
         .replace("type: ClusterIP", "type: Other")
         .replace("clusterIP: 10.12.0.7", "x: y")
@@ -315,7 +315,7 @@ fn a_mirror_that_is_taken_over_is_let_go() {
         (edit, format!("{{manager: kubectl, operation: Apply, {spec}}}")),
         (edit, format!("{{manager: kustomize-controller, operation: Apply, {spec}}}")),
         (edit, format!("{{manager: helm, operation: Update, {label}}}")),
-        // The label is what makes it ours: whoever takes it off takes the object.
+        // The label is what makes it ours: a user who takes it off takes the object.
         ("isthmus.dev/mirror: \"true\", ", String::new()),
         ("isthmus.dev/mirror: \"true\"", "isthmus.dev/mirror: \"false\"".to_owned()),
     ] {
@@ -325,7 +325,7 @@ fn a_mirror_that_is_taken_over_is_let_go() {
     let claim = "  managedFields: [{manager: isthmus, operation: Apply, fieldsV1: {\"f:spec\": {}}}]\nspec:";
     assert_eq!(owner(&GOOD.replace("spec:", claim)), Owner::Adopted);
     assert_eq!(owner(&GOOD.replace("spec:", &claim.replace("isthmus", "kubectl"))), Owner::User);
-    // Edits of single fields are put back, and what is beside our fields is nobody's claim to the object.
+    // Edits of single fields are put back, and what is beside our fields is no claim to the object.
     for kept in [
         format!("{{manager: kubectl-edit, operation: Update, {spec}}}"),
         format!("{{manager: kubectl, operation: Apply, {label}}}"),

@@ -163,9 +163,9 @@ fn lists_are_bounded() {
     let slice = with(MAX_ENDPOINTS_PER_SLICE, MAX_PORTS_PER_SLICE).unwrap().object.unwrap();
     assert_eq!((slice.endpoints.len(), slice.ports.len()), (MAX_ENDPOINTS_PER_SLICE, MAX_PORTS_PER_SLICE));
     let many = with(10_000, 1_001).unwrap();
-    let told: Vec<String> = many.problems.iter().map(ToString::to_string).collect();
+    let reported: Vec<String> = many.problems.iter().map(ToString::to_string).collect();
     assert_eq!(
-        told,
+        reported,
         [
             "EndpointSlice a/b: ports: found 1001 ports; expected at most 1000; the ports after these are not used",
             "EndpointSlice a/b: endpoints: found 10000 endpoints; expected at most 1000; the endpoints after these are not used",

@@ -13,12 +13,14 @@ use serde_json::Value;
 use super::LoadedWorld;
 use super::bytes;
 use super::decode::{Outcome, strip_nulls};
+use super::document::Body;
 use super::follow::Follower;
 use super::objects::Kind;
-use super::parse::{self, Body};
+use super::origin::Origin;
+use super::parse;
 use super::passed_over::PassedOver;
 use super::publish::Publisher;
-use super::read::{self, Origin};
+use super::read;
 use crate::problem::{Problem, ProblemBook};
 use crate::sources::hub::HubObjects;
 
@@ -73,7 +75,7 @@ pub fn add_to(objects: &mut HubObjects, add: &[PathBuf]) -> anyhow::Result<(Vec<
     Ok((problems, unlisted, passed_over))
 }
 
-/// What Kubernetes keeps of an object when it is applied anew, is kept here too: its time of birth, and what `keep` says.
+/// What Kubernetes keeps of an object when it is applied again, is kept here too: its time of birth, and what `keep` says.
 fn apply<T: kube::Resource + DeserializeOwned>(
     objects: &mut Vec<T>,
     value: Value,

@@ -1,12 +1,12 @@
-//! What a file says, and what of what it said before stays all the same.
+//! What a file says, and what of its earlier content stays all the same.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::entry::{Entry, file_name};
 use super::excerpt::Excerpt;
 use super::passed_over::PassedOver;
-use super::read::{Entry, file_name};
 use crate::problem::{ObjectName, Place, Problem};
 
 /// What a file says.
@@ -14,7 +14,7 @@ use crate::problem::{ObjectName, Place, Problem};
 pub(super) struct Contents {
     pub(super) entries: Vec<Arc<Entry>>,
     pub(super) excerpt: Excerpt,
-    /// Something in it could not be told apart from an object that was there before, so nothing may be taken as gone.
+    /// Something in it could not be distinguished from an object that was there before, so nothing may be taken as gone.
     pub(super) unclear: bool,
     /// Where and why it may not be the whole file. That matters if an object is missing that was there before.
     pub(super) doubt: Option<(u32, &'static str)>,
@@ -29,7 +29,7 @@ pub(super) struct Contents {
 }
 
 impl Contents {
-    /// Objects of before that stay although they are not named any more: what cannot be told apart from one of them, and
+    /// Objects of before that stay although they are not named any more: what cannot be distinguished from one of them, and
     /// a file that may not be the whole one, take nothing away. `was_ended`: the file was [`Contents::ended`] before.
     pub(super) fn kept(&mut self, old: &[Arc<Entry>], was_ended: bool, file: &Path, root: &Path) -> Vec<Arc<Entry>> {
         let missing = self.missing(old);
@@ -52,7 +52,7 @@ impl Contents {
             0 => "a last object that is not as before".to_owned(),
             count => format!("{count} objects fewer than before"),
         };
-        let expected = "a whole file; what it said before of the others stays";
+        let expected = "a whole file; what it held before of the others stays";
         let problem = Problem::new(&file_name(file), "", format!("{why}, and {fewer}"), expected);
         self.excerpt.problems.push(problem.at(Place { file: root.join(file), line }));
         self.ended |= was_ended;

@@ -55,11 +55,11 @@ pub(super) enum Identity<'a> {
     Slip(&'a str, &'static str),
     /// A kind that is not understood.
     Foreign(String),
-    /// It cannot be told: this field is missing or is no text.
+    /// It is not known: this field is missing or is no text.
     Unclear(&'static str),
     /// It does not say that it is a Kubernetes object.
     NoObject,
-    /// What an API server said instead of an object.
+    /// What an API server answered instead of an object.
     Answer(&'a str),
 }
 

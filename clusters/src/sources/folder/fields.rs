@@ -1,4 +1,4 @@
-//! Fields that nobody reads. In our own resources an unknown field is an error, as it is for `kubectl apply`; in those of
+//! Fields that no program reads. In our own resources an unknown field is an error, as it is for `kubectl apply`; in those of
 //! Kubernetes, which may be newer than we are, only what looks like a slip of the pen is worth a word.
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! When to believe the folder. Files are written in steps, renamed, emptied and filled again; what stands there between
+//! When to believe the folder. Files are written in steps, renamed, emptied and filled again; what is there between
 //! two steps is not what its author means. This decides what is read now and what is left alone for a moment.
 //!
 //! It reads files but does not wait: the time comes in, and the time to come back goes out.
@@ -8,36 +8,33 @@ use std::hash::{DefaultHasher, Hasher as _};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use federation::change::Batch;
 
 use super::bytes;
 use super::decode::Outcome;
+use super::entry::file_name;
 use super::excerpt::Excerpt;
 use super::hints::Hints;
 use super::layout::origin_of;
 use super::objects::Key;
+use super::origin::Origin;
 use super::parse::MAX_FILE_BYTES;
 use super::passed_over::PassedOver;
-use super::read::{self, Origin};
+use super::read;
 use super::scan::{self, Listing, Seen, Stamp};
 use super::settle::Folders;
+use super::timing::{GRACE, TICK};
 use super::world::World;
 use crate::problem::{Place, Problem};
-
-/// How long an unfinished state may last before it is taken for what is meant: a file that is gone, holds nothing any more,
-/// or is still open for writing, and a cluster's folder that has just appeared.
-pub const GRACE: Duration = Duration::from_millis(250);
-/// A file changed this shortly before it was read may change again without a trace: clocks of file systems tick.
-const TICK: Duration = Duration::from_millis(50);
 
 #[derive(Debug)]
 pub(super) struct Follower {
     root: PathBuf,
     world: World,
     read: BTreeMap<PathBuf, LastRead>,
-    /// Files that somebody is writing.
+    /// Files that a program is writing.
     writing: BTreeMap<PathBuf, Writing>,
     /// Since when a file is gone, or holds nothing any more.
     gone: BTreeMap<PathBuf, Instant>,
@@ -56,7 +53,7 @@ pub struct Counters {
     pub scans: u64,
     /// Files whose bytes were read.
     pub reads: u64,
-    /// Files whose text had changed, and was understood anew or found broken.
+    /// Files whose text had changed, and was understood again or found broken.
     pub parses: u64,
 }
 
@@ -71,7 +68,7 @@ struct LastRead {
 #[derive(Debug)]
 struct Writing {
     since: Instant,
-    /// What was seen then, where nobody told us of the writing.
+    /// What was seen then, where no event reported the writing.
     stamp: Option<Stamp>,
 }
 
@@ -92,7 +89,7 @@ impl Follower {
         }
     }
 
-    /// Looks where the hints point, and returns what the engine should hear. The first step believes all it sees.
+    /// Looks where the hints point, and returns the batches for the engine. The first step believes all it sees.
     /// After an error (the folder itself cannot be listed) the ways to all members are lost, and nothing else is.
     pub(super) fn step(&mut self, hints: &Hints, now: Instant) -> (Vec<Batch>, io::Result<()>) {
         self.world.follow();
@@ -111,7 +108,7 @@ impl Follower {
             Ok(())
         };
         self.started |= result.is_ok();
-        (self.world.tell(), result)
+        (self.world.take_batches(), result)
     }
 
     /// A first step in which files from elsewhere count as if their objects had been applied to the hub. A member that
@@ -138,7 +135,7 @@ impl Follower {
         }
         self.world.set_folders(folders);
         self.started = true;
-        Ok(self.world.tell())
+        Ok(self.world.take_batches())
     }
 
     /// When to step again without a hint.
@@ -277,7 +274,7 @@ impl Follower {
         let last = self.read.get(file);
         let changed = last.is_none_or(|last| last.stamp != stamp);
         if changed && self.started && !ready && !self.emptied.contains_key(file) {
-            // Nobody told us, so nobody will tell us when it is finished: wait until it is left alone.
+            // No event reported the change, so none will report its end: wait until the file is left alone.
             self.writing.insert(file.to_owned(), Writing { since: now, stamp: Some(stamp) });
             return false;
         }
@@ -328,9 +325,9 @@ impl Follower {
 
     fn unreadable(&mut self, file: &Path, origin: &Origin, found: &str, expected: &str) {
         self.forget(file);
-        let expected = format!("{expected}; what it said before stays");
+        let expected = format!("{expected}; what it held before stays");
         let place = Place { file: self.root.join(file), line: 1 };
-        let problem = Problem::new(&read::file_name(file), "", found, expected).at(place);
+        let problem = Problem::new(&file_name(file), "", found, expected).at(place);
         self.world.broken(file, origin, problem);
     }
 }

@@ -1,4 +1,4 @@
-//! What events of the file system tell of files, before anybody looks.
+//! What events of the file system report of files, before they are read.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -13,14 +13,14 @@ use super::layout;
 pub(super) struct Hints {
     /// Files whose writer has finished, or that came or went by renaming.
     pub(super) ready: BTreeSet<PathBuf>,
-    /// Files that somebody is writing.
+    /// Files that a program is writing.
     pub(super) writing: BTreeSet<PathBuf>,
     /// Look at everything.
     pub(super) all: bool,
 }
 
 impl Hints {
-    /// What an event tells. Later events about a file outweigh earlier ones.
+    /// Takes an event in. Later events about a file outweigh earlier ones.
     pub(super) fn take(&mut self, root: &Path, watched: impl Fn(&Path) -> bool, event: notify::Result<notify::Event>) {
         let Ok(event) = event else {
             self.all = true;

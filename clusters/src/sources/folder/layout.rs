@@ -6,7 +6,7 @@ use std::path::{Component, Path};
 
 use federation::model::ClusterId;
 
-use super::read::Origin;
+use super::origin::Origin;
 
 /// Where the clusters' own folders are.
 pub(super) const CLUSTERS: &str = "clusters";

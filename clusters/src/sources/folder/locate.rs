@@ -3,7 +3,7 @@
 
 use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle};
 
-use super::parse::Position;
+use super::document::Position;
 
 /// One step into an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,8 +78,8 @@ pub(super) fn find(text: &str, object: Position, path: &[Step]) -> (u32, Option<
 
 /// Whether the text ends with a key or a dash that nothing follows, as one that was cut off may.
 pub(super) fn ends_open(text: &str) -> bool {
-    let said = |line: &&str| !line.trim_start().is_empty() && !line.trim_start().starts_with('#');
-    let last = text.lines().rev().find(said).unwrap_or_default();
+    let has_content = |line: &&str| !line.trim_start().is_empty() && !line.trim_start().starts_with('#');
+    let last = text.lines().rev().find(has_content).unwrap_or_default();
     let last = last.split(" #").next().unwrap_or_default().trim_end();
     if !last.ends_with(':') && last.trim_start() != "-" && !last.ends_with(" -") {
         return false;

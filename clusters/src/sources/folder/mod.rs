@@ -4,9 +4,9 @@
 //! world/**.yaml                 Region, MemberCluster, FederationPolicy
 //! world/clusters/<id>/**.yaml   that cluster's Namespaces, Services, EndpointSlices, Nodes, ServiceCIDRs, ServiceExports
 //! ```
-//! It speaks to the engine exactly as clusters do: objects go through [`crate::convert`], a folder that is there is a
-//! cluster that can be heard, a folder that is gone is a cluster that cannot, and a file that says something wrong keeps
-//! what it said before. Objects are gone when they are gone from the files.
+//! It sends batches to the engine exactly as clusters do: objects go through [`crate::convert`], a folder that is there is a
+//! cluster that is connected, a folder that is gone is a cluster that is not, and a file with a wrong content keeps
+//! what it held before. Objects are gone when they are gone from the files.
 //!
 //! From bytes to batches: [`layout`] and [`scan`] (which files) → [`follow`] (what to believe now) → [`parse`], [`read`] and
 //! [`decode`] (what it says) → [`table`] and [`world`] (what changed).
@@ -15,6 +15,8 @@ mod add;
 mod bytes;
 mod contents;
 mod decode;
+mod document;
+mod entry;
 mod excerpt;
 mod fields;
 mod follow;
@@ -22,6 +24,7 @@ mod hints;
 mod layout;
 mod locate;
 mod objects;
+mod origin;
 mod parse;
 mod passed_over;
 mod path;
@@ -32,6 +35,8 @@ mod scan;
 mod settle;
 mod split;
 mod table;
+mod text;
+mod timing;
 mod watch;
 mod world;
 
@@ -48,7 +53,7 @@ use federation::change::Batch;
 
 pub use add::{add_to, load_with};
 pub use bytes::{MAX_STUCK, READ_TIMEOUT};
-pub use follow::{Counters, GRACE};
+pub use follow::Counters;
 pub use layout::MAX_FOLDER_DEPTH;
 pub use parse::{
     MAX_ALIAS_NODES, MAX_ALIASES, MAX_BROKEN_DOCUMENTS, MAX_DEPTH, MAX_DOCUMENTS, MAX_FILE_BYTES, MAX_NODES,
@@ -56,7 +61,7 @@ pub use parse::{
 pub use passed_over::{MAX_PASSED_OVER_PER_FILE, PassedOver};
 pub use read::{MAX_LOCATE_BYTES, MAX_PROBLEMS_PER_FILE};
 pub use scan::{MAX_CLUSTERS, MAX_FILES, MAX_FOLDER_PROBLEMS, MAX_FOLDERS};
-pub use settle::MAX_SETTLE;
+pub use timing::{GRACE, MAX_SETTLE};
 pub use watch::RESCAN;
 
 use crate::problem::{Problem, ProblemBook, Problems};
@@ -68,7 +73,7 @@ use watch::{Signal, Watch};
 /// A folder as it is at one moment.
 #[derive(Debug)]
 pub struct LoadedWorld {
-    /// What the engine should hear, in order: the hub's objects, then each member's link and objects.
+    /// The batches for the engine, in order: the hub's objects, then each member's link and objects.
     pub batches: Vec<Batch>,
     /// The hub's first, then those of each member in the order of their files. The first ones, where there are many.
     pub problems: Vec<Problem>,
@@ -135,7 +140,7 @@ impl FilesHandle {
 
 impl Drop for FilesHandle {
     fn drop(&mut self) {
-        // If nobody receives any more, the thread has ended already.
+        // If there is no receiver any more, the thread has ended already.
         let _ = self.signals.send(Signal::Stop);
     }
 }

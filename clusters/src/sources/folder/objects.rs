@@ -1,4 +1,4 @@
-//! Objects of all kinds in one type each, and the batches that tell the engine about them.
+//! Objects of all kinds in one type each, and their batches for the engine.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use federation::model::{
 
 macro_rules! kinds {
     ($($variant:ident($model:ty, $key:ty) in $changes:ident::$list:ident,)*) => {
-        /// Kinds of objects, in the order in which they are told: those that others refer to come first.
+        /// Kinds of objects, in the order in which they are sent: those that others refer to come first.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub(super) enum Kind {
             $($variant,)*
@@ -41,12 +41,12 @@ macro_rules! kinds {
             }
         }
 
-        /// The batch that tells of objects of one kind.
-        pub(super) fn batch(kind: Kind, told: Told, member: Option<(&ClusterId, Epoch)>) -> Option<Batch> {
+        /// The batch of objects of one kind.
+        pub(super) fn batch(kind: Kind, sent: Sent, member: Option<(&ClusterId, Epoch)>) -> Option<Batch> {
             match kind {
                 $(Kind::$variant => {
-                    let delta: Delta<$model> = match told {
-                        Told::All { objects, rejected } => Delta::Full {
+                    let delta: Delta<$model> = match sent {
+                        Sent::All { objects, rejected } => Delta::Full {
                             objects: objects.into_iter().filter_map(|object| match &*object {
                                 Model::$variant(object) => Some(object.clone()),
                                 _ => None,
@@ -56,7 +56,7 @@ macro_rules! kinds {
                                 _ => None,
                             }).collect(),
                         },
-                        Told::Changed { put, deleted } => {
+                        Sent::Changed { put, deleted } => {
                             let deleted = deleted.into_iter().filter_map(|key| match key {
                                 Key::$variant(key) => Some(Change::Delete(key)),
                                 _ => None,
@@ -120,14 +120,14 @@ impl Kind {
     }
 }
 
-/// What is told of one kind.
+/// What is sent of one kind.
 #[derive(Debug)]
-pub(super) enum Told {
+pub(super) enum Sent {
     All { objects: Vec<Arc<Model>>, rejected: BTreeSet<Key> },
     Changed { put: Vec<Arc<Model>>, deleted: Vec<Key> },
 }
 
-impl Told {
+impl Sent {
     pub(super) fn is_empty(&self) -> bool {
         matches!(self, Self::Changed { put, deleted } if put.is_empty() && deleted.is_empty())
     }

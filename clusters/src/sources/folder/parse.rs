@@ -3,11 +3,12 @@
 //! What cannot be parsed is not known, which is not the same as not there: a file that says nothing at all is an error, and
 //! a document that cannot be parsed is named beside those that can.
 
-use serde_json::{Map, Value};
 use serde_saphyr::{DuplicateKeyPolicy, Spanned};
 
+use super::document::{Document, ParseError};
 use super::raw::{self, Raw};
 use super::split::{self, Part};
+use super::text::text;
 
 /// Largest file that is read, in bytes.
 pub const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
@@ -33,45 +34,6 @@ pub(super) struct Parsed {
     pub(super) broken: Vec<ParseError>,
     /// The pieces of the text that were parsed by themselves.
     pub(super) parts: Vec<Part>,
-}
-
-/// One object as it was written.
-#[derive(Debug)]
-pub(super) struct Document {
-    /// In the file.
-    pub(super) at: Position,
-    pub(super) body: Body,
-    /// It is an item of a list, not a document of its own.
-    pub(super) of_list: bool,
-    /// Which of the [`Parsed::parts`] it is in.
-    pub(super) part: usize,
-}
-
-#[derive(Debug)]
-pub(super) enum Body {
-    Object(Map<String, Value>),
-    /// What stands there instead of a mapping, as in "a list".
-    NotAMapping(&'static str),
-    /// A list of changes to other files.
-    Patch,
-}
-
-/// Where an object starts; both count from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Position {
-    pub(super) line: u32,
-    pub(super) column: u32,
-}
-
-/// Text that cannot be understood.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: found {found}; expected {expected}")]
-pub(super) struct ParseError {
-    pub(super) line: u32,
-    pub(super) found: String,
-    pub(super) expected: String,
-    /// It is about one document, not about the file.
-    pub(super) of_one: bool,
 }
 
 /// An error means that nothing of the file can be used.
@@ -179,30 +141,11 @@ fn documents(text: &str, part: &Part) -> Result<Vec<Document>, ParseError> {
     Ok(documents)
 }
 
-/// UTF-8, with or without a byte order mark.
-pub(super) fn text(bytes: &[u8]) -> Result<&str, ParseError> {
-    let wide = matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]);
-    let text = std::str::from_utf8(bytes).map_err(|error| {
-        let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
-        let found = if wide { "UTF-16, as some shells write it" } else { "bytes that are not UTF-8" };
-        ParseError { line: line_number(line), found: found.into(), expected: "UTF-8 text".into(), of_one: false }
-    })?;
-    Ok(text.strip_prefix(MARK).unwrap_or(text))
-}
-
-/// A byte order mark, where a file begins.
-pub(super) const MARK: char = '\u{feff}';
-
-pub(super) fn line_number(line: usize) -> u32 {
-    u32::try_from(line).unwrap_or(u32::MAX)
-}
-
 fn yaml_error(error: &serde_saphyr::Error) -> ParseError {
     use serde_saphyr::Error;
     let error = error.without_snippet();
     let line = error.location().map_or(1, |location| u32::try_from(location.line()).unwrap_or(u32::MAX)).max(1);
-    // The line is said by us; the parser says it again in its own words.
+    // The line is in our text already; the parser repeats it in its own words.
     let text = error.to_string();
     let text = text.lines().next().unwrap_or_default();
     let text = text.split(" at line ").next().unwrap_or(text);
@@ -211,7 +154,7 @@ fn yaml_error(error: &serde_saphyr::Error) -> ParseError {
     } else if text.contains("budget") || text.contains("limit") {
         let expected = format!(
             "at most {MAX_NODES} values, {MAX_DOCUMENTS} documents, {MAX_DEPTH} levels, and {MAX_ALIASES} aliases \
-             that stand for at most {MAX_ALIAS_NODES} values"
+             that expand to at most {MAX_ALIAS_NODES} values"
         );
         return ParseError { line, found: "more than one file may hold".to_owned(), expected, of_one: false };
     } else {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::excerpt::Excerpt;
 use super::follow::Follower;
-use super::read::Origin;
+use super::origin::Origin;
 use crate::problem::{Findings, ObjectName, Place, Problem, ProblemBook, ProblemOrigin};
 
 pub(super) struct Publisher {
@@ -26,7 +26,7 @@ impl Publisher {
             follower.problems().into_iter().map(|(origin, excerpt)| (book_origin(&origin), excerpt)).collect();
         if let Err(error) = result {
             let object = ObjectName::new("Folder", None, &self.root.display().to_string());
-            let problem = Problem::new(&object, "", error, "a folder that can be listed; what it said before stays");
+            let problem = Problem::new(&object, "", error, "a folder that can be listed; what it held before stays");
             let problem = problem.at(Place { file: self.root.clone(), line: 1 });
             fresh.entry(ProblemOrigin::Hub).or_default().problems.push(problem);
         }
@@ -35,7 +35,7 @@ impl Publisher {
             let before = self.published.remove(&origin).unwrap_or_default();
             let now = fresh.remove(&origin).unwrap_or_default();
             if before != now {
-                // Only kinds that we speak of: others may write about the same origin.
+                // Only kinds that this source reports: others may write about the same origin.
                 let kinds: BTreeSet<&str> =
                     before.problems.iter().chain(&now.problems).map(|problem| problem.object.kind.as_str()).collect();
                 let mut findings: Findings = now.problems.iter().cloned().collect();

@@ -7,7 +7,7 @@ use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use serde_saphyr::Spanned;
 
-use super::parse::{Body, Document, ParseError, Position};
+use super::document::{Body, Document, ParseError, Position};
 
 /// The objects of one document. An error: it is a list that is cut off.
 pub(super) fn objects(document: Spanned<Raw>) -> Result<Vec<Document>, ParseError> {

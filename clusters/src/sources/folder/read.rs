@@ -4,17 +4,19 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use federation::model::ClusterId;
 use serde_json::Value;
 
 use super::contents::Contents;
-use super::decode::{self, Decoded, Identity, Known, Outcome};
+use super::decode::{self, Decoded, Identity, Outcome};
+use super::document::{Body, Document, ParseError, Position};
+use super::entry::{Entry, file_name};
 use super::locate;
-use super::objects::Key;
-use super::parse::{self, Body, Document, ParseError, Parsed, Position, line_number};
+use super::origin::Origin;
+use super::parse::{self, Parsed};
 use super::passed_over::PassedOver;
 use super::path;
 use super::split::Part;
+use super::text::{line_number, text};
 use crate::foreign::cut;
 use crate::problem::{MAX_FOUND_LEN, ObjectName, Place, Problem};
 
@@ -23,31 +25,10 @@ pub const MAX_LOCATE_BYTES: usize = 16 * 1024 * 1024;
 /// Problems kept for one file.
 pub const MAX_PROBLEMS_PER_FILE: usize = 256;
 
-/// Whose objects a file holds.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Origin {
-    Hub,
-    Member(ClusterId),
-}
-
-/// One object of a file.
-#[derive(Debug)]
-pub(super) struct Entry {
-    /// Inside of the folder.
-    pub(super) file: Arc<Path>,
-    pub(super) line: u32,
-    /// Counts the objects of the file.
-    pub(super) index: usize,
-    pub(super) known: &'static Known,
-    pub(super) name: ObjectName,
-    pub(super) outcome: Outcome,
-    pub(super) key: Option<Key>,
-}
-
 /// Understands the text of a file. `shown` is how problems name it, `file` where it is inside of the folder.
 pub(super) fn read(bytes: &[u8], origin: &Origin, file: &Arc<Path>, shown: &Path) -> Result<Contents, Box<Problem>> {
     let Parsed { documents, broken: lost, parts } = parse::parse(bytes).map_err(|error| broken(&error, file, shown))?;
-    let text = parse::text(bytes).map_err(|error| broken(&error, file, shown))?;
+    let text = text(bytes).map_err(|error| broken(&error, file, shown))?;
     let (locate_bytes, contents) = (MAX_LOCATE_BYTES, Contents::default());
     let part = parts.first().cloned().unwrap_or_else(|| Part::whole(text));
     let mut reader = Reader { text, part, origin, file, shown, locate_bytes, contents, left_out: None };
@@ -74,7 +55,7 @@ pub(super) fn read(bytes: &[u8], origin: &Origin, file: &Arc<Path>, shown: &Path
 }
 
 /// What becomes of a file with a document that cannot be parsed.
-const PARTLY: &str = "the other documents are used, and what the file said before of the rest stays";
+const PARTLY: &str = "the other documents are used, and what the file held before of the rest stays";
 
 const OBJECT: &str = "a Kubernetes object with apiVersion, kind and metadata.name";
 
@@ -87,13 +68,8 @@ fn in_quotes(written: &str, read_as: &str) -> (String, String) {
     (format!("{shown}, which YAML reads as {number}{value}"), format!("a text: write \"{shown}\", in quotes"))
 }
 
-/// The name that problems of a whole file carry.
-pub(super) fn file_name(file: &Path) -> ObjectName {
-    ObjectName::new("File", None, &file.display().to_string())
-}
-
 fn broken(error: &ParseError, file: &Path, shown: &Path) -> Box<Problem> {
-    let expected = format!("{}; what it said before stays", error.expected);
+    let expected = format!("{}; what it held before stays", error.expected);
     let place = Place { file: shown.into(), line: error.line };
     Box::new(Problem::new(&file_name(file), "", &error.found, expected).at(place))
 }
@@ -129,7 +105,7 @@ impl Reader<'_> {
             Identity::Slip(kind, near) => return self.unclear(at, "kind", &format!("{kind:?}"), &format!("{near:?}")),
             Identity::Answer(message) => {
                 let found = format!("the answer of an API server: {message:?}");
-                return self.unclear(at, "", &found, "objects; what the file said before stays");
+                return self.unclear(at, "", &found, "objects; what the file held before stays");
             }
             Identity::Unclear(field) => {
                 let value = path::steps(field).iter().try_fold(&Value::Null, |value, step| match step {
@@ -163,7 +139,7 @@ impl Reader<'_> {
         None
     }
 
-    /// It cannot be told which object it is.
+    /// It is not known which object it is.
     fn unclear(&mut self, at: Position, field: &str, found: &str, expected: &str) -> Option<String> {
         self.report(at, Problem::new(&file_name(self.file), field, found, expected));
         self.contents.unclear = true;

@@ -12,9 +12,10 @@ use std::time::{Duration, SystemTime};
 use federation::model::ClusterId;
 
 use super::bytes;
+use super::entry::file_name;
 use super::excerpt::Excerpt;
 use super::layout::{CLUSTERS, MAX_FOLDER_DEPTH, hidden, named_like_ours, origin_of};
-use super::read::{self, Origin};
+use super::origin::Origin;
 use crate::problem::{ObjectName, Place, Problem};
 
 /// Files that are read in one folder, all clusters together.
@@ -26,7 +27,7 @@ pub const MAX_FOLDER_PROBLEMS: usize = 256;
 /// Folders that are read, all clusters together.
 pub const MAX_FOLDERS: usize = 10_000;
 
-/// All there is. Paths are inside of the folder.
+/// The complete list. Paths are inside of the folder.
 #[derive(Debug, Default)]
 pub(super) struct Listing {
     pub(super) files: BTreeMap<PathBuf, Seen>,
@@ -102,7 +103,7 @@ fn seen(root: &Path, file: &Path, origin: &Origin) -> Option<Seen> {
     let stamp = match path.metadata() {
         Ok(meta) if meta.is_file() => Ok(Stamp::of(&meta)),
         Ok(_) => return None,
-        // A link that leads nowhere is something to tell; a file that is not there is not.
+        // A link that leads nowhere is something to report; a file that is not there is not.
         Err(error) if path.symlink_metadata().is_err() && error.kind() == io::ErrorKind::NotFound => return None,
         Err(error) => Err(error.to_string()),
     };
@@ -200,8 +201,8 @@ impl Listing {
             if named_like_ours(folder) {
                 let expected =
                     "it in clusters/<cluster id>/, or outside of clusters/ if it is the hub's; it is not read";
-                let problem = Problem::new(&read::file_name(folder), "", "it in clusters/ itself", expected);
-                self.tell(root, folder, problem);
+                let problem = Problem::new(&file_name(folder), "", "it in clusters/ itself", expected);
+                self.add(root, folder, problem);
             }
             return;
         }
@@ -233,16 +234,16 @@ impl Listing {
         let oddity = root.join(file).metadata().ok().and_then(|meta| bytes::oddity(meta.file_type()));
         if let Some(oddity) = oddity {
             let expected = "a regular file, or a link to one; it is passed over";
-            self.tell(root, file, Problem::new(&read::file_name(file), "", oddity, expected));
+            self.add(root, file, Problem::new(&file_name(file), "", oddity, expected));
         }
     }
 
     fn report(&mut self, root: &Path, folder: &Path, found: &str, expected: &str) {
         let object = ObjectName::new("Folder", None, &folder.display().to_string());
-        self.tell(root, folder, Problem::new(&object, "", found, expected));
+        self.add(root, folder, Problem::new(&object, "", found, expected));
     }
 
-    fn tell(&mut self, root: &Path, path: &Path, problem: Problem) {
+    fn add(&mut self, root: &Path, path: &Path, problem: Problem) {
         if self.problems.problems.len() < MAX_FOLDER_PROBLEMS {
             self.problems.problems.push(problem.at(Place { file: root.join(path), line: 1 }));
         } else {

@@ -3,16 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use federation::model::ClusterId;
 
-use super::follow::GRACE;
-use super::read::Origin;
+use super::origin::Origin;
 use super::scan::{Seen, Stamp};
-
-/// A folder that never comes to rest is taken as it is after this long.
-pub const MAX_SETTLE: Duration = Duration::from_secs(5);
+use super::timing::{GRACE, MAX_SETTLE};
 
 #[derive(Debug, Default)]
 pub(super) struct Folders {

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use serde::de::IgnoredAny;
 
-use super::parse::{MARK, line_number};
+use super::text::{MARK, line_number};
 
 /// A piece of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]

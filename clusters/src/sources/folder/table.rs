@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::decode::Outcome;
-use super::objects::{Key, Kind, Model, Told};
-use super::read::Entry;
+use super::entry::Entry;
+use super::objects::{Key, Kind, Model, Sent};
 use crate::problem::{ObjectName, Place, Problem};
 
 #[derive(Debug, Default)]
@@ -52,7 +52,7 @@ impl Table {
 
     /// Decides all objects that were touched, and says what changed. Copies in fading files count only where there is
     /// no other: their file is gone, but may be on its way under another name.
-    pub(super) fn settle(&mut self, fading: &BTreeSet<PathBuf>) -> BTreeMap<Kind, Told> {
+    pub(super) fn settle(&mut self, fading: &BTreeSet<PathBuf>) -> BTreeMap<Kind, Sent> {
         let mut changes: BTreeMap<Kind, (Vec<Arc<Model>>, Vec<Key>)> = BTreeMap::new();
         for name in std::mem::take(&mut self.touched) {
             let copies = self.copies.get(&name).map(Vec::as_slice).unwrap_or_default();
@@ -78,7 +78,7 @@ impl Table {
                 Some(Outcome::NotForUs) | None => deleted.extend(current.remove(&name).map(|model| model.key())),
             }
         }
-        changes.into_iter().map(|(kind, (put, deleted))| (kind, Told::Changed { put, deleted })).collect()
+        changes.into_iter().map(|(kind, (put, deleted))| (kind, Sent::Changed { put, deleted })).collect()
     }
 
     fn kind_of(&self, name: &ObjectName) -> Option<Kind> {
@@ -86,7 +86,7 @@ impl Table {
     }
 
     /// All good objects of a kind; those whose file says something wrong now are named apart.
-    pub(super) fn all(&self, kind: Kind, fading: &BTreeSet<PathBuf>) -> Told {
+    pub(super) fn all(&self, kind: Kind, fading: &BTreeSet<PathBuf>) -> Sent {
         let winner = |copies: &'_ Vec<Arc<Entry>>| {
             copies.iter().find(|entry| !fading.contains(&*entry.file)).or(copies.first()).cloned()
         };
@@ -94,7 +94,7 @@ impl Table {
         let rejected: BTreeSet<Key> =
             winners.filter(|entry| entry.outcome == Outcome::Rejected).filter_map(|entry| entry.key.clone()).collect();
         let objects = self.objects(kind).filter(|object| !rejected.contains(&object.key())).cloned().collect();
-        Told::All { objects, rejected }
+        Sent::All { objects, rejected }
     }
 
     /// Whether a file says something of this object that cannot be used.

@@ -1,4 +1,4 @@
-//! The thread that follows a folder: it waits for the file system or for the time, steps, and tells.
+//! The thread that follows a folder: it waits for the file system or for the time, steps, and sends.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -36,7 +36,7 @@ pub(super) struct Watch<F: FnMut(&Follower, &std::io::Result<()>)> {
 }
 
 impl<F: FnMut(&Follower, &std::io::Result<()>)> Watch<F> {
-    /// Runs until it is told to stop, or nobody listens any more.
+    /// Runs until it is stopped, or the feed is closed.
     pub(super) fn run(mut self) {
         let mut hints = Hints { all: true, ..Hints::default() };
         loop {
@@ -126,7 +126,7 @@ const CLOSED: AccessKind = AccessKind::Close(AccessMode::Write);
 pub(super) fn watcher(signals: Sender<Signal>) -> notify::Result<RecommendedWatcher> {
     notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         if concerns_us(&event) {
-            // If nobody receives any more, the thread has ended, and the watcher will be dropped with it.
+            // If there is no receiver any more, the thread has ended, and the watcher will be dropped with it.
             let _ = signals.send(Signal::Event(event));
         }
     })

@@ -1,4 +1,4 @@
-//! What all files together say, and which batches bring the engine from what it was told to what is so now.
+//! What all files together say, and which batches bring the engine from what it was sent to what is so now.
 //! It does no IO and knows no clock.
 
 mod problems;
@@ -12,10 +12,11 @@ use federation::model::{ClusterId, ClusterUid};
 
 use super::contents::Contents;
 use super::decode::Outcome;
+use super::entry::Entry;
 use super::excerpt::{Excerpt, Room};
-use super::objects::{self, Kind, Model, Told};
+use super::objects::{self, Kind, Model, Sent};
+use super::origin::Origin;
 use super::passed_over::PassedOver;
-use super::read::{Entry, Origin};
 use super::table::Table;
 use crate::problem::{MAX_BYTES, MAX_BYTES_PER_ORIGIN, ObjectName, Problem};
 
@@ -31,7 +32,7 @@ pub(super) struct World {
     tables: BTreeMap<Origin, Table>,
     /// Bytes of the problems of the files, by whose they are.
     weights: BTreeMap<Origin, usize>,
-    /// Files that are gone, but may be on their way under another name or being written anew.
+    /// Files that are gone, but may be on their way under another name or being written again.
     fading: BTreeSet<PathBuf>,
     /// Folders of clusters that can be listed, and what is wrong with those that cannot.
     folders: BTreeMap<ClusterId, Result<(), String>>,
@@ -41,8 +42,8 @@ pub(super) struct World {
     uids: BTreeMap<ClusterId, ClusterUid>,
     /// Members of which a file could never be understood, and why not: what is known of them is a part.
     partly: BTreeMap<ClusterId, Arc<str>>,
-    told_hub: bool,
-    /// Nothing is told before the hub's files say something, and all of them can be read: see [`World::follow`].
+    sent_hub: bool,
+    /// Nothing is sent before the hub's files say something, and all of them can be read: see [`World::follow`].
     waits: bool,
 }
 
@@ -53,14 +54,14 @@ struct File {
     excerpt: Excerpt,
     /// What is wrong with the file as a whole; its entries are those of before.
     broken: Option<Problem>,
-    /// All that it said was understood at least once. Before that it may say more than is known of it.
+    /// All that it holds was understood at least once. Before that it may hold more than is known of it.
     whole: bool,
     /// It ended as a whole file of its author does.
     ended: bool,
     passed_over: Vec<PassedOver>,
 }
 
-/// What the engine was told last about the way to a member.
+/// What the engine was sent last about the link of a member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Link {
     Up(ClusterUid),
@@ -80,7 +81,7 @@ impl World {
             epochs: BTreeMap::new(),
             uids: BTreeMap::new(),
             partly: BTreeMap::new(),
-            told_hub: false,
+            sent_hub: false,
             waits: false,
         }
     }
@@ -88,14 +89,14 @@ impl World {
     /// From now on it is followed: a folder that is about to be filled, or a file of the hub that was never understood, must
     /// not look like a federation without members.
     pub(super) fn follow(&mut self) {
-        self.waits = !self.told_hub;
+        self.waits = !self.sent_hub;
     }
 
-    /// Why nothing is told yet. `None`: it is.
+    /// Why nothing is sent yet. `None`: it is.
     fn waiting(&self) -> Option<&'static str> {
         let hub = || self.files.values().filter(|file| file.origin == Origin::Hub);
         let lacks = hub().any(|file| !file.whole);
-        match self.waits && !self.told_hub {
+        match self.waits && !self.sent_hub {
             false => None,
             true if lacks => Some("a file that cannot be understood, and could not be before"),
             true if hub().all(|file| file.entries.is_empty()) => Some("no Region, MemberCluster or FederationPolicy"),
@@ -145,7 +146,7 @@ impl World {
         self.put(file, &Origin::Hub, contents);
     }
 
-    /// A file cannot be read or understood: what it said before stays.
+    /// A file cannot be read or understood: what it held before stays.
     pub(super) fn broken(&mut self, file: &Path, origin: &Origin, problem: Problem) {
         let state = self.files.entry(file.to_owned()).or_insert_with(|| File {
             origin: origin.clone(),
@@ -194,32 +195,32 @@ impl World {
         self.folders = folders;
     }
 
-    /// What the engine has not heard yet, in the order in which it should.
-    pub(super) fn tell(&mut self) -> Vec<Batch> {
+    /// What the engine was not sent yet, in the order in which it should be.
+    pub(super) fn take_batches(&mut self) -> Vec<Batch> {
         let mut batches = Vec::new();
-        let mut changes: BTreeMap<Origin, BTreeMap<Kind, Told>> = BTreeMap::new();
+        let mut changes: BTreeMap<Origin, BTreeMap<Kind, Sent>> = BTreeMap::new();
         for (origin, table) in &mut self.tables {
             changes.insert(origin.clone(), table.settle(&self.fading));
         }
         if self.waiting().is_some() {
-            return batches; // what is told later is told whole
+            return batches; // what is sent later is sent whole
         }
         let mut hub = changes.remove(&Origin::Hub).unwrap_or_default();
         for kind in Kind::of(true) {
-            let told = if self.told_hub { hub.remove(&kind) } else { Some(self.all(&Origin::Hub, kind)) };
-            batches.extend(told.filter(|told| !told.is_empty()).and_then(|told| objects::batch(kind, told, None)));
+            let sent = if self.sent_hub { hub.remove(&kind) } else { Some(self.all(&Origin::Hub, kind)) };
+            batches.extend(sent.filter(|sent| !sent.is_empty()).and_then(|sent| objects::batch(kind, sent, None)));
         }
-        self.told_hub = true;
+        self.sent_hub = true;
         let members = self.members();
         self.links.retain(|id, _| members.contains(id));
         for id in members {
             let changed = changes.remove(&Origin::Member(id.clone())).unwrap_or_default();
-            self.tell_member(&id, changed, &mut batches);
+            self.send_member(&id, changed, &mut batches);
         }
         batches
     }
 
-    fn tell_member(&mut self, id: &ClusterId, mut changed: BTreeMap<Kind, Told>, batches: &mut Vec<Batch>) {
+    fn send_member(&mut self, id: &ClusterId, mut changed: BTreeMap<Kind, Sent>, batches: &mut Vec<Batch>) {
         let origin = Origin::Member(id.clone());
         let wanted = self.link(id);
         let fresh = self.links.get(id) != Some(&wanted);
@@ -243,9 +244,9 @@ impl World {
             let partly = if fresh || self.partly.contains_key(id) { self.lacks(&origin) } else { None };
             let complete = fresh || self.partly.get(id) != partly.as_ref();
             for kind in Kind::of(false) {
-                let told = if complete { Some(self.all(&origin, kind)) } else { changed.remove(&kind) };
-                let told = told.filter(|told| !told.is_empty());
-                batches.extend(told.and_then(|told| objects::batch(kind, told, Some((id, epoch)))));
+                let sent = if complete { Some(self.all(&origin, kind)) } else { changed.remove(&kind) };
+                let sent = sent.filter(|sent| !sent.is_empty());
+                batches.extend(sent.and_then(|sent| objects::batch(kind, sent, Some((id, epoch)))));
                 // Behind its list, so that at no moment all lists are complete and none is doubted.
                 let doubted = partly.as_ref().zip(kind.deciding()).filter(|_| complete);
                 batches.extend(doubted.map(|(message, kind)| Batch::Member {
@@ -272,7 +273,7 @@ impl World {
             0 => String::new(),
             more => format!(", and {more} more files"),
         };
-        Some(format!("{}: found {found}{more}", super::read::file_name(path)).into())
+        Some(format!("{}: found {found}{more}", super::entry::file_name(path)).into())
     }
 
     /// What was passed over, in the order of the files.
@@ -280,8 +281,8 @@ impl World {
         self.files.values().flat_map(|file| &file.passed_over)
     }
 
-    fn all(&self, origin: &Origin, kind: Kind) -> Told {
-        let nothing = Told::All { objects: Vec::new(), rejected: BTreeSet::new() };
+    fn all(&self, origin: &Origin, kind: Kind) -> Sent {
+        let nothing = Sent::All { objects: Vec::new(), rejected: BTreeSet::new() };
         self.tables.get(origin).map_or(nothing, |table| table.all(kind, &self.fading))
     }
 

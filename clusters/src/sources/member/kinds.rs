@@ -17,8 +17,9 @@ use super::exports::OldServiceExport;
 use super::hints;
 use crate::api::{MCS_GROUP, MCS_VERSIONS, ServiceExport};
 use crate::client::answers;
+use crate::client::bounds::CALL_TIMEOUT;
 use crate::client::bounds::MemberBounds;
-use crate::client::connect::{CALL_TIMEOUT, ConnectError, Link, describe};
+use crate::client::connect::{ConnectError, Link, describe};
 use crate::foreign::Secrets;
 use crate::problem::{ProblemBook, ProblemOrigin};
 use crate::sources::feed::{Feed, FeedClosed};
@@ -29,7 +30,7 @@ use crate::tables::SeenMark;
 
 /// Kinds that mirrors are written as are compared with the API server as a whole this often, up to twice as rarely.
 const RELIST_AFTER: Duration = Duration::from_secs(900);
-/// Troubles that may wait to be heard; more say nothing new.
+/// Troubles that may wait to be handled; more of them add nothing.
 const TROUBLES: usize = 16;
 /// Versions of one API group that are looked through for a kind.
 const MAX_VERSIONS: usize = 16;
@@ -178,7 +179,7 @@ where
     }
 }
 
-/// Asks the API server's discovery for a kind. Every authenticated client may do that, unless somebody took the right away.
+/// Asks the API server's discovery for a kind. Every authenticated client may do that, unless that right was taken away.
 fn is_served<K: Resource<DynamicType = ()> + 'static>(client: &kube::Client) -> IsServed {
     let client = client.clone();
     Arc::new(move || {

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::client::connect::{CALL_TIMEOUT, ConnectError, describe, late};
-use crate::tables::MemberClient;
+use crate::client::MemberClient;
+use crate::client::bounds::CALL_TIMEOUT;
+use crate::client::connect::{ConnectError, describe, late};
 
 /// Time between probes. With [`CALL_TIMEOUT`] and one repetition this bounds how long a loss goes unnoticed: 4 s until
 /// asked, 4 s without an answer, 1 s, 4 s again.

@@ -10,10 +10,10 @@ fn failure(at_once: bool) -> Result<(), Failure> {
     Err(Failure { error: ConnectError::new(LinkFailure::Unreachable, "x"), at_once })
 }
 
-/// The longest silence before a loss is told, with every probe running into its deadline.
+/// The longest silence before a loss is reported, with every probe running into its deadline.
 #[tokio::test(start_paused = true)]
-async fn a_silent_loss_is_told_within_fifteen_seconds() {
-    let deadline = crate::client::connect::CALL_TIMEOUT;
+async fn a_silent_loss_is_reported_within_fifteen_seconds() {
+    let deadline = crate::client::bounds::CALL_TIMEOUT;
     let start = Instant::now();
     let mut schedule = Schedule::new(start);
     let mut now = start;
@@ -24,7 +24,7 @@ async fn a_silent_loss_is_told_within_fifteen_seconds() {
         }
     }
     let after = now.duration_since(start);
-    assert!(after <= Duration::from_secs(15), "told after {after:?}");
+    assert!(after <= Duration::from_secs(15), "sent after {after:?}");
     assert!(after > deadline, "one unanswered probe is no loss");
 }
 

@@ -59,7 +59,7 @@ pub(in crate::sources) struct Ask {
     pub(in crate::sources) turns: Option<Arc<Semaphore>>,
 }
 
-/// Events for ever. After an error the next poll goes on from where it was, or lists again.
+/// Events forever. After an error the next poll goes on from where it was, or lists again.
 pub(in crate::sources) fn events<R: Reading>(ask: Ask) -> impl Stream<Item = Result<Event<Entry<R>>>> + Send {
     let source = Source { ask, opened: None, failed: false };
     futures::stream::unfold((source, State::Start), |(mut source, mut state)| async move {

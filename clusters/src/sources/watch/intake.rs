@@ -7,7 +7,8 @@ use federation::change::{Change, Delta, Object};
 use kube::runtime::watcher::Event;
 
 use super::Reading;
-use super::quota::{Over, Quota, Weight};
+use super::quota::{Quota, Weight};
+use crate::client::answers::Over;
 use crate::convert::Accepted;
 use crate::problem::{Findings, ObjectName, Problem, ProblemBook, ProblemOrigin};
 use crate::sources::watch::object::Entry;
@@ -19,12 +20,12 @@ pub(super) struct Intake<R: Reading> {
     origin: ProblemOrigin,
     problems: ProblemBook,
     quota: Quota,
-    /// A list on its way; nobody hears of it before it is complete.
+    /// A list on its way; nothing of it is delivered before it is complete.
     listing: Option<Listing<R>>,
     /// A list that was given up, and why.
     over: Option<Over>,
-    /// Keys whose last good state was told or may stand from an earlier connection.
-    told: HashMap<Key<R>, Told<R::Model>>,
+    /// Keys whose last good state was delivered, or may be in use from an earlier connection.
+    sent: HashMap<Key<R>, Sent<R::Model>>,
     /// Costs a copy of each object, and spares the engine what did not change: heartbeats of Nodes, our own writes to
     /// statuses.
     remember: bool,
@@ -33,7 +34,7 @@ pub(super) struct Intake<R: Reading> {
     turned_away: Turned,
 }
 
-struct Told<T> {
+struct Sent<T> {
     /// With `remember`.
     state: Option<T>,
     weight: Weight,
@@ -43,7 +44,7 @@ struct Listing<R: Reading> {
     objects: Vec<R::Model>,
     rejected: Vec<Key<R>>,
     problems: Findings,
-    told: HashMap<Key<R>, Told<R::Model>>,
+    sent: HashMap<Key<R>, Sent<R::Model>>,
     /// All that was listed, of use or not.
     weight: Weight,
     turned_away: Turned,
@@ -78,7 +79,7 @@ impl<R: Reading> Intake<R> {
             quota,
             listing: None,
             over: None,
-            told: HashMap::new(),
+            sent: HashMap::new(),
             remember,
             changes: Vec::new(),
             turned_away: Turned::default(),
@@ -113,7 +114,7 @@ impl<R: Reading> Intake<R> {
                     objects: Vec::new(),
                     rejected: Vec::new(),
                     problems: Findings::default(),
-                    told: HashMap::new(),
+                    sent: HashMap::new(),
                     weight: Weight::default(),
                     turned_away: Turned::default(),
                 });
@@ -139,8 +140,8 @@ impl<R: Reading> Intake<R> {
     /// The kind does not exist: a complete list of nothing.
     pub(super) fn nothing(&mut self) -> Delta<R::Model> {
         self.abandon();
-        for told in std::mem::take(&mut self.told).into_values() {
-            self.quota.give_back(told.weight);
+        for sent in std::mem::take(&mut self.sent).into_values() {
+            self.quota.give_back(sent.weight);
         }
         self.changes.clear();
         self.turned_away = Turned::default();
@@ -151,9 +152,9 @@ impl<R: Reading> Intake<R> {
     /// Forgets the list on its way, and what was charged for it.
     fn abandon(&mut self) {
         let Some(listing) = self.listing.take() else { return };
-        for (key, told) in listing.told {
-            let before = self.told.get(&key).map(|told| told.weight).unwrap_or_default();
-            self.quota.restore(told.weight, before);
+        for (key, sent) in listing.sent {
+            let before = self.sent.get(&key).map(|sent| sent.weight).unwrap_or_default();
+            self.quota.restore(sent.weight, before);
         }
     }
 
@@ -173,20 +174,20 @@ impl<R: Reading> Intake<R> {
                 listing.problems.extend(problems);
                 let Some(object) = object else { return };
                 let key = object.key().clone();
-                let before = match listing.told.get(&key) {
+                let before = match listing.sent.get(&key) {
                     Some(twice) => twice.weight,
-                    None => self.told.get(&key).map(|told| told.weight).unwrap_or_default(),
+                    None => self.sent.get(&key).map(|sent| sent.weight).unwrap_or_default(),
                 };
                 match self.quota.exchange(before, weight) {
                     Ok(()) => {
                         let state = self.remember.then(|| object.clone());
-                        listing.told.insert(key, Told { state, weight });
+                        listing.sent.insert(key, Sent { state, weight });
                         listing.objects.push(object);
                     }
                     Err(over) => {
                         listing.turned_away.add(over);
                         // What was taken before stays as it was; the others never were.
-                        if self.told.contains_key(&key) {
+                        if self.sent.contains_key(&key) {
                             listing.rejected.push(key);
                         }
                     }
@@ -200,16 +201,16 @@ impl<R: Reading> Intake<R> {
     }
 
     fn complete(&mut self) -> Option<Delta<R::Model>> {
-        let Listing { objects, rejected, mut problems, told, turned_away, .. } = self.listing.take()?;
+        let Listing { objects, rejected, mut problems, sent, turned_away, .. } = self.listing.take()?;
         turned_away.problem(&self.kind).into_iter().for_each(|problem| problems.add_first(problem));
         self.turned_away = turned_away;
         self.problems.replace(&self.origin, &[&self.kind], problems);
-        let mut before = std::mem::replace(&mut self.told, told);
-        before.retain(|key, _| !self.told.contains_key(key));
+        let mut before = std::mem::replace(&mut self.sent, sent);
+        before.retain(|key, _| !self.sent.contains_key(key));
         // What is rejected keeps its last good state, here as in the engine.
         for key in &rejected {
-            let last = before.remove(key).unwrap_or(Told { state: None, weight: Weight::default() });
-            self.told.entry(key.clone()).or_insert(last);
+            let last = before.remove(key).unwrap_or(Sent { state: None, weight: Weight::default() });
+            self.sent.entry(key.clone()).or_insert(last);
         }
         for gone in before.into_values() {
             self.quota.give_back(gone.weight);
@@ -224,14 +225,14 @@ impl<R: Reading> Intake<R> {
             Ok(Accepted { object: Some(object), problems }) => {
                 let weight = Weight::of(R::parts(&object), bytes);
                 let key = object.key().clone();
-                let before = self.told.get(&key).map(|told| told.weight).unwrap_or_default();
+                let before = self.sent.get(&key).map(|sent| sent.weight).unwrap_or_default();
                 if let Err(over) = self.quota.exchange(before, weight) {
                     self.turn_away(over);
                     return;
                 }
                 self.problems.set(&self.origin, &name, problems);
                 let state = self.remember.then(|| object.clone());
-                let before = self.told.insert(key, Told { state, weight }).and_then(|told| told.state);
+                let before = self.sent.insert(key, Sent { state, weight }).and_then(|sent| sent.state);
                 if before.as_ref() != Some(&object) {
                     self.changes.push(Change::Put(object));
                 }
@@ -248,7 +249,7 @@ impl<R: Reading> Intake<R> {
 
     fn turn_away(&mut self, over: Over) {
         self.turned_away.add(over);
-        // Said again when the count has doubled: each time wakes whoever reads problems.
+        // Reported again when the count has doubled: each time wakes the readers of problems.
         if self.turned_away.count.is_power_of_two() {
             let object = ObjectName::new(&self.kind, None, "");
             let problems = self.turned_away.problem(&self.kind).into_iter().collect();
@@ -257,9 +258,9 @@ impl<R: Reading> Intake<R> {
     }
 
     fn gone(&mut self, key: Key<R>) {
-        // What was never told needs no taking back: most EndpointSlices of mirrors, for example.
-        if let Some(told) = self.told.remove(&key) {
-            self.quota.give_back(told.weight);
+        // What was never delivered needs no taking back: most EndpointSlices of mirrors, for example.
+        if let Some(sent) = self.sent.remove(&key) {
+            self.quota.give_back(sent.weight);
             self.changes.push(Change::Delete(key));
         }
     }
@@ -269,8 +270,8 @@ impl<R: Reading> Drop for Intake<R> {
     /// The other kinds of the member have room again.
     fn drop(&mut self) {
         self.abandon();
-        for told in self.told.values() {
-            self.quota.give_back(told.weight);
+        for sent in self.sent.values() {
+            self.quota.give_back(sent.weight);
         }
     }
 }

@@ -1,9 +1,9 @@
 //! How much of one member is kept. Its watches share one account: objects, ports, endpoints and bytes are charged when an
 //! object is taken, and given back when it goes.
 
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::client::answers::Over;
 use crate::client::bounds::{ENDPOINTS_PER_OBJECT, LIST_FACTOR, MemberBounds, PORTS_PER_OBJECT};
 
 /// What an object, a list or a member comes to.
@@ -13,29 +13,6 @@ pub(in crate::sources) struct Weight {
     pub(in crate::sources) ports: u64,
     pub(in crate::sources) endpoints: u64,
     pub(in crate::sources) bytes: u64,
-}
-
-/// Which bound was met, and what to do about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Over {
-    what: &'static str,
-    limit: u64,
-    flag: &'static str,
-    /// It is a list that was given up.
-    list: bool,
-}
-
-impl fmt::Display for Over {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { what, limit, flag, list } = self;
-        match list {
-            true => write!(
-                f,
-                "the list has more than {limit} {what} and is not used; expected at most half of them; delete some, or raise {flag}"
-            ),
-            false => write!(f, "at most {limit} {what} of one member; delete some, or raise {flag}"),
-        }
-    }
 }
 
 /// One member's account. Clones share it.

@@ -95,7 +95,7 @@ impl Reading for RemoteSlices {
     }
 }
 
-/// A custom kind of the hub, read by the library's own guard: what does not fit is said in its words.
+/// A custom kind of the hub, read by the library's own guard: what does not fit is reported in its words.
 pub struct Guarded<K>(PhantomData<fn() -> K>);
 
 impl<K: Watchable> Reading for Guarded<K> {

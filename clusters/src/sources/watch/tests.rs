@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
-use federation::change::Change;
+use federation::change::{Change, Delta};
 use federation::model::Node;
 use futures::stream;
 use k8s_openapi::api::core::v1 as core;
 use kube::core::Status;
 use kube::runtime::watcher::{Error, Event};
 use serde_json::json;
+use std::sync::atomic::AtomicBool;
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::problem::Problems;
+use crate::client::bounds::MemberBounds;
+use crate::problem::{ProblemBook, ProblemOrigin, Problems};
+use crate::tables::SeenMark;
 
 type Nodes = Plain<core::Node>;
 
@@ -59,7 +62,7 @@ fn show(delta: Option<Delta<Node>>) -> String {
 fn list(intake: &mut Intake<Nodes>, nodes: impl IntoIterator<Item = Entry<Nodes>>) -> String {
     assert!(intake.event(Event::Init).is_none());
     for node in nodes {
-        assert!(intake.event(Event::InitApply(node)).is_none(), "nobody hears of half a list");
+        assert!(intake.event(Event::InitApply(node)).is_none(), "nothing of half a list is delivered");
     }
     show(intake.event(Event::InitDone))
 }
@@ -76,7 +79,7 @@ fn a_list_is_told_whole_and_changes_one_by_one() {
     assert_eq!(show(intake.drain()), "nothing");
     intake.event(Event::Apply(wire("c", "10.0.2.0/24")));
     intake.event(Event::Delete(wire("a", "10.0.0.0/24")));
-    intake.event(Event::Delete(wire("never-told", "10.0.0.0/24")));
+    intake.event(Event::Delete(wire("never-sent", "10.0.0.0/24")));
     assert_eq!(show(intake.drain()), "+c -a");
     assert_eq!(list(&mut intake, [wire("b", "10.0.1.0/24")]), "full b");
 }
@@ -92,7 +95,7 @@ fn a_bad_object_is_rejected_alone_and_its_last_good_state_stays() {
     assert_eq!(list(&mut intake, [wire("a", "nonsense"), wire("b", "10.0.9.0/24")]), "full b !a");
     assert_eq!(rejected(&problems), ["a"]);
     intake.event(Event::Apply(wire("a", "10.0.0.0/24")));
-    assert_eq!(show(intake.drain()), "nothing", "back to what was told last");
+    assert_eq!(show(intake.drain()), "nothing", "back to what was delivered last");
     assert!(rejected(&problems).is_empty());
     intake.event(Event::Apply(wire("a", "worse")));
     intake.event(Event::Delete(wire("a", "worse")));
@@ -100,7 +103,7 @@ fn a_bad_object_is_rejected_alone_and_its_last_good_state_stays() {
     assert!(rejected(&problems).is_empty());
 }
 
-/// What can be used of an object is used, however often it changes, and what cannot is told.
+/// What can be used of an object is used, however often it changes, and what cannot is reported.
 /// A list of objects with long names. Each event holds one of them.
 #[test]
 fn long_names_are_counted_and_take_no_memory() {
@@ -175,10 +178,10 @@ fn an_interrupted_list_is_forgotten() {
     assert_eq!(list(&mut intake, [wire("c", "10.0.0.0/24")]), "full c");
 }
 
-/// Collects what is told.
-struct Told(mpsc::UnboundedSender<String>);
+/// Collects what is delivered.
+struct Sent(mpsc::UnboundedSender<String>);
 
-impl Sink<Node> for Told {
+impl Sink<Node> for Sent {
     async fn take(&mut self, delta: Delta<Node>) -> Result<(), FeedClosed> {
         self.0.send(show(Some(delta))).map_err(|_| FeedClosed)
     }
@@ -194,9 +197,9 @@ fn optional(was_there: &Arc<AtomicBool>, is_served: Option<bool>) -> Option<Opti
 }
 
 #[derive(Clone, Default)]
-struct Heard(Arc<std::sync::Mutex<Vec<&'static str>>>);
+struct Notified(Arc<std::sync::Mutex<Vec<&'static str>>>);
 
-impl Listener for Heard {
+impl Listener for Notified {
     fn trouble(&mut self, _: &str, trouble: Trouble) {
         let name = match trouble {
             Trouble::Broken(_) => "broken",
@@ -223,26 +226,26 @@ impl Listener for Heard {
 struct Scene {
     intake: Intake<Nodes>,
     health: Health,
-    how: Follow<Heard>,
-    sink: Told,
-    told: mpsc::UnboundedReceiver<String>,
-    heard: Heard,
+    how: Follow<Notified>,
+    sink: Sent,
+    sent: mpsc::UnboundedReceiver<String>,
+    notified: Notified,
 }
 
 fn scene(optional: Option<Optional>) -> Scene {
-    let heard = Heard::default();
-    let (sender, told) = mpsc::unbounded_channel();
+    let notified = Notified::default();
+    let (sender, sent) = mpsc::unbounded_channel();
     let how = Follow {
         origin: ProblemOrigin::Hub,
         problems: ProblemBook::default(),
         seen: SeenMark::default(),
-        listener: heard.clone(),
+        listener: notified.clone(),
         remember: false,
         relist: None,
         optional,
         share: Share::of(&MemberBounds::default()),
     };
-    Scene { intake: intake(false).0, health: Health::new(), how, sink: Told(sender), told, heard }
+    Scene { intake: intake(false).0, health: Health::new(), how, sink: Sent(sender), sent, notified }
 }
 
 impl Scene {
@@ -253,12 +256,12 @@ impl Scene {
         tokio::time::timeout(Duration::from_secs(3600), run).await.is_ok_and(|ended| ended.is_ok())
     }
 
-    fn told(&mut self) -> Vec<String> {
-        std::iter::from_fn(|| self.told.try_recv().ok()).collect()
+    fn sent(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.sent.try_recv().ok()).collect()
     }
 
-    fn heard(&self) -> Vec<&'static str> {
-        std::mem::take(&mut *self.heard.0.lock().unwrap())
+    fn notified(&self) -> Vec<&'static str> {
+        std::mem::take(&mut *self.notified.0.lock().unwrap())
     }
 }
 
@@ -275,9 +278,9 @@ async fn gone_at_the_start_of_a_watch_asks_for_a_new_list() {
     let mut scene = scene(None);
     let mut events = listed("a");
     events.push(Err(Error::WatchStartFailed(api_error(410))));
-    assert!(scene.play(events).await, "the library's watcher would ask for the same version for ever");
-    assert_eq!(scene.told(), ["full a"]);
-    assert_eq!(scene.heard(), ["listed"], "it is nobody's trouble");
+    assert!(scene.play(events).await, "the library's watcher would ask for the same version forever");
+    assert_eq!(scene.sent(), ["full a"]);
+    assert_eq!(scene.notified(), ["listed"], "it is no trouble");
 }
 
 #[tokio::test(start_paused = true)]
@@ -287,33 +290,33 @@ async fn a_broken_watch_goes_on_from_where_it_was() {
     events.push(Err(Error::WatchFailed(kube::Error::Service("reset".into()))));
     events.push(Ok(Event::Apply(wire("b", "10.0.0.0/24"))));
     assert!(!scene.play(events).await, "no new list");
-    assert_eq!(scene.told(), ["full a", "+b"]);
-    assert_eq!(scene.heard(), ["listed", "broken"]);
+    assert_eq!(scene.sent(), ["full a", "+b"]);
+    assert_eq!(scene.notified(), ["listed", "broken"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_list_that_stalls_is_given_up() {
     let mut scene = scene(None);
     assert!(scene.play(vec![Ok(Event::Init), Ok(Event::InitApply(wire("a", "10.0.0.0/24")))]).await);
-    assert!(scene.told().is_empty(), "half a list is not told");
-    assert_eq!(scene.heard(), ["broken"]);
+    assert!(scene.sent().is_empty(), "half a list is not delivered");
+    assert_eq!(scene.notified(), ["broken"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn refusal_and_long_trouble_are_told_apart() {
     let mut scene = scene(None);
     assert!(scene.play(vec![Ok(Event::Init), Err(Error::InitialListFailed(api_error(401)))]).await);
-    assert_eq!(scene.heard(), ["refused"]);
-    assert!(scene.told().is_empty(), "a credential that is refused says nothing about one kind");
+    assert_eq!(scene.notified(), ["refused"]);
+    assert!(scene.sent().is_empty(), "a credential that is refused says nothing about one kind");
     let mut scene = self::scene(None);
     // Enough for the shortest waits that the spread allows to add up to the limit.
     for _ in 0..40 {
         scene.play(vec![Ok(Event::Init), Err(Error::InitialListFailed(api_error(500)))]).await;
     }
-    let heard = scene.heard();
-    assert_eq!(heard.first(), Some(&"broken"));
-    assert_eq!(heard.last(), Some(&"stuck"), "{heard:?}");
-    assert_eq!(scene.told().last().map(String::as_str), Some("unreadable: nodes 500"));
+    let notified = scene.notified();
+    assert_eq!(notified.first(), Some(&"broken"));
+    assert_eq!(notified.last(), Some(&"stuck"), "{notified:?}");
+    assert_eq!(scene.sent().last().map(String::as_str), Some("unreadable: nodes 500"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -322,10 +325,10 @@ async fn a_right_that_is_lost_is_told_of_its_kind_and_ends_with_a_complete_list(
     let mut events = listed("a");
     events.push(Err(Error::WatchStartFailed(api_error(403))));
     assert!(scene.play(events).await, "what was missed meanwhile is found by a new list only");
-    assert_eq!(scene.told(), ["full a", "unreadable: nodes 403"]);
+    assert_eq!(scene.sent(), ["full a", "unreadable: nodes 403"]);
     scene.play(listed("b")).await;
-    assert_eq!(scene.told(), ["full b"]);
-    assert_eq!(scene.heard(), ["listed", "refused", "listed"]);
+    assert_eq!(scene.sent(), ["full b"]);
+    assert_eq!(scene.notified(), ["listed", "refused", "listed"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -335,12 +338,12 @@ async fn a_kind_that_is_not_there_is_empty() {
         for _ in 0..3 {
             assert!(scene.play(vec![Ok(Event::Init), Err(Error::InitialListFailed(api_error(code)))]).await);
         }
-        assert_eq!(scene.told(), ["full"], "{code}: told once");
-        assert_eq!(scene.heard(), ["listed"], "{code}: it is no trouble");
+        assert_eq!(scene.sent(), ["full"], "{code}: delivered once");
+        assert_eq!(scene.notified(), ["listed"], "{code}: it is no trouble");
     }
 }
 
-/// The right to list a kind is missing from the start: nobody can tell whether there is any of it.
+/// The right to list a kind is missing from the start: it is not known whether there is any of it.
 #[tokio::test(start_paused = true)]
 async fn a_kind_that_may_not_be_listed_is_not_empty() {
     for is_served in [Some(true), None] {
@@ -348,9 +351,9 @@ async fn a_kind_that_may_not_be_listed_is_not_empty() {
         for _ in 0..3 {
             assert!(scene.play(vec![Ok(Event::Init), Err(Error::InitialListFailed(api_error(403)))]).await);
         }
-        assert_eq!(scene.told(), ["unreadable: nodes 403"; 3], "{is_served:?}");
+        assert_eq!(scene.sent(), ["unreadable: nodes 403"; 3], "{is_served:?}");
         scene.play(listed("a")).await;
-        assert_eq!(scene.told(), ["full a"]);
+        assert_eq!(scene.sent(), ["full a"]);
     }
 }
 
@@ -359,20 +362,20 @@ async fn a_kind_that_was_there_is_not_believed_to_be_gone_on_doubt() {
     let flag = Arc::new(AtomicBool::new(false));
     let mut scene = scene(optional(&flag, Some(false)));
     scene.play(listed("a")).await;
-    assert_eq!(scene.told(), ["full a"]);
+    assert_eq!(scene.sent(), ["full a"]);
     for _ in 0..10 {
         scene.play(vec![Ok(Event::Init), Err(Error::InitialListFailed(api_error(403)))]).await;
     }
-    assert_eq!(scene.told(), ["unreadable: nodes 403"; 10], "not being allowed to look proves nothing");
-    assert!(scene.heard().contains(&"refused"));
+    assert_eq!(scene.sent(), ["unreadable: nodes 403"; 10], "not being allowed to look proves nothing");
+    assert!(scene.notified().contains(&"refused"));
     // A new connection remembers.
     let mut scene = self::scene(optional(&flag, Some(false)));
     for _ in 0..2 {
         scene.play(vec![Ok(Event::Init), Err(Error::InitialListFailed(api_error(404)))]).await;
     }
-    assert!(scene.told().is_empty(), "an API server that starts may not know its custom resources yet");
+    assert!(scene.sent().is_empty(), "an API server that starts may not know its custom resources yet");
     scene.play(vec![Ok(Event::Init), Err(Error::InitialListFailed(api_error(404)))]).await;
-    assert_eq!(scene.told(), ["full"], "the definition was deleted, and its objects with it");
+    assert_eq!(scene.sent(), ["full"], "the definition was deleted, and its objects with it");
 }
 
 #[test]
@@ -401,33 +404,33 @@ fn a_loopback_endpoint_of_another_machine_is_rejected_alone() {
 
 /// What an event once got wrong is put right at the latest by the next list.
 #[tokio::test(start_paused = true)]
-async fn a_kind_that_is_written_is_listed_again_although_its_watch_is_fine() {
+async fn a_kind_that_is_written_is_listed_again_although_its_watch_works() {
     let mut scene = scene(None);
     assert!(!scene.play(listed("a")).await, "others are not");
     scene.how.relist = Some(Duration::from_secs(900));
     let begun = Instant::now();
     assert!(scene.play(listed("a")).await);
     assert!((900..=1800).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
-    assert_eq!(scene.told(), ["full a", "full a"]);
-    assert_eq!(scene.heard(), ["listed", "listed"], "it is no trouble");
+    assert_eq!(scene.sent(), ["full a", "full a"]);
+    assert_eq!(scene.notified(), ["listed", "listed"], "it is no trouble");
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_read_is_said_at_once_and_until_it_can() {
+async fn what_cannot_be_read_is_reported_at_once_and_until_it_can() {
     for fault in [Fault::Html { what: "the list" }, Fault::CutShort { what: "the list", bytes: 7 }, Fault::NoVersion] {
         let mut scene = scene(None);
         for _ in 0..3 {
             let error = Error::InitialListFailed(fault.clone().into_kube());
             assert!(scene.play(vec![Ok(Event::Init), Err(error)]).await, "only a list ends it");
         }
-        assert_eq!(scene.told(), [(); 3].map(|()| format!("unreadable: {fault}")));
-        assert_eq!(scene.heard(), ["unusable"; 3]);
+        assert_eq!(scene.sent(), [(); 3].map(|()| format!("unreadable: {fault}")));
+        assert_eq!(scene.notified(), ["unusable"; 3]);
         scene.play(listed("a")).await;
-        assert_eq!(scene.told(), ["full a"]);
+        assert_eq!(scene.sent(), ["full a"]);
     }
 }
 
-/// A server that answers a list and then sends nonsense, for ever, is asked less and less often.
+/// A server that answers a list and then sends nonsense, forever, is asked less and less often.
 #[tokio::test(start_paused = true)]
 async fn a_watch_that_cannot_be_read_does_not_list_without_pause() {
     let mut scene = scene(None);
@@ -458,11 +461,14 @@ fn objects_without_end_are_turned_away_and_let_in_when_others_go() {
         }
         assert_eq!(show(intake.drain()), "+n3", "the first stay");
         assert_eq!((intake.turned_away(), intake.may_let_in()), (996, false));
-        let said: Vec<String> =
+        let texts: Vec<String> =
             problems.snapshot().values().flat_map(|all| all.problems()).map(ToString::to_string).collect();
-        assert_eq!(said.len(), 1, "one text for all of them: {said:?}");
-        assert!(said[0].starts_with("Node: found 512 beyond what is kept of a member; expected at most 3"), "{said:?}");
-        assert!(said[0].contains("--max-member-"), "{said:?}");
+        assert_eq!(texts.len(), 1, "one text for all of them: {texts:?}");
+        assert!(
+            texts[0].starts_with("Node: found 512 beyond what is kept of a member; expected at most 3"),
+            "{texts:?}"
+        );
+        assert!(texts[0].contains("--max-member-"), "{texts:?}");
         // A change of what is there is no new object.
         intake.event(Event::Apply(wire("n1", "10.0.7.0/24")));
         assert_eq!(show(intake.drain()), "+n1");
@@ -543,11 +549,11 @@ async fn what_was_turned_away_is_let_in_by_a_new_list_once_there_is_room() {
     assert!(scene.play(vec![Ok(Event::Delete(wire("a", "10.0.0.0/24")))]).await);
     assert!(begun.elapsed() <= LET_IN_EVERY + Duration::from_secs(1), "{:?}", begun.elapsed());
     scene.play(listed("b")).await;
-    assert_eq!(scene.told(), ["full a", "-a", "full b"]);
+    assert_eq!(scene.sent(), ["full a", "-a", "full b"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_list_that_is_too_long_is_said_to_be_so_and_not_asked_for_soon() {
+async fn a_list_that_is_too_long_is_reported_and_not_asked_for_soon() {
     let mut scene = scene(None);
     scene.intake = intake_of(&bounds(1, u64::MAX), false).0;
     scene.play(listed("a")).await;
@@ -555,13 +561,13 @@ async fn a_list_that_is_too_long_is_said_to_be_so_and_not_asked_for_soon() {
     let objects = ["a", "b", "c"].map(|name| Ok(Event::InitApply(wire(name, "10.0.0.0/24"))));
     assert!(scene.play([Ok(Event::Init)].into_iter().chain(objects).collect()).await);
     assert!(begun.elapsed() >= OVER_RECHECK, "{:?}", begun.elapsed());
-    let told = scene.told();
-    assert_eq!(told.len(), 2, "{told:?}");
-    assert!(told[1].starts_with("unreadable: the list has more than 2 objects and is not used"), "{told:?}");
-    assert_eq!(scene.heard(), ["listed", "unusable"]);
+    let sent = scene.sent();
+    assert_eq!(sent.len(), 2, "{sent:?}");
+    assert!(sent[1].starts_with("unreadable: the list has more than 2 objects and is not used"), "{sent:?}");
+    assert_eq!(scene.notified(), ["listed", "unusable"]);
 }
 
-/// Objects that are rejected, and changes that are none, reach nobody who would slow them down.
+/// Objects that are rejected, and changes that are none, reach no sink that would slow them down.
 #[tokio::test(start_paused = true)]
 async fn events_without_end_that_change_nothing_are_read_slowly() {
     for cidr in ["nonsense", "10.0.0.0/24"] {
@@ -573,7 +579,7 @@ async fn events_without_end_that_change_nothing_are_read_slowly() {
         let mut events: Vec<_> = (0..count).map(|_| Ok(Event::Apply(wire("a", cidr)))).collect();
         events.push(Err(Error::WatchStartFailed(api_error(410))));
         assert!(scene.play(events).await);
-        assert_eq!(scene.told(), ["full a"]);
+        assert_eq!(scene.sent(), ["full a"]);
         assert!(begun.elapsed() >= 20 * USELESS_PAUSE, "{cidr}: {:?}", begun.elapsed());
     }
 }

@@ -1,10 +1,10 @@
-//! Brings about one wish in one member.
+//! Applies one action in one member.
 //!
-//! The first write of an object is a plain create: a server-side apply would merge into whatever somebody else made
+//! The first write of an object is a plain create: a server-side apply would merge into whatever another client made
 //! under that name a moment ago, and thereby take it over. Later writes are server-side applies that name the UID and
 //! resourceVersion that were looked at. An apply cannot remove what others added to our object (list entries belong to
-//! whoever wrote them), so where the answer still differs, the object as answered is put back with our fields exactly
-//! as wished. Whatever was written in another way than by an apply, our claims are cut down afterwards (`fields`).
+//! whichever client wrote them), so where the answer still differs, the object as answered is put back with our fields exactly
+//! as desired. Whatever was written in another way than by an apply, our claims are cut down afterwards (`fields`).
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -21,8 +21,8 @@ use super::objects::{self, Standing};
 use super::work::Outcome;
 use super::{fields, release};
 use crate::api::FIELD_MANAGER;
+use crate::client::MemberClient;
 use crate::client::cause::{self, Side};
-use crate::tables::MemberClient;
 
 /// Deadline of one write, with the reads that belong to it.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
@@ -44,8 +44,8 @@ pub(super) async fn apply(member: &MemberClient, hub: &str, key: &MirrorKey, act
             (MirrorKey::Namespace(name), MirrorAction::ApplyNamespace(helm)) => {
                 Ok(create_namespace(member, name, helm.as_deref(), hub).await?)
             }
-            (MirrorKey::Service(service), MirrorAction::ApplyService(wish)) => {
-                put_service(member, service, wish, hub).await
+            (MirrorKey::Service(service), MirrorAction::ApplyService(desired)) => {
+                put_service(member, service, desired, hub).await
             }
             (MirrorKey::Namespace(name), MirrorAction::Delete { uid, resource_version }) => {
                 Ok(delete(&Api::<Namespace>::all(member.client.clone()), name.as_str(), uid, resource_version).await?)
@@ -98,11 +98,11 @@ async fn create_namespace(
 async fn put_service(
     member: &MemberClient,
     key: &ServiceKey,
-    wish: &MirrorService,
+    desired: &MirrorService,
     hub: &str,
 ) -> Result<(), ApplyError> {
     let api = services(member, key);
-    let mut wanted = objects::service(key, wish, hub);
+    let mut wanted = objects::service(key, desired, hub);
     let found = match api.get_opt(&key.name).await? {
         Some(found) => found,
         None => match created(api.create(&post(), &wanted).await)? {
@@ -111,12 +111,12 @@ async fn put_service(
         },
     };
     objects::respect(&mut wanted, &found);
-    let written = match objects::compare(&found, wish, hub) {
+    let written = match objects::compare(&found, desired, hub) {
         Standing::NotForUs => return Ok(()),
-        Standing::AsWished => found,
-        Standing::Different => change(&api, key, found, &wanted, wish, hub).await?,
+        Standing::AsDesired => found,
+        Standing::Different => change(&api, key, found, &wanted, desired, hub).await?,
     };
-    let standing = objects::compare(&written, wish, hub);
+    let standing = objects::compare(&written, desired, hub);
     settle(&api, key, written, &wanted).await?;
     if standing == Standing::Different { Err(ApplyError::Unruly) } else { Ok(()) }
 }
@@ -127,7 +127,7 @@ async fn change(
     key: &ServiceKey,
     found: Service,
     wanted: &Service,
-    wish: &MirrorService,
+    desired: &MirrorService,
     hub: &str,
 ) -> kube::Result<Service> {
     let mut applied = wanted.clone();
@@ -140,7 +140,7 @@ async fn change(
         Err(kube::Error::Api(status)) if status.code == 422 => found,
         Err(error) => return Err(error),
     };
-    if objects::compare(&answer, wish, hub) == Standing::Different {
+    if objects::compare(&answer, desired, hub) == Standing::Different {
         objects::overwrite(&mut answer, wanted);
         answer = api.replace(&key.name, &post(), &answer).await?;
     }
@@ -168,7 +168,7 @@ async fn settle(api: &Api<Service>, key: &ServiceKey, mut object: Service, wante
     Ok(())
 }
 
-/// Somebody made our object theirs: what is ours goes, all else stays.
+/// A user made our object theirs: what is ours goes, all else stays.
 async fn let_go(member: &MemberClient, key: &ServiceKey) -> kube::Result<()> {
     let api = services(member, key);
     let Some(mut found) = api.get_opt(&key.name).await? else { return Ok(()) };
@@ -179,7 +179,7 @@ async fn let_go(member: &MemberClient, key: &ServiceKey) -> kube::Result<()> {
     Ok(())
 }
 
-/// `None`: somebody was faster. Their object stays, and the watch will show it to the engine.
+/// `None`: another client was faster. Their object stays, and the watch will show it to the engine.
 fn created<K>(answer: kube::Result<K>) -> kube::Result<Option<K>> {
     match answer {
         Ok(made) => Ok(Some(made)),

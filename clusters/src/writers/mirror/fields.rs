@@ -1,8 +1,8 @@
 //! Our claims on a mirror's fields.
 //!
 //! A create makes its author the owner of every field, defaults such as `targetPort` included, and server-side apply by
-//! another tool (Helm 4, Argo CD, kubectl) is refused for every field that differs and is owned by somebody else. A
-//! mirror must not stand in the way of the object it stands for, so our claims are cut down to what we really say.
+//! another tool (Helm 4, Argo CD, kubectl) is refused for every field that differs and is owned by another manager. A
+//! mirror must not be in the way of the object it represents, so our claims are cut down to what we really say.
 
 use k8s_openapi::api::core::v1::{Service, ServicePort};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, ManagedFieldsEntry};

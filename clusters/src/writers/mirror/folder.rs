@@ -16,8 +16,7 @@ use serde::Serialize;
 
 use super::objects;
 use crate::api::FOLDER_HUB;
-
-const NAMESPACE_FILE: &str = "_namespace.yaml";
+use left::NAMESPACE_FILE;
 
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
@@ -29,7 +28,7 @@ pub enum FolderError {
     Yaml { path: PathBuf, message: String },
 }
 
-/// Keeps files as the federation wishes them. Others may write beside them: a file that is not Isthmus's own is neither
+/// Keeps files as the federation plans them. Others may write beside them: a file that is not Isthmus's own is neither
 /// changed nor removed.
 #[derive(Debug)]
 pub struct Folder {
@@ -47,7 +46,7 @@ impl Folder {
         Self { root, open: held.clone(), held }
     }
 
-    /// Writes what is wished, and removes what is not wanted any more, whether or not a member ever held it, and whichever
+    /// Writes what is desired, and removes what is not wanted any more, whether or not a member ever held it, and whichever
     /// process wrote the file. `wanted` says so of one object; `None`: that is not known. Returns the errors.
     pub fn follow(
         &mut self,
@@ -92,10 +91,10 @@ impl Folder {
         touched
     }
 
-    /// Brings about all wishes it can; errors are those of the others.
-    pub fn submit(&mut self, wishes: &[(ClusterId, MirrorKey, MirrorAction)]) -> Vec<FolderError> {
+    /// Applies all actions it can; errors are those of the others.
+    pub fn submit(&mut self, actions: &[(ClusterId, MirrorKey, MirrorAction)]) -> Vec<FolderError> {
         let mut errors = Vec::new();
-        for (cluster, key, action) in wishes {
+        for (cluster, key, action) in actions {
             if action != &MirrorAction::Leave {
                 self.held.insert((cluster.clone(), key.clone()));
             }
@@ -113,8 +112,8 @@ impl Folder {
             (MirrorKey::Namespace(name), MirrorAction::ApplyNamespace(helm)) => {
                 replace(&path, key, &objects::namespace(name, helm.as_deref(), FOLDER_HUB))
             }
-            (MirrorKey::Service(service), MirrorAction::ApplyService(wish)) => {
-                replace(&path, key, &objects::service(service, wish, FOLDER_HUB))
+            (MirrorKey::Service(service), MirrorAction::ApplyService(desired)) => {
+                replace(&path, key, &objects::service(service, desired, FOLDER_HUB))
             }
             // The engine pairs keys and actions of one kind.
             (_, MirrorAction::ApplyNamespace(_) | MirrorAction::ApplyService(_)) => Ok(()),

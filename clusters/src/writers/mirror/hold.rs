@@ -1,4 +1,4 @@
-//! Which hub writes mirrors into a member. Two hubs that write into one cluster would undo each other's work for ever, so
+//! Which hub writes mirrors into a member. Two hubs that write into one cluster would undo each other's work forever, so
 //! a hub writes only where it holds a Lease in the member itself, and another one that comes later writes nothing there.
 //! The Lease is never renewed and does not expire: a hub that is silent is no reason to take its members from it. It
 //! changes hands when a person says so, by an annotation on the `MemberCluster` that names the claim it replaces.
@@ -22,9 +22,10 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::api::{FIELD_MANAGER, SYSTEM_NAMESPACE};
+use crate::client::MemberClient;
 use crate::client::cause::{self, Side};
 use crate::conditions::progress::{Claim, Hold};
-use crate::tables::{Clients, MemberClient};
+use crate::tables::Clients;
 
 /// The Lease, in [`SYSTEM_NAMESPACE`] of the member.
 pub const LEASE: &str = "isthmus-hub";
@@ -76,7 +77,7 @@ pub(super) struct Holder {
 }
 
 impl Holder {
-    /// Claims the member if nobody holds it, and follows who does. Ends when the member is not connected.
+    /// Claims the member if no hub holds it, and follows who does. Ends when the member is not connected.
     pub(super) async fn run(mut self) {
         let mut retry = FIRST_RETRY;
         let mut others_until: Option<Instant> = None;
@@ -189,7 +190,7 @@ impl Holder {
 
 /// Why nothing is known about a Lease.
 enum Trouble {
-    /// Somebody else was faster, or should get the time to be.
+    /// Another hub was faster, or should get the time to be.
     Again,
     Failed(String),
 }

@@ -36,21 +36,21 @@ pub(super) fn namespace(name: &NamespaceName, helm: Option<&HelmRelease>, hub: &
 
 /// Only what a mirror must have: each field that is written here is one that another tool's server-side apply can
 /// conflict with. What is the default is left to it.
-pub(super) fn service(key: &ServiceKey, wish: &MirrorService, hub: &str) -> Service {
-    let helm = wish.helm.as_deref();
+pub(super) fn service(key: &ServiceKey, desired: &MirrorService, hub: &str) -> Service {
+    let helm = desired.helm.as_deref();
     Service {
         metadata: ObjectMeta {
             namespace: Some(key.namespace.to_string()),
             name: Some(key.name.to_string()),
             labels: Some(labels(helm)),
-            annotations: Some(annotations(hub, Some(&wish.sources), helm)),
+            annotations: Some(annotations(hub, Some(&desired.sources), helm)),
             ..ObjectMeta::default()
         },
         spec: Some(ServiceSpec {
-            cluster_ip: wish.headless.then(|| HEADLESS.to_owned()),
-            session_affinity: affinity(wish.affinity).map(|_| CLIENT_IP.to_owned()),
-            session_affinity_config: affinity(wish.affinity),
-            ports: (!wish.ports.is_empty()).then(|| wish.ports.iter().map(port).collect()),
+            cluster_ip: desired.headless.then(|| HEADLESS.to_owned()),
+            session_affinity: affinity(desired.affinity).map(|_| CLIENT_IP.to_owned()),
+            session_affinity_config: affinity(desired.affinity),
+            ports: (!desired.ports.is_empty()).then(|| desired.ports.iter().map(port).collect()),
             ..ServiceSpec::default()
         }),
         status: None,
@@ -60,21 +60,21 @@ pub(super) fn service(key: &ServiceKey, wish: &MirrorService, hub: &str) -> Serv
 /// What an object in a member is to us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// Somebody else's, or there is doubt, or it cannot be changed into what is wished (`clusterIP` is fixed when a
+    /// Another owner's, or there is doubt, or it cannot be changed into what is desired (`clusterIP` is fixed when a
     /// Service is made): the engine decides again when its watch shows the object.
     NotForUs,
-    AsWished,
+    AsDesired,
     Different,
 }
 
-pub(super) fn compare(found: &Service, wish: &MirrorService, hub: &str) -> Standing {
+pub(super) fn compare(found: &Service, desired: &MirrorService, hub: &str) -> Standing {
     let Ok(Accepted { object: Some(model), .. }) = found.convert() else { return Standing::NotForUs };
-    if (model.kind == ServiceKind::Headless) != wish.headless {
+    if (model.kind == ServiceKind::Headless) != desired.headless {
         return Standing::NotForUs;
     }
     let hub = Digest::of(hub);
     match &model.owner {
-        Owner::Mirror(mark) if mark.hub == hub && fits(&model, found, wish) => Standing::AsWished,
+        Owner::Mirror(mark) if mark.hub == hub && fits(&model, found, desired) => Standing::AsDesired,
         // Another hub's, in a member that this hub holds: it was taken over.
         Owner::Mirror(_) => Standing::Different,
         Owner::Restored(mark) if mark.hub == hub => Standing::Different,
@@ -82,20 +82,21 @@ pub(super) fn compare(found: &Service, wish: &MirrorService, hub: &str) -> Stand
     }
 }
 
-fn fits(model: &Model, found: &Service, wish: &MirrorService) -> bool {
+fn fits(model: &Model, found: &Service, desired: &MirrorService) -> bool {
     let sorted = |ports: &[federation::model::ServicePort]| {
         let mut ports = ports.to_vec();
         ports.sort();
         ports
     };
     let Some(mark) = model.mark() else { return false };
-    let helm = mark.helm_claimed || mark.helm == HelmRelease::digest(wish.helm.as_deref());
+    let helm = mark.helm_claimed || mark.helm == HelmRelease::digest(desired.helm.as_deref());
     let kind = found.spec.as_ref().and_then(|spec| spec.type_.as_deref()).unwrap_or(CLUSTER_IP);
-    let spec = model.affinity == wish.affinity && sorted(&model.ports) == sorted(&wish.ports) && kind == CLUSTER_IP;
-    helm && mark.sources == wish.sources && spec
+    let spec =
+        model.affinity == desired.affinity && sorted(&model.ports) == sorted(&desired.ports) && kind == CLUSTER_IP;
+    helm && mark.sources == desired.sources && spec
 }
 
-/// Leaves out what somebody else wrote on the object that is there to prepare its adoption by Helm.
+/// Leaves out what another client wrote on the object that is there to prepare its adoption by Helm.
 pub(super) fn respect(wanted: &mut Service, found: &Service) {
     if convert::helm_claimed(&found.metadata) {
         wanted.metadata.labels.get_or_insert_default().remove(LABEL_MANAGED_BY);

@@ -31,11 +31,11 @@ pub(super) fn release(found: &mut Service) -> bool {
     true
 }
 
-/// What its new owner means the object to be, as far as the object tells.
+/// What its new owner means the object to be, as far as the object shows.
 enum Intent {
     /// As it was applied by a client.
     Applied(Value),
-    /// What other managers claim is all there is to it, because one of them applied it through the server.
+    /// What other managers claim is everything in it, because one of them applied it through the server.
     Claimed,
     /// A tool patched what differed. Everything that is there may be meant.
     Unknown,

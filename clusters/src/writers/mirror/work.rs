@@ -1,10 +1,10 @@
-//! The list of work: for each object in each member the newest wish, whether it is being written, and when it may be
+//! The list of work: for each object in each member the newest action, whether it is being written, and when it may be
 //! tried again. No IO, no clock.
 //!
-//! A wish leaves the list only when the engine takes it back, which the engine does when the member's watch shows the
+//! An action leaves the list only when the engine takes it back, which the engine does when the member's watch shows the
 //! object as it should be. A write that the API server accepted proves nothing: the object may have been deleted or
 //! changed again before the watch showed it, and then the engine sees no difference to report. So an accepted write is
-//! checked again after a pause, for as long as the wish stands.
+//! checked again after a pause, for as long as the action is in the list.
 
 #[cfg(test)]
 mod tests;
@@ -31,29 +31,29 @@ const FIRST_CHECK: Duration = Duration::from_secs(1);
 const CHECKS_UNTIL_REPORTED: u32 = 3;
 /// Doublings after which the wait has long reached its bound.
 const MAX_DOUBLINGS: u32 = 10;
-/// An object that is wished for this often, each time soon after the last, is being changed by something else as well.
+/// An object with an action this often, each time soon after the last, is being changed by something else as well.
 /// From then on its writes are spaced out, so that two controllers cannot drive each other.
-const FREE_WISHES: u32 = 10;
+const FREE_ACTIONS: u32 = 10;
 const SOON_AFTER: Duration = Duration::from_secs(30);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LAST_PAUSE: Duration = Duration::from_secs(8);
 /// Objects of one member whose last writes are remembered.
 const MAX_REMEMBERED: usize = 4_096;
 
-/// One wish to bring about.
+/// One action to apply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Job {
     pub(super) cluster: ClusterId,
     pub(super) key: MirrorKey,
     pub(super) action: MirrorAction,
-    /// Tells a wish from a newer one for the same object.
+    /// Distinguishes an action from a newer one for the same object.
     pub(super) version: u64,
 }
 
 /// What became of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// The API server shows the object as wished, or it is not for us to change it. The wish stands until the watch
+    /// The API server shows the object as desired, or it is not for us to change it. The action stays until the watch
     /// shows it to the engine.
     Accepted,
     Retry(Arc<str>),
@@ -95,18 +95,18 @@ struct Item {
     due: Option<Instant>,
 }
 
-/// How often an object was wished for in quick succession.
+/// How often an object got an action in quick succession.
 #[derive(Clone, Copy, Debug)]
 struct Recent {
-    wishes: u32,
+    actions: u32,
     last: Instant,
 }
 
 impl Work {
-    pub(super) fn submit(&mut self, wishes: Vec<(ClusterId, MirrorKey, MirrorAction)>, now: Instant) {
-        for (cluster, key, action) in wishes {
+    pub(super) fn submit(&mut self, actions: Vec<(ClusterId, MirrorKey, MirrorAction)>, now: Instant) {
+        for (cluster, key, action) in actions {
             self.versions += 1;
-            self.members.entry(cluster).or_default().wish(key, action, self.versions, now);
+            self.members.entry(cluster).or_default().put(key, action, self.versions, now);
         }
     }
 
@@ -160,14 +160,14 @@ impl Lane {
         }
     }
 
-    fn wish(&mut self, key: MirrorKey, action: MirrorAction, version: u64, now: Instant) {
+    fn put(&mut self, key: MirrorKey, action: MirrorAction, version: u64, now: Instant) {
         let before = self.items.get(&key);
         let writing = before.is_some_and(|item| item.writing);
         if action == MirrorAction::Leave && !writing {
             self.drop_item(&key);
             return;
         }
-        // The same wish again must not make a failing write come faster.
+        // The same action again must not make a failing write come faster.
         if before.is_some_and(|item| item.action == action) {
             return;
         }
@@ -176,7 +176,7 @@ impl Lane {
         let due = self.pause(&key, now).map(|pause| now + pause);
         self.ages.insert((since, key.clone()));
         self.items.insert(key.clone(), Item { action, version, since, writing, failures: 0, accepted: 0, due });
-        // A wish that comes while an older one is being written is queued when that write ends.
+        // An action that comes while an older one is being written is queued when that write ends.
         if !writing {
             self.enqueue(key, due);
         }
@@ -189,18 +189,18 @@ impl Lane {
         };
     }
 
-    /// How long a new wish for the object has to wait, because something else keeps changing the object.
+    /// How long a new action for the object has to wait, because something else keeps changing the object.
     fn pause(&mut self, key: &MirrorKey, now: Instant) -> Option<Duration> {
         if self.recent.len() >= MAX_REMEMBERED {
             self.recent.retain(|_, recent| now.duration_since(recent.last) < SOON_AFTER);
         }
         let remembered = self.recent.len() < MAX_REMEMBERED || self.recent.contains_key(key);
         let recent = self.recent.get(key).filter(|recent| now.duration_since(recent.last) < SOON_AFTER);
-        let wishes = recent.map_or(1, |recent| recent.wishes.saturating_add(1));
+        let actions = recent.map_or(1, |recent| recent.actions.saturating_add(1));
         if remembered {
-            self.recent.insert(key.clone(), Recent { wishes, last: now });
+            self.recent.insert(key.clone(), Recent { actions, last: now });
         }
-        let excess = wishes.checked_sub(FREE_WISHES + 1)?;
+        let excess = actions.checked_sub(FREE_ACTIONS + 1)?;
         Some(FIRST_PAUSE.saturating_mul(1 << excess.min(MAX_DOUBLINGS)).min(LAST_PAUSE))
     }
 

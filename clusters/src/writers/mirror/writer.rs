@@ -1,4 +1,4 @@
-//! Writes mirrors into the members that are connected and that this hub holds. What a lost member is owed waits until it
+//! Writes mirrors into the members that are connected and that this hub holds. What a lost member lacks waits until it
 //! is back.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -13,13 +13,14 @@ use tokio::time::{Instant, sleep_until};
 use super::apply::apply;
 use super::hold::Holder;
 use super::work::{Job, Outcome, Work};
+use crate::client::MemberClient;
 use crate::conditions::progress::{Hold, MirrorProgress};
-use crate::tables::{Clients, MemberClient, TakeOvers};
+use crate::tables::{Clients, TakeOvers};
 
 /// Writes under way in all members together.
 const MAX_WRITES: usize = 64;
 
-/// The handle that wishes are given to; clones share one list of work.
+/// The handle that actions are given to; clones share one list of work.
 #[derive(Clone, Debug)]
 pub struct Writer {
     shared: Arc<Shared>,
@@ -53,10 +54,10 @@ impl Writer {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Takes wishes; the newest for an object replaces older ones. Never waits, so any thread may call it.
-    pub fn submit(&self, wishes: Vec<(ClusterId, MirrorKey, MirrorAction)>) {
-        if !wishes.is_empty() {
-            self.work().submit(wishes, Instant::now());
+    /// Takes actions; the newest for an object replaces older ones. Never waits, so any thread may call it.
+    pub fn submit(&self, actions: Vec<(ClusterId, MirrorKey, MirrorAction)>) {
+        if !actions.is_empty() {
+            self.work().submit(actions, Instant::now());
             self.shared.wake.notify_one();
         }
     }

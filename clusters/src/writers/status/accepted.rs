@@ -12,9 +12,9 @@ use kube::api::{Patch, PatchParams};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
+use super::deadline::deadline;
 use super::events::Events;
 use super::observed::{ObservedHub, apply};
-use super::writer::deadline;
 use crate::api::{API_VERSION, FIELD_MANAGER};
 use crate::conditions;
 use crate::conditions::hub_problems::HubProblems;
@@ -79,7 +79,7 @@ impl HubObjects {
             let params = PatchParams::apply(FIELD_MANAGER).force();
             match deadline(api.patch_status(name, &params, &Patch::Apply(&body))).await {
                 Ok(()) => {
-                    events.turned(kind, &row.identity, &row.conditions, &conditions);
+                    events.changed(kind, &row.identity, &row.conditions, &conditions);
                     row.conditions = conditions;
                 }
                 Err(error) => {

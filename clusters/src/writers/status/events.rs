@@ -1,4 +1,4 @@
-//! Kubernetes Events, best effort: what turned, and which objects were rejected. One task writes them; what it cannot
+//! Kubernetes Events, best effort: what changed, and which objects were rejected. One task writes them; what it cannot
 //! keep up with is dropped, because conditions hold the truth.
 
 use std::time::Duration;
@@ -65,9 +65,9 @@ impl Events {
         let _ = self.sender.try_send((event, about));
     }
 
-    /// One Event for each condition that turned, or is false for a new reason.
-    pub(super) fn turned(&self, kind: &str, about: &Identity, before: &[Condition], after: &[Condition]) {
-        for condition in after.iter().filter(|condition| turned(before, condition)) {
+    /// One Event for each condition that changed, or is false for a new reason.
+    pub(super) fn changed(&self, kind: &str, about: &Identity, before: &[Condition], after: &[Condition]) {
+        for condition in after.iter().filter(|condition| changed(before, condition)) {
             let note = format!("{} is {}: {}", condition.type_, condition.status, condition.message);
             self.send(kind, about, is_usual(condition), &condition.reason, &note);
         }
@@ -75,7 +75,7 @@ impl Events {
 }
 
 /// `Ready` repeats the others, except for what only it says.
-fn turned(before: &[Condition], after: &Condition) -> bool {
+fn changed(before: &[Condition], after: &Condition) -> bool {
     if after.type_ == READY && after.reason != "InvalidSpec" {
         return false;
     }
@@ -143,7 +143,7 @@ mod tests {
             (&missing, &up, true),
             (&vec![], &missing, true),
         ] {
-            assert_eq!(after.iter().any(|condition| turned(before, condition)), news, "{before:?} → {after:?}");
+            assert_eq!(after.iter().any(|condition| changed(before, condition)), news, "{before:?} → {after:?}");
         }
     }
 }

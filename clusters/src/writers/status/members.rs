@@ -14,20 +14,21 @@ use kube::api::{Patch, PatchParams};
 use serde_json::json;
 use tokio::time::Instant;
 
+use super::deadline::deadline;
 use super::events::Events;
 use super::observed::{Identity, ObservedMember, apply};
-use super::writer::{Sources, deadline};
+use super::sources::Sources;
 use crate::api::{API_VERSION, FIELD_MANAGER, MemberCluster, MemberClusterStatus};
 use crate::conditions::known::{Known, MEMBER_KIND as KIND};
 use crate::conditions::member_status;
 use crate::conditions::progress::MirrorProgress;
 use crate::problem::Problems;
 
-/// Counts and texts are written at most so often for one member; what turns is written at once.
+/// Counts and texts are written at most so often for one member; transitions are written at once.
 const COALESCE: Duration = Duration::from_secs(1);
 /// Our own write comes back as an event; until then what is observed is older than what was written.
 const ECHO: Duration = Duration::from_secs(3);
-/// While a connection is just being made, or its first lists run, what a status says is left standing for so long: that
+/// While a connection is just being made, or its first lists run, what a status says is kept for so long: that
 /// we were restarted is no news about a member.
 const SETTLE: Duration = Duration::from_secs(10);
 /// Writes under way.
@@ -105,7 +106,7 @@ impl Members {
             match result {
                 Ok(()) => {
                     if let Some(row) = self.rows.get_mut(&write.identity.name) {
-                        events.turned(KIND, &row.identity, &row.status.conditions, &write.status.conditions);
+                        events.changed(KIND, &row.identity, &row.status.conditions, &write.status.conditions);
                         row.status = write.status;
                         row.written = Some(Instant::now());
                     }
@@ -124,8 +125,8 @@ impl Row {
     fn due(&self, sources: &Sources, inputs: &Inputs<'_>, at: Instant) -> Option<Write> {
         let status = self.wanted(sources, inputs)?;
         let quiet = self.written.is_none_or(|written| at.duration_since(written) >= COALESCE);
-        let turned = turns(&status.conditions) != turns(&self.status.conditions);
-        let due = status != self.status && (turned || quiet);
+        let changed = turns(&status.conditions) != turns(&self.status.conditions);
+        let due = status != self.status && (changed || quiet);
         due.then(|| Write { identity: self.identity.clone(), status })
     }
 
@@ -141,7 +142,7 @@ impl Row {
         settling && !self.status.conditions.is_empty()
     }
 
-    /// `None`: nothing is known of it yet, so nothing is said.
+    /// `None`: nothing is known of it yet, so nothing is written.
     fn wanted(&self, sources: &Sources, inputs: &Inputs<'_>) -> Option<MemberClusterStatus> {
         let id = ClusterId::new(&self.identity.name).ok();
         let note = id.as_ref().and_then(|id| sources.notes.get(id));

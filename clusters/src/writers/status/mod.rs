@@ -3,9 +3,12 @@
 //! [`conditions`](crate::conditions) makes them from facts; the [`Writer`] writes them, on the leader only.
 
 mod accepted;
+mod deadline;
 mod events;
 mod members;
 mod observed;
+mod sources;
 mod writer;
 
-pub use writer::{Sources, Writer};
+pub use sources::Sources;
+pub use writer::Writer;

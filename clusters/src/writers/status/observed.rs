@@ -109,7 +109,7 @@ impl Reading for Regions {
     }
 }
 
-/// What the watches tell the writer.
+/// What the watches report to the writer.
 pub(super) enum Observed {
     Members(Delta<ObservedMember>),
     Policies(Delta<ObservedHub>),

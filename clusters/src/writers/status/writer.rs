@@ -1,4 +1,4 @@
-//! Brings statuses to the hub. Level-triggered: whatever wakes it, it compares what each object says with what it should
+//! Writes statuses to the hub. Level-triggered: whatever wakes it, it compares what each object says with what it should
 //! say, and writes the difference.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,7 +8,7 @@ use std::time::Duration;
 use federation::model::ClusterId;
 use federation::references::HubNotice;
 use federation::report::MemberReport;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 
@@ -16,14 +16,13 @@ use super::accepted::{self, HubObjects};
 use super::events::Events;
 use super::members::{Inputs, Members};
 use super::observed::{self, Identity, Observed, ToWriter};
+use super::sources::Sources;
 use crate::api::{FederationPolicy, Region};
-use crate::client::cause::{self, Side};
 use crate::clock::now;
 use crate::conditions::hub_problems::HubProblems;
-use crate::conditions::progress::MirrorProgress;
 use crate::problem::{ObjectName, ProblemBook, ProblemOrigin, Problems};
 use crate::sources::watch::{Follow, Listener, Share, Trouble, follow};
-use crate::tables::{Notes, SeenMark, SeenTable};
+use crate::tables::SeenMark;
 
 /// How often ages and `lastSeen` are looked at.
 const TICK: Duration = Duration::from_secs(1);
@@ -33,22 +32,9 @@ const GATHER: Duration = Duration::from_millis(100);
 const PAUSE: Duration = Duration::from_secs(2);
 /// After a start, what is merely not known yet is not written over what was known before; after this it is.
 const SETTLE: Duration = Duration::from_secs(30);
-/// Deadline of one write.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(4);
 /// Events about rejected objects in one pass.
 const MAX_PROBLEM_EVENTS: usize = 16;
 const QUEUE: usize = 64;
-
-/// What statuses are made from, besides reports.
-#[derive(Clone)]
-pub struct Sources {
-    /// The hub.
-    pub client: kube::Client,
-    pub seen: SeenTable,
-    pub notes: Notes,
-    pub problems: ProblemBook,
-    pub mirrors: watch::Receiver<BTreeMap<ClusterId, MirrorProgress>>,
-}
 
 /// The handle that reports are given to; clones share them.
 #[derive(Clone, Debug, Default)]
@@ -107,7 +93,7 @@ impl Writer {
         let mut members = Members::default();
         let mut policies = HubObjects::new("FederationPolicy");
         let mut regions = HubObjects::new("Region");
-        let mut told = Told::default();
+        let mut sent = Sent::default();
         let (mut notes, mut problems) = (sources.notes.subscribe(), sources.problems.subscribe());
         let mut mirrors = sources.mirrors.clone();
         let mut tick = tokio::time::interval(TICK);
@@ -144,7 +130,7 @@ impl Writer {
             let inputs = accepted::Inputs { problems: &HubProblems(&snapshot), notices: &notices, now: now() };
             let good = policies.write::<FederationPolicy>(&sources.client, inputs, &events).await && good;
             let good = regions.write::<Region>(&sources.client, inputs, &events).await && good;
-            told.tell(&snapshot, &members, &events);
+            sent.send(&snapshot, &members, &events);
             if !good {
                 tokio::time::sleep(PAUSE).await;
             }
@@ -156,7 +142,7 @@ async fn discard<T>(task: impl Future<Output = T>) {
     let _ = task.await;
 }
 
-/// The writer's own view of the hub: what is wrong with objects there is told by the source, not twice.
+/// The writer's own view of the hub: what is wrong with objects there is reported by the source, not twice.
 fn how() -> Follow<Quiet> {
     Follow {
         origin: ProblemOrigin::Hub,
@@ -178,24 +164,14 @@ impl Listener for Quiet {
     }
 }
 
-/// A write within its time; errors in few words.
-pub(super) async fn deadline<T>(write: impl Future<Output = kube::Result<T>>) -> Result<(), String> {
-    match tokio::time::timeout(WRITE_TIMEOUT, write).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(kube::Error::Api(status))) => Err(format!("{} ({}): {}", status.reason, status.code, status.message)),
-        Ok(Err(error)) => Err(format!("the hub: {}", cause::of(Side::Hub, &error))),
-        Err(_) => Err(format!("the hub: no answer within {} s", WRITE_TIMEOUT.as_secs())),
-    }
-}
-
 /// Rejected objects that an Event was sent for.
 #[derive(Debug, Default)]
-struct Told {
+struct Sent {
     objects: BTreeSet<(ProblemOrigin, ObjectName)>,
 }
 
-impl Told {
-    fn tell(&mut self, problems: &Problems, members: &Members, events: &Events) {
+impl Sent {
+    fn send(&mut self, problems: &Problems, members: &Members, events: &Events) {
         let mut current = BTreeSet::new();
         let mut budget = MAX_PROBLEM_EVENTS;
         for (origin, page) in problems {

@@ -1,12 +1,12 @@
 use std::path::PathBuf;
 
-use super::{Folder, MEMBER, REGION, docs, service, told};
+use super::{Folder, MEMBER, REGION, docs, sent, service};
 use crate::sources::folder::{add_to, load_with};
 use crate::sources::hub::HubObjects;
 
 fn loaded(folder: &Folder, add: &[PathBuf]) -> (Vec<String>, Vec<String>) {
     let world = load_with(&folder.path(), add).unwrap();
-    let batches = world.batches.iter().map(|batch| folder.shown(told(batch))).collect();
+    let batches = world.batches.iter().map(|batch| folder.shown(sent(batch))).collect();
     (batches, world.problems.iter().map(|problem| folder.shown(problem)).collect())
 }
 

@@ -106,7 +106,7 @@ fn values_of_the_wrong_shape() {
 }
 
 #[test]
-fn fields_that_nobody_reads() {
+fn fields_that_no_program_reads() {
     let member =
         MEMBER.replace("{region: eu}", "\n  region: eu\n  cidrs: {pod: [10.8.0.0/14]}\n  wieght: 5\n  color: red");
     assert_eq!(
@@ -120,7 +120,7 @@ fn fields_that_nobody_reads() {
     let folder = Folder::new(&[("f.yaml", &member)]);
     assert_eq!(folder.loaded()[2], "hub members full [] rejected [eu-1]", "as kubectl would refuse it");
 
-    // Kubernetes may be newer than we are: only what looks like a slip is told, and the object is used.
+    // Kubernetes may be newer than we are: only what looks like a typing error is reported, and the object is used.
     let text = service("web")
         .replace("spec: {", "spec: {clusterIp: 10.0.0.1, futureThing: 1, selecter: {a: b}, ")
         .replace("{port: 80}", "{port: 80, nodPort: 7, x: y}");

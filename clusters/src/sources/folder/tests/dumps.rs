@@ -90,17 +90,17 @@ fn folders_within_folders_are_read_and_names_end_in_any_case() {
         (&format!("clusters/eu-1/{deep}last.yaml"), &service("last")),
         (&format!("clusters/eu-1/{deep}d/over.yaml"), &service("over")),
     ]);
-    let told = folder.loaded();
+    let sent = folder.loaded();
     assert_eq!(
-        (&*told[2], &*told[5]),
+        (&*sent[2], &*sent[5]),
         ("hub members full [eu-1]", "eu-1.1 services full [shop/api, shop/last, shop/web]")
     );
     let problems = folder.problems();
     assert!(problems.len() == 1 && problems[0].contains("found more than 16 folders around it"), "{problems:?}");
 
     let mut scene = Scene::over(folder);
-    let told = scene.scan();
-    assert_eq!(told, NOTHING);
+    let sent = scene.scan();
+    assert_eq!(sent, NOTHING);
     // What moves between folders is no news, and a folder that is gone takes its objects along.
     scene.folder.rename("clusters/eu-1/shop", "clusters/eu-1/store");
     assert_eq!([scene.scan(), scene.after(GRACE * 3)].concat(), NOTHING);
@@ -139,8 +139,8 @@ fn only_the_document_that_cannot_be_parsed_is_lost() {
     ];
     for (text, lost) in cases {
         let folder = Folder::new(&[("hub.yaml", MEMBER), (WEB, &text)]);
-        let told = folder.loaded();
-        assert!(told.contains(&"eu-1.1 services full [shop/a, shop/b]".to_owned()), "{text:?}: {told:?}");
+        let sent = folder.loaded();
+        assert!(sent.contains(&"eu-1.1 services full [shop/a, shop/b]".to_owned()), "{text:?}: {sent:?}");
         let problems = folder.problems();
         assert_eq!(problems.len(), lost.len(), "{text:?}: {problems:?}");
         for (problem, lost) in problems.iter().zip(lost) {
@@ -150,8 +150,8 @@ fn only_the_document_that_cannot_be_parsed_is_lost() {
         // What is lost is not gone.
         let mut scene = Scene::of(&[("hub.yaml", MEMBER), (WEB, &docs(&[a.clone(), b.clone(), service("c")]))]);
         scene.folder.write(WEB, &text);
-        let told = [scene.ready(&[WEB]), scene.after(GRACE * 2)].concat();
-        assert_eq!(told.is_empty(), !lost.is_empty(), "{text:?}: {told:?}");
+        let sent = [scene.ready(&[WEB]), scene.after(GRACE * 2)].concat();
+        assert_eq!(sent.is_empty(), !lost.is_empty(), "{text:?}: {sent:?}");
     }
     // The line of a field is that in the file.
     let text = format!("{a}---\nkind: [\n---\n{}", b.replace("port: 80", "port: 0"));

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Folder, MEMBER, REGION, docs, service, slice, told};
-use crate::sources::folder::follow::{Follower, GRACE};
+use super::{Folder, MEMBER, REGION, docs, sent, service, slice};
+use crate::sources::folder::follow::Follower;
 use crate::sources::folder::hints::Hints;
-use crate::sources::folder::settle::MAX_SETTLE;
+use crate::sources::folder::timing::GRACE;
+use crate::sources::folder::timing::MAX_SETTLE;
 
 pub(super) struct Scene {
     pub(super) folder: Folder,
@@ -35,7 +36,7 @@ impl Scene {
     pub(super) fn step(&mut self, hints: &Hints) -> Vec<String> {
         let (batches, result) = self.follower.step(hints, self.now);
         result.unwrap();
-        batches.iter().map(|batch| self.folder.shown(told(batch))).collect()
+        batches.iter().map(|batch| self.folder.shown(sent(batch))).collect()
     }
 
     pub(super) fn ready(&mut self, files: &[&str]) -> Vec<String> {
@@ -53,15 +54,15 @@ impl Scene {
     /// Lets time pass, and steps as often as is asked for on the way.
     pub(super) fn after(&mut self, time: Duration) -> Vec<String> {
         let end = self.now + time;
-        let mut told = Vec::new();
+        let mut sent = Vec::new();
         for _ in 0..100 {
             let Some(wake_at) = self.follower.wake_at().filter(|at| *at <= end) else { break };
             self.now = self.now.max(wake_at);
-            told.extend(self.step(&Hints::default()));
+            sent.extend(self.step(&Hints::default()));
         }
         assert!(self.follower.wake_at().is_none_or(|at| at > end), "it must come to rest");
         self.now = end;
-        told
+        sent
     }
 
     pub(super) fn problems(&self) -> Vec<String> {
@@ -102,7 +103,7 @@ fn only_what_changed_is_read() {
     assert_eq!(scene.ready(&[WEB]), ["eu-1.1 services put shop/web"]);
     let after = scene.follower.counters();
     assert_eq!((after.scans, after.reads, after.parses), (before.scans, before.reads + 1, before.parses + 1));
-    // Written anew, but the same: read once, and not understood again.
+    // Written again, but the same: read once, and not understood again.
     scene.folder.replace(WEB, &service("web").replace("80", "81"));
     assert_eq!(scene.ready(&[WEB]), NOTHING);
     assert_eq!(scene.follower.counters().parses, after.parses);
@@ -127,7 +128,7 @@ fn a_file_that_is_being_written_is_left_alone() {
 }
 
 #[test]
-fn changes_that_nobody_told_of_are_found_once_they_are_quiet() {
+fn changes_without_an_event_are_found_once_they_are_quiet() {
     let mut scene = Scene::new();
     scene.folder.write(WEB, service("api"));
     assert_eq!(scene.scan(), NOTHING);
@@ -152,7 +153,7 @@ fn an_emptied_file_may_be_filled_again() {
 }
 
 #[test]
-fn a_broken_file_keeps_what_it_said_and_others_are_served() {
+fn a_broken_file_keeps_what_it_held_and_others_are_served() {
     let mut scene = Scene::new();
     scene.folder.write(WEB, "apiVersion: v1\nkind: Service\nmetadata: {namespace: shop, name: web\n");
     scene.folder.write("clusters/eu-1/api.yaml", service("api"));
@@ -160,7 +161,7 @@ fn a_broken_file_keeps_what_it_said_and_others_are_served() {
     assert_eq!(
         scene.problems(),
         [
-            "w/clusters/eu-1/web.yaml:3: File clusters/eu-1/web.yaml: found unclosed bracket '{'; expected valid YAML or JSON; what it said before stays"
+            "w/clusters/eu-1/web.yaml:3: File clusters/eu-1/web.yaml: found unclosed bracket '{'; expected valid YAML or JSON; what it held before stays"
         ]
     );
     assert_eq!(scene.after(GRACE * 10), NOTHING, "however long");
@@ -194,8 +195,8 @@ fn nothing_is_gone_from_a_file_with_something_unclear() {
     }
     // A kind that we do not know is nothing unclear.
     scene.folder.write(WEB, docs(&["apiVersion: v1\nkind: Pod\nmetadata: {name: p}\n".into(), service("api")]));
-    let told = scene.ready(&[WEB]);
-    assert_eq!(told, ["eu-1.1 services delete shop/web, put shop/api"]);
+    let sent = scene.ready(&[WEB]);
+    assert_eq!(sent, ["eu-1.1 services delete shop/web, put shop/api"]);
 }
 
 #[test]
@@ -258,30 +259,30 @@ fn a_lost_folder_is_a_lost_way_not_lost_objects() {
     scene.after(GRACE / 2);
     scene.folder.write("clusters/eu-1/more.yaml", service("more"));
     assert_eq!(scene.scan(), NOTHING);
-    let told = scene.after(GRACE * 2);
+    let sent = scene.after(GRACE * 2);
     assert_eq!(
-        told[..3],
+        sent[..3],
         [
             "eu-1.2 up as folder:eu-1 (folder)",
             "eu-1.2 namespaces full []",
             "eu-1.2 services full [shop/api, shop/more]"
         ]
     );
-    assert_eq!(told.len(), 7);
+    assert_eq!(sent.len(), 7);
 }
 
 #[test]
 fn a_folder_that_never_rests_is_taken_as_it_is() {
     let mut scene = Scene::of(&[("hub.yaml", MEMBER)]);
-    let mut told = Vec::new();
+    let mut sent = Vec::new();
     let steps = MAX_SETTLE.as_millis() / (GRACE / 2).as_millis();
     for n in 0..=steps {
-        assert_eq!(told, NOTHING, "{n}");
+        assert_eq!(sent, NOTHING, "{n}");
         scene.folder.write(WEB, service(&format!("web{n}")));
-        told.extend(scene.scan());
-        told.extend(scene.after(GRACE / 2));
+        sent.extend(scene.scan());
+        sent.extend(scene.after(GRACE / 2));
     }
-    assert_eq!(told[0], "eu-1.1 up as folder:eu-1 (folder)");
+    assert_eq!(sent[0], "eu-1.1 up as folder:eu-1 (folder)");
 }
 
 #[test]
@@ -291,14 +292,14 @@ fn a_lost_world_loses_nothing() {
     scene.ready(&[WEB, "hub.yaml"]);
     let (batches, result) = scene.follower.step(&Hints { all: true, ..Hints::default() }, scene.now);
     assert_eq!(result.unwrap_err().kind(), std::io::ErrorKind::NotFound);
-    let told: Vec<_> = batches.iter().map(|batch| scene.folder.shown(told(batch))).collect();
-    assert_eq!(told, ["eu-1.1 down: Unreachable: there is no folder w/clusters/eu-1"]);
+    let sent: Vec<_> = batches.iter().map(|batch| scene.folder.shown(sent(batch))).collect();
+    assert_eq!(sent, ["eu-1.1 down: Unreachable: there is no folder w/clusters/eu-1"]);
     assert_eq!(scene.after(GRACE * 10), NOTHING);
     std::fs::rename(scene.folder.dir.path().join("away"), scene.folder.path()).unwrap();
     assert_eq!(scene.scan(), NOTHING);
-    let told = scene.after(GRACE * 2);
+    let sent = scene.after(GRACE * 2);
     assert_eq!(
-        told[..3],
+        sent[..3],
         ["eu-1.2 up as folder:eu-1 (folder)", "eu-1.2 namespaces full []", "eu-1.2 services full [shop/web]"]
     );
 }
@@ -311,9 +312,9 @@ fn members_come_and_go() {
     assert_eq!(scene.after(GRACE * 2), NOTHING, "no member, no word");
     assert_eq!(scene.problems().len(), 1);
     scene.folder.write("us.yaml", MEMBER.replace("eu-1", "us-1"));
-    let told = scene.ready(&["us.yaml"]);
-    assert_eq!(told[..2], ["hub members put us-1", "us-1.1 up as folder:us-1 (folder)"]);
-    assert_eq!(told.len(), 8);
+    let sent = scene.ready(&["us.yaml"]);
+    assert_eq!(sent[..2], ["hub members put us-1", "us-1.1 up as folder:us-1 (folder)"]);
+    assert_eq!(sent.len(), 8);
     assert_eq!(scene.problems(), NOTHING);
     scene.folder.remove("us.yaml");
     scene.ready(&["us.yaml"]);
@@ -330,8 +331,8 @@ fn identity_comes_from_kube_system_and_stays_until_another_is_found() {
     scene.ready(&["clusters/eu-1/ns.yaml"]);
     assert_eq!(scene.after(GRACE), ["eu-1.1 namespaces delete kube-system"]);
     scene.folder.write("clusters/eu-1/ns.yaml", system("u-2"));
-    let told = scene.ready(&["clusters/eu-1/ns.yaml"]);
-    assert_eq!(told[..2], ["eu-1.2 up as u-2 (folder)", "eu-1.2 namespaces full [kube-system]"]);
+    let sent = scene.ready(&["clusters/eu-1/ns.yaml"]);
+    assert_eq!(sent[..2], ["eu-1.2 up as u-2 (folder)", "eu-1.2 namespaces full [kube-system]"]);
 }
 
 #[test]
@@ -368,8 +369,8 @@ fn a_folder_that_is_about_to_be_filled_is_no_federation_without_members() {
             .collect();
         assert!(problems.iter().any(|problem| problem.contains("until then nothing is served")), "{problems:?}");
         scene.folder.replace("hub.yaml", MEMBER);
-        let told = scene.ready(&["hub.yaml"]);
-        assert!(told.contains(&"hub members full [eu-1]".to_owned()), "{files:?}: {told:?}");
+        let sent = scene.ready(&["hub.yaml"]);
+        assert!(sent.contains(&"hub members full [eu-1]".to_owned()), "{files:?}: {sent:?}");
         // From then on what is gone is gone.
         scene.folder.remove("hub.yaml");
         let gone = [scene.scan(), scene.after(2 * GRACE)].concat();

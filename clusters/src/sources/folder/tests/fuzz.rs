@@ -7,7 +7,8 @@ use federation::model::ClusterId;
 use fuzzing::{any_bytes, edited, run};
 use proptest::prelude::*;
 
-use crate::sources::folder::read::{Origin, read};
+use crate::sources::folder::origin::Origin;
+use crate::sources::folder::read::read;
 
 const SEEDS: [&str; 6] = [
     "apiVersion: isthmus.dev/v1alpha1\nkind: Region\nmetadata: {name: eu}\nspec: {failover: [us]}\n---\napiVersion: isthmus.dev/v1alpha1\nkind: MemberCluster\nmetadata: {name: eu-1}\nspec:\n  region: eu\n  cidrs:\n    pods: ['10.0.0.0/16']\n    services: ['10.96.0.0/16']\n",

@@ -37,7 +37,7 @@ fn bombs() {
 }
 
 #[test]
-fn aliases_within_reason_are_fine() {
+fn aliases_within_reason_are_accepted() {
     let text = "apiVersion: v1\nkind: Service\nmetadata: {namespace: shop, name: api, labels: &l {a: b}}\nspec:\n  selector: *l\n  ports:\n  - &p {name: a, port: 80}\n  - {<<: *p, name: b, port: 81}\n";
     let folder = Folder::new(&[("hub.yaml", MEMBER), ("clusters/eu-1/f.yaml", text)]);
     assert_eq!(folder.loaded()[5], "eu-1.1 services full [shop/api]");
@@ -52,7 +52,7 @@ fn a_file_that_is_too_large_is_not_read() {
     assert_eq!(
         folder.problems(),
         [
-            "w/clusters/eu-1/f.yaml:1: File clusters/eu-1/f.yaml: found 67108865 bytes; expected at most 67108864 bytes; what it said before stays"
+            "w/clusters/eu-1/f.yaml:1: File clusters/eu-1/f.yaml: found 67108865 bytes; expected at most 67108864 bytes; what it held before stays"
         ]
     );
 }
@@ -90,7 +90,7 @@ fn bytes_that_are_no_text() {
     assert_eq!(
         problems_of(b"kind: A\nname: \xff\n"),
         [
-            "f:2: File clusters/eu-1/f.yaml: found bytes that are not UTF-8; expected UTF-8 text; what it said before stays"
+            "f:2: File clusters/eu-1/f.yaml: found bytes that are not UTF-8; expected UTF-8 text; what it held before stays"
         ]
     );
     let zeros = problems_of([0_u8; 4096]);

@@ -58,11 +58,11 @@ fn members_and_folders_that_do_not_match() {
         ("clusters/EU_2/a.yaml", &service("web")),
         ("clusters/stray.yaml", &service("web")),
     ]);
-    let told = folder.loaded();
-    assert_eq!(told[2], "hub members full [eu-1, us-1]");
-    assert_eq!(told[3], "eu-1.1 up as folder:eu-1 (folder)");
-    assert_eq!(told[4..10].iter().filter(|text| text.ends_with("full []")).count(), 6);
-    assert_eq!(told[10..], ["us-1.0 down: Unreachable: there is no folder w/clusters/us-1"]);
+    let sent = folder.loaded();
+    assert_eq!(sent[2], "hub members full [eu-1, us-1]");
+    assert_eq!(sent[3], "eu-1.1 up as folder:eu-1 (folder)");
+    assert_eq!(sent[4..10].iter().filter(|text| text.ends_with("full []")).count(), 6);
+    assert_eq!(sent[10..], ["us-1.0 down: Unreachable: there is no folder w/clusters/us-1"]);
     assert_eq!(
         folder.problems(),
         [
@@ -126,8 +126,8 @@ metadata:
 ]}"#;
     let folder =
         Folder::new(&[("hub.yaml", MEMBER), ("clusters/eu-1/dump.yaml", dump), ("clusters/eu-1/raw.json", raw)]);
-    let told = folder.loaded();
-    assert_eq!(told[4..6], ["eu-1.1 namespaces full [other, shop]", "eu-1.1 services full [shop/web]"]);
+    let sent = folder.loaded();
+    assert_eq!(sent[4..6], ["eu-1.1 namespaces full [other, shop]", "eu-1.1 services full [shop/web]"]);
     assert_eq!(folder.problems(), Vec::<String>::new());
     assert_eq!(folder.passed_over(), ["w/clusters/eu-1/dump.yaml:36: v1 Pod (2 objects)"]);
 }
@@ -174,18 +174,18 @@ fn links_are_followed_to_files_and_not_in_circles() {
     assert!(problems[2].starts_with("w/clusters/eu-2/up:1: "), "{problems:?}");
     assert_eq!(
         problems[3],
-        "w/clusters/eu-1/loop.yaml:1: File clusters/eu-1/loop.yaml: found Too many levels of symbolic links (os error 40); expected a file that can be read; what it said before stays"
+        "w/clusters/eu-1/loop.yaml:1: File clusters/eu-1/loop.yaml: found Too many levels of symbolic links (os error 40); expected a file that can be read; what it held before stays"
     );
     assert_eq!(
         problems[4],
-        "w/clusters/eu-1/nothing.yaml:1: File clusters/eu-1/nothing.yaml: found No such file or directory (os error 2); expected a file that can be read; what it said before stays"
+        "w/clusters/eu-1/nothing.yaml:1: File clusters/eu-1/nothing.yaml: found No such file or directory (os error 2); expected a file that can be read; what it held before stays"
     );
 }
 
 #[test]
 fn nothing_else_than_a_file_is_opened() {
     let folder = Folder::new(&[("hub.yaml", MEMBER), ("clusters/eu-1/a.yaml", &service("web"))]);
-    // Opening a socket fails, opening a pipe would wait for ever.
+    // Opening a socket fails, opening a pipe would wait forever.
     let _socket = std::os::unix::net::UnixListener::bind(folder.path().join("clusters/eu-1/s.yaml")).unwrap();
     let made = std::process::Command::new("mkfifo").arg(folder.path().join("clusters/eu-1/p.yaml")).status();
     assert!(made.unwrap().success());
@@ -194,13 +194,13 @@ fn nothing_else_than_a_file_is_opened() {
     for (name, target) in [("t.yaml", "/dev/tty"), ("z.yaml", "/dev/zero")] {
         std::os::unix::fs::symlink(target, folder.path().join("clusters/eu-1").join(name)).unwrap();
     }
-    let told = |file: &str, found: &str| {
+    let sent = |file: &str, found: &str| {
         format!(
             "w/clusters/eu-1/{file}:1: File clusters/eu-1/{file}: found {found}; expected a regular file, or a link to \
              one; it is passed over"
         )
     };
     let odd = [("p.yaml", "a FIFO"), ("s.yaml", "a socket"), ("t.yaml", "a device"), ("z.yaml", "a device")];
-    assert_eq!(folder.problems(), odd.map(|(file, found)| told(file, found)));
+    assert_eq!(folder.problems(), odd.map(|(file, found)| sent(file, found)));
     assert_eq!(folder.loaded()[5], "eu-1.1 services full [shop/web]", "what is beside them is used");
 }

@@ -69,7 +69,7 @@ impl Folder {
     }
 
     fn loaded(&self) -> Vec<String> {
-        load(&self.path()).unwrap().batches.iter().map(|batch| self.shown(told(batch))).collect()
+        load(&self.path()).unwrap().batches.iter().map(|batch| self.shown(sent(batch))).collect()
     }
 
     fn problems(&self) -> Vec<String> {
@@ -85,7 +85,7 @@ impl Folder {
 }
 
 /// `eu-1.1 services full [shop/web] rejected [shop/api]`, `hub regions put eu, delete us`.
-fn told(batch: &Batch) -> String {
+fn sent(batch: &Batch) -> String {
     match batch {
         Batch::Hub(changes) => {
             let text = match changes {

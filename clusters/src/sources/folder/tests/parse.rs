@@ -1,5 +1,6 @@
+use crate::sources::folder::document::{Body, Position};
 use crate::sources::folder::locate::{Step, line_of};
-use crate::sources::folder::parse::{Body, Position, parse};
+use crate::sources::folder::parse::parse;
 use crate::sources::folder::path::{join, steps};
 
 /// `line:column name` of each object.

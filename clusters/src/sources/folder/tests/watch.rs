@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::{Folder, MEMBER, docs, service, told};
+use super::{Folder, MEMBER, docs, sent, service};
 use crate::problem::{ProblemBook, ProblemOrigin};
 use crate::sources::feed::{Batches, Feed};
 use crate::sources::folder::{FilesHandle, RESCAN, spawn};
@@ -38,7 +38,7 @@ impl Live {
         while lines.last().is_none_or(|last| last != line) {
             assert!(Instant::now() < end, "{line:?} did not come, only {lines:?}");
             match self.batches.try_recv() {
-                Ok(batch) => lines.push(self.folder.shown(told(&batch))),
+                Ok(batch) => lines.push(self.folder.shown(sent(&batch))),
                 Err(_) => std::thread::sleep(Duration::from_millis(1)),
             }
         }
@@ -127,7 +127,7 @@ fn links_that_are_switched_over() {
 }
 
 #[test]
-fn problems_stand_in_the_book_until_they_are_put_right() {
+fn problems_stay_in_the_book_until_they_are_put_right() {
     let live = started();
     live.folder.write(WEB, service("web").replace("80", "0"));
     live.folder.write("x.yaml", "kind: [");
@@ -135,7 +135,7 @@ fn problems_stand_in_the_book_until_they_are_put_right() {
     assert_eq!(
         live.problems(),
         [
-            "w/x.yaml:1: File x.yaml: found unclosed bracket '['; expected valid YAML or JSON; what it said before stays",
+            "w/x.yaml:1: File x.yaml: found unclosed bracket '['; expected valid YAML or JSON; what it held before stays",
             "w/clusters/eu-1/web.yaml:4: Service shop/web: spec.ports[0].port: found 0; expected a number from 1 to 65535; the object is not used; its last good state, if it has one, stays",
         ]
     );
@@ -147,7 +147,7 @@ fn problems_stand_in_the_book_until_they_are_put_right() {
 }
 
 #[test]
-fn it_ends_when_it_is_told_or_when_nobody_listens() {
+fn it_ends_when_it_is_stopped_or_when_the_feed_is_closed() {
     let live = started();
     let Live { folder, handle, batches, problems } = live;
     drop(batches);
@@ -175,7 +175,7 @@ fn a_lost_root_is_told_and_found_again() {
     assert_eq!(
         live.problems(),
         [
-            "w:1: Folder w: found No such file or directory (os error 2); expected a folder that can be listed; what it said before stays"
+            "w:1: Folder w: found No such file or directory (os error 2); expected a folder that can be listed; what it held before stays"
         ]
     );
     std::fs::rename(&away, live.folder.path()).unwrap();

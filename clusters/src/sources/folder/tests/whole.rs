@@ -1,4 +1,4 @@
-//! A file that is not the whole one takes nothing away, and what it never said in full is not known.
+//! A file that is not the whole one takes nothing away, and what it never held in full is not known.
 
 use super::follow::{NOTHING, Scene};
 use super::{Folder, MEMBER, docs, service, slice};
@@ -24,7 +24,7 @@ fn scene(file: &str, text: &str) -> Scene {
     Scene::of(&[("hub.yaml", MEMBER), (file, text)])
 }
 
-/// Writes that, and lets a long time pass: nothing is told, and one problem names the file.
+/// Writes that, and lets a long time pass: nothing is sent, and one problem names the file.
 fn takes_nothing_away(scene: &mut Scene, file: &str, text: &str, found: &str) {
     scene.folder.write(file, text);
     assert_eq!(scene.ready(&[file]), NOTHING, "{found}");
@@ -106,8 +106,8 @@ fn what_is_whole_and_holds_less_takes_away() {
     for text in shorter.iter().skip(1) {
         let mut scene = scene(DUMP, &dump(1));
         scene.folder.write(DUMP, text);
-        let told = [scene.ready(&[DUMP]), scene.after(GRACE * 2)].concat();
-        assert_eq!(told, [one], "{text:?}");
+        let sent = [scene.ready(&[DUMP]), scene.after(GRACE * 2)].concat();
+        assert_eq!(sent, [one], "{text:?}");
         assert_eq!(scene.problems(), NOTHING, "{text:?}");
     }
     let mut gone = scene(DUMP, &dump(1));
@@ -143,8 +143,8 @@ fn a_file_that_cannot_be_read_any_more_takes_nothing_away() {
         let mut scene = scene(DUMP, &dump(3));
         scene.folder.remove(DUMP);
         make(&scene.folder);
-        let told = [scene.ready(&[DUMP]), scene.after(GRACE * 10), scene.scan(), scene.after(GRACE * 4)].concat();
-        assert_eq!(told, NOTHING, "{found}");
+        let sent = [scene.ready(&[DUMP]), scene.after(GRACE * 10), scene.scan(), scene.after(GRACE * 4)].concat();
+        assert_eq!(sent, NOTHING, "{found}");
         let problems = scene.problems();
         assert!(
             problems.iter().any(|problem| problem.contains(&format!("found {found}")) && problem.contains(DUMP)),
@@ -157,15 +157,15 @@ fn a_file_that_cannot_be_read_any_more_takes_nothing_away() {
             std::fs::remove_file(&path).unwrap();
         }
         scene.folder.write(DUMP, dump(3));
-        let told = [scene.scan(), scene.after(GRACE * 2)].concat();
-        assert_eq!((told, scene.problems()), (Vec::new(), Vec::new()), "{found}");
+        let sent = [scene.scan(), scene.after(GRACE * 2)].concat();
+        assert_eq!((sent, scene.problems()), (Vec::new(), Vec::new()), "{found}");
     }
     // A folder with files of its own is what was meant.
     let mut moved = scene(DUMP, &dump(1));
     moved.folder.remove(DUMP);
     moved.folder.write(&format!("{DUMP}/web.yaml"), service("web"));
-    let told = [moved.scan(), moved.after(GRACE * 4)].concat();
-    assert_eq!(told, ["eu-1.1 services delete shop/s0, put shop/web"]);
+    let sent = [moved.scan(), moved.after(GRACE * 4)].concat();
+    assert_eq!(sent, ["eu-1.1 services delete shop/s0, put shop/web"]);
 }
 
 #[test]
@@ -179,24 +179,24 @@ fn what_was_never_understood_is_not_known_and_the_rest_is_used() {
     ];
     for (text, found) in cases {
         let folder = Folder::new(&[("hub.yaml", MEMBER), (DUMP, text), ("clusters/eu-1/web.yaml", &service("web"))]);
-        let told = folder.loaded();
-        assert!(told.contains(&"eu-1.1 services full [shop/web]".to_owned()), "{told:?}");
+        let sent = folder.loaded();
+        assert!(sent.contains(&"eu-1.1 services full [shop/web]".to_owned()), "{sent:?}");
         for kind in ["namespaces", "services", "endpointslices", "serviceexports"] {
             let start = format!("eu-1.1 {kind} unreadable in part: File {DUMP}: found {found}");
-            assert!(told.iter().any(|line| line.starts_with(&start)), "{start}: {told:?}");
+            assert!(sent.iter().any(|line| line.starts_with(&start)), "{start}: {sent:?}");
         }
         let mut scene = Scene::over(folder);
         // What changes meanwhile is reported all the same.
         scene.folder.write("clusters/eu-1/web.yaml", docs(&[service("web"), service("api")]));
         assert_eq!(scene.ready(&["clusters/eu-1/web.yaml"]), ["eu-1.1 services put shop/api"]);
         scene.folder.write(DUMP, slice("web-1", "10.8.0.1"));
-        let told = scene.ready(&[DUMP]);
+        let sent = scene.ready(&[DUMP]);
         assert_eq!(
-            told[1..3],
+            sent[1..3],
             ["eu-1.1 services full [shop/api, shop/web]", "eu-1.1 slices full [shop/web-1]"],
             "{text:?}"
         );
-        assert!(!told.iter().any(|line| line.contains("unreadable")), "all is known: {told:?}");
+        assert!(!sent.iter().any(|line| line.contains("unreadable")), "all is known: {sent:?}");
         // From now on a broken file is one that was known, and a new one says nothing that was.
         scene.folder.write(DUMP, text);
         scene.folder.write("clusters/eu-1/more.yaml", text);
@@ -205,8 +205,8 @@ fn what_was_never_understood_is_not_known_and_the_rest_is_used() {
     let deleted = Folder::new(&[("hub.yaml", MEMBER), (DUMP, "")]);
     let mut scene = Scene::over(deleted);
     scene.folder.remove(DUMP);
-    let told = [scene.ready(&[DUMP]), scene.after(GRACE * 2)].concat();
-    assert!(told.contains(&"eu-1.1 services full []".to_owned()), "{told:?}");
+    let sent = [scene.ready(&[DUMP]), scene.after(GRACE * 2)].concat();
+    assert!(sent.contains(&"eu-1.1 services full []".to_owned()), "{sent:?}");
 }
 
 /// Every place at which a dump of kubectl can be cut, between characters and between lines.
@@ -225,8 +225,8 @@ fn wherever_a_dump_is_cut_nothing_is_taken_away() {
         for at in (0..whole).filter(|at| text.is_char_boundary(*at) && !between(*at)) {
             let cut = text.get(..at).unwrap();
             scene.folder.write(file, cut);
-            let told = [scene.ready(&[file]), scene.after(GRACE * 2)].concat();
-            assert_eq!(told, NOTHING, "{cut:?}");
+            let sent = [scene.ready(&[file]), scene.after(GRACE * 2)].concat();
+            assert_eq!(sent, NOTHING, "{cut:?}");
             assert!(!scene.problems().is_empty(), "{cut:?}");
         }
         scene.folder.write(file, text.get(..whole).unwrap());
@@ -244,8 +244,8 @@ fn a_file_of_documents_that_is_cut_within_a_line_changes_nothing() {
     for at in (0..text.len() - 1).filter(|at| !text.get(..*at).unwrap().ends_with('\n')) {
         let cut = text.get(..at).unwrap();
         scene.folder.write(file, cut);
-        let told = [scene.ready(&[file]), scene.after(GRACE * 2)].concat();
-        assert_eq!(told, NOTHING, "{cut:?}");
+        let sent = [scene.ready(&[file]), scene.after(GRACE * 2)].concat();
+        assert_eq!(sent, NOTHING, "{cut:?}");
         assert!(!scene.problems().is_empty(), "{cut:?}");
     }
     scene.folder.write(file, &text);

@@ -7,14 +7,14 @@ use super::World;
 use crate::problem::{ObjectName, Place, Problem};
 use crate::sources::folder::excerpt::{Excerpt, Room};
 use crate::sources::folder::layout::CLUSTERS;
-use crate::sources::folder::read::Origin;
+use crate::sources::folder::origin::Origin;
 
 impl World {
     /// All that is wrong now, by whose objects it concerns, in the order of the files; `folder` is what is wrong with the
     /// folder itself. The first ones, where there are many.
     pub(in crate::sources::folder) fn problems(&self, folder: &Excerpt) -> BTreeMap<Origin, Excerpt> {
         let mut problems: BTreeMap<Origin, Excerpt> = BTreeMap::new();
-        // The files of a folder that is gone are remembered, but nobody can put them right.
+        // The files of a folder that is gone are remembered, but no user can put them right.
         let gone = |origin: &Origin| matches!(origin, Origin::Member(id) if !self.folders.contains_key(id));
         for file in self.files.values().filter(|file| !gone(&file.origin)) {
             let excerpt = problems.entry(file.origin.clone()).or_default();
@@ -37,7 +37,7 @@ impl World {
         for id in self.folders.keys().filter(|id| !members.contains(id)) {
             let folder = Path::new(CLUSTERS).join(id.as_str());
             let object = ObjectName::new("Folder", None, &folder.display().to_string());
-            // What is wrong with that object is said where it is.
+            // What is wrong with that object is reported where it is.
             if self
                 .tables
                 .get(&Origin::Hub)

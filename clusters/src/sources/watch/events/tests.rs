@@ -35,7 +35,7 @@ fn check(text: &[u8]) {
     assert!(cost <= allowed, "{} bytes cost {cost}, more than {allowed}: {begin}", text.len());
 }
 
-/// Where many small values may be: `@` stands for them. In a list of their own, or as the entries of a map.
+/// Where many small values may be: `@` is replaced by them. In a list of their own, or as the entries of a map.
 const PLACES: [&str; 15] = [
     "[@]",
     "{@}",
@@ -174,7 +174,7 @@ proptest! {
     }
 }
 
-/// The budget must not stand in the way of what is real.
+/// The budget must not refuse what is real.
 #[test]
 fn dense_real_objects_are_read() {
     let endpoint = |number: usize| {
@@ -203,7 +203,7 @@ fn dense_real_objects_are_read() {
 }
 
 #[test]
-fn what_is_wrong_is_said_and_nothing_of_it_repeated() {
+fn what_is_wrong_is_reported_and_nothing_of_it_repeated() {
     const SECRET: &str = "the-token";
     let cases: [(&[u8], &str); 12] = [
         (b"{\"items\":[the-token", "the list is not JSON (line 1, column 12)"),

@@ -9,10 +9,11 @@ use federation::MirrorKey;
 use federation::model::{ClusterId, Namespace, ServiceKey};
 use serde_json::Value;
 
-use super::NAMESPACE_FILE;
 use crate::api::{ANNOTATION_HUB, FOLDER_HUB, LABEL_MIRROR};
 use crate::sources::folder::MAX_FILES;
 
+/// The file of a Namespace.
+pub(super) const NAMESPACE_FILE: &str = "_namespace.yaml";
 /// What Isthmus writes into one file has a few hundred bytes for each port.
 const MAX_BYTES: u64 = 1 << 20;
 

@@ -7,7 +7,7 @@ use federation::model::{Affinity, Namespace, Protocol, ServiceKey, ServicePort};
 
 use super::*;
 
-fn wishes(port: u16) -> Vec<(ClusterId, MirrorKey, MirrorAction)> {
+fn actions(port: u16) -> Vec<(ClusterId, MirrorKey, MirrorAction)> {
     let cluster = ClusterId::new("eu-1").unwrap();
     let ports = vec![ServicePort {
         name: Arc::from("http"),
@@ -50,7 +50,7 @@ fn files(root: &Path) -> Vec<String> {
 fn wishes_become_files_and_go_again() {
     let root = tempfile::tempdir().unwrap();
     let mut folder = Folder::new(root.path());
-    assert!(folder.submit(&wishes(80)).is_empty());
+    assert!(folder.submit(&actions(80)).is_empty());
     assert_eq!(files(root.path()), ["eu-1/shop/_namespace.yaml", "eu-1/shop/web.yaml"]);
     let path = root.path().join("eu-1/shop/web.yaml");
     let object: k8s_openapi::api::core::v1::Service =
@@ -61,12 +61,12 @@ fn wishes_become_files_and_go_again() {
     assert_eq!(object.metadata.annotations.unwrap()["isthmus.dev/sources"], "us-1,us-2");
     assert_eq!(object.metadata.labels.unwrap()["isthmus.dev/mirror"], "true");
 
-    folder.submit(&wishes(81));
+    folder.submit(&actions(81));
     assert!(std::fs::read_to_string(&path).unwrap().contains("port: 81"));
     let gone = MirrorAction::Delete { uid: Arc::from(""), resource_version: Arc::from("") };
-    let gone: Vec<_> = wishes(81).into_iter().map(|(cluster, key, _)| (cluster, key, gone.clone())).collect();
+    let gone: Vec<_> = actions(81).into_iter().map(|(cluster, key, _)| (cluster, key, gone.clone())).collect();
     assert!(folder.submit(&gone).is_empty());
-    assert!(folder.submit(&gone).is_empty(), "twice is fine");
+    assert!(folder.submit(&gone).is_empty(), "twice is OK");
     assert!(files(root.path()).is_empty());
 }
 
@@ -74,7 +74,7 @@ fn wishes_become_files_and_go_again() {
 fn what_cannot_be_written_is_told_and_the_rest_is_written() {
     let root = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(root.path().join("eu-1/shop/web.yaml")).unwrap();
-    let errors = Folder::new(root.path()).submit(&wishes(80));
+    let errors = Folder::new(root.path()).submit(&actions(80));
     assert_eq!(errors.len(), 1);
     assert!(
         errors[0].to_string().contains("eu-1/shop/web.yaml: found something that Isthmus did not write"),
@@ -95,11 +95,11 @@ fn all_changed() -> Effects {
 }
 
 #[test]
-fn what_is_not_wanted_any_more_goes_whoever_wrote_it_and_whether_or_not_it_was_applied() {
+fn what_is_not_wanted_any_more_goes_whichever_process_wrote_it_and_whether_or_not_it_was_applied() {
     let root = tempfile::tempdir().unwrap();
     let mut folder = Folder::new(root.path());
-    folder.submit(&wishes(80));
-    let keys: Vec<MirrorKey> = wishes(80).into_iter().map(|(_, key, _)| key).collect();
+    folder.submit(&actions(80));
+    let keys: Vec<MirrorKey> = actions(80).into_iter().map(|(_, key, _)| key).collect();
     // It was never applied, so that there is nothing to delete in the member; and nothing is known as long as there is doubt.
     for wanted in [None, Some(true)] {
         for key in &keys {
@@ -111,7 +111,7 @@ fn what_is_not_wanted_any_more_goes_whoever_wrote_it_and_whether_or_not_it_was_a
     assert_eq!(files(root.path()), ["eu-1/shop/_namespace.yaml"]);
 
     // Files of an earlier run: for a member that is gone, for a service that is, and in doubt at first.
-    folder.submit(&wishes(80));
+    folder.submit(&actions(80));
     std::fs::create_dir_all(root.path().join("us-9/shop")).unwrap();
     std::fs::copy(root.path().join("eu-1/shop/web.yaml"), root.path().join("us-9/shop/web.yaml")).unwrap();
     let mut later = Folder::new(root.path());
@@ -127,9 +127,9 @@ fn what_is_not_wanted_any_more_goes_whoever_wrote_it_and_whether_or_not_it_was_a
 }
 
 #[test]
-fn a_file_that_somebody_else_wrote_is_neither_changed_nor_removed() {
+fn a_file_that_another_program_wrote_is_neither_changed_nor_removed() {
     let root = tempfile::tempdir().unwrap();
-    Folder::new(root.path()).submit(&wishes(80));
+    Folder::new(root.path()).submit(&actions(80));
     let path = root.path().join("eu-1/shop/web.yaml");
     let ours = std::fs::read_to_string(&path).unwrap();
     let foreign = [
@@ -146,7 +146,7 @@ fn a_file_that_somebody_else_wrote_is_neither_changed_nor_removed() {
         std::fs::write(&path, &text).unwrap();
         let mut folder = Folder::new(root.path());
         folder.follow(&all_changed(), |_, _| Some(false));
-        let errors = folder.submit(&wishes(81));
+        let errors = folder.submit(&actions(81));
         assert_eq!(errors.len(), 1, "{text}");
         assert!(
             errors[0].to_string().contains("web.yaml: found something that Isthmus did not write"),
@@ -154,7 +154,7 @@ fn a_file_that_somebody_else_wrote_is_neither_changed_nor_removed() {
             errors[0]
         );
         let gone = MirrorAction::Delete { uid: Arc::from(""), resource_version: Arc::from("") };
-        let (cluster, key, _) = wishes(80).remove(1);
+        let (cluster, key, _) = actions(80).remove(1);
         folder.submit(&[(cluster, key, gone)]);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
     }

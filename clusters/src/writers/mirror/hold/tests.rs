@@ -26,7 +26,7 @@ fn a_member_is_claimed_once_and_taken_over_only_by_name() {
     assert_eq!(step(Some(&spec("h1", 0)), "h2", Some("h1/0")), Step::Claim(1));
 }
 
-/// Both hubs keep the annotation that once told them to take the member from the other.
+/// Both hubs keep the annotation that once let them take the member from the other.
 #[test]
 fn two_hubs_that_name_each_other_do_not_take_turns() {
     let mut lease = spec("h1", 0);

@@ -7,7 +7,7 @@ use federation::model::{Protocol, ServicePort};
 use super::super::fields;
 use super::*;
 
-fn wish(helm: Option<(&str, &str)>) -> MirrorService {
+fn desired(helm: Option<(&str, &str)>) -> MirrorService {
     let port = ServicePort { name: Arc::from("http"), port: 80, protocol: Protocol::Tcp, app_protocol: None };
     let helm =
         helm.map(|(namespace, name)| Arc::new(HelmRelease { name: Arc::from(name), namespace: Arc::from(namespace) }));
@@ -25,8 +25,8 @@ fn key() -> ServiceKey {
 }
 
 /// As the API server would hold it after our apply.
-fn held(wish: &MirrorService, hub: &str) -> Service {
-    let wanted = service(&key(), wish, hub);
+fn held(desired: &MirrorService, hub: &str) -> Service {
+    let wanted = service(&key(), desired, hub);
     let mut held = wanted.clone();
     fields::settle(&mut held, &wanted);
     let spec = held.spec.as_mut().unwrap();
@@ -37,7 +37,7 @@ fn held(wish: &MirrorService, hub: &str) -> Service {
 
 #[test]
 fn a_mirror_names_its_hub_its_sources_and_its_release() {
-    let metadata = service(&key(), &wish(Some(("shop", "web"))), "h1").metadata;
+    let metadata = service(&key(), &desired(Some(("shop", "web"))), "h1").metadata;
     let text = |map: Option<BTreeMap<String, String>>| {
         map.unwrap().iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>()
     };
@@ -51,16 +51,16 @@ fn a_mirror_names_its_hub_its_sources_and_its_release() {
             "meta.helm.sh/release-namespace=shop"
         ]
     );
-    let plain = service(&key(), &wish(None), "h1").metadata;
+    let plain = service(&key(), &desired(None), "h1").metadata;
     assert_eq!(text(plain.labels), ["app.kubernetes.io/managed-by=isthmus", "isthmus.dev/mirror=true"]);
 }
 
 #[test]
 fn comparing_looks_at_all_that_is_ours() {
-    let plain = wish(None);
-    let helm = wish(Some(("shop", "web")));
-    assert_eq!(compare(&held(&plain, "h1"), &plain, "h1"), Standing::AsWished);
-    assert_eq!(compare(&held(&helm, "h1"), &helm, "h1"), Standing::AsWished);
+    let plain = desired(None);
+    let helm = desired(Some(("shop", "web")));
+    assert_eq!(compare(&held(&plain, "h1"), &plain, "h1"), Standing::AsDesired);
+    assert_eq!(compare(&held(&helm, "h1"), &helm, "h1"), Standing::AsDesired);
     assert_eq!(compare(&held(&plain, "h1"), &helm, "h1"), Standing::Different);
     assert_eq!(compare(&held(&helm, "h1"), &plain, "h1"), Standing::Different, "a release that is gone");
     assert_eq!(compare(&held(&plain, "h2"), &plain, "h1"), Standing::Different, "it was taken over");
@@ -70,26 +70,26 @@ fn comparing_looks_at_all_that_is_ours() {
     assert_eq!(compare(&restored, &plain, "h1"), Standing::Different);
     assert_eq!(compare(&restored, &plain, "h2"), Standing::NotForUs);
     let sticky = MirrorService { affinity: Affinity::ClientIp { timeout_s: 30 }, ..plain.clone() };
-    assert_eq!(compare(&held(&sticky, "h1"), &sticky, "h1"), Standing::AsWished);
+    assert_eq!(compare(&held(&sticky, "h1"), &sticky, "h1"), Standing::AsDesired);
     assert_eq!(compare(&held(&sticky, "h1"), &plain, "h1"), Standing::Different);
     let mut headless = held(&plain, "h1");
     headless.spec.as_mut().unwrap().cluster_ip = Some("None".to_owned());
     assert_eq!(compare(&headless, &plain, "h1"), Standing::NotForUs);
 }
 
-/// A release that somebody wrote by hand, to prepare an adoption, stays.
+/// A release that a user wrote by hand, to prepare an adoption, stays.
 #[test]
 fn what_prepares_an_adoption_is_respected() {
-    let plain = wish(None);
+    let plain = desired(None);
     let mut found = held(&plain, "h1");
     let metadata = &mut found.metadata;
     metadata.labels.as_mut().unwrap().insert(LABEL_MANAGED_BY.to_owned(), MANAGED_BY_HELM.to_owned());
     metadata.annotations.as_mut().unwrap().insert(ANNOTATION_HELM_NAME.to_owned(), "web".to_owned());
     metadata.annotations.as_mut().unwrap().insert(ANNOTATION_HELM_NAMESPACE.to_owned(), "shop".to_owned());
-    assert_eq!(compare(&found, &plain, "h1"), Standing::Different, "as long as nobody else wrote it");
+    assert_eq!(compare(&found, &plain, "h1"), Standing::Different, "as long as no other client wrote it");
     let claim = r#"{manager: kubectl-label, operation: Update, fieldsV1: {"f:metadata": {"f:labels": {"f:app.kubernetes.io/managed-by": {}}}}}"#;
     found.metadata.managed_fields.as_mut().unwrap().push(serde_saphyr::from_str(claim).unwrap());
-    assert_eq!(compare(&found, &plain, "h1"), Standing::AsWished);
+    assert_eq!(compare(&found, &plain, "h1"), Standing::AsDesired);
     let mut wanted = service(&key(), &plain, "h1");
     respect(&mut wanted, &found);
     let before = found.clone();
@@ -100,8 +100,8 @@ fn what_prepares_an_adoption_is_respected() {
 
 #[test]
 fn claims_are_cut_down_to_what_is_applied() {
-    let wanted = service(&key(), &wish(None), "h1");
-    let mut found = held(&wish(None), "h1");
+    let wanted = service(&key(), &desired(None), "h1");
+    let mut found = held(&desired(None), "h1");
     assert!(fields::are_settled(&found));
     found.metadata.managed_fields.as_mut().unwrap()[0].operation = Some("Update".to_owned());
     let others = r#"{manager: velero-server, operation: Update, fieldsV1: {"f:spec": {}}}"#;

@@ -6,7 +6,7 @@ fn read(yaml: &str) -> Service {
     serde_saphyr::from_str(yaml).unwrap()
 }
 
-/// Our mirror after somebody's write: with these annotations and managers, and this spec.
+/// Our mirror after another client's write: with these annotations and managers, and this spec.
 fn taken(annotations: &str, managers: &str, spec: &str) -> Service {
     let ours = r#"{"f:spec": {"f:ports": {"k:{\"port\":80,\"protocol\":\"TCP\"}": {".": {}, "f:name": {}, "f:appProtocol": {}}, "k:{\"port\":443,\"protocol\":\"TCP\"}": {".": {}, "f:name": {}}}}}"#;
     read(&format!(

@@ -35,7 +35,7 @@ fn all(_: &ClusterId) -> bool {
     true
 }
 
-/// The member's watch shows the object as it should be: the engine takes the wish back.
+/// The member's watch shows the object as it should be: the engine takes the action back.
 fn seen(work: &mut Work, cluster: &str, key: MirrorKey, now: Instant) {
     work.submit(vec![(id(cluster), key, MirrorAction::Leave)], now);
 }
@@ -58,7 +58,7 @@ fn the_newest_wish_wins_before_during_and_after_a_write() {
     assert_eq!(work.next(now, all), None, "one object is written by one at a time");
 
     work.submit(vec![(id("a"), service("web"), delete("7"))], now);
-    assert_eq!(work.next(now, all), None, "the newer wish waits for the write under way");
+    assert_eq!(work.next(now, all), None, "the newer action waits for the write under way");
     work.done(&job, failed(), now);
     let job = work.next(now, all).unwrap();
     assert_eq!(job.action, delete("7"), "and follows it at once, whatever came of it");
@@ -123,7 +123,7 @@ fn a_service_waits_for_its_namespace() {
 }
 
 #[test]
-fn a_lost_member_keeps_its_work_and_holds_up_nobody() {
+fn a_lost_member_keeps_its_work_and_holds_up_no_other() {
     let now = Instant::now();
     let mut work = Work::default();
     work.submit(vec![(id("lost"), service("web"), apply(false)), (id("up"), service("web"), apply(false))], now);
@@ -159,7 +159,7 @@ fn writes_are_bounded_and_shared_out() {
     assert_eq!(pending(&work), 20 - MAX_WRITES_PER_MEMBER, "nothing is left to do in a member that is none");
 }
 
-/// The engine sees no difference between "not there" and "made and deleted again before its watch spoke": no newer wish
+/// The engine sees no difference between "not there" and "made and deleted again before its watch reported it": no newer action
 /// comes, and the old one must not count as done.
 #[test]
 fn an_accepted_write_is_checked_until_the_watch_shows_it() {
@@ -234,7 +234,7 @@ fn an_object_that_something_else_keeps_changing_is_written_less_and_less_often()
         }
         now += Duration::from_millis(20);
     }
-    assert!((FREE_WISHES..FREE_WISHES + 16).contains(&writes), "{writes} writes in a minute");
+    assert!((FREE_ACTIONS..FREE_ACTIONS + 16).contains(&writes), "{writes} writes in a minute");
     // Left alone for a while, it is written at once again.
     now += SOON_AFTER;
     work.submit(vec![(id("a"), service("web"), apply(false))], now);
