@@ -121,7 +121,7 @@ fn pod_lost() -> Event {
         name: "podLost",
         label: "a pod lost",
         title: "A pod is lost: one of the two in eu-1's zone eu-a",
-        detail: "half a zone carries 70% of its load (Envoy counts health × 1.4); the rest goes to the next zone",
+        detail: "half a zone carries 70% of its load (Envoy counts health × 1.4); 30% go to the next zone",
         parts: 4,
         change: Change::Lose(Pick { cluster: Some("eu-1"), pod: Some("web-a-2"), ..Pick::default() }),
         ask: None,

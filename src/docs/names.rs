@@ -36,13 +36,19 @@ const FOREIGN: [(&str, &[&str]); 6] = [
 /// Flags by command; those of all commands by the empty name.
 fn flags() -> BTreeMap<String, BTreeSet<String>> {
     let command = cli::command();
-    let of = |command: &clap::Command| -> BTreeSet<String> {
-        command.get_arguments().filter_map(|arg| arg.get_long().map(str::to_owned)).collect()
-    };
     let mut all: BTreeMap<String, BTreeSet<String>> =
-        command.get_subcommands().map(|sub| (sub.get_name().to_owned(), of(sub))).collect();
-    all.insert(String::new(), of(&command));
+        command.get_subcommands().map(|sub| (sub.get_name().to_owned(), with_subcommands(sub))).collect();
+    all.insert(String::new(), own(&command));
     all
+}
+
+fn own(command: &clap::Command) -> BTreeSet<String> {
+    command.get_arguments().filter_map(|arg| arg.get_long().map(str::to_owned)).collect()
+}
+
+/// A command has the flags of the commands below it, such as those of `isthmus debug record`.
+fn with_subcommands(command: &clap::Command) -> BTreeSet<String> {
+    command.get_subcommands().flat_map(with_subcommands).chain(own(command)).collect()
 }
 
 /// What `isthmus manifests` prints.
