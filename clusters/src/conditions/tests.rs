@@ -201,7 +201,7 @@ fn a_loss_says_when_the_member_last_answered() {
 }
 
 #[test]
-fn a_new_credential_that_fails_is_told_while_the_old_one_works() {
+fn a_new_credential_that_fails_is_reported_while_the_old_one_works() {
     let report = report();
     let note = Note { reason: NoteReason::Failure(LinkFailure::CredentialRefused), message: Arc::from("401") };
     let facts = Facts { note: Some(&note), ..facts(&report) };

@@ -60,7 +60,7 @@ fn certificate(user: &Fields<'_>, chain: &str, key: &str) -> Result<Certificate,
     Ok(Certificate { chain: STANDARD.encode(chain), key: SecretString::from(STANDARD.encode(key)) })
 }
 
-/// Line breaks, which tools put into long values, and the spaces that YAML makes of them, say nothing.
+/// Line breaks, which tools put into long values, and the spaces that YAML folds them into, mean nothing.
 pub(super) fn decode(base64: &str) -> Option<Vec<u8>> {
     let dense: String = base64.split_ascii_whitespace().collect();
     STANDARD.decode(dense).ok()

@@ -20,7 +20,7 @@ fn hint(metadata: &str) -> Option<String> {
 }
 
 #[test]
-fn what_looks_like_a_mark_and_is_none_is_said() {
+fn what_looks_like_a_mark_and_is_none_is_reported() {
     let right = ["true", "false"];
     for value in right {
         assert_eq!(hint(&format!("labels: {{isthmus.dev/federate: '{value}'}}")), None);

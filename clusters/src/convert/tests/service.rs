@@ -166,7 +166,7 @@ fn bad_ones() {
 }
 
 #[test]
-fn all_slips_are_told_at_once_but_not_more_than_people_read() {
+fn all_slips_are_reported_at_once_but_not_more_than_people_read() {
     let bad = GOOD.replace("port: 80", "port: 0").replace("protocol: UDP", "protocol: x").replace("shop", "Shop");
     let problems = convert::<Service>(&bad).unwrap_err();
     assert_eq!(

@@ -1,4 +1,4 @@
-//! From one object of a file to what the federation makes of it.
+//! From one object of a file to a value of the model.
 
 use std::sync::{Arc, OnceLock};
 

@@ -1,4 +1,4 @@
-//! What a watch reads off the wire, and what it makes of it.
+//! What a watch reads off the wire, and the values it converts that into.
 
 use std::fmt::Debug;
 use std::marker::PhantomData;

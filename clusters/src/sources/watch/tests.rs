@@ -73,7 +73,7 @@ fn rejected(problems: &ProblemBook) -> Vec<String> {
 }
 
 #[test]
-fn a_list_is_told_whole_and_changes_one_by_one() {
+fn a_list_is_delivered_whole_and_changes_one_by_one() {
     let (mut intake, _) = intake(false);
     assert_eq!(list(&mut intake, [wire("a", "10.0.0.0/24"), wire("b", "10.0.1.0/24")]), "full a b");
     assert_eq!(show(intake.drain()), "nothing");
@@ -303,7 +303,7 @@ async fn a_list_that_stalls_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refusal_and_long_trouble_are_told_apart() {
+async fn refusal_and_long_trouble_are_distinguished() {
     let mut scene = scene(None);
     assert!(scene.play(vec![Ok(Event::Init), Err(Error::InitialListFailed(api_error(401)))]).await);
     assert_eq!(scene.notified(), ["refused"]);
@@ -320,7 +320,7 @@ async fn refusal_and_long_trouble_are_told_apart() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_right_that_is_lost_is_told_of_its_kind_and_ends_with_a_complete_list() {
+async fn a_right_that_is_lost_is_reported_of_its_kind_and_ends_with_a_complete_list() {
     let mut scene = scene(None);
     let mut events = listed("a");
     events.push(Err(Error::WatchStartFailed(api_error(403))));

@@ -142,7 +142,7 @@ fn fields_that_no_program_reads() {
 }
 
 #[test]
-fn what_cannot_be_told_at_all() {
+fn what_cannot_be_identified_at_all() {
     let expected = "expected a Kubernetes object with apiVersion, kind and metadata.name";
     let cases = [
         ("- a\n- b\n", format!("f:1: File clusters/eu-1/f.yaml: found a list; {expected}")),

@@ -78,7 +78,7 @@ impl Scene {
 pub(super) const NOTHING: [&str; 0] = [];
 
 #[test]
-fn a_change_is_told_as_a_difference() {
+fn a_change_is_sent_as_a_difference() {
     let mut scene = Scene::new();
     scene.folder.replace(WEB, &docs(&[service("web").replace("80", "81"), service("api"), slice("web-1", "10.8.0.1")]));
     assert_eq!(scene.ready(&[WEB]), ["eu-1.1 services put shop/api, put shop/web", "eu-1.1 slices put shop/web-1"]);

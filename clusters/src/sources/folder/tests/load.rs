@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use super::{Folder, MEMBER, REGION, docs, exists, load, service, slice};
 
 #[test]
-fn everything_is_told_in_order_and_empty_kinds_too() {
+fn everything_is_sent_in_order_and_empty_kinds_too() {
     let policy = "apiVersion: isthmus.dev/v1alpha1\nkind: FederationPolicy\nmetadata: {name: default}\nspec: {}\n";
     let cluster = docs(&[
         "apiVersion: v1\nkind: Namespace\nmetadata: {name: kube-system, uid: 0f-1}\n".into(),

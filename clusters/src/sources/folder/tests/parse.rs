@@ -51,7 +51,7 @@ fn documents_and_lists_know_where_they_start() {
 }
 
 #[test]
-fn broken_text_is_told_with_its_line() {
+fn broken_text_is_reported_with_its_line() {
     let valid = "expected valid YAML or JSON";
     let cases: [(&[u8], String); 9] = [
         (b"# A\n---\nkind: [B\n", format!("line 3: found unclosed bracket '['; {valid}")),

@@ -166,7 +166,7 @@ fn it_ends_when_it_is_stopped_or_when_the_feed_is_closed() {
 }
 
 #[test]
-fn a_lost_root_is_told_and_found_again() {
+fn a_lost_root_is_reported_and_found_again() {
     let mut live = started();
     let away = live.folder.dir.path().join("away");
     std::fs::rename(live.folder.path(), &away).unwrap();

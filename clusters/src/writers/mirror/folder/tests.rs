@@ -47,7 +47,7 @@ fn files(root: &Path) -> Vec<String> {
 }
 
 #[test]
-fn wishes_become_files_and_go_again() {
+fn actions_become_files_and_go_again() {
     let root = tempfile::tempdir().unwrap();
     let mut folder = Folder::new(root.path());
     assert!(folder.submit(&actions(80)).is_empty());
@@ -71,7 +71,7 @@ fn wishes_become_files_and_go_again() {
 }
 
 #[test]
-fn what_cannot_be_written_is_told_and_the_rest_is_written() {
+fn what_cannot_be_written_is_reported_and_the_rest_is_written() {
     let root = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(root.path().join("eu-1/shop/web.yaml")).unwrap();
     let errors = Folder::new(root.path()).submit(&actions(80));

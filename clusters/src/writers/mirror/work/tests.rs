@@ -49,7 +49,7 @@ fn pending(work: &Work) -> usize {
 }
 
 #[test]
-fn the_newest_wish_wins_before_during_and_after_a_write() {
+fn the_newest_action_wins_before_during_and_after_a_write() {
     let now = Instant::now();
     let mut work = Work::default();
     work.submit(vec![(id("a"), service("web"), apply(true)), (id("a"), service("web"), apply(false))], now);
@@ -68,7 +68,7 @@ fn the_newest_wish_wins_before_during_and_after_a_write() {
 }
 
 #[test]
-fn leave_takes_a_wish_back() {
+fn leave_takes_an_action_back() {
     let now = Instant::now();
     let mut work = Work::default();
     work.submit(vec![(id("a"), service("web"), apply(false)), (id("a"), service("web"), MirrorAction::Leave)], now);
@@ -82,7 +82,7 @@ fn leave_takes_a_wish_back() {
 }
 
 #[test]
-fn failures_wait_longer_and_longer_and_the_same_wish_does_not_hurry_them() {
+fn failures_wait_longer_and_longer_and_the_same_action_does_not_hurry_them() {
     let mut now = Instant::now();
     let mut work = Work::default();
     let mut waits = Vec::new();
