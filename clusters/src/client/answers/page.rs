@@ -72,7 +72,7 @@ impl Page {
     }
 
     /// Where the next object is; see [`Page::text`].
-    pub fn next(&mut self) -> Result<Option<Range<usize>>, Fault> {
+    pub(crate) fn next(&mut self) -> Result<Option<Range<usize>>, Fault> {
         let rest = self.text.get(self.at..self.end).unwrap_or_default();
         let skipped = rest.iter().take_while(|byte| byte.is_ascii_whitespace() || **byte == b',').count();
         let begin = self.at + skipped;
