@@ -74,15 +74,15 @@ async fn load(testbed: &mut Testbed<'_>, done: &mut Done) -> Result<BTreeSet<usi
         let endpoint = testbed.random.below(testbed.plan.federation.endpoints);
         testbed.plane.execute(Command::Flip { service, endpoint }).await?;
         done.changes += 1;
-        if done.changes % ADD_OR_REMOVE == 0 {
+        if done.changes.is_multiple_of(ADD_OR_REMOVE) {
             add_or_remove(testbed, &mut present, done).await?;
         }
-        if done.changes % RECONNECT == 0 {
+        if done.changes.is_multiple_of(RECONNECT) {
             let client = testbed.random.below(testbed.plan.clients);
             testbed.connected()?.order(client, Order::Reconnect).await;
             done.reconnected += 1;
         }
-        if done.changes % REJECT == 0 {
+        if done.changes.is_multiple_of(REJECT) {
             let client = testbed.random.below(testbed.plan.clients);
             testbed.connected()?.order(client, Order::Reject).await;
             rejecting.insert(client);

@@ -82,7 +82,7 @@ impl<T: Value> Field for T {
     type Slot = Option<T>;
 
     fn put(&self, tag: u32, to: &mut Writer) -> Result<(), EncodeError> {
-        let before = to.len();
+        let before = to.position();
         self.put_always(tag, to)?;
         // A key and one byte that is zero: the number 0, or the length of nothing.
         if to.since(before).len() == key_len(tag) + 1 && to.since(before).last() == Some(&0) {

@@ -37,13 +37,14 @@ impl Writer {
         Ok(())
     }
 
-    pub fn len(&self) -> usize {
+    /// Bytes written so far.
+    pub fn position(&self) -> usize {
         self.bytes.len()
     }
 
-    /// What was written after this length.
-    pub fn since(&self, len: usize) -> &[u8] {
-        self.bytes.get(len..).unwrap_or_default()
+    /// What was written after this position.
+    pub fn since(&self, position: usize) -> &[u8] {
+        self.bytes.get(position..).unwrap_or_default()
     }
 
     /// Takes back what was written after this length.

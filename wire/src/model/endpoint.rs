@@ -146,8 +146,11 @@ fn take_endpoint(wire_type: WireType, from: &mut Reader<'_>, zones: &[Zone]) -> 
     Ok(Endpoint { ip, zone, health, pod })
 }
 
+/// The number of an endpoint, and the Node it is on.
+type Nodes = Box<[(u32, Arc<str>)]>;
+
 /// They must be in ascending order, because they are found by binary search.
-fn in_order(list: Vec<NodeOf>, endpoints: usize, end: &Reader<'_>) -> Result<Box<[(u32, Arc<str>)]>, DecodeError> {
+fn in_order(list: Vec<NodeOf>, endpoints: usize, end: &Reader<'_>) -> Result<Nodes, DecodeError> {
     let mut nodes: Vec<(u32, Arc<str>)> = Vec::with_capacity(list.len());
     for NodeOf { endpoint, node } in list {
         let ascends = nodes.last().is_none_or(|(last, _)| *last < endpoint);

@@ -46,9 +46,8 @@ impl<W: Write> Writer<W> {
                 return Ok(None);
             }
             let entry = Entry::to_bytes(at, index == 0, batch);
-            let frame = match entry.and_then(|entry| frame::encode(Kind::RECORDING_ENTRY, &entry)) {
-                Ok(frame) => frame,
-                Err(_) => return self.end(at, EndReason::NotEncodable).map(Some),
+            let Ok(frame) = entry.and_then(|entry| frame::encode(Kind::RECORDING_ENTRY, &entry)) else {
+                return self.end(at, EndReason::NotEncodable).map(Some);
             };
             if self.bytes + frame.len() as u64 + END_BYTES > self.max_bytes {
                 return self.end(at, EndReason::Full).map(Some);
