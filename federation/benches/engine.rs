@@ -78,7 +78,7 @@ fn all_slices_of_a_cluster_are_listed_again(bencher: Bencher, services: usize) {
 
 /// The first round of a process: everything there is, at once.
 #[divan::bench(args = SERVICES, sample_count = 3)]
-fn everything_is_told_at_once(bencher: Bencher, services: usize) {
+fn everything_is_applied_at_once(bencher: Bencher, services: usize) {
     let federation = federation(services);
     bencher.with_inputs(|| federation.batches()).bench_local_values(|batches| {
         let mut engine = Engine::new(TestFederation::config(federation::Authority::Own));

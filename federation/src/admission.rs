@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use ipnet::IpNet;
 
 use crate::cidr::Claims;
+use crate::life_cycle::Joining;
 use crate::model::{Admission, ClusterId, ClusterUid, Member, Network, RegionId, Time};
 use crate::report::{Cidrs, Clash, PendingReason, RangeUse, Refusal};
-use crate::stages::membership::Joining;
 
 /// Which process decides about admission.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -48,6 +48,26 @@ pub enum MemberChanges {
     },
 }
 
+/// The lists of the hub. Without all of them it is not known who is a member, or by which rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HubKind {
+    Regions,
+    Members,
+    Policies,
+}
+
+impl HubKind {
+    pub const ALL: [Self; 3] = [Self::Regions, Self::Members, Self::Policies];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Regions => "Regions",
+            Self::Members => "MemberClusters",
+            Self::Policies => "FederationPolicies",
+        }
+    }
+}
+
 /// The kinds of objects that are watched in a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MemberKind {

@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
+use crate::knowledge::Knowledge;
 use crate::model::{
     Affinity, ClusterId, Families, HelmRelease, Merged, Namespace, Network, Protocol, RankingRule, RegionId,
     ServiceKey, ServicePort, Time, Traffic,
 };
 use crate::references::HubNotice;
 use crate::report::MemberReport;
-use crate::stages::knowledge::Knowledge;
 
 #[derive(Clone, Debug, Default)]
 pub struct Effects {
@@ -72,7 +72,7 @@ pub struct Vips {
     /// has a Service of its own (by KEP-1645, names in `cluster.local` belong to the cluster itself).
     pub federated: bool,
     /// It is a mirror that was made for a member that is not known now. If it is not `federated`, that may be because the
-    /// member was not listed yet, so proxies must not be told that the service is not federated.
+    /// member was not listed yet, so proxies must not be served as if the service were not federated.
     pub awaits_source: bool,
 }
 

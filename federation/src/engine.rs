@@ -10,13 +10,15 @@ use std::sync::Arc;
 
 use crate::admission::Authority;
 use crate::change::Batch;
+use crate::change::HubKind;
 use crate::effects::{Effects, MirrorAction, MirrorKey, Topology, Vips};
 use crate::explain::ServiceExplanation;
+use crate::knowledge::{Deadlines, Knowledge};
 use crate::model::{ClusterId, Digest, Merged, Namespace, RankingRule, ServiceKey, Time};
 use crate::references::HubNotice;
 use crate::report::MemberReport;
-use crate::stages::hub::{Hub, HubKind};
-use crate::stages::knowledge::{self, Awaits, Deadlines, Knowledge, KnowledgeStage};
+use crate::stages::hub::Hub;
+use crate::stages::knowledge::{self, Awaits, KnowledgeStage};
 use crate::stages::membership::Membership;
 use crate::stages::mirrors::{self, Mirrors};
 use crate::stages::reports::{self, Reports};

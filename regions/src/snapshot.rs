@@ -106,10 +106,10 @@ impl Snapshot {
     /// host that is not there is an alias of nothing.
     pub fn find(&self, resource_type: ResourceType, name: &str) -> Option<Resource> {
         let found = self.find_certain(resource_type, name);
-        found.or_else(|| self.made_for(resource_type, name, |origin| self.stand_in(resource_type, origin)))
+        found.or_else(|| self.made_for(resource_type, name, |origin| self.placeholder(resource_type, origin)))
     }
 
-    /// The same without stand-ins for what does not exist: what is not known yet need not be absent.
+    /// The same without placeholders for what does not exist: what is not known yet need not be absent.
     pub fn find_certain(&self, resource_type: ResourceType, name: &str) -> Option<Resource> {
         let current = self.of(resource_type);
         if let Some(found) = current.get(name) {
@@ -148,12 +148,12 @@ impl Snapshot {
         listener.then(|| grpc::server_listener(name)).flatten()
     }
 
-    /// The stand-in for something that does not exist.
-    fn stand_in(&self, resource_type: ResourceType, name: &str) -> Option<Resource> {
+    /// The placeholder for something that does not exist.
+    fn placeholder(&self, resource_type: ResourceType, name: &str) -> Option<Resource> {
         let Computed { clusters, grpc_listeners, virtual_hosts } = self.about.computed;
         match resource_type {
-            ResourceType::Cluster if clusters => Some(cluster::stand_in(name)),
-            ResourceType::Listener if grpc_listeners => grpc::stand_in(name),
+            ResourceType::Cluster if clusters => Some(cluster::placeholder(name)),
+            ResourceType::Listener if grpc_listeners => grpc::placeholder(name),
             ResourceType::VirtualHost if virtual_hosts => Some(Resource::nothing(name)),
             _ => None,
         }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
+use crate::refusal_kind::RefusalKind;
 use crate::resource::{PerType, ResourceType};
-use crate::server::RefusalKind;
 
 /// Shared by the catalog and all streams. Counters only grow; gauges go both ways.
 #[derive(Debug, Default)]
@@ -26,7 +26,7 @@ pub struct CatalogStats {
     pub derived: Counter,
     /// Resources encoded.
     pub encoded: Counter,
-    /// Resources that turned out to have the bytes they had before: not published.
+    /// Resources that were made again and have the bytes they had before: not published.
     pub unchanged: Counter,
     /// Resources put or removed.
     pub changed: Counter,

@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_first_and_the_last_are_told_apart() {
+    async fn the_first_and_the_last_are_distinguished() {
         let board = Board::default();
         board.saw(ResourceType::Assignment, &[7], 1); // not watched
         let watched = board.watch(ResourceType::Assignment, 7, 3);

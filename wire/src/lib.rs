@@ -12,6 +12,7 @@
 //! change that an older version must not skip gets a new [`frame::VERSION`], which older versions refuse.
 
 pub mod codec;
+mod error;
 pub mod frame;
 mod model;
 pub mod recording;
@@ -20,20 +21,10 @@ pub mod testing;
 
 use federation::change::Batch;
 
-use codec::{DecodeError, EncodeError};
-use frame::{FrameError, Kind};
+use codec::EncodeError;
+use frame::Kind;
 
-/// Bytes that are not one whole frame with a batch in it.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    #[error(transparent)]
-    Frame(#[from] FrameError),
-    #[error("{0}")]
-    Payload(#[from] DecodeError),
-    /// A frame of another kind than expected.
-    #[error("at byte {at}: a frame of kind {found}; expected {expected}")]
-    Kind { at: u64, found: u8, expected: &'static str },
-}
+pub use error::Error;
 
 /// One frame.
 pub fn encode(batch: &Batch) -> Result<Vec<u8>, EncodeError> {

@@ -62,7 +62,7 @@ pub struct End {
 /// Why a recording ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndReason {
-    /// The process was told to end, or the time was over.
+    /// The process was asked to end, or the time was over.
     Stopped,
     /// The next entry would have exceeded the maximum size.
     Full,

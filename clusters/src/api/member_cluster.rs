@@ -35,7 +35,7 @@ use super::schema;
 )]
 #[serde(rename_all = "camelCase")]
 pub struct MemberClusterSpec {
-    /// The name of the Region this cluster stands in. It cannot be changed.
+    /// The name of the Region this cluster is in. It cannot be changed.
     #[schemars(schema_with = "schema::immutable_region")]
     pub region: String,
     /// Members of one network reach each other's pod addresses directly. Left out: "default".
@@ -56,7 +56,7 @@ pub struct MemberClusterSpec {
     /// What it may export. Left out: everything that policy federates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exports: Option<Exports>,
-    /// Drained: it keeps its membership, but is offered to nobody while others can serve.
+    /// Drained: it keeps its membership, but is offered to no client while others can serve.
     #[serde(default)]
     #[schemars(schema_with = "schema::traffic")]
     pub traffic: Traffic,
@@ -83,7 +83,7 @@ impl SecretKeyRef {
     }
 }
 
-/// Ranges that the cluster is said to use.
+/// Ranges that the cluster is declared to use.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeclaredCidrs {
     /// Left out: discovered from the podCIDRs of its Nodes.
@@ -129,7 +129,7 @@ impl Traffic {
     }
 }
 
-/// What was found, what was decided, and when it was last heard.
+/// What was found, what was decided, and when it was last seen.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MemberClusterStatus {
@@ -152,7 +152,7 @@ pub struct MemberClusterStatus {
     pub admission: Option<AdmissionRecord>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counts: Option<MemberCounts>,
-    /// When its API was last heard.
+    /// When its API last answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_seen: Option<Time>,
     /// Objects of this cluster that are not used, and why. The first ones only.
@@ -160,7 +160,7 @@ pub struct MemberClusterStatus {
     #[schemars(schema_with = "schema::problems")]
     pub problems: Vec<String>,
     /// What works, but not as one might expect: Services that are not exported although others of their name are, or although
-    /// somebody asked for it, marks that are misspelt, and the like. The first ones only.
+    /// a user asked for it, marks that are misspelt, and the like. The first ones only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::problems")]
     pub notes: Vec<String>,
@@ -213,7 +213,7 @@ pub struct MemberCounts {
     /// Endpoints it contributes: (address, port) pairs of federated services.
     #[schemars(schema_with = "schema::count")]
     pub endpoints: u64,
-    /// Mirrored Services that stand in it.
+    /// Mirrored Services in it.
     #[schemars(schema_with = "schema::count")]
     pub mirrored: u64,
 }

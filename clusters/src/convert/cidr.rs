@@ -46,7 +46,7 @@ pub fn parse_cidr_flag(text: &str) -> Result<IpNet, String> {
 }
 
 /// Whether a decimal number of an address, or of a prefix's length, begins with a zero. Groups of an IPv6 address are hexadecimal
-/// for everybody.
+/// for all parsers.
 fn has_leading_zeros(text: &str) -> bool {
     let (address, length) = text.split_once('/').unwrap_or((text, "0"));
     let dotted = address.rsplit(':').next().filter(|last| last.contains('.'));

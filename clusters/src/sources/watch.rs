@@ -53,9 +53,9 @@ const ABSENT_RECHECK: Duration = Duration::from_secs(30);
 const ABSENT_STRIKES: u32 = 3;
 /// How long a list that was too long is not asked for again.
 const OVER_RECHECK: Duration = Duration::from_secs(60);
-/// How often it is looked whether there is room for what was turned away.
+/// How often it is looked whether there is room for what was excluded.
 const LET_IN_EVERY: Duration = Duration::from_secs(30);
-/// Pause after events of which some were turned away, or of which many came and none changed anything: nothing else slows
+/// Pause after events of which some were excluded, or of which many came and none changed anything: nothing else slows
 /// down a member that sends them without end.
 const USELESS_PAUSE: Duration = Duration::from_millis(100);
 
@@ -109,7 +109,7 @@ async fn run<R: Reading>(
     let mut let_in_at = Instant::now() + LET_IN_EVERY;
     while let Some(open) = &mut chunks {
         let Some(chunk) = next_chunk(open, intake, relist_at, &mut let_in_at).await else { return Ok(()) };
-        let turned_away = intake.turned_away();
+        let excluded = intake.excluded();
         let many = chunk.len() >= MAX_EVENTS_PER_BATCH;
         let failure = take_events(chunk, intake, health, how, sink).await?;
         let changes = intake.drain();
@@ -118,7 +118,7 @@ async fn run<R: Reading>(
             sink.take(partial).await?;
         }
         let Some(Failure { error, given_up }) = failure else {
-            if !intake.is_listing() && (useless || intake.turned_away() > turned_away) {
+            if !intake.is_listing() && (useless || intake.excluded() > excluded) {
                 tokio::time::sleep(USELESS_PAUSE).await;
             }
             continue;
@@ -164,7 +164,7 @@ async fn next_chunk<R: Reading>(
             () = tokio::time::sleep_until(relist_at.unwrap_or_else(Instant::now)), if relist_at.is_some() => {
                 return None;
             }
-            () = tokio::time::sleep_until(*let_in_at), if intake.turned_away() > 0 => {
+            () = tokio::time::sleep_until(*let_in_at), if intake.excluded() > 0 => {
                 if intake.may_let_in() {
                     return None;
                 }

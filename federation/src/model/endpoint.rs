@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn pods_are_told_apart() {
+    fn pods_are_distinguished() {
         let ids: BTreeSet<PodId> = (0..100_000).map(|n| PodId::of(&format!("uid:{n}"))).collect();
         assert_eq!(ids.len(), 100_000);
         assert!(ids.iter().all(|id| id.is_known()) && PodId::of("").is_known());

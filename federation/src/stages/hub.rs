@@ -4,31 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::change::{Batch, HubChanges};
+use crate::change::{Batch, HubChanges, HubKind};
 use crate::model::{ClusterId, Member, Namespace, Policy, Region, RegionId};
 use crate::references::{self, HubNotice};
 use crate::selection::Policies;
 use crate::store::{StoreInput, apply_table};
-
-/// The lists of the hub. Without all of them it is not known who is a member, or by which rules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum HubKind {
-    Regions,
-    Members,
-    Policies,
-}
-
-impl HubKind {
-    pub const ALL: [Self; 3] = [Self::Regions, Self::Members, Self::Policies];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Regions => "Regions",
-            Self::Members => "MemberClusters",
-            Self::Policies => "FederationPolicies",
-        }
-    }
-}
 
 /// The hub's objects, as last reported.
 pub(crate) struct Hub {

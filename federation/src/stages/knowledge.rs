@@ -2,20 +2,17 @@
 //! the hub's lists are complete, a member contributes nothing before what it contributes was completely listed, and the
 //! members that have to be known and are not are named.
 
-mod phase;
 #[cfg(test)]
 mod tests;
-
-pub use phase::{Deadlines, Knowledge, Phase};
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::hub::{Hub, HubChange};
 use super::membership::{Membership, MembershipChange};
+use crate::knowledge::{Deadlines, Knowledge, Progress};
 use crate::model::{ClusterId, Service, ServiceKey, Time};
 use crate::store::{ClusterState, Store, StoreChange};
-use phase::Progress;
 
 /// Which members have to be known before everything counts as known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,12 +1,9 @@
 //! Which members are admitted, and with which ranges. Judged again in every round in which a range, an identity or the hub's
 //! objects changed, and only then. The rules are in [`crate::admission`].
 
-mod life_cycle;
 mod ranges;
 #[cfg(test)]
 mod tests;
-
-pub(crate) use life_cycle::{Admitted, Decision, Joining, LifeCycle};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,6 +12,7 @@ use super::hub::{Hub, HubChange};
 use crate::admission::{self, Authority, Candidate, Ledger, Rules};
 use crate::cidr::Claims;
 use crate::effects::{Place, Topology};
+use crate::life_cycle::{Admitted, Decision, Joining, LifeCycle};
 use crate::model::{Admission, ClusterId, ClusterUid, Member, Network, RegionId, Time};
 use crate::report::{Cidrs, Listed, UndeclaredRange, Verdict};
 use crate::store::{ClusterState, Store, StoreChange};

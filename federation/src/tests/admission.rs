@@ -94,7 +94,7 @@ fn a_range_reserved_later_disturbs_no_member() {
 }
 
 #[test]
-fn a_record_is_honoured_after_a_restart_before_anybody_is_reached() {
+fn a_record_is_honoured_after_a_restart_before_any_member_is_reached() {
     let mut federation = two().member("c", "eu", B.0, "10.98.0.0/16");
     // `c` is the older object, but `b` was admitted.
     federation.members[1].created = make::at(50);
@@ -186,7 +186,7 @@ fn a_process_that_follows_records_admits_exactly_the_members_on_record() {
 }
 
 #[test]
-fn a_member_that_was_removed_has_to_be_admitted_anew() {
+fn a_member_that_was_removed_has_to_be_admitted_again() {
     let mut engine = two().engine(make::at(1));
     let a = make::member("a", "eu", A.0, A.1);
     let gone = Batch::Hub(HubChanges::Members(Delta::delete(a.id.clone())));

@@ -66,7 +66,7 @@ fn what_is_ours_is_put_right() {
 }
 
 #[test]
-fn what_somebody_took_over_is_released() {
+fn what_another_manager_took_over_is_released() {
     check(Service { owner: Owner::Adopted, ..right() }, &["release shop/web"]);
     let orphaned = Service { owner: Owner::Adopted, ..make::service("shop/old", "http:80", "10.97.0.9") };
     let engine = federation().service_object("b", orphaned).engine(make::at(1));

@@ -51,7 +51,7 @@ fn some_services_never_take_part() {
 }
 
 #[test]
-fn a_mirror_that_somebody_made_theirs_takes_part_as_theirs() {
+fn a_mirror_that_a_user_took_over_takes_part_as_theirs() {
     let adopted = crate::model::Service {
         owner: crate::model::Owner::Adopted,
         ..make::service("shop/web", "http:80", "10.96.0.1")

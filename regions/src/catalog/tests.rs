@@ -228,7 +228,7 @@ fn proxies_of_a_cluster_that_is_no_admitted_member_are_sent_nothing_federated() 
                 assert_eq!(rest, expected, "{class:?}");
                 let snapshot = bench.catalog.open(&class, Arc::default()).expect("a class").snapshot().expect("one");
                 assert!(snapshot.is_outside());
-                // By name neither, in whatever form: at most the stand-in for what does not exist.
+                // By name neither, in whatever form: at most the placeholder for what does not exist.
                 assert!(snapshot.find_certain(Cluster, WEB).is_none() && snapshot.find(Assignment, WEB).is_none());
                 let xdstp = format!("xdstp://eu/envoy.config.endpoint.v3.ClusterLoadAssignment/{WEB}");
                 assert!(snapshot.find(Assignment, &xdstp).is_none());
@@ -577,7 +577,7 @@ fn on_demand_clients_follow_the_built_in_clusters_and_find_all_others_by_name() 
     assert_eq!(load("vip|10.12.0.9:3306"), None, "and what is not federated passes through");
     assert_ne!(find("vip|10.12.0.9:3306").version(), find("unknown").version());
     assert_eq!(load("outbound|80||unknown.shop.svc.cluster.local"), None);
-    assert!(snapshot.find(Assignment, "unknown").is_none(), "stand-ins are for clusters");
+    assert!(snapshot.find(Assignment, "unknown").is_none(), "placeholders are for clusters");
     let listeners: Vec<_> = snapshot.of(Listener).iter().map(|r| r.name().to_string()).collect();
     assert_eq!(listeners, ["virtualOutbound"]);
 }

@@ -25,6 +25,7 @@ use crate::catalog::CatalogHandle;
 use crate::class::Defaults;
 use crate::stats::Stats;
 
+pub use crate::refusal_kind::RefusalKind;
 pub use ads::AdsService;
 pub use budget::{MAX_PARTIAL_BYTES, MAX_PARTIAL_BYTES_PER_CONNECTION};
 pub use lrs::{
@@ -36,8 +37,8 @@ pub use start_limits::{
     CONCURRENT, FIRST_REQUEST, FIRST_REQUEST_WHOLE, HOLD, LONG_HOLD, LONG_REQUESTS, PATIENCE, StartLimits,
 };
 pub use streams::{
-    Complaint, Complaints, MAX_OUTDATED, MAX_REFUSALS, MAX_REFUSALS_OF_ADDRESS, RefusalKind, RefusedClient, StreamInfo,
-    Streams, TRIES_WITHIN, Unanswered,
+    Complaint, Complaints, MAX_OUTDATED, MAX_REFUSALS, MAX_REFUSALS_OF_ADDRESS, RefusedClient, StreamInfo, Streams,
+    TRIES_WITHIN, Unanswered,
 };
 pub use transport::{Limits, Listening, Peer, TlsSource};
 

@@ -14,6 +14,7 @@ use std::time::SystemTime;
 
 use crate::class::{Client, Version};
 use crate::interest::Interest;
+use crate::refusal_kind::RefusalKind;
 use crate::resource::{PerType, ResourceType};
 use crate::session::{Inspection, Session, TypeStatus, Variant};
 use complaints::Book;
@@ -24,7 +25,7 @@ use outdated::Outdated;
 use question::Questions;
 pub use question::Unanswered;
 use refusals::Refusals;
-pub use refusals::{MAX_REFUSALS, MAX_REFUSALS_OF_ADDRESS, RefusalKind, RefusedClient, TRIES_WITHIN};
+pub use refusals::{MAX_REFUSALS, MAX_REFUSALS_OF_ADDRESS, RefusedClient, TRIES_WITHIN};
 
 /// The table of open streams. Cheap to clone; each stream writes its own row.
 #[derive(Clone, Default)]

@@ -182,7 +182,7 @@ impl<'a> Reading<'a> {
             Some((_, Was::Version(version))) => return Had::Version(*version),
             Some((_, Was::There(resource))) => Some(resource.clone()),
             Some((_, Was::Nothing)) => None,
-            // Where nothing may be missing, a stand-in replaces what is gone, but not before that is removed.
+            // Where nothing may be missing, a placeholder replaces what is gone, but not before that is removed.
             None if self.retained.contains_key(name) => None,
             None => self.target.find(self.resource_type, name),
         };

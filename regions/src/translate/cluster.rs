@@ -64,7 +64,7 @@ pub fn vip(at: SocketAddr, service: &ServiceKey, app: AppProtocol, balancing: Ba
 
 /// What an on-demand client is sent for a cluster that does not exist (yet). Traffic to a VIP that no federated service has
 /// goes to its original destination; anything else fails at once, in a cluster without hosts.
-pub fn stand_in(name: &str) -> Resource {
+pub fn placeholder(name: &str) -> Resource {
     let cluster = match names::parse_vip_cluster(name) {
         Some(_) => pb::Cluster {
             name: name.to_owned(),

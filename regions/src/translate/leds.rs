@@ -17,7 +17,7 @@ use super::{endpoint, names};
 use crate::resource::{Resource, ResourceType};
 
 const AUTHORITY_AND_TYPE: &str = "xdstp:///envoy.config.endpoint.v3.LbEndpoint/";
-/// Stands for no zone: a path has no empty segments.
+/// Written where there is no zone: a path has no empty segments.
 const NO_ZONE: &str = "-";
 /// Begins the names of endpoints as a last resort. No cluster's id begins with it, and Envoy, which encodes names again
 /// before it asks for them, leaves it as it is (unlike `~`).

@@ -30,7 +30,7 @@ struct Done {
     added: u64,
     removed: u64,
     reconnected: u64,
-    told_to_reject: u64,
+    asked_to_reject: u64,
     /// Resident memory of the server in bytes, about once a second.
     resident: Vec<u64>,
 }
@@ -61,7 +61,7 @@ pub async fn play(testbed: &mut Testbed<'_>) -> Result<Outcome, BenchError> {
     Ok(outcome)
 }
 
-/// Makes all the changes. Returns the clients that were told to reject.
+/// Makes all the changes. Returns the clients that were asked to reject.
 async fn load(testbed: &mut Testbed<'_>, done: &mut Done) -> Result<BTreeSet<usize>, BenchError> {
     let (mut present, mut rejecting) = (VecDeque::new(), BTreeSet::new());
     done.resident.push(testbed.plane.process.memory()?.resident);
@@ -86,7 +86,7 @@ async fn load(testbed: &mut Testbed<'_>, done: &mut Done) -> Result<BTreeSet<usi
             let client = testbed.random.below(testbed.plan.clients);
             testbed.connected()?.order(client, Order::Reject).await;
             rejecting.insert(client);
-            done.told_to_reject += 1;
+            done.asked_to_reject += 1;
         }
         if done.resident.len() as u64 <= began.elapsed().as_secs() {
             done.resident.push(testbed.plane.process.memory()?.resident);
@@ -101,7 +101,7 @@ impl Done {
         figures.count("added", "services added", self.added);
         figures.count("removed", "services removed", self.removed);
         figures.count("reconnected", "clients that reconnected", self.reconnected);
-        figures.count("told_to_reject", "clients told to reject", self.told_to_reject);
+        figures.count("told_to_reject", "clients asked to reject", self.asked_to_reject);
         figures.count("rejected", "responses rejected", used.nacks);
         let changes = usize::try_from(self.changes).unwrap_or(usize::MAX);
         let cpu = each(used.server_cpu, changes);

@@ -6,7 +6,7 @@
 //! sets, and an error names the byte, the field, what was found and what was expected.
 //!
 //! As in proto3, a field that has its default value is not written, and one that is absent has its default value.
-//! Fields with unknown tags are skipped. How a type is encoded is said once, in a table: see [`message!`] and
+//! Fields with unknown tags are skipped. How a type is encoded is written once, in a table: see [`message!`] and
 //! [`enumeration!`].
 
 mod budget;

@@ -3,8 +3,8 @@
 use std::io::Read;
 
 use super::{End, Entry, Start};
-use crate::Error;
 use crate::codec;
+use crate::error::Error;
 use crate::frame::{self, Kind};
 
 /// A recording that is being read.

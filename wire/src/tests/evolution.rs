@@ -68,8 +68,8 @@ proptest! {
                 let mut fields = fields(&bytes);
                 // Of one tag, the order stays.
                 fields.sort_by_key(|(tag, _)| std::cmp::Reverse(*tag));
-                let turned: Vec<u8> = fields.into_iter().flat_map(|(_, field)| field.to_vec()).collect();
-                prop_assert_eq!(federation::model::Slice::take_body(&mut reader(&turned)).expect("a slice"), slice);
+                let rotated: Vec<u8> = fields.into_iter().flat_map(|(_, field)| field.to_vec()).collect();
+                prop_assert_eq!(federation::model::Slice::take_body(&mut reader(&rotated)).expect("a slice"), slice);
             }
         }
     }

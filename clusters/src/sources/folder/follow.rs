@@ -25,14 +25,14 @@ use super::passed_over::PassedOver;
 use super::read;
 use super::scan::{self, Listing, Seen, Stamp};
 use super::settle::Folders;
+use super::state::FolderState;
 use super::timing::{GRACE, TICK};
-use super::world::World;
 use crate::problem::{Place, Problem};
 
 #[derive(Debug)]
 pub(super) struct Follower {
     root: PathBuf,
-    world: World,
+    state: FolderState,
     read: BTreeMap<PathBuf, LastRead>,
     /// Files that a program is writing.
     writing: BTreeMap<PathBuf, Writing>,
@@ -76,7 +76,7 @@ impl Follower {
     pub(super) fn new(root: &Path) -> Self {
         Self {
             root: root.to_owned(),
-            world: World::new(root),
+            state: FolderState::new(root),
             read: BTreeMap::new(),
             writing: BTreeMap::new(),
             gone: BTreeMap::new(),
@@ -92,7 +92,7 @@ impl Follower {
     /// Looks where the hints point, and returns the batches for the engine. The first step believes all it sees.
     /// After an error (the folder itself cannot be listed) the ways to all members are lost, and nothing else is.
     pub(super) fn step(&mut self, hints: &Hints, now: Instant) -> (Vec<Batch>, io::Result<()>) {
-        self.world.follow();
+        self.state.follow();
         for file in &hints.writing {
             self.writing.insert(file.clone(), Writing { since: now, stamp: None });
         }
@@ -108,7 +108,7 @@ impl Follower {
             Ok(())
         };
         self.started |= result.is_ok();
-        (self.world.take_batches(), result)
+        (self.state.take_batches(), result)
     }
 
     /// A first step in which files from elsewhere count as if their objects had been applied to the hub. A member that
@@ -122,7 +122,7 @@ impl Follower {
             let contents = match read::read(&bytes::read(shown)?, &Origin::Hub, &file, shown) {
                 Ok(contents) => contents,
                 Err(problem) => {
-                    self.world.broken(&file, &Origin::Hub, *problem);
+                    self.state.broken(&file, &Origin::Hub, *problem);
                     continue;
                 }
             };
@@ -131,11 +131,11 @@ impl Follower {
                 _ => None,
             });
             members.for_each(|id| _ = folders.entry(id).or_insert(Ok(())));
-            self.world.put_over(&file, contents);
+            self.state.put_over(&file, contents);
         }
-        self.world.set_folders(folders);
+        self.state.set_folders(folders);
         self.started = true;
-        Ok(self.world.take_batches())
+        Ok(self.state.take_batches())
     }
 
     /// When to step again without a hint.
@@ -156,12 +156,12 @@ impl Follower {
 
     /// All that is wrong now, by whose objects it concerns.
     pub(super) fn problems(&self) -> BTreeMap<Origin, Excerpt> {
-        self.world.problems(&self.folder_problems)
+        self.state.problems(&self.folder_problems)
     }
 
     /// What was passed over, in the order of the files.
     pub(super) fn passed_over(&self) -> impl Iterator<Item = &PassedOver> {
-        self.world.passed_over()
+        self.state.passed_over()
     }
 
     /// Looks at the files that were named, and at those that are waited for.
@@ -182,7 +182,7 @@ impl Follower {
             Ok(listing) => listing,
             Err(error) => {
                 self.folders = Folders::default();
-                self.world.set_folders(BTreeMap::new());
+                self.state.set_folders(BTreeMap::new());
                 self.writing.clear();
                 self.gone.clear();
                 self.emptied.clear();
@@ -193,7 +193,7 @@ impl Follower {
         self.folder_problems = problems;
         let settled = self.folders.update(folders, &files, self.started, now);
         let missing: Vec<(PathBuf, Origin)> = self
-            .world
+            .state
             .files()
             .filter(|(file, _)| !files.contains_key(*file))
             .map(|(file, origin)| (file.clone(), origin.clone()))
@@ -202,7 +202,7 @@ impl Follower {
             if matches!(origin, Origin::Member(id) if settled.contains(id)) {
                 // The folder came back as a whole, without this file.
                 self.forget(file);
-                self.world.remove(file);
+                self.state.remove(file);
             } else {
                 // One in a folder that cannot be listed any more may be there all the same.
                 self.file(file, origin, scan::look(&self.root, file).as_ref(), false, now);
@@ -212,7 +212,7 @@ impl Follower {
             self.file(file, &seen.origin, Some(seen), ready.contains(file), now);
         }
         self.writing.retain(|file, _| files.contains_key(file));
-        self.world.set_folders(self.folders.present());
+        self.state.set_folders(self.folders.present());
         Ok(())
     }
 
@@ -222,7 +222,7 @@ impl Follower {
             return;
         };
         if self.gone.remove(file).is_some() {
-            self.world.unfade(file);
+            self.state.unfade(file);
         }
         match &seen.stamp {
             Ok(stamp) if self.should_read(file, *stamp, ready, now) => self.read(file, origin, *stamp, now),
@@ -232,7 +232,7 @@ impl Follower {
     }
 
     fn missing(&mut self, file: &Path, origin: &Origin, now: Instant) {
-        if self.world.knows(file)
+        if self.state.knows(file)
             && let Some(found) = scan::in_place_of(&self.root, file)
         {
             self.unreadable(file, origin, found, "a file that can be read");
@@ -240,15 +240,15 @@ impl Follower {
         }
         let since = self.gone.get(file).copied();
         self.forget(file);
-        if !self.world.knows(file) || matches!(origin, Origin::Member(id) if !self.folders.listed(id)) {
+        if !self.state.knows(file) || matches!(origin, Origin::Member(id) if !self.folders.listed(id)) {
             // If the whole folder is gone, it is the way to the cluster that is lost, not its objects.
             return;
         }
         let since = since.unwrap_or(now);
         if now.saturating_duration_since(since) >= GRACE {
-            self.world.remove(file);
+            self.state.remove(file);
         } else {
-            self.world.fade(file);
+            self.state.fade(file);
             self.gone.insert(file.to_owned(), since);
         }
     }
@@ -309,15 +309,15 @@ impl Follower {
         match read::read(&bytes, origin, &Arc::from(file), &shown) {
             Ok(contents) => {
                 let empty = contents.entries.is_empty() && !contents.unclear;
-                if empty && self.started && self.world.had_objects(file) {
+                if empty && self.started && self.state.had_objects(file) {
                     let since = *self.emptied.entry(file.to_owned()).or_insert(now);
                     if now.saturating_duration_since(since) < GRACE {
                         return;
                     }
                 }
-                self.world.put(file, origin, contents);
+                self.state.put(file, origin, contents);
             }
-            Err(problem) => self.world.broken(file, origin, *problem),
+            Err(problem) => self.state.broken(file, origin, *problem),
         }
         self.emptied.remove(file);
         self.read.insert(file.to_owned(), last);
@@ -328,6 +328,6 @@ impl Follower {
         let expected = format!("{expected}; what it held before stays");
         let place = Place { file: self.root.join(file), line: 1 };
         let problem = Problem::new(&file_name(file), "", found, expected).at(place);
-        self.world.broken(file, origin, problem);
+        self.state.broken(file, origin, problem);
     }
 }

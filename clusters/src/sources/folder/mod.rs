@@ -34,11 +34,11 @@ mod read;
 mod scan;
 mod settle;
 mod split;
+mod state;
 mod table;
 mod text;
 mod timing;
 mod watch;
-mod world;
 
 #[cfg(test)]
 mod tests;

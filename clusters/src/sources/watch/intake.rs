@@ -1,5 +1,5 @@
-//! Watch events in, deltas out. No IO: this is where lists are buffered, objects judged alone, what is too much turned
-//! away, and repetitions dropped.
+//! Watch events in, deltas out. No IO: this is where lists are buffered, objects are judged alone, what is too much is
+//! excluded, and repetitions are dropped.
 
 use std::collections::HashMap;
 
@@ -30,8 +30,8 @@ pub(super) struct Intake<R: Reading> {
     /// statuses.
     remember: bool,
     changes: Vec<Change<R::Model>>,
-    /// Objects and changes that were turned away since the last complete list, and the bound that was met last.
-    turned_away: Turned,
+    /// Objects and changes that were excluded since the last complete list, and the bound that was met last.
+    excluded: Excluded,
 }
 
 struct Sent<T> {
@@ -47,16 +47,16 @@ struct Listing<R: Reading> {
     sent: HashMap<Key<R>, Sent<R::Model>>,
     /// All that was listed, of use or not.
     weight: Weight,
-    turned_away: Turned,
+    excluded: Excluded,
 }
 
 #[derive(Clone, Copy, Default)]
-struct Turned {
+struct Excluded {
     count: u64,
     by: Option<Over>,
 }
 
-impl Turned {
+impl Excluded {
     fn add(&mut self, over: Over) {
         self.count = self.count.saturating_add(1);
         self.by = Some(over);
@@ -82,7 +82,7 @@ impl<R: Reading> Intake<R> {
             sent: HashMap::new(),
             remember,
             changes: Vec::new(),
-            turned_away: Turned::default(),
+            excluded: Excluded::default(),
         }
     }
 
@@ -95,14 +95,14 @@ impl<R: Reading> Intake<R> {
         self.over.take()
     }
 
-    /// How often something was turned away since the last complete list.
-    pub(super) fn turned_away(&self) -> u64 {
-        self.turned_away.count
+    /// How often something was excluded since the last complete list.
+    pub(super) fn excluded(&self) -> u64 {
+        self.excluded.count
     }
 
-    /// Something was turned away for which there is room now.
+    /// Something was excluded for which there is room now.
     pub(super) fn may_let_in(&self) -> bool {
-        self.turned_away.count > 0 && self.quota.has_room()
+        self.excluded.count > 0 && self.quota.has_room()
     }
 
     /// Takes one event; a completed list comes back as a `Full`.
@@ -116,7 +116,7 @@ impl<R: Reading> Intake<R> {
                     problems: Findings::default(),
                     sent: HashMap::new(),
                     weight: Weight::default(),
-                    turned_away: Turned::default(),
+                    excluded: Excluded::default(),
                 });
             }
             Event::InitApply(entry) => self.listed(entry),
@@ -144,7 +144,7 @@ impl<R: Reading> Intake<R> {
             self.quota.give_back(sent.weight);
         }
         self.changes.clear();
-        self.turned_away = Turned::default();
+        self.excluded = Excluded::default();
         self.problems.replace(&self.origin, &[&self.kind], Findings::default());
         Delta::full(Vec::new())
     }
@@ -185,7 +185,7 @@ impl<R: Reading> Intake<R> {
                         listing.objects.push(object);
                     }
                     Err(over) => {
-                        listing.turned_away.add(over);
+                        listing.excluded.add(over);
                         // What was taken before stays as it was; the others never were.
                         if self.sent.contains_key(&key) {
                             listing.rejected.push(key);
@@ -201,9 +201,9 @@ impl<R: Reading> Intake<R> {
     }
 
     fn complete(&mut self) -> Option<Delta<R::Model>> {
-        let Listing { objects, rejected, mut problems, sent, turned_away, .. } = self.listing.take()?;
-        turned_away.problem(&self.kind).into_iter().for_each(|problem| problems.add_first(problem));
-        self.turned_away = turned_away;
+        let Listing { objects, rejected, mut problems, sent, excluded, .. } = self.listing.take()?;
+        excluded.problem(&self.kind).into_iter().for_each(|problem| problems.add_first(problem));
+        self.excluded = excluded;
         self.problems.replace(&self.origin, &[&self.kind], problems);
         let mut before = std::mem::replace(&mut self.sent, sent);
         before.retain(|key, _| !self.sent.contains_key(key));
@@ -248,11 +248,11 @@ impl<R: Reading> Intake<R> {
     }
 
     fn turn_away(&mut self, over: Over) {
-        self.turned_away.add(over);
+        self.excluded.add(over);
         // Reported again when the count has doubled: each time wakes the readers of problems.
-        if self.turned_away.count.is_power_of_two() {
+        if self.excluded.count.is_power_of_two() {
             let object = ObjectName::new(&self.kind, None, "");
-            let problems = self.turned_away.problem(&self.kind).into_iter().collect();
+            let problems = self.excluded.problem(&self.kind).into_iter().collect();
             self.problems.set(&self.origin, &object, problems);
         }
     }

@@ -452,7 +452,7 @@ fn node(number: usize) -> Entry<Nodes> {
 }
 
 #[test]
-fn objects_without_end_are_turned_away_and_let_in_when_others_go() {
+fn objects_without_end_are_excluded_and_let_in_when_others_go() {
     for bounds in [bounds(3, u64::MAX), bounds(1_000, 3 * BYTES as u64)] {
         let (mut intake, problems, quota) = intake_of(&bounds, false);
         assert_eq!(list(&mut intake, [node(1), node(2)]), "full n1 n2");
@@ -460,7 +460,7 @@ fn objects_without_end_are_turned_away_and_let_in_when_others_go() {
             intake.event(Event::Apply(node(number)));
         }
         assert_eq!(show(intake.drain()), "+n3", "the first stay");
-        assert_eq!((intake.turned_away(), intake.may_let_in()), (996, false));
+        assert_eq!((intake.excluded(), intake.may_let_in()), (996, false));
         let texts: Vec<String> =
             problems.snapshot().values().flat_map(|all| all.problems()).map(ToString::to_string).collect();
         assert_eq!(texts.len(), 1, "one text for all of them: {texts:?}");
@@ -476,9 +476,9 @@ fn objects_without_end_are_turned_away_and_let_in_when_others_go() {
         assert_eq!(show(intake.drain()), "-n1");
         assert!(intake.may_let_in());
         assert_eq!(list(&mut intake, (2..=5).map(node)), "full n2 n3 n4");
-        assert_eq!(intake.turned_away(), 1);
+        assert_eq!(intake.excluded(), 1);
         assert_eq!(list(&mut intake, (2..=4).map(node)), "full n2 n3 n4");
-        assert_eq!((intake.turned_away(), rejected(&problems).len()), (0, 0));
+        assert_eq!((intake.excluded(), rejected(&problems).len()), (0, 0));
         assert_eq!(quota.used().objects, 3);
         drop(intake);
         assert_eq!(quota.used(), quota::Weight::default(), "a connection that ends leaves room");
@@ -539,7 +539,7 @@ fn ports_and_endpoints_are_counted_as_well() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_turned_away_is_let_in_by_a_new_list_once_there_is_room() {
+async fn what_was_excluded_is_let_in_by_a_new_list_once_there_is_room() {
     let mut scene = scene(None);
     scene.intake = intake_of(&bounds(1, u64::MAX), false).0;
     let mut events = listed("a");

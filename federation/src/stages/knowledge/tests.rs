@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Deadlines, Phase};
+use crate::knowledge::{Deadlines, Phase};
 use crate::model::Time;
 use crate::testing::{TestFederation, make};
 use crate::{Authority, Config, Effects, Engine};

@@ -1,7 +1,7 @@
 //! Each transition of the life cycle, alone and through an engine.
 
-use super::life_cycle::{Admitted, Decision, Joining, LifeCycle, Transition};
 use crate::change::{Batch, Delta, HubChanges};
+use crate::life_cycle::{Admitted, Decision, Joining, LifeCycle, Transition};
 use crate::model::{Admission, Member, Traffic};
 use crate::report::{Clash, PendingReason, RangeUse, Refusal, Verdict};
 use crate::testing::{TestFederation, make};

@@ -27,7 +27,7 @@ impl Oracle {
             }
             self.disown_strangers(now);
             if self.authority == Authority::Own {
-                self.adopt_wishes();
+                self.adopt_desired_ranges();
             }
             if self.ledger == before {
                 break;
@@ -90,7 +90,7 @@ impl Oracle {
         }
     }
 
-    fn adopt_wishes(&mut self) {
+    fn adopt_desired_ranges(&mut self) {
         for id in self.incumbents() {
             let Some(member) = self.member(&id).cloned() else { continue };
             let Cidrs { pods, services, .. } = self.wants(&member);

@@ -60,12 +60,12 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 /// What was applied to the catalog.
-struct World {
+struct MemberServices {
     services: BTreeMap<ServiceKey, Service>,
     ranges: Vec<&'static str>,
 }
 
-impl World {
+impl MemberServices {
     fn take(&mut self, step: Step) -> Effects {
         let mut effects = Effects::default();
         match step {
@@ -166,23 +166,26 @@ impl Follower {
         self.seen = snapshot.seq();
     }
 
-    fn check(&self, world: &World) {
+    fn check(&self, services_of_member: &MemberServices) {
         let snapshot = self.view.snapshot().expect("a snapshot");
         for to in destinations() {
-            if to.is_ipv6() && !world.ranges.contains(&V6) {
+            if to.is_ipv6() && !services_of_member.ranges.contains(&V6) {
                 continue; // nothing sends IPv6 here
             }
             let goes = self.held.goes(to);
-            match world.at(to) {
+            match services_of_member.at(to) {
                 Some((cluster, app)) if !self.on_demand => assert_eq!(goes, format!("{} {cluster}", protocol(app))),
-                Some((cluster, app)) if world.in_range(to.ip()) => {
+                Some((cluster, app)) if services_of_member.in_range(to.ip()) => {
                     assert_eq!(goes, format!("{} vip|{to}", protocol(app)));
                     let by_address = snapshot.find(Cluster, &format!("vip|{to}")).expect("never nothing");
                     assert_eq!(by_address.load().map(|load| &**load), Some(&*cluster));
                 }
-                None if self.on_demand && !world.is_known(to) && goes != "passthrough" => {
+                None if self.on_demand && !services_of_member.is_known(to) && goes != "passthrough" => {
                     // No service has the address: connections to it pass through.
-                    assert!(world.in_range(to.ip()) && goes.ends_with(&format!(" vip|{to}")), "{to}: {goes}");
+                    assert!(
+                        services_of_member.in_range(to.ip()) && goes.ends_with(&format!(" vip|{to}")),
+                        "{to}: {goes}"
+                    );
                     let by_address = snapshot.find(Cluster, &format!("vip|{to}")).expect("never nothing");
                     assert_eq!(by_address.load(), None);
                 }
@@ -200,16 +203,16 @@ proptest! {
         steps in prop::collection::vec(step(), 1..20),
     ) {
         let mut catalog = Catalog::new(Arc::new(Stats::default()));
-        let mut world = World { services: BTreeMap::new(), ranges: vec![V4, V6] };
-        catalog.apply(&topology(&[("eu-1", "eu", &world.ranges)]));
+        let mut services_of_member = MemberServices { services: BTreeMap::new(), ranges: vec![V4, V6] };
+        catalog.apply(&topology(&[("eu-1", "eu", &services_of_member.ranges)]));
         catalog.set_ready();
         let mut early = [(class(Some("eu-1")), false), (on_demand(), true)]
             .map(|(class, on_demand)| (Follower::new(&mut catalog, &class, on_demand), class));
         for step in steps {
-            catalog.apply(&world.take(step));
+            catalog.apply(&services_of_member.take(step));
             for (follower, class) in &mut early {
                 follower.follow();
-                follower.check(&world);
+                follower.check(&services_of_member);
                 let late = Follower::new(&mut catalog, class, follower.on_demand);
                 late.held.check();
                 prop_assert!(late.held.listeners().eq(follower.held.listeners()), "as one who connects now");
@@ -246,14 +249,14 @@ fn a_destination_that_changes_hands_leads_to_its_new_owner() {
     for (class, on_demand) in [(class(Some("eu-1")), false), (on_demand(), true)] {
         for history in &histories {
             let mut catalog = Catalog::new(Arc::new(Stats::default()));
-            let mut world = World { services: BTreeMap::new(), ranges: vec![V4] };
-            catalog.apply(&topology(&[("eu-1", "eu", &world.ranges)]));
+            let mut services_of_member = MemberServices { services: BTreeMap::new(), ranges: vec![V4] };
+            catalog.apply(&topology(&[("eu-1", "eu", &services_of_member.ranges)]));
             catalog.set_ready();
             let mut follower = Follower::new(&mut catalog, &class, on_demand);
             for step in history {
-                catalog.apply(&world.take(step.clone()));
+                catalog.apply(&services_of_member.take(step.clone()));
                 follower.follow();
-                follower.check(&world);
+                follower.check(&services_of_member);
             }
         }
     }

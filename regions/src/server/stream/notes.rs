@@ -6,7 +6,7 @@ use tracing::{debug, warn};
 use super::Stream;
 use super::old::Old;
 use crate::class::Client;
-use crate::server::streams::RefusalKind;
+use crate::refusal_kind::RefusalKind;
 
 impl Stream {
     /// Notes a refused client for the log, `isthmus proxy` and a metric: the client itself may not show the reason.

@@ -6,47 +6,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use crate::refusal_kind::RefusalKind;
+
 /// Clients that are remembered; beyond that, the one that tried longest ago is forgotten.
 pub const MAX_REFUSALS: usize = 1_024;
 /// Of these, clients of one address: a client can make up any number of names.
 pub const MAX_REFUSALS_OF_ADDRESS: usize = 64;
 /// A client that has not tried for so long has given up: Envoy waits 30 s at most between two tries.
 pub const TRIES_WITHIN: Duration = Duration::from_secs(120);
-
-/// Why a stream was ended that the client would have kept. A closed set: it labels a metric.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum RefusalKind {
-    /// Its node cannot be served.
-    Node,
-    /// A request that cannot be read, or that is not allowed on this stream.
-    Request,
-    /// It asks for more than a client may have.
-    Bounds,
-    /// It sent nothing.
-    Silent,
-    /// It is too far behind, and has to begin again.
-    Behind,
-    Other,
-}
-
-impl RefusalKind {
-    pub const ALL: [Self; 6] = [Self::Node, Self::Request, Self::Bounds, Self::Silent, Self::Behind, Self::Other];
-
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Node => "node",
-            Self::Request => "request",
-            Self::Bounds => "bounds",
-            Self::Silent => "silent",
-            Self::Behind => "behind",
-            Self::Other => "other",
-        }
-    }
-
-    pub fn index(self) -> usize {
-        self as usize
-    }
-}
 
 /// A client that was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]

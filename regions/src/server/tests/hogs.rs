@@ -185,12 +185,12 @@ async fn streams_that_hold_a_slot_and_do_nothing_block_no_other() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_that_are_never_finished_cost_a_bounded_amount_of_memory() {
-    const SAID: usize = 2 << 20;
+    const ANNOUNCED: usize = 2 << 20;
     // Each announces the longest request that is allowed, sends a part, and stops.
-    let mut begun = BytesMut::with_capacity(SAID);
+    let mut begun = BytesMut::with_capacity(ANNOUNCED);
     begun.put_u8(0);
     begun.put_u32(u32::try_from(MAX_REQUEST_LEN).expect("it fits"));
-    begun.resize(SAID, 0);
+    begun.resize(ANNOUNCED, 0);
     let begun = begun.freeze();
     let server = server().await;
     let before = resident();
@@ -204,7 +204,7 @@ async fn requests_that_are_never_finished_cost_a_bounded_amount_of_memory() {
     tokio::time::sleep(Duration::from_secs(3)).await;
     innocents_are_served(&server, "the same after three seconds").await;
     let grown = resident().saturating_sub(before) >> 20;
-    eprintln!("{} unfinished requests of {} MiB each: the process grew by {grown} MiB", 256 * scale(), SAID >> 20);
+    eprintln!("{} unfinished requests of {} MiB each: the process grew by {grown} MiB", 256 * scale(), ANNOUNCED >> 20);
     let bound = (crate::server::MAX_PARTIAL_BYTES >> 20) + 128;
     assert!(grown <= bound, "grew by {grown} MiB; expected at most {bound}");
 }

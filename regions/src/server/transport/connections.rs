@@ -15,10 +15,10 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::handle::Handle;
 use shares::Shares;
 
-/// Generous estimate of the time that a replica needs for a proxy that reconnects to it: connections are told to end no
+/// Generous estimate of the time that a replica needs for a proxy that reconnects to it: connections are asked to end no
 /// faster than one in this time, unless there are too many of them.
 const PACE: Duration = Duration::from_millis(4);
-/// Of the time for draining, the part in which connections are told; the rest is for the last of them to end.
+/// Of the time for draining, the part in which connections are asked to end; the rest is for the last of them to end.
 const TELLING: f64 = 0.8;
 
 #[derive(Debug, Default)]

@@ -27,7 +27,7 @@ pub struct Limits {
     pub max_connection_age: Duration,
     /// From 0 to 1.
     pub age_jitter: f64,
-    /// How long a connection that was told to end may take. The end of the process takes no longer either.
+    /// How long a connection that was asked to end may take. The end of the process takes no longer either.
     pub drain: Duration,
     /// What a client may send before it is read, in bytes, on one stream and on all. Envoy names everything it knows when it
     /// reconnects, and when all clients do at once, this much of each is held in memory.

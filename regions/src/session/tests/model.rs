@@ -55,7 +55,7 @@ struct Envoy {
     catalog: Catalog,
     view: ClassSubscription,
     session: Session,
-    /// Said, but not read yet.
+    /// Sent, but not read yet.
     line: VecDeque<Response>,
     held: BTreeMap<ResourceType, BTreeMap<Arc<str>, Resource>>,
     /// Nonce of the last response read, by type, on this stream.

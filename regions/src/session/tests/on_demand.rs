@@ -29,7 +29,7 @@ fn client() -> TestClient {
 }
 
 /// Whether the last cluster of this name is one without hosts.
-fn is_stand_in(client: &TestClient, name: &str) -> bool {
+fn is_placeholder(client: &TestClient, name: &str) -> bool {
     let resource = client.view.snapshot().expect("a snapshot").find(Cluster, &long(name)).expect("never nothing");
     let any = Any::decode(resource.any_bytes()).expect("an Any");
     let cluster = pb::Cluster::decode(&*any.value).expect("a Cluster");
@@ -52,12 +52,12 @@ fn c45_a_cluster_that_is_asked_for_comes_with_its_load_assignment() {
 #[test]
 fn c45_an_unknown_name_is_a_cluster_without_hosts_until_it_exists() {
     let mut client = client();
-    assert!(is_stand_in(&client, "c"));
+    assert!(is_placeholder(&client, "c"));
     assert_eq!(client.delta(Cluster, &["c"], &[]), ["cds +c"]);
     client.ack(Cluster);
     let sent = client.apply(&services(vec![web("shop/c", &["10.8.0.3:80"])]));
     assert_eq!(sent, ["cds +c", "eds +c"]);
-    assert!(!is_stand_in(&client, "c"));
+    assert!(!is_placeholder(&client, "c"));
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn c45_what_is_gone_is_replaced_and_never_removed() {
     let sent = client.apply(&gone);
     assert_eq!(sent, ["lds +virtualOutbound"], "first what refers to it: the last service on its port");
     assert_eq!(client.ack(Listener), ["eds -a", "cds +a"]);
-    assert!(is_stand_in(&client, "a"));
+    assert!(is_placeholder(&client, "a"));
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn c35_a_reconnect_names_everything_it_ever_asked_for() {
     let known = [("a", client.version(Cluster, "a")), ("c", client.version(Cluster, "c"))];
     client.reconnect();
     let sent = client.delta_full(Cluster, &["*", "a", "c"], &[], &known, "", None);
-    assert_eq!(sent, ["cds +hole +pass"], "both are as they were, the stand-in too");
+    assert_eq!(sent, ["cds +hole +pass"], "both are as they were, the placeholder too");
     client.reconnect();
     let known = [("a", "0123456789abcdef".to_owned())];
     let sent = client.delta_full(Cluster, &["*", "a"], &[], &known, "", None);
@@ -138,6 +138,6 @@ fn bytes_ask_for_their_cluster_by_address() {
     client.ack(Cluster);
     client.ack(Assignment);
     assert_eq!(client.delta(Cluster, &["vip|10.12.0.99:3306"], &[]), ["cds +vip|10.12.0.99:3306"], "it passes through");
-    assert!(!is_stand_in(&client, "vip|10.12.0.99:3306"));
+    assert!(!is_placeholder(&client, "vip|10.12.0.99:3306"));
     assert_eq!(client.session.status(Route).sent, 0);
 }

@@ -113,7 +113,7 @@ fn c44_an_on_demand_cluster_with_an_authority_is_never_nothing() {
     let asked = name("eu", Cluster, C);
     assert_eq!(client.delta(Cluster, &[&asked], &[]), [format!("cds +{asked}")]);
     client.ack(Cluster);
-    assert!(find::<cds::Cluster>(&client, Cluster, &asked).eds_cluster_config.is_none(), "a stand-in");
+    assert!(find::<cds::Cluster>(&client, Cluster, &asked).eds_cluster_config.is_none(), "a placeholder");
     let sent = client.apply(&services(vec![web("shop/c", &["10.8.0.3:80"])]));
     assert_eq!(sent, [format!("cds +{asked}")]);
     assert!(find::<cds::Cluster>(&client, Cluster, &asked).eds_cluster_config.is_some());

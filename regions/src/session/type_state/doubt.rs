@@ -1,5 +1,5 @@
 //! What a client has from an earlier stream while members that have to be known are not: it may be of those members, so it
-//! is neither removed nor replaced by a stand-in for what does not exist.
+//! is neither removed nor replaced by a placeholder for what does not exist.
 //!
 //! * **Incremental**: what `initial_resource_versions` names and the snapshot lacks is left alone, as is a load assignment
 //!   where all known hosts cannot answer, or where mirrors show that a member that is not known

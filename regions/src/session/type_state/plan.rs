@@ -164,7 +164,7 @@ impl TypeState {
             (Some(is), Some(step)) if step.had.or(left) == Some(is.version()) && !again => {}
             (Some(is), _) => plan.send.extend(self.called(is, name, target)),
             (None, _) if must_answer => match target.find(self.resource_type, name) {
-                Some(stand_in) => plan.send.push(stand_in),
+                Some(placeholder) => plan.send.push(placeholder),
                 None => plan.missing.push(name.clone()),
             },
             (None, _) if self.doubt.contains(name) => {}

@@ -25,11 +25,11 @@ impl TypeState {
         let response = match self.variant {
             _ if gone.is_empty() => None,
             Variant::Delta => {
-                // Where nothing may be missing, a stand-in replaces it.
+                // Where nothing may be missing, a placeholder replaces it.
                 let (mut there, mut removed) = (Vec::new(), Vec::new());
                 for name in gone {
                     match target.find(self.resource_type, &name) {
-                        Some(stand_in) => there.push(stand_in),
+                        Some(placeholder) => there.push(placeholder),
                         None => removed.push(name),
                     }
                 }

@@ -25,7 +25,7 @@ pub fn listener(service: &ServiceKey, port: u16) -> Resource {
 
 /// The listener of a service that does not exist. It routes nowhere, so calls fail at once; without an answer a client that
 /// uses state-of-the-world xDS would hold them back for 15 s. `None` for a server's name: that has no use for it.
-pub fn stand_in(requested: &str) -> Option<Resource> {
+pub fn placeholder(requested: &str) -> Option<Resource> {
     if requested.starts_with(names::SERVER_LISTENER) {
         return None;
     }

@@ -12,7 +12,7 @@ mod server;
 
 pub use cluster::cluster;
 pub use endpoint::load_assignment;
-pub use listener::{listener, stand_in};
+pub use listener::{listener, placeholder};
 pub use server::server_listener;
 
 #[cfg(test)]

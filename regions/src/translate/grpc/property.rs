@@ -1,4 +1,4 @@
-//! Whatever the failover decision, gRPC accepts what is made of it.
+//! gRPC accepts the resources for every failover decision.
 
 use std::collections::{BTreeMap, BTreeSet};
 

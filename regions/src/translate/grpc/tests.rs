@@ -252,12 +252,12 @@ fn no_other_name_is_a_servers() {
 #[test]
 fn a_service_that_is_not_there_has_a_listener_that_leads_nowhere() {
     let name = "unknown.shop.svc.cluster.local:80";
-    let resource = stand_in(name).expect("a listener");
+    let resource = placeholder(name).expect("a listener");
     let message: l::Listener = read(&resource);
     assert_eq!((&**resource.name(), &*message.name), (name, name));
     let manager = manager_in(message.api_listener.expect("an api_listener").api_listener);
     ends_with_the_router(&manager);
     let Some(RouteSpecifier::RouteConfig(table)) = manager.route_specifier else { panic!("{manager:?}") };
     assert_eq!(table.virtual_hosts, []);
-    assert_eq!(stand_in("grpc/server?xds.resource.listening_address=nowhere"), None);
+    assert_eq!(placeholder("grpc/server?xds.resource.listening_address=nowhere"), None);
 }

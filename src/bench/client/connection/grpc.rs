@@ -62,7 +62,7 @@ impl Connection {
             is_open: false,
         };
         frames::put_preface(&mut connection.output);
-        // As grpc-go does: no request before the server said how large its windows are.
+        // As grpc-go does: no request before the server sent how large its windows are.
         while !connection.is_open {
             std::future::poll_fn(|cx| connection.poll_turn(cx)).await?;
         }

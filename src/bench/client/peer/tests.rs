@@ -108,13 +108,13 @@ fn clusters_on_demand_are_asked_for_once_there_are_listeners() {
     assert_eq!(shown(&peer.open()), back);
     assert!(!peer.is_complete(&Counts::default()), "not before it was answered");
     assert_eq!(hear(&mut peer, Cluster, &["static@1"], &[]), ["cds n"], "it has asked for all the rest already");
-    // It is nobody's any more: a cluster without a load assignment stands in.
-    assert_eq!(stood_in(&mut peer, "vip|a"), ["cds n", "eds -eds-a"]);
+    // No service has it any more: a cluster without a load assignment replaces it.
+    assert_eq!(replacement_of(&mut peer, "vip|a"), ["cds n", "eds -eds-a"]);
     assert_eq!(peer.counts(), counts(2, 0, 0, 1));
 }
 
 /// A static cluster of this name comes.
-fn stood_in(peer: &mut Peer, name: &str) -> Vec<String> {
+fn replacement_of(peer: &mut Peer, name: &str) -> Vec<String> {
     let any = Any { type_url: Cluster.url().to_owned(), value: Vec::new() };
     let resource =
         Resource { name: name.to_owned(), version: "2".to_owned(), resource: Some(any), ..Resource::default() };

@@ -12,8 +12,8 @@ fn few_connections_end_at_once_and_many_within_the_limit() {
     assert_eq!(pace(10_000, LIMIT) * 10_000, Duration::from_secs(4));
 }
 
-/// When each of them is told, in order of being told, since the start.
-async fn told(connections: usize) -> (Vec<Duration>, Duration) {
+/// When each of them is asked to end, in that order, since the start.
+async fn asked(connections: usize) -> (Vec<Duration>, Duration) {
     let start = Instant::now();
     let moments = Arc::new(Mutex::new(Vec::new()));
     let mut open = Connections::default();
@@ -30,15 +30,15 @@ async fn told(connections: usize) -> (Vec<Duration>, Duration) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn connections_are_told_one_after_another() {
-    let (moments, took) = told(1_000).await;
+async fn connections_are_asked_to_end_one_after_another() {
+    let (moments, took) = asked(1_000).await;
     assert_eq!(moments.len(), 1_000);
     for (second, least) in [(1, 200), (2, 450), (3, 700)] {
         let so_far = moments.iter().filter(|moment| **moment < Duration::from_secs(second)).count();
         assert!((least..=least + 100).contains(&so_far), "{so_far} after {second} s");
     }
     assert!(took < LIMIT, "{took:?}");
-    let (_, took) = told(1).await;
+    let (_, took) = asked(1).await;
     assert!(took < PACE, "one alone need not wait: {took:?}");
 }
 
@@ -93,7 +93,7 @@ async fn an_address_that_has_the_most_makes_room_for_one_that_has_less() {
     let is_open = |open: &Connections, nth: usize| {
         open.open.values().any(|connection| connection.handle.id() == handles[nth].id())
     };
-    // The oldest on which nobody was identified.
+    // The oldest on which no client was identified.
     assert_eq!(open.displace(address(4)), Some((address(1), 3)));
     assert!(!is_open(&open, 1) && is_open(&open, 3));
     // One that was identified meanwhile is spared as well.
@@ -104,7 +104,7 @@ async fn an_address_that_has_the_most_makes_room_for_one_that_has_less() {
     // Then the newest.
     assert_eq!(open.displace(address(4)), Some((address(1), 2)));
     assert!(is_open(&open, 0) && !is_open(&open, 3));
-    // Nobody has more than the newcomer would have.
+    // No address has more than the newcomer would have.
     assert_eq!(open.displace(address(4)), None);
     assert_eq!(open.displace(address(1)), None);
     // What was ended is reaped like any other.

@@ -15,22 +15,22 @@ const PATIENCE: Duration = Duration::from_secs(20);
 struct Wire {
     incoming: VecDeque<Stream>,
     spawner: Spawner,
-    said: Arc<Mutex<Said>>,
+    outbox: Arc<Mutex<Outbox>>,
     sent: Arc<Mutex<Vec<u32>>>,
     ends_after: usize,
 }
 
 /// What streams hand to the connection.
 #[derive(Default)]
-struct Said {
+struct Outbox {
     waiting: Vec<u32>,
     connection: Option<Waker>,
 }
 
-fn say(said: &Mutex<Said>, word: u32) {
-    let mut said = said.lock().unwrap();
-    said.waiting.push(word);
-    if let Some(connection) = said.connection.take() {
+fn send(outbox: &Mutex<Outbox>, word: u32) {
+    let mut outbox = outbox.lock().unwrap();
+    outbox.waiting.push(word);
+    if let Some(connection) = outbox.connection.take() {
         connection.wake();
     }
 }
@@ -42,10 +42,10 @@ impl Future for Wire {
         while let Some(stream) = self.incoming.pop_front() {
             self.spawner.execute(stream);
         }
-        let mut said = self.said.lock().unwrap();
-        said.connection = Some(cx.waker().clone());
+        let mut outbox = self.outbox.lock().unwrap();
+        outbox.connection = Some(cx.waker().clone());
         let mut sent = self.sent.lock().unwrap();
-        sent.append(&mut said.waiting);
+        sent.append(&mut outbox.waiting);
         if sent.len() >= self.ends_after { Poll::Ready("done") } else { Poll::Pending }
     }
 }
@@ -76,12 +76,12 @@ fn one_task(wire: Wire) -> OneTask<Wire> {
 }
 
 /// Says whatever it hears.
-fn echo(said: &Arc<Mutex<Said>>) -> (mpsc::UnboundedSender<u32>, Stream) {
-    let (words, mut heard) = mpsc::unbounded_channel();
-    let said = Arc::clone(said);
+fn echo(outbox: &Arc<Mutex<Outbox>>) -> (mpsc::UnboundedSender<u32>, Stream) {
+    let (words, mut received) = mpsc::unbounded_channel();
+    let outbox = Arc::clone(outbox);
     let stream = async move {
-        while let Some(word) = heard.recv().await {
-            say(&said, word);
+        while let Some(word) = received.recv().await {
+            send(&outbox, word);
         }
     };
     (words, stream.boxed())
@@ -90,7 +90,7 @@ fn echo(said: &Arc<Mutex<Said>>) -> (mpsc::UnboundedSender<u32>, Stream) {
 #[test]
 fn what_a_stream_says_is_sent_in_the_poll_that_woke_it() {
     let mut wire = wire(usize::MAX);
-    let (words, stream) = echo(&wire.said);
+    let (words, stream) = echo(&wire.outbox);
     wire.incoming.push_back(stream);
     let sent = Arc::clone(&wire.sent);
     let mut one = one_task(wire);
@@ -113,7 +113,7 @@ fn what_a_stream_says_is_sent_in_the_poll_that_woke_it() {
 }
 
 #[test]
-fn a_connection_that_was_told_something_is_polled() {
+fn a_connection_with_something_to_do_is_polled() {
     let wire = wire(0);
     let mut one = one_task(Wire { ends_after: 1, ..wire });
     let task = Arc::new(Task::default());
@@ -147,8 +147,8 @@ fn a_stream_that_is_never_done_leaves_the_thread_to_others() {
 #[test]
 fn streams_end_with_their_connection() {
     let mut wire = wire(1);
-    let (words, stream) = echo(&wire.said);
-    let (more, late) = echo(&wire.said);
+    let (words, stream) = echo(&wire.outbox);
+    let (more, late) = echo(&wire.outbox);
     wire.incoming.push_back(stream);
     words.send(1).unwrap();
     let spawner = wire.spawner.clone();
@@ -172,7 +172,7 @@ async fn no_wake_is_lost() {
     let sent = Arc::clone(&wire.sent);
     let mut speakers = Vec::new();
     for stream in 0..STREAMS {
-        let (words, echo) = echo(&wire.said);
+        let (words, echo) = echo(&wire.outbox);
         wire.incoming.push_back(echo);
         speakers.push(std::thread::spawn(move || {
             for word in 0..WORDS {
@@ -201,7 +201,7 @@ fn only_the_stream_that_was_woken_is_polled() {
     let polls: [Arc<AtomicUsize>; 3] = Default::default();
     let mut speakers = Vec::new();
     for counter in &polls {
-        let (words, mut echo) = echo(&wire.said);
+        let (words, mut echo) = echo(&wire.outbox);
         let counter = Arc::clone(counter);
         let counted = std::future::poll_fn(move |cx| {
             counter.fetch_add(1, SeqCst);

@@ -1,4 +1,4 @@
-//! How connections end: by age, with the process, or because nobody is there any more.
+//! How connections end: by age, with the process, or because the client is gone.
 
 use super::super::one_task::{OneTask, Spawner};
 use super::*;
@@ -24,7 +24,7 @@ async fn an_old_connection_ends_in_good_order() {
 }
 
 #[tokio::test]
-async fn an_old_connection_is_told_and_in_the_end_cut_off() {
+async fn an_old_connection_is_asked_to_end_and_then_cut_off() {
     let host = Host::start(Limits { drain: SHORT, ..aging() }, None);
     let mut raw = Raw::connect(host.at).await;
     raw.greet().await;
@@ -61,12 +61,12 @@ async fn the_end_of_the_process_lets_streams_end() {
         assert_eq!(text(held).await, "drained");
         within(client.connection).await.unwrap().expect("no error");
     }
-    assert!(TcpStream::connect(host.at).await.is_err(), "nobody listens any more");
+    assert!(TcpStream::connect(host.at).await.is_err(), "nothing listens any more");
     host.ended().await;
 }
 
 #[tokio::test]
-async fn the_end_of_the_process_waits_for_nobody_for_ever() {
+async fn the_end_of_the_process_waits_for_no_client_forever() {
     let mut host = Host::start(Limits { drain: SHORT, ..Limits::default() }, None);
     let mut client = host.client().await;
     let stays = client.get("/stay").await;
@@ -128,14 +128,14 @@ async fn who_does_not_read_is_given_up() {
         }
     });
     let response = response.await;
-    // From here on nobody does, and the connection stays open.
+    // From here on no client does, and the connection stays open.
     host.until("it is gone", |stats| stats.open.get() == 0).await;
     assert_eq!(host.stats.connections.silent.get(), 1);
     drop((response, connection));
 }
 
 #[tokio::test]
-async fn who_does_not_speak_http2_is_given_up() {
+async fn a_client_that_does_not_use_http2_is_given_up() {
     let host = Host::start(Limits { handshake_timeout: SHORT, ..Limits::default() }, None);
     let mut raw = Raw::connect(host.at).await;
     raw.0.write_all(b"PRI * HTTP/2.0\r\n").await.unwrap();

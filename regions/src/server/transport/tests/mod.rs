@@ -139,7 +139,7 @@ fn answer(request: http::Request<Incoming>) -> BoxFuture<'static, Result<http::R
 
 type Reply = BoxBody<Bytes, Infallible>;
 
-/// Speaks frames, and answers nothing by itself.
+/// Writes frames, and answers nothing by itself.
 struct Raw(TcpStream);
 
 const SETTINGS: u8 = 4;

@@ -70,15 +70,15 @@ async fn from(address: [u8; 4], at: SocketAddr) -> TcpStream {
 }
 
 #[tokio::test]
-async fn connections_that_one_address_holds_shut_nobody_else_out() {
+async fn connections_that_one_address_holds_shut_no_other_address_out() {
     const LIMIT: usize = 20;
-    // Some say nothing, some speak HTTP/2 and ask for nothing.
-    for speaks in [false, true] {
+    // Some send nothing, some begin HTTP/2 and ask for nothing.
+    for begins in [false, true] {
         let host = Host::start(Limits { max_connections: LIMIT, ..Limits::default() }, None);
         let mut held = Vec::new();
         for _ in 0..LIMIT + 10 {
             let mut raw = Raw(from([127, 0, 0, 2], host.at).await);
-            if speaks && held.len() < LIMIT {
+            if begins && held.len() < LIMIT {
                 raw.greet().await;
             }
             held.push(raw);

@@ -109,7 +109,7 @@ async fn mutual_tls_asks_for_proof_and_says_what_was_proven() {
     assert_eq!(proven, xxhash_rust::xxh3::xxh3_64(&envoy.certificate).to_string());
 
     assert!(ask(&host, &servers, None).await.is_err(), "no certificate");
-    assert!(ask(&host, &servers, Some(&strangers.sign("envoy"))).await.is_err(), "somebody else's certificate");
+    assert!(ask(&host, &servers, Some(&strangers.sign("envoy"))).await.is_err(), "a certificate of another authority");
     host.until("both are counted", |stats| stats.handshakes_failed.get() == 2).await;
     // Plaintext where TLS is expected.
     let mut raw = Raw::connect(host.at).await;
@@ -151,7 +151,7 @@ async fn new_connections_get_the_new_certificate_and_old_ones_live_on() {
 }
 
 #[tokio::test]
-async fn clients_are_turned_away_until_there_is_a_certificate() {
+async fn clients_are_refused_until_there_is_a_certificate() {
     let servers = Authority::new();
     let (configs, tls) = source(server(&servers.sign(NAME), None));
     let config = configs.send_replace(None);
@@ -163,7 +163,7 @@ async fn clients_are_turned_away_until_there_is_a_certificate() {
 }
 
 #[tokio::test]
-async fn who_is_slow_to_shake_hands_is_given_up_and_keeps_nobody_waiting() {
+async fn a_client_that_is_slow_to_shake_hands_is_given_up_and_keeps_no_other_waiting() {
     let servers = Authority::new();
     let (_, tls) = source(server(&servers.sign(NAME), None));
     let limits = Limits { max_handshakes: 1, handshake_timeout: Duration::from_millis(500), ..Limits::default() };
@@ -182,7 +182,7 @@ async fn who_is_slow_to_shake_hands_is_given_up_and_keeps_nobody_waiting() {
 
 /// They hold a place for as long as others need it less.
 #[tokio::test]
-async fn handshakes_that_stop_after_the_client_hello_keep_nobody_out() {
+async fn handshakes_that_stop_after_the_client_hello_keep_no_client_out() {
     const PLACES: usize = 4;
     let authority = Authority::new();
     let (_sender, tls) = source(server(&authority.sign(NAME), None));

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::World;
+use super::FolderState;
 use crate::problem::{ObjectName, Place, Problem};
 use crate::sources::folder::excerpt::{Excerpt, Room};
 use crate::sources::folder::layout::CLUSTERS;
 use crate::sources::folder::origin::Origin;
 
-impl World {
+impl FolderState {
     /// All that is wrong now, by whose objects it concerns, in the order of the files; `folder` is what is wrong with the
     /// folder itself. The first ones, where there are many.
     pub(in crate::sources::folder) fn problems(&self, folder: &Excerpt) -> BTreeMap<Origin, Excerpt> {

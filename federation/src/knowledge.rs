@@ -14,8 +14,8 @@
 
 use std::time::Duration;
 
+use crate::change::HubKind;
 use crate::model::Time;
-use crate::stages::hub::HubKind;
 
 /// The most that one interval between two rounds counts for.
 const MAX_STEP: Duration = Duration::from_secs(10);
@@ -77,7 +77,7 @@ impl Knowledge {
 
 /// The phase, and the time that was spent in waiting.
 #[derive(Debug)]
-pub(super) struct Progress {
+pub(crate) struct Progress {
     deadlines: Deadlines,
     phase: Phase,
     /// Since the hub's lists are complete.
@@ -92,13 +92,13 @@ struct Wait {
 }
 
 impl Progress {
-    pub(super) fn new(deadlines: Deadlines) -> Self {
+    pub(crate) fn new(deadlines: Deadlines) -> Self {
         Self { deadlines, phase: Phase::default(), wait: None }
     }
 
     /// One round in which the hub's lists are complete. `complete`: no member is unknown. True if the phase changed, or the
     /// process became ready.
-    pub(super) fn update(&mut self, complete: bool, now: Time) -> bool {
+    pub(crate) fn update(&mut self, complete: bool, now: Time) -> bool {
         let before = (self.phase, self.is_over());
         let wait = self.wait.get_or_insert(Wait { last: now, waited: Duration::ZERO });
         wait.waited = wait.waited.saturating_add(now.since(wait.last).min(MAX_STEP));
@@ -113,13 +113,13 @@ impl Progress {
         before != (self.phase, self.is_over())
     }
 
-    pub(super) fn knowledge(&self, hub_missing: Vec<HubKind>) -> Knowledge {
+    pub(crate) fn knowledge(&self, hub_missing: Vec<HubKind>) -> Knowledge {
         let until = self.next().map(|(last, remaining)| last.after(remaining));
         Knowledge { phase: self.phase, hub_missing, until, waited: self.is_over() }
     }
 
     /// When the phase may change although no batch arrives.
-    pub(super) fn wake_at(&self) -> Option<Time> {
+    pub(crate) fn wake_at(&self) -> Option<Time> {
         self.next().map(|(last, remaining)| last.after(remaining.min(MAX_STEP)))
     }
 

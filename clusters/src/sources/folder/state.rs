@@ -26,7 +26,7 @@ const FOLDER_VERSION: &str = "folder";
 const IDENTITY_NAMESPACE: &str = "kube-system";
 
 #[derive(Debug)]
-pub(super) struct World {
+pub(super) struct FolderState {
     root: PathBuf,
     files: BTreeMap<PathBuf, File>,
     tables: BTreeMap<Origin, Table>,
@@ -43,7 +43,7 @@ pub(super) struct World {
     /// Members of which a file could never be understood, and why not: what is known of them is a part.
     partly: BTreeMap<ClusterId, Arc<str>>,
     sent_hub: bool,
-    /// Nothing is sent before the hub's files say something, and all of them can be read: see [`World::follow`].
+    /// Nothing is sent before the hub's files say something, and all of them can be read: see [`FolderState::follow`].
     waits: bool,
 }
 
@@ -68,7 +68,7 @@ enum Link {
     Down(String),
 }
 
-impl World {
+impl FolderState {
     pub(super) fn new(root: &Path) -> Self {
         Self {
             root: root.to_owned(),
