@@ -1,8 +1,8 @@
 //! One watch of one kind, kept alive: the first list as one `Full`, then what changes, then a `Full` again whenever the
 //! API server could no longer send what was missed. An interrupted list is never delivered.
 //!
-//! [`events`] lists and resumes within bounds; [`intake`] converts the objects and counts them ([`quota`]). What an event
-//! or an error means for the watch is decided here ([`after`], [`health`]): when to list again, when a kind counts as not
+//! [`mod@events`] lists and resumes within bounds; [`intake`] converts the objects and counts them ([`quota`]). What an event
+//! or an error means for the watch is decided here ([`mod@after`], [`health`]): when to list again, when a kind counts as not
 //! there, what is reported of one that cannot be read. [`options`] is how one kind is watched, [`sink`] where it goes.
 
 mod after;

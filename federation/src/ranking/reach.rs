@@ -7,7 +7,7 @@ use crate::model::{Backend, Families, Family, Health, Host, Merged};
 /// What a class of clients may use of a service's hosts. By default everything that is ready, IPv4 first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Reach {
-    /// As in [`ClientClass::families`].
+    /// As in [`ClientClass::families`](super::ClientClass::families).
     families: Option<Families>,
     /// Which address of a host that has both comes first.
     first: Family,

@@ -3,7 +3,7 @@
 //! * **In turn**: of the waiters, an address that got nothing yet is first, then one address after another; within an
 //!   address the same by connection, within a connection the first to arrive. So what one client asks for, in however many
 //!   streams, delays others by one slot.
-//! * **For a while**: a slot that others wait for is free again after [`Slots::hold`], whatever its holder does. That does not depend
+//! * **For a while**: a slot that others wait for is free again after `hold` (see [`Slots::new`]), whatever its holder does. That does not depend
 //!   on the holder: a client that reads nothing keeps its own stream from being polled, timers in it included.
 //!   The holder goes on without its slot.
 

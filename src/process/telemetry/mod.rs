@@ -1,6 +1,6 @@
 //! Logs: `tracing`, for people or as JSON. `info` is a change of state, `warn` is for the user to fix, `error` for us.
 //! No client, member or file can forge a line, steer a terminal, or cause so many lines that the others are not found: see
-//! [`format`] and [`flood`].
+//! [`mod@format`] and [`flood`].
 
 mod flood;
 mod format;

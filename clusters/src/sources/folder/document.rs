@@ -10,7 +10,7 @@ pub(super) struct Document {
     pub(super) body: Body,
     /// It is an item of a list, not a document of its own.
     pub(super) of_list: bool,
-    /// Which of the [`Parsed::parts`] it is in.
+    /// Which of the [`Parsed`](super::parse::Parsed)'s parts it is in.
     pub(super) part: usize,
 }
 

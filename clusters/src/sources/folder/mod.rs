@@ -9,7 +9,7 @@
 //! what it held before. Objects are gone when they are gone from the files.
 //!
 //! From bytes to batches: [`layout`] and [`scan`] (which files) → [`follow`] (what to believe now) → [`parse`], [`read`] and
-//! [`decode`] (what it says) → [`table`] and [`world`] (what changed).
+//! [`decode`] (what it says) → [`table`] and [`state`] (what changed).
 
 mod add;
 mod bytes;
