@@ -15,7 +15,8 @@
 //! The last three have no recipe yet: each takes a table in [`Facts`], a set in [`Changes`], and a file here.
 //!
 //! # Adding a family
-//! A file with a struct that implements [`KeyedRecipe`] (or [`Recipe`], if its resources do not follow from one key at a
+//! A file with a struct that implements [`KeyedRecipe`] ([`ShapeRecipe`], if it depends on nothing but services' shapes;
+//! [`Recipe`], if its resources do not follow from one key at a
 //! time), its line in the list at the end of this file, and in `audience.rs` the classes that get it.
 
 mod clusters;
@@ -35,6 +36,8 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::Arc;
+
+use federation::model::ServiceKey;
 
 use super::facts::{Changes, Facts};
 use super::output::Output;
@@ -89,6 +92,31 @@ pub(super) trait KeyedRecipe: Clone + Debug + Ord + Send + 'static {
 
     /// The resources of a key; none if it has none (any more).
     fn make(&self, key: &Self::Key, facts: &Facts) -> Vec<Resource>;
+}
+
+/// A recipe whose resources follow from the shape of one service at a time.
+pub(super) trait ShapeRecipe: Clone + Debug + Ord + Send + 'static {
+    const TYPE: ResourceType;
+
+    /// The resources of a service; none if it has none (any more).
+    fn make(&self, key: &ServiceKey, facts: &Facts) -> Vec<Resource>;
+}
+
+impl<R: ShapeRecipe> KeyedRecipe for R {
+    const TYPE: ResourceType = R::TYPE;
+    type Key = ServiceKey;
+
+    fn keys<'a>(&self, facts: &'a Facts) -> Vec<&'a ServiceKey> {
+        facts.services.keys().collect()
+    }
+
+    fn touched<'a>(&self, changes: &'a Changes, _: &'a Facts) -> Vec<&'a ServiceKey> {
+        changes.shapes.iter().collect()
+    }
+
+    fn make(&self, key: &ServiceKey, facts: &Facts) -> Vec<Resource> {
+        ShapeRecipe::make(self, key, facts)
+    }
 }
 
 impl<R: KeyedRecipe> Recipe for R {

@@ -2,25 +2,16 @@
 
 use federation::model::ServiceKey;
 
-use super::KeyedRecipe;
-use crate::catalog::facts::{Changes, Facts, Shape};
+use super::ShapeRecipe;
+use crate::catalog::facts::{Facts, Shape};
 use crate::resource::{Resource, ResourceType};
 use crate::translate::grpc;
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::catalog) struct GrpcClusters;
 
-impl KeyedRecipe for GrpcClusters {
+impl ShapeRecipe for GrpcClusters {
     const TYPE: ResourceType = ResourceType::Cluster;
-    type Key = ServiceKey;
-
-    fn keys<'a>(&self, facts: &'a Facts) -> Vec<&'a ServiceKey> {
-        facts.services.keys().collect()
-    }
-
-    fn touched<'a>(&self, changes: &'a Changes, _: &'a Facts) -> Vec<&'a ServiceKey> {
-        changes.shapes.iter().collect()
-    }
 
     fn make(&self, key: &ServiceKey, facts: &Facts) -> Vec<Resource> {
         let of = |shape: Shape| grpc::cluster(key, shape.port.port, shape.balancing.by_source);
@@ -31,17 +22,8 @@ impl KeyedRecipe for GrpcClusters {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::catalog) struct GrpcListeners;
 
-impl KeyedRecipe for GrpcListeners {
+impl ShapeRecipe for GrpcListeners {
     const TYPE: ResourceType = ResourceType::Listener;
-    type Key = ServiceKey;
-
-    fn keys<'a>(&self, facts: &'a Facts) -> Vec<&'a ServiceKey> {
-        facts.services.keys().collect()
-    }
-
-    fn touched<'a>(&self, changes: &'a Changes, _: &'a Facts) -> Vec<&'a ServiceKey> {
-        changes.shapes.iter().collect()
-    }
 
     fn make(&self, key: &ServiceKey, facts: &Facts) -> Vec<Resource> {
         facts.shapes(key).into_iter().map(|shape| grpc::listener(key, shape.port.port)).collect()

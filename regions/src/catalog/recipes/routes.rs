@@ -2,8 +2,8 @@
 
 use federation::model::ServiceKey;
 
-use super::{Constant, KeyedRecipe, Maker, Recipe};
-use crate::catalog::facts::{Changes, Facts, Shape};
+use super::{Constant, Maker, Recipe, ShapeRecipe};
+use crate::catalog::facts::{Facts, Shape};
 use crate::resource::{Resource, ResourceType};
 use crate::translate::{route, vhds};
 
@@ -11,17 +11,8 @@ use crate::translate::{route, vhds};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::catalog) struct Routes;
 
-impl KeyedRecipe for Routes {
+impl ShapeRecipe for Routes {
     const TYPE: ResourceType = ResourceType::Route;
-    type Key = ServiceKey;
-
-    fn keys<'a>(&self, facts: &'a Facts) -> Vec<&'a ServiceKey> {
-        facts.services.keys().collect()
-    }
-
-    fn touched<'a>(&self, changes: &'a Changes, _: &'a Facts) -> Vec<&'a ServiceKey> {
-        changes.shapes.iter().collect()
-    }
 
     fn make(&self, key: &ServiceKey, facts: &Facts) -> Vec<Resource> {
         let of = |shape: Shape| route::table(key, shape.port.port, shape.balancing.by_source);

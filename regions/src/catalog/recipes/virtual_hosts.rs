@@ -2,8 +2,8 @@
 
 use federation::model::ServiceKey;
 
-use super::{Constant, KeyedRecipe, Maker, Recipe};
-use crate::catalog::facts::{Changes, Facts};
+use super::{Constant, Maker, Recipe, ShapeRecipe};
+use crate::catalog::facts::Facts;
 use crate::resource::{Resource, ResourceType};
 use crate::translate::vhds;
 
@@ -23,17 +23,8 @@ impl Recipe for NoHosts {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::catalog) struct EgressHosts;
 
-impl KeyedRecipe for EgressHosts {
+impl ShapeRecipe for EgressHosts {
     const TYPE: ResourceType = ResourceType::VirtualHost;
-    type Key = ServiceKey;
-
-    fn keys<'a>(&self, facts: &'a Facts) -> Vec<&'a ServiceKey> {
-        facts.services.keys().collect()
-    }
-
-    fn touched<'a>(&self, changes: &'a Changes, _: &'a Facts) -> Vec<&'a ServiceKey> {
-        changes.shapes.iter().collect()
-    }
 
     fn make(&self, key: &ServiceKey, facts: &Facts) -> Vec<Resource> {
         vhds::hosts(key, &facts.routed_ports(key))
