@@ -386,7 +386,9 @@ async fn c04_nonces_are_unique_and_the_control_plane_has_a_name() {
         talk.send(xds::DeltaDiscoveryRequest { node, type_url: url(t), ..<_>::default() }).await;
         let response = talk.response().await;
         assert_eq!(response.control_plane.as_ref().map(|c| &*c.identifier), Some("eu/test"));
-        assert!(!response.nonce.is_empty() && nonces.insert(response.nonce), "{nonces:?}");
+        assert!(!response.nonce.is_empty() && nonces.insert(response.nonce.clone()), "{nonces:?}");
+        let (type_url, response_nonce) = (response.type_url, response.nonce);
+        talk.send(xds::DeltaDiscoveryRequest { type_url, response_nonce, ..<_>::default() }).await;
     }
 }
 

@@ -13,6 +13,10 @@ use super::{Refusal, Response, Session, Variant};
 use crate::resource::ResourceType;
 use crate::snapshot::Snapshot;
 
+/// What a client needs before it can use something, and whose details these are.
+const DETAILS: [(ResourceType, ResourceType); 2] =
+    [(ResourceType::Assignment, ResourceType::Cluster), (ResourceType::Endpoint, ResourceType::Assignment)];
+
 /// What is being sent to bring a client to a target.
 struct Sending<'a> {
     target: &'a Snapshot,
@@ -59,8 +63,12 @@ impl Session {
         // A client that follows all clusters, or fetches them when it needs them, is about to ask for the new ones' load
         // assignments: it need not.
         let follows_clusters = || self.types[ResourceType::Cluster].as_ref().is_some_and(|state| state.is_wildcard());
-        let eager = resource_type == ResourceType::Assignment && (follows_clusters() || sending.target.is_on_demand());
+        let is_about_to_ask =
+            resource_type == ResourceType::Assignment && (follows_clusters() || sending.target.is_on_demand());
+        // In its first request of the type it names those of all clusters that it has acknowledged.
+        let unread = self.types[ResourceType::Cluster].as_ref().is_some_and(|state| state.is_waiting_for_answer());
         let Some(state) = &mut self.types[resource_type] else { return Ok(false) };
+        let eager = is_about_to_ask && (unread || state.has_sent());
         let Advance { response, followers, offers_again } =
             state.advance(sending.target, eager, self.now, &mut self.last_nonce)?;
         sending.responses.extend(response);
@@ -90,7 +98,7 @@ impl Session {
         }
     }
 
-    /// Nothing may refer to a cluster that was not sent, or that still lacks its load assignment.
+    /// Nothing may refer to a cluster that was not sent, or that still lacks its load assignment or its endpoints.
     fn may_refer_to_clusters(&self, sending: &Sending<'_>) -> bool {
         // A client that follows names and has to wait for some of them (gRPC) has the others from before.
         let was_sent = |state: &TypeState| {
@@ -98,7 +106,16 @@ impl Session {
             !sending.due.has(ResourceType::Cluster) || current()
         };
         let clusters_were_sent = self.types[ResourceType::Cluster].as_deref().is_none_or(was_sent);
-        clusters_were_sent && !self.types[ResourceType::Assignment].as_ref().is_some_and(|state| state.lacks_required())
+        clusters_were_sent && !DETAILS.iter().any(|(details, of)| self.lacks(*details, *of))
+    }
+
+    /// Whether something that was sent is of no use yet, because details of it were not sent.
+    fn lacks(&self, details: ResourceType, of: ResourceType) -> bool {
+        let is_waiting = |t: ResourceType| self.types[t].as_ref().is_some_and(|state| state.is_waiting_for_answer());
+        let Some(state) = self.types[details].as_ref().filter(|state| state.requires()) else { return false };
+        // The first cluster that has a load assignment makes Envoy ask for the type, before it acknowledges that cluster. A
+        // client that acknowledges it and has not asked does without.
+        if state.is_open() { is_waiting(details) } else { is_waiting(of) }
     }
 
     fn send_referrers(&mut self, sending: &mut Sending<'_>) -> Result<(), Refusal> {

@@ -223,9 +223,19 @@ impl TypeState {
         self.is_current(target) && !self.exchange.is_waiting()
     }
 
-    /// Whether something that it needs at once has to wait for an ACK.
-    pub(super) fn lacks_required(&self) -> bool {
-        self.exchange.is_waiting() && self.subscription.is_open() && !self.next.required.is_empty()
+    /// Whether the client asked for this type.
+    pub(super) fn is_open(&self) -> bool {
+        self.subscription.is_open()
+    }
+
+    /// Whether something has to follow what was sent of another type.
+    pub(super) fn requires(&self) -> bool {
+        !self.next.required.is_empty()
+    }
+
+    /// Whether a response waits for its ACK or NACK.
+    pub(super) fn is_waiting_for_answer(&self) -> bool {
+        self.exchange.is_waiting()
     }
 
     /// Whether nothing is left to send: ACKs alone will not change that, only requests and the next snapshot.

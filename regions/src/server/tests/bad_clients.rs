@@ -113,13 +113,16 @@ async fn c09_nonces_that_were_never_given_out_are_no_answers() {
     for nonce in ["0", "ffffffffffffffffff", "-1", " 1", "01", "\u{0}", &"1".repeat(100_000)] {
         talk.send(nack(&clusters.type_url, nonce, "no good")).await;
     }
+    // The clusters are not acknowledged, so listeners wait for their load assignments.
+    talk.send(ask(ResourceType::Assignment, &[WEB])).await;
+    assert_eq!(talk.response().await.type_url, url(ResourceType::Assignment));
     still_served(&mut talk).await;
     let stats = server.stats.streams.of(ResourceType::Cluster);
     assert_eq!((stats.acks.get(), stats.nacks.get(), stats.responses.get()), (0, 0, 1));
     // The nonce of one type is none of another.
     talk.send(nack(&url(ResourceType::Listener), &clusters.nonce, "no good")).await;
-    talk.send(ask(ResourceType::Assignment, &[WEB])).await;
-    assert_eq!(talk.response().await.type_url, url(ResourceType::Assignment));
+    talk.send(ask(ResourceType::Scope, &[])).await;
+    assert_eq!(talk.response().await.type_url, url(ResourceType::Scope));
     assert_eq!(server.stats.streams.of(ResourceType::Listener).nacks.get(), 0);
 }
 

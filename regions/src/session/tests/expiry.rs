@@ -119,6 +119,7 @@ fn c42_a_resumed_stream_confirms_at_once_what_it_does_not_send() {
     client.session.ttl = Some(TTL);
     assert_eq!(client.delta_full(Cluster, &[], &[], &known, "", None), ["cds +hole +pass +b"]);
     assert_eq!(client.ack(Cluster), ["cds ~hole ~pass ~a ~b"]);
+    assert_eq!(client.ack(Cluster), NOTHING);
     let known = [("a", client.version(Assignment, "a"))];
     assert_eq!(client.delta_full(Assignment, &["a"], &[], &known, "", None), ["eds ~a"], "as it was");
     let known = [("egress", client.version(Listener, "egress"))];

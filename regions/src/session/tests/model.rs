@@ -31,6 +31,7 @@ enum Step {
 }
 
 const SERVICES: usize = 4;
+const TOO_EARLY: &str = "a route came too early";
 
 fn app() -> impl Strategy<Value = AppProtocol> {
     prop::sample::select(vec![AppProtocol::Http, AppProtocol::Http2, AppProtocol::Tcp])
@@ -65,6 +66,10 @@ struct Envoy {
     member: Option<&'static str>,
     /// Clusters whose load assignment came after them.
     warm: BTreeSet<Arc<str>>,
+    /// Types that it asked for, on this stream and before.
+    asked: BTreeSet<ResourceType>,
+    /// Clusters that had their load assignment once: one that changes serves as it was until it is warm again.
+    usable: BTreeSet<Arc<str>>,
     /// Names subscribed to on this stream (delta).
     subscribed: BTreeSet<Arc<str>>,
     truth: Truth,
@@ -152,6 +157,8 @@ impl Envoy {
             member,
             read: HashMap::new(),
             warm: BTreeSet::new(),
+            asked: BTreeSet::new(),
+            usable: BTreeSet::new(),
             subscribed: BTreeSet::new(),
             truth: Truth::default(),
             excused: false,
@@ -171,7 +178,9 @@ impl Envoy {
         // well. Nothing in the protocol shows that; Envoy's own timeout ends it.
         let held = self.held.get(&Cluster).into_iter().flatten();
         self.warm.extend(held.map(|(name, _)| name.clone()));
-        for t in [Cluster, Assignment, Listener, Scope] {
+        self.usable.extend(self.warm.iter().cloned());
+        self.asked.insert(Cluster);
+        for t in self.asked.clone() {
             let known = self.held.get(&t).into_iter().flatten();
             let known = known.map(|(name, r)| (name.to_string(), version_text(r.version()))).collect();
             self.request(t, known, None);
@@ -241,12 +250,7 @@ impl Envoy {
     fn request(&mut self, t: ResourceType, known: HashMap<String, String>, nonce: Option<String>) {
         let versions = known.iter().map(|(name, version)| (&**name, crate::resource::parse_version(version)));
         let known = Known::new(versions);
-        let clusters = self.held.get(&Cluster).into_iter().flatten().map(|(name, _)| name);
-        let wanted: BTreeSet<Arc<str>> = if t == Assignment {
-            clusters.filter(|name| name.starts_with("outbound")).cloned().collect()
-        } else {
-            BTreeSet::new()
-        };
+        let wanted = if t == Assignment { self.wanted_assignments() } else { BTreeSet::new() };
         let text = |names: Vec<&Arc<str>>| names.into_iter().map(ToString::to_string).collect::<Vec<_>>();
         let ask = match self.session.variant() {
             Variant::Sotw => Ask::Sotw { names: text(wanted.iter().collect()), returning: !known.is_empty() },
@@ -261,6 +265,11 @@ impl Envoy {
         let request = Request { resource_type: t, nonce: nonce.unwrap_or_default(), error: None, ask };
         self.session.on_request(request).expect("accepted");
         self.receive();
+    }
+
+    fn wanted_assignments(&self) -> BTreeSet<Arc<str>> {
+        let clusters = self.held.get(&Cluster).into_iter().flatten().map(|(name, _)| name);
+        clusters.filter(|name| name.starts_with("outbound")).cloned().collect()
     }
 
     fn read_one(&mut self) {
@@ -284,21 +293,43 @@ impl Envoy {
         match t {
             Cluster => {
                 let now = held.clone();
+                self.usable.retain(|name| now.contains_key(name));
                 self.warm.retain(|name| now.contains_key(name) && now.get(name) == before.get(name));
                 // After a reconnect what is gone may go at once; else only when nothing refers to it any more.
                 if !first {
                     self.check_references(&[Listener, Scope], "a cluster left too early");
                 }
                 // Envoy asks for load assignments again whenever clusters changed.
-                let nonce = self.read.get(&Assignment).cloned();
-                let delta = self.session.variant() == Variant::Delta;
-                self.request(Assignment, HashMap::new(), nonce.filter(|_| !delta));
+                if !self.wanted_assignments().is_empty() || self.asked.contains(&Assignment) {
+                    let nonce = self.read.get(&Assignment).cloned();
+                    let delta = self.session.variant() == Variant::Delta;
+                    self.asked.insert(Assignment);
+                    self.request(Assignment, HashMap::new(), nonce.filter(|_| !delta));
+                }
             }
-            Assignment => self.warm.extend(response.resources.iter().map(|r| r.name().clone())),
-            Listener | Scope => self.check_references(&[t], "a route came too early"),
+            Assignment => {
+                self.warm.extend(response.resources.iter().map(|r| r.name().clone()));
+                self.usable.extend(self.warm.iter().cloned());
+            }
+            Listener | Scope => self.check_references(&[t], TOO_EARLY),
             _ => {}
         }
         self.request(t, HashMap::new(), self.read.get(&t).cloned());
+        self.ask_for_more();
+    }
+
+    /// Envoy asks for listeners once all clusters of its first response are warm, and for scopes once a listener has some.
+    fn ask_for_more(&mut self) {
+        let next = if self.read.contains_key(&Listener) {
+            Scope
+        } else if self.wanted_assignments().is_subset(&self.usable) {
+            Listener
+        } else {
+            return;
+        };
+        if self.asked.insert(next) {
+            self.request(next, HashMap::new(), None);
+        }
     }
 
     fn check_references(&self, types: &[ResourceType], why: &str) {
@@ -308,6 +339,9 @@ impl Envoy {
         let clusters = self.held.get(&Cluster).cloned().unwrap_or_default();
         for cluster in types.iter().flat_map(|t| self.fits.clusters(*t)) {
             assert!(clusters.contains_key(&*cluster), "{why}: {cluster}");
+            if why == TOO_EARLY && cluster.starts_with("outbound") {
+                assert!(self.usable.contains(&*cluster), "{why}: {cluster} has no load assignment yet");
+            }
         }
     }
 

@@ -140,6 +140,44 @@ fn c33_no_listener_before_the_load_assignment_of_its_cluster() {
     assert_eq!(types(&client.ack(Assignment)), ["eds", "lds", "rds"]);
 }
 
+/// Envoy asks for load assignments when it gets the first cluster that has one, which may be long after the stream began.
+#[test]
+fn c33_no_listener_before_the_first_load_assignment_of_a_stream() {
+    for variant in [Variant::Delta, Variant::Sotw] {
+        let mut client = TestClient::with(variant, Some("eu-1"), Effects::default());
+        for t in [Cluster, Listener] {
+            match variant {
+                Variant::Delta => {
+                    client.delta(t, &[], &[]);
+                    client.ack(t);
+                }
+                Variant::Sotw => {
+                    client.sotw(t, &[]);
+                    client.sotw(t, &[]);
+                }
+            }
+        }
+        let sent = client.apply(&b_is_added());
+        assert_eq!(types(&sent), ["cds"], "the listener waits for the load assignment, which was not asked for yet");
+        let sent = match variant {
+            Variant::Delta => client.delta(Assignment, &["b"], &[]),
+            Variant::Sotw => client.sotw(Assignment, &["b"]),
+        };
+        assert_eq!(types(&sent), ["eds", "lds"]);
+    }
+}
+
+#[test]
+fn c33_a_client_that_asks_for_no_load_assignment_gets_listeners_once_it_acknowledged_the_cluster() {
+    let mut client = TestClient::with(Variant::Delta, Some("eu-1"), Effects::default());
+    for t in [Cluster, Listener] {
+        client.delta(t, &[], &[]);
+        client.ack(t);
+    }
+    assert_eq!(client.apply(&b_is_added()), ["cds +b"]);
+    assert_eq!(types(&client.ack(Cluster)), ["lds"]);
+}
+
 #[test]
 fn c34_a_cluster_is_followed_by_its_assignment_delta() {
     let mut client = settled(Variant::Delta);

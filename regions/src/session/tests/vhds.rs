@@ -147,6 +147,7 @@ fn c37_a_resumed_stream_is_sent_the_difference() {
     client.reconnect();
     for t in [Cluster, Listener] {
         client.delta(t, &[], &[]);
+        client.ack(t);
     }
     client.delta(Route, &["egress"], &[]);
     let gone = "egress/b.shop";
@@ -188,6 +189,7 @@ fn c45_a_client_with_too_many_hosts_may_connect_again() {
     assert_eq!(client.session.status(VirtualHost).names, 1);
     for t in [Cluster, Listener] {
         client.delta(t, &[], &[]);
+        client.ack(t);
     }
     assert_eq!(client.session.status(VirtualHost).sent, 1);
 }
@@ -196,6 +198,7 @@ fn c45_a_client_with_too_many_hosts_may_connect_again() {
 fn other_clients_get_scopes_and_no_virtual_hosts() {
     let mut client = TestClient::of(Variant::Delta, class(None), catalog());
     client.delta(Cluster, &[], &[]);
+    client.ack(Cluster);
     assert_eq!(client.delta(Scope, &[], &[]).len(), 1);
     assert_eq!(client.delta(VirtualHost, &[SHORT], &[]), [format!("vhds -{SHORT}")]);
     let mut client = self::client();

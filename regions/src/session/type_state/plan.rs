@@ -39,7 +39,13 @@ impl TypeState {
     pub(super) fn plan(&self, target: &Snapshot, eager: bool) -> Result<Plan, Refusal> {
         let mut plan = match self.position.commit() {
             Some(commit) if !self.next.is_full() => self.plan_changes(commit, target, eager)?,
-            commit => self.plan_all(commit, target)?,
+            commit => {
+                let mut all = self.plan_all(commit, target)?;
+                if eager {
+                    self.plan_required(target, &mut all);
+                }
+                all
+            }
         };
         if !self.rejected.is_empty() {
             plan.send.retain(|resource| !self.rejected.holds(resource.name(), resource.version()));
@@ -112,6 +118,18 @@ impl TypeState {
                 Some(resource) if self.has(&resource) => {}
                 Some(resource) => plan.send.push(resource),
                 None => plan.missing.push(name.clone()),
+            }
+        }
+    }
+
+    /// What has to follow something that was sent, and the client has not asked for yet.
+    fn plan_required(&self, target: &Snapshot, plan: &mut Plan) {
+        let found = target.of(self.resource_type);
+        let is_asked = |name: &&Arc<str>| self.subscription.wants(name, found.star().get(name).is_some());
+        for name in self.next.required.iter().filter(|name| !is_asked(name)) {
+            match target.kept(self.resource_type, name) {
+                Some(resource) if self.is_no_better(resource, target) => plan.doubtful.push(name.clone()),
+                resource => plan.send.extend(resource.cloned()),
             }
         }
     }
