@@ -332,3 +332,17 @@ fn c43_a_resumed_collection_is_sent_the_difference() {
     let sent = client.delta_full(Endpoint, &[GLOB], &[], &known, "", None);
     assert_eq!(sent, [format!("leds +{} -{}", endpoint("10.8.0.2"), endpoint("10.8.0.99"))]);
 }
+
+#[test]
+fn c33_no_route_before_the_endpoints_of_its_cluster() {
+    let mut client = leds_talk();
+    client.delta(Cluster, &[], &[]);
+    client.delta(Assignment, &["a"], &[]);
+    client.delta(Scope, &[], &[]);
+    [Cluster, Assignment, Scope].into_iter().for_each(|t| _ = client.ack(t));
+    // The load assignment is sent, and the client is about to ask for its endpoints.
+    assert_eq!(client.apply(&services(vec![web("shop/b", &["10.8.0.7:80"])])), ["cds +b", "eds +b"]);
+    let sent = client.delta(Endpoint, &[&GLOB.replace("a.shop", "b.shop")], &[]);
+    assert_eq!(sent.len(), 2, "{sent:?}");
+    assert!(sent[0].starts_with("leds +") && sent[1].starts_with("srds +"), "{sent:?}");
+}
