@@ -148,7 +148,7 @@ mod tests {
 
     /// In place of the program: it ends as `isthmus region` does if the port of its admin page is in use, and runs otherwise.
     /// The argument is the ninth.
-    fn stand_in(folder: &Path, taken: SocketAddr) -> std::path::PathBuf {
+    fn substitute(folder: &Path, taken: SocketAddr) -> std::path::PathBuf {
         use std::os::unix::fs::PermissionsExt as _;
         let text = format!(
             "#!/bin/sh\necho \"$9\" >> '{}'\n\
@@ -185,7 +185,7 @@ mod tests {
         };
         let (first, second) = (at(&taken), at(&page));
         ready_page(page);
-        let program = stand_in(folder.path(), first.admin);
+        let program = substitute(folder.path(), first.admin);
         let launch = Launch { program: &program, world: folder.path(), logs: folder.path() };
 
         let mut plane = launch.start("eu", first).unwrap();

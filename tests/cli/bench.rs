@@ -95,6 +95,10 @@ async fn a_crowd_that_went_through_a_lot_ends_where_fresh_clients_begin() {
             measured(soak, key);
         }
         assert_eq!((&soak["compared"], &soak["differences"]), (&CLIENTS.into(), &0.into()));
+        for figures in [churn, soak] {
+            assert_eq!(figures["violations"], 0, "{figures:#}");
+            assert!(figures["invariants_compared"].as_u64() > Some(0), "{figures:#}");
+        }
     }
 }
 
