@@ -2,10 +2,10 @@
 
 mod cli;
 mod demo;
-mod edge;
 mod envoy;
 mod files;
 mod grpc;
 mod harness;
 mod kube;
+mod parts;
 mod testbed;

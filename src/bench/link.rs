@@ -12,8 +12,9 @@ use tokio::time::timeout;
 use super::args::Plan;
 use super::error::BenchError;
 use super::process::Process;
-use super::protocol::{Answer, Command, Counters};
+use super::protocol::{Answer, Checked, Command, Counters};
 use super::synthetic::SyntheticFederation;
+use crate::admin::CHECK_DEADLINE;
 
 /// How long the process may take to end by itself.
 const END_LIMIT: Duration = Duration::from_secs(5);
@@ -44,6 +45,8 @@ impl Link {
             ("zones", zones.to_string()),
             ("namespaces", namespaces.to_string()),
             ("tcp-percent", tcp_percent.to_string()),
+            ("clients", plan.clients.to_string()),
+            ("stalled", plan.stalled.to_string()),
         ];
         Self::start(&flags, plan.timeout).await
     }
@@ -75,24 +78,32 @@ impl Link {
 
     /// Executes a command; returns the time at which its batches were sent to the feed.
     pub async fn execute(&mut self, command: Command) -> Result<u64, BenchError> {
-        match self.ask(command).await? {
+        match self.ask(command, self.patience).await? {
             Answer::Done { at_ns } => Ok(at_ns),
             other => Err(unexpected(&other)),
         }
     }
 
     pub async fn counters(&mut self) -> Result<Counters, BenchError> {
-        match self.ask(Command::Count).await? {
+        match self.ask(Command::Count, self.patience).await? {
             Answer::Counters(counters) => Ok(counters),
             other => Err(unexpected(&other)),
         }
     }
 
-    async fn ask(&mut self, command: Command) -> Result<Answer, BenchError> {
+    /// Has the control plane compare its state with one that is computed from scratch.
+    pub async fn check(&mut self) -> Result<Checked, BenchError> {
+        match self.ask(Command::Check, self.patience.max(CHECK_DEADLINE)).await? {
+            Answer::Checked(checked) => Ok(checked),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn ask(&mut self, command: Command, patience: Duration) -> Result<Answer, BenchError> {
         let mut line = serde_json::to_string(&command).map_err(|error| BenchError::Server(error.to_string()))?;
         line.push('\n');
         self.commands.write_all(line.as_bytes()).await.map_err(|error| BenchError::Server(error.to_string()))?;
-        read(&mut self.answers, self.patience).await
+        read(&mut self.answers, patience).await
     }
 
     /// Ends it, by force if it takes too long.

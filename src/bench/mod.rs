@@ -41,7 +41,7 @@ pub async fn run(args: BenchArgs) -> anyhow::Result<ExitCode> {
     let serve = args.serve;
     let plan = Plan::new(args).map_err(|error| BadUsage(error.to_string()))?;
     match serve {
-        Some(ServeAs::Plane) => server::plane::run(&plan.federation).await?,
+        Some(ServeAs::Plane) => server::plane::run(&plan).await?,
         Some(ServeAs::Floor) => server::floor::run().await?,
         None => return load(&plan, format).await,
     }

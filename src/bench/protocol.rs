@@ -16,6 +16,8 @@ pub enum Command {
     Remove { service: usize },
     /// Report the counters.
     Count,
+    /// Compare the engine's state with one that is computed from scratch.
+    Check,
     /// The bare server only: send every client one message of about so many bytes, as a new version of this load assignment.
     Push { name: String, version: u64, bytes: usize },
 }
@@ -33,6 +35,7 @@ pub enum Answer {
         at_ns: u64,
     },
     Counters(Counters),
+    Checked(Checked),
     Failed {
         reason: String,
     },
@@ -57,6 +60,16 @@ pub struct Counters {
     /// How long the engine's thread took for its latest round, until all streams concerned were woken.
     pub last_round_ns: u64,
     pub encoded: u64,
+}
+
+/// What a check of the engine's invariants found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checked {
+    /// 0: nothing was checked.
+    pub compared: usize,
+    pub violations: usize,
+    /// The first violations.
+    pub examples: Vec<String>,
 }
 
 /// Wall-clock time that two processes of one machine can compare, in nanoseconds.

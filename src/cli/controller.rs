@@ -48,7 +48,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Origin::Folder(_) => None,
     };
     let mut plane = Plane {
-        origin,
+        input: origin.into(),
         own_namespace: source.own_namespace()?,
         authority: Authority::Own,
         pages: pages.clone(),

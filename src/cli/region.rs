@@ -113,7 +113,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let authority = if source.world.is_some() { Authority::Own } else { Authority::Recorded };
     let shutdown = Shutdown::on_signals()?;
     let plane = Plane {
-        origin: source.origin(members.bounds(), Access::Read, secrets).await?,
+        input: source.origin(members.bounds(), Access::Read, secrets).await?.into(),
         own_namespace,
         authority,
         pages: plane.pages()?,

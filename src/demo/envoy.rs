@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 
 use super::error::DemoError;
 use super::http;
-use super::planes::free_port;
 
 /// Where the control plane has proxies listen for plain HTTP; the Host header picks the service.
 pub const EGRESS_PORT: u16 = 15080;
@@ -49,9 +48,8 @@ impl Proxy {
         xds: SocketAddr,
         root: &Path,
     ) -> Result<Self, DemoError> {
-        let admin = free_port(Ipv4Addr::LOCALHOST, "an Envoy's admin page")?;
         let path = root.join(format!("envoy-{}.json", identity.region));
-        let text = format!("{:#}\n", bootstrap(&identity, claim.ip, xds, admin));
+        let text = format!("{:#}\n", bootstrap(&identity, claim.ip, xds));
         std::fs::write(&path, text).map_err(|source| DemoError::Io { action: "write", path: path.clone(), source })?;
         let config = path.to_string_lossy();
         // One worker: all of a region's clients share one view, and three proxies leave room on a small machine.
@@ -113,7 +111,7 @@ fn claim(ip: Ipv4Addr) -> Result<Claim, DemoError> {
 }
 
 /// Delta ADS to one control plane, over one HTTP/2 connection that notices a dead peer.
-fn bootstrap(identity: &Identity, listen: Ipv4Addr, xds: SocketAddr, admin: SocketAddr) -> Value {
+fn bootstrap(identity: &Identity, listen: Ipv4Addr, xds: SocketAddr) -> Value {
     let Identity { region, zone, cluster, namespace } = identity;
     let at = |address: SocketAddr| json!({"socket_address": {"address": address.ip().to_string(), "port_value": address.port()}});
     let ads = json!({"ads": {}, "resource_api_version": "V3"});
@@ -129,7 +127,8 @@ fn bootstrap(identity: &Identity, listen: Ipv4Addr, xds: SocketAddr, admin: Sock
                 "INTERCEPTION_MODE": "NONE",
             },
         },
-        "admin": {"address": at(admin)},
+        // Envoy chooses the port.
+        "admin": {"address": at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))},
         "overload_manager": {"resource_monitors": [{
             "name": "envoy.resource_monitors.global_downstream_max_connections",
             "typed_config": {
@@ -175,8 +174,8 @@ mod tests {
     #[test]
     fn a_proxy_says_who_it_is_and_knows_only_its_control_plane() {
         let identity = Identity { region: "eu", zone: "eu-a", cluster: "eu-1", namespace: "shop" };
-        let (xds, admin) = (SocketAddr::from(([127, 0, 0, 1], 7)), SocketAddr::from(([127, 0, 0, 1], 8)));
-        let made = bootstrap(&identity, Ipv4Addr::new(127, 0, 41, 1), xds, admin);
+        let xds = SocketAddr::from(([127, 0, 0, 1], 7));
+        let made = bootstrap(&identity, Ipv4Addr::new(127, 0, 41, 1), xds);
         assert_eq!(made.pointer("/node/locality"), Some(&json!({"region": "eu", "zone": "eu-a"})));
         assert_eq!(
             made.pointer("/node/metadata"),

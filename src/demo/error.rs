@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use programs::envoy::ObtainError;
-use programs::process::ProcessError;
+use programs::process::{Process, ProcessError};
 
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
@@ -33,6 +33,11 @@ pub enum DemoError {
 }
 
 impl DemoError {
+    /// `process` was not ready after so long, for this reason.
+    pub fn not_ready(process: &Process, waited: Duration, reason: String) -> Self {
+        Self::NotReady { name: process.name().to_owned(), waited, reason, words: process.last_words() }
+    }
+
     /// 2: the demo cannot run here as asked; something has to be changed or installed. 1: it ran, and went wrong.
     pub fn exit_code(&self) -> u8 {
         match self {

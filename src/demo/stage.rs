@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use super::backends::Backends;
 use super::envoy::{Identity, Proxy, claim_addresses};
 use super::error::DemoError;
-use super::planes::Plane;
+use super::planes::{self, Launch, Plane};
 use super::scratch::Scratch;
 use super::timetable;
 use super::world::folder::Folder;
 use super::world::{DemoFederation, NAMESPACE, yaml};
 
-/// How long a control plane or an Envoy may take to be ready.
+/// How long an Envoy may take to be ready.
 const READY_LIMIT: Duration = Duration::from_secs(15);
 const READY_PAUSE: Duration = Duration::from_millis(25);
 
@@ -64,12 +64,13 @@ impl Stage {
         folder.apply(&yaml::files(&world, backends.port()))?;
 
         progress("starting a control plane per region");
+        let launch = Launch { program: &parts.isthmus, world: folder.path(), logs: &logs };
         let mut planes = Vec::new();
         for region in &world.regions {
-            planes.push(Plane::start(&parts.isthmus, region.name, folder.path(), &logs)?);
+            planes.push(launch.start(region.name, planes::free_addresses()?)?);
         }
         for plane in &mut planes {
-            until_ready(plane).await?;
+            launch.until_ready(plane, planes::free_addresses).await?;
         }
 
         progress("starting an Envoy per region");
@@ -143,7 +144,9 @@ impl Stage {
                 let Some(proxy) = self.proxies.get(index) else { break };
                 match proxy.probe(host).await {
                     Ok(_) => break,
-                    Err(reason) if Instant::now() >= deadline => return Err(not_ready(&proxy.process, reason)),
+                    Err(reason) if Instant::now() >= deadline => {
+                        return Err(DemoError::not_ready(&proxy.process, READY_LIMIT, reason));
+                    }
                     Err(_) => tokio::time::sleep(READY_PAUSE).await,
                 }
             }
@@ -155,22 +158,6 @@ impl Stage {
 /// The Host header that picks a service.
 pub fn host(service: &str) -> String {
     format!("{service}.{NAMESPACE}.svc.cluster.local")
-}
-
-async fn until_ready(plane: &mut Plane) -> Result<(), DemoError> {
-    let deadline = Instant::now() + READY_LIMIT;
-    loop {
-        plane.process.check()?;
-        match plane.ready().await {
-            Ok(()) => return Ok(()),
-            Err(reason) if Instant::now() >= deadline => return Err(not_ready(&plane.process, reason)),
-            Err(_) => tokio::time::sleep(READY_PAUSE).await,
-        }
-    }
-}
-
-fn not_ready(process: &programs::process::Process, reason: String) -> DemoError {
-    DemoError::NotReady { name: process.name().to_owned(), waited: READY_LIMIT, reason, words: process.last_words() }
 }
 
 /// A region's proxy runs in the first zone of the region's first cluster.

@@ -1,6 +1,7 @@
 //! The wiring of a running process: a source feeds the engine, the engine feeds a region's catalog or the hub's writers,
 //! and the admin port shows it all. `controller` and `region` differ only in what follows the engine.
 
+mod input;
 mod origin;
 mod ports;
 mod serve;
@@ -23,6 +24,7 @@ use crate::process::engine::{self, Deadlines, Wiring};
 use ports::Ports;
 use server::Server;
 
+pub use input::{BatchSource, Input, Running, Served};
 pub use origin::{Origin, start_source};
 pub use serve::Serve;
 pub use standby::{Standby, standby};
@@ -30,7 +32,7 @@ pub use writers::Writers;
 
 /// A process, before it runs.
 pub struct Plane {
-    pub origin: Origin,
+    pub input: Input,
     pub own_namespace: Namespace,
     pub authority: Authority,
     pub pages: admin::Addresses,
@@ -43,7 +45,7 @@ pub struct Plane {
 
 /// Runs until the shutdown signal.
 pub async fn run(plane: Plane, shutdown: Shutdown) -> anyhow::Result<()> {
-    let Plane { origin, own_namespace, authority, pages, deadlines, serve, writers } = plane;
+    let Plane { input, own_namespace, authority, pages, deadlines, serve, writers } = plane;
     descriptors::raise(serve.as_ref().map_or(0, |serve| serve.limits.max_connections));
     // Ports first: a port in use should be the first thing that goes wrong, not the last.
     let page_ports = admin::Ports::bind(pages).await?;
@@ -53,24 +55,25 @@ pub async fn run(plane: Plane, shutdown: Shutdown) -> anyhow::Result<()> {
     let (problems, tables) = (ProblemBook::default(), Tables::default());
     let mut tasks = JoinSet::new();
     let certificate = match ports.as_mut() {
-        Some(ports) => ports.secure(&origin, &problems, &shutdown, &mut tasks).await?,
+        Some(ports) => ports.secure(input.secrets(), &problems, &shutdown, &mut tasks).await?,
         None => None,
     };
     let hub = writers.as_ref().map(Writers::hub);
     let started = writers.map(|writers| writers::start(writers, &tables, &problems, &shutdown));
     let (followers, mirrors) = started.unwrap_or_default();
-    let config = Config { authority, own_namespace, awaits: origin.awaits(), deadlines, hub };
+    let config = Config { authority, own_namespace, awaits: input.awaits(), deadlines, hub };
 
     // Streams end one after another: those that end last are served until they do, so all that feeds them ends later.
-    let (served, after_serving) = Shutdown::new();
+    let (all_ended, after_serving) = Shutdown::new();
     let last = if serve.is_some() { after_serving } else { shutdown.clone() };
     let server = serve.zip(ports).map(|(serve, ports)| Server::new(serve, ports, certificate));
     let (server, catalog) = server.unzip();
     let region = server.as_ref().map(Server::region);
+    let served = server.as_ref().map(Server::served);
     let wiring = Wiring { config, region, feed: batches, catalog, followers };
     let engine = engine::start(wiring, last.clone()).context("cannot start the engine's thread")?;
     let pages = admin::Sources {
-        engine,
+        engine: engine.clone(),
         problems: problems.clone(),
         seen: tables.seen.clone(),
         notes: tables.notes.clone(),
@@ -81,9 +84,12 @@ pub async fn run(plane: Plane, shutdown: Shutdown) -> anyhow::Result<()> {
     };
     tasks.spawn(page_ports.serve(pages, last.clone()));
     if let Some(server) = server {
-        server.start(shutdown.clone(), served, &mut tasks)?;
+        server.start(shutdown.clone(), all_ended, &mut tasks)?;
     }
-    start_source(origin, feed, problems, tables, last, &mut tasks)?;
+    match input {
+        Input::Origin(origin) => start_source(origin, feed, problems, tables, last, &mut tasks)?,
+        Input::Batches(source) => _ = tasks.spawn(source(Running { feed, engine, served })),
+    }
     until_ended(tasks, &shutdown).await
 }
 

@@ -1,4 +1,4 @@
-//! Commands that end by themselves: help, listings, exit codes, and what is said about a slip.
+//! Commands that end by themselves: help, listings, exit codes, and the message for a wrong argument.
 
 use std::net::TcpListener;
 
@@ -119,7 +119,7 @@ async fn what_is_passed_over_is_counted_and_listed_for_those_who_ask() {
 }
 
 #[tokio::test]
-async fn bad_usage_is_told_and_ends_with_2() {
+async fn bad_usage_is_reported_and_exits_with_2() {
     let world = world();
     let folder = world.path().to_str().unwrap();
     let file = world.path().join("hub.yaml");
@@ -192,7 +192,7 @@ async fn bad_usage_is_told_and_ends_with_2() {
 }
 
 #[tokio::test]
-async fn an_address_in_use_is_told_with_the_flag_that_helps() {
+async fn an_address_in_use_is_reported_with_the_flag_that_helps() {
     let world = world();
     let folder = world.path().to_str().unwrap();
     let holder = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -205,7 +205,7 @@ async fn an_address_in_use_is_told_with_the_flag_that_helps() {
         assert!(errors.contains(&taken) && errors.contains(flag), "{errors}");
         assert_eq!(errors.matches("Address already in use").count(), 1, "{errors}");
     }
-    drop(holder); // now nobody answers there
+    drop(holder); // now nothing listens there
     let (code, _, errors) = ended(&["status", &format!("--admin=http://{taken}")]).await;
     assert_eq!(code, Some(1));
     assert!(errors.contains("is --admin the admin address of a running isthmus?"), "{errors}");

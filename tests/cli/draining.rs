@@ -15,7 +15,7 @@ use crate::harness::{Isthmus, Source};
 
 const CLUSTER: &str = "type.googleapis.com/envoy.config.cluster.v3.Cluster";
 const LIMIT: Duration = Duration::from_secs(30);
-/// Enough that they are told one after another.
+/// Enough that their streams are closed one after another.
 const PROXIES: usize = 50;
 
 struct Proxy {
@@ -24,11 +24,11 @@ struct Proxy {
     responses: Streaming<DeltaDiscoveryResponse>,
 }
 
-/// All are told to go to another replica, none because what it listened to was taken away before.
+/// Each stream is closed with the advice to use another replica, and none because its snapshots ended before.
 #[tokio::test(flavor = "multi_thread")]
-async fn every_proxy_is_served_until_it_is_told_to_go() {
+async fn every_proxy_is_served_until_its_stream_is_closed() {
     let world = world();
-    let mut region = Isthmus::region("eu", Source::World(world.path()));
+    let mut region = Isthmus::region("eu", Source::Folder(world.path()));
     region.wait_ready().await;
     let mut proxies = Vec::new();
     for number in 0..PROXIES {
@@ -41,7 +41,7 @@ async fn every_proxy_is_served_until_it_is_told_to_go() {
         for mut proxy in proxies {
             let status = proxy.end().await;
             assert_eq!(status.code(), Code::Unavailable, "{status}");
-            // Said when it was told to go; that there is nothing to be heard any more would sound otherwise.
+            // The message of a stream that the server closes; one whose snapshots ended has another message.
             assert!(status.message().contains("another one may serve you"), "{status}");
         }
     };
@@ -54,7 +54,7 @@ impl Proxy {
         loop {
             match tokio::time::timeout(LIMIT, self.responses.message()).await.expect("an end in time") {
                 Ok(Some(_)) => {}
-                Ok(None) => panic!("expected to be told"),
+                Ok(None) => panic!("expected a status"),
                 Err(status) => return status,
             }
         }

@@ -23,7 +23,7 @@ const LONG: usize = 16 << 10;
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_are_served_beside_texts_and_requests_that_mean_harm() {
     let plain = world();
-    let mut region = Isthmus::region("eu", Source::World(plain.path()));
+    let mut region = Isthmus::region("eu", Source::Folder(plain.path()));
     region.wait_ready().await;
     let change = |pods: usize| serve_with(plain.path(), "eu-1", pods);
     innocents(region.xds(), "nothing", change).await;

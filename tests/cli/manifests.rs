@@ -40,7 +40,7 @@ async fn every_part_is_taken_by_an_api_server() {
         let apply = ["apply", "--server-side", "--force-conflicts", "--validate=strict", "-f", file];
         let tried = federation.hub.kubectl(&[&apply[..], &["--dry-run=server"]].concat()).await;
         assert_eq!(tried.lines().count(), objects.len(), "{part}: {tried}");
-        // Warnings of the API server are for whoever writes manifests, which is us.
+        // Warnings of the API server are for the authors of manifests, which is this project.
         federation.hub.kubectl(&[&apply[..], &["--warnings-as-errors"]].concat()).await;
     }
 }

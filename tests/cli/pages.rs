@@ -25,7 +25,7 @@ async fn status(address: SocketAddr, host: &str, path: &str) -> u16 {
 #[tokio::test]
 async fn silent_connections_to_the_pages_take_nothing_from_others() {
     let world = world();
-    let mut region = Isthmus::region("eu", Source::World(world.path()));
+    let mut region = Isthmus::region("eu", Source::Folder(world.path()));
     region.wait_ready().await;
     let files = |region: &Isthmus| std::fs::read_dir(format!("/proc/{}/fd", region.pid())).unwrap().count();
     let before = files(&region);
@@ -55,7 +55,7 @@ async fn silent_connections_to_the_pages_take_nothing_from_others() {
 #[tokio::test]
 async fn a_request_that_drips_is_given_up() {
     let world = world();
-    let mut region = Isthmus::region("eu", Source::World(world.path()));
+    let mut region = Isthmus::region("eu", Source::Folder(world.path()));
     region.wait_ready().await;
     let begun = Instant::now();
     let (mut reader, mut writer) = TcpStream::connect(region.admin()).await.unwrap().into_split();
@@ -81,7 +81,7 @@ async fn pages_are_served_to_whom_they_are_for() {
     let world = world();
     let probes = SocketAddr::from(([127, 0, 0, 1], ports::free()));
     let flags = [format!("--probes={probes}"), "--admin-host=pages.example".to_owned()];
-    let mut region = Isthmus::region_with("eu", Source::World(world.path()), &flags);
+    let mut region = Isthmus::region_with("eu", Source::Folder(world.path()), &flags);
     region.wait_ready().await;
     let admin = region.admin();
 
@@ -114,7 +114,7 @@ async fn pages_are_served_to_whom_they_are_for() {
     }
     for path in ["knowledge", "members", "services", "problems", "streams", "proxies", "proxies/x", "proxies/x/dump"] {
         let path = format!("/debug/{path}");
-        assert_eq!(status(probes, "localhost", &path).await, 404, "{path} is not for everybody");
+        assert_eq!(status(probes, "localhost", &path).await, 404, "{path} is not on the public port");
     }
     assert_eq!(region.stop().await, Some(0));
 }
@@ -153,7 +153,7 @@ async fn pages_that_others_can_reach_have_to_be_meant() {
 }
 
 #[tokio::test]
-async fn the_limit_of_open_files_is_raised_and_said() {
+async fn the_limit_of_open_files_is_raised_and_logged() {
     let (world, folder) = (world(), tempfile::tempdir().unwrap());
     let admin = SocketAddr::from(([127, 0, 0, 1], ports::free()));
     let args = [

@@ -1,4 +1,4 @@
-//! Commands that run until they are told to stop: probes, metrics, mirrors as files, a graceful end.
+//! Commands that run until they are stopped: probes, metrics, mirrors as files, a graceful end.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -28,9 +28,9 @@ const FIRST_SET: [&str; 14] = [
 ];
 
 #[tokio::test]
-async fn a_region_answers_its_probes_and_ends_when_told() {
+async fn a_region_answers_its_probes_and_ends_on_sigterm() {
     let world = world();
-    let mut region = Isthmus::region("eu", Source::World(world.path()));
+    let mut region = Isthmus::region("eu", Source::Folder(world.path()));
     region.wait_ready().await;
     assert_eq!(region.page("/livez").await, "ok\n");
     assert_eq!(region.page("/readyz").await, "ok\n");
@@ -90,7 +90,7 @@ async fn mirrors_are_written_as_files_and_taken_away() {
     assert_eq!((&namespace["kind"], &namespace["metadata"]["name"]), (&"Namespace".into(), &"shop".into()));
     assert_eq!(files(out.path()), ["us-1/shop/_namespace.yaml", "us-1/shop/web.yaml"], "and nothing for eu-1");
 
-    // Somebody applies what was written, as GitOps would; then nobody backs it any more, and it goes again.
+    // The file is applied, as GitOps would do; then no member backs the service any more, and the file is removed.
     std::fs::write(world.path().join("clusters/us-1/applied.yaml"), &text).unwrap();
     std::fs::remove_file(world.path().join("clusters/eu-1/web.yaml")).unwrap();
     eventually("the mirror's file is gone", SOON, async || match files(out.path()) {
@@ -111,7 +111,8 @@ async fn mirrors_are_written_as_files_and_taken_away() {
     assert_eq!(status.code(), Some(0), "{}", process.log_tail(10));
 }
 
-/// What nobody applied to a member, and what an earlier process wrote, goes when it is not wanted any more; nothing else does.
+/// Files that were never applied to a member, and those of an earlier process, are removed when they are not wanted any
+/// more; others stay.
 #[tokio::test]
 async fn mirrors_that_were_never_applied_and_those_of_an_earlier_run_are_taken_away() {
     let world = world();
@@ -198,9 +199,9 @@ fn files(root: &Path) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_region_that_does_not_exist_is_said() {
+async fn a_region_that_does_not_exist_is_reported() {
     let world = world();
-    let mut region = Isthmus::region("asia", Source::World(world.path()));
+    let mut region = Isthmus::region("asia", Source::Folder(world.path()));
     region.wait_ready().await;
     let note = "--region asia: there is no Region of that name (known: eu, us)";
     eventually("the log says so", SOON, async || {

@@ -30,11 +30,11 @@ fn json(text: &str) -> Value {
 #[tokio::test]
 async fn proxies_are_listed_shown_and_dumped() {
     let world = world();
-    let mut region = Isthmus::region("eu", Source::World(world.path()));
+    let mut region = Isthmus::region("eu", Source::Folder(world.path()));
     region.wait_ready().await;
     let admin = [region.admin()];
     let (code, out, _) = proxy(&admin, &[]).await;
-    assert_eq!(code, Some(0), "nobody is connected, and nothing is wrong with that: {out}");
+    assert_eq!(code, Some(0), "no proxy is connected, and that is not an error: {out}");
     assert!(out.starts_with("no proxies are connected"), "{out}");
 
     // An id that a path cannot hold as it is.
@@ -56,7 +56,7 @@ async fn proxies_are_listed_shown_and_dumped() {
         out.contains("team/web 1 rejects eds: not\\n\\u{1b}[31mmine"),
         "what clients say steers no terminal: {out:?}"
     );
-    assert!(!out.contains('\u{1b}'), "no colours where nobody sees them: {out:?}");
+    assert!(!out.contains('\u{1b}'), "no colours when the output is not a terminal: {out:?}");
 
     let (code, out, _) = proxy(&admin, &[node, "-o", "json"]).await;
     let detail = json(&out);
@@ -88,7 +88,7 @@ async fn proxies_are_listed_shown_and_dumped() {
     let dump: Value = serde_saphyr::from_str(&out).unwrap();
     assert_eq!(dump["resources"].as_array().unwrap().len(), 4, "three clusters, one load assignment: {out}");
 
-    // Gone, but not forgotten; and a listing of others is fine again.
+    // Disconnected, but its rejections are remembered; and a listing of others exits with 0 again.
     drop(client);
     eventually("the client is gone", SOON, async || {
         let (code, out, _) = proxy(&admin, &["-o", "json"]).await;
@@ -101,10 +101,10 @@ async fn proxies_are_listed_shown_and_dumped() {
 }
 
 #[tokio::test]
-async fn several_replicas_are_asked_and_mistakes_are_told() {
+async fn several_replicas_are_asked_and_mistakes_are_reported() {
     let world = world();
     let mut replicas =
-        [Isthmus::region("eu", Source::World(world.path())), Isthmus::region("eu", Source::World(world.path()))];
+        [Isthmus::region("eu", Source::Folder(world.path())), Isthmus::region("eu", Source::Folder(world.path()))];
     for replica in &mut replicas {
         replica.wait_ready().await;
     }
@@ -126,10 +126,10 @@ async fn several_replicas_are_asked_and_mistakes_are_told() {
     assert_eq!(code, Some(0), "found on the second one: {out}");
     assert!(out.contains(&expected[1]), "{out}");
 
-    let (code, _, error) = proxy(&admins, &["nobody"]).await;
+    let (code, _, error) = proxy(&admins, &["no-such"]).await;
     assert_eq!(code, Some(1));
-    assert!(error.contains("no proxy \"nobody\" is connected"), "{error}");
-    let (code, _, error) = proxy(&admins, &["nobody", "--dump"]).await;
+    assert!(error.contains("no proxy \"no-such\" is connected"), "{error}");
+    let (code, _, error) = proxy(&admins, &["no-such", "--dump"]).await;
     assert_eq!(code, Some(1), "{error}");
     let (code, _, error) = proxy(&admins, &["web-1", "--dump", "--type", "xds"]).await;
     assert_eq!(code, Some(2));

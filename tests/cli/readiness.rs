@@ -1,4 +1,4 @@
-//! Not ready before it is known what there is. A newcomer that hangs keeps nobody waiting: only members on record have to
+//! Not ready before the state of the members is known. A newcomer that hangs delays nothing: only members on record have to
 //! be known.
 
 use std::path::Path;
@@ -17,9 +17,9 @@ const LIMIT: Duration = Duration::from_secs(60);
 const PAGE_LIMIT: Duration = Duration::from_secs(5);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_member_on_record_that_hangs_delays_readiness_but_not_for_ever() {
+async fn a_member_on_record_that_hangs_delays_readiness_but_not_forever() {
     let federation = Federation::start(&[]).await;
-    // Takes connections and says nothing, as behind a firewall that lost its mind.
+    // Accepts connections and sends nothing, as behind a broken firewall.
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = silent.local_addr().unwrap();
     let hang = tokio::spawn(async move {
@@ -35,7 +35,7 @@ async fn a_member_on_record_that_hangs_delays_readiness_but_not_for_ever() {
 
     let (waited, ready) = until_ready(&federation, LONG_DEADLINE, "").await;
     assert!(waited < LONG_DEADLINE);
-    assert_eq!(ready, "ok\n", "a newcomer that nobody has admitted keeps nobody waiting");
+    assert_eq!(ready, "ok\n", "a newcomer that is not admitted does not delay readiness");
 
     // On record it has to be known: for so long as the two deadlines say.
     let admission =
@@ -51,7 +51,7 @@ async fn a_member_on_record_that_hangs_delays_readiness_but_not_for_ever() {
     hang.abort();
 }
 
-/// Starts a region's control plane and sees it wait, become ready and end; how long it waited, and what it said then.
+/// Starts a region's control plane and sees it wait, become ready and end; how long it waited, and what `/readyz` answered then.
 async fn until_ready(federation: &Federation, deadline: Duration, first_text: &str) -> (Duration, String) {
     let admin = format!("127.0.0.1:{}", ports::free());
     let hub = federation.hub_kubeconfig("isthmus-region");

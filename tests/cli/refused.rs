@@ -1,4 +1,4 @@
-//! Proxies that are turned away or too old: people find out in `isthmus proxy`, in the log and in a metric, and not only in
+//! Proxies that are refused or too old: `isthmus proxy`, the log and a metric show it, and not only
 //! the proxy's own log.
 
 use std::time::Duration;
@@ -22,7 +22,7 @@ async fn proxy(region: &Isthmus, args: &[&str]) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).expect("text"))
 }
 
-/// Metadata that is wrong in one way each, and what is said about it.
+/// Metadata that is wrong in one way each, and the message about it.
 fn slips() -> [(&'static str, &'static str, Value, &'static str); 4] {
     [
         ("case", "INTERCEPTION_MODE", json!("redirect"), "is \"redirect\"; expected \"REDIRECT\" or \"NONE\""),
@@ -33,9 +33,9 @@ fn slips() -> [(&'static str, &'static str, Value, &'static str); 4] {
 }
 
 #[tokio::test]
-async fn misspelt_metadata_of_a_real_envoy_is_told_where_people_look() {
+async fn misspelt_metadata_of_a_real_envoy_is_shown_and_logged() {
     let world = world();
-    let mut region = Isthmus::region("eu", Source::World(world.path()));
+    let mut region = Isthmus::region("eu", Source::Folder(world.path()));
     region.wait_ready().await;
     let spec = |name: &str| EnvoySpec::new(name, "eu", "eu-a", region.xds()).metadata("CLUSTER_ID", "eu-1");
     for (name, key, value, says) in slips() {
@@ -79,7 +79,7 @@ async fn misspelt_metadata_of_a_real_envoy_is_told_where_people_look() {
 #[tokio::test]
 async fn an_envoy_that_is_too_old_and_a_region_without_members_are_noted() {
     let world = world();
-    let mut region = Isthmus::region("eu", Source::World(world.path()));
+    let mut region = Isthmus::region("eu", Source::Folder(world.path()));
     region.wait_ready().await;
     let old = |id: &str, name: &str, minor_number: u32| {
         let version = Some(SemanticVersion { major_number: 1, minor_number, patch: 2 });

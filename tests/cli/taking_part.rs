@@ -43,7 +43,7 @@ async fn notices(world: &TempDir) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_name_that_a_member_keeps_for_itself_is_said() {
+async fn a_name_that_a_member_keeps_for_itself_is_reported() {
     assert_eq!(notices(&world()).await, [""; 0]);
     let own = objects::namespace("shop") + &objects::service("shop", "web", "app: web", "ports: [{port: 80}]");
     let kept = "Service shop/web is not exported here (it is not marked) although eu-1 exports it: callers in us-1 keep its \
@@ -63,7 +63,7 @@ async fn a_name_that_a_member_keeps_for_itself_is_said() {
 }
 
 #[tokio::test]
-async fn misspelt_marks_and_marks_in_vain_are_said() {
+async fn misspelt_marks_and_marks_without_effect_are_reported() {
     let port = "ports: [{port: 80}]";
     let objects = [
         "---\napiVersion: v1\nkind: Namespace\nmetadata: {name: shop, annotations: {isthmus.dev/federate: 'true'}}\n"

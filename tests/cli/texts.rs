@@ -17,7 +17,7 @@ use crate::testbed::{eventually, http, ports};
 /// A forged line, a sequence that clears the screen, the same in C1, an override, an isolate, a line separator, a zero-width
 /// space, a tag, DEL, a Hangul filler.
 const MISLEADING: &str =
-    "x\n2026-11-30T21:00:02Z  WARN fine\u{1b}[2J\u{9b}2J\u{202e}\u{2067}\u{2028}\u{200b}\u{e0041}\u{7f}\u{3164}";
+    "x\n2026-11-30T21:00:02Z  WARN healthy\u{1b}[2J\u{9b}2J\u{202e}\u{2067}\u{2028}\u{200b}\u{e0041}\u{7f}\u{3164}";
 /// By how much the memory of a region may exceed that of one without the objects, in KiB.
 const ROOM_KIB: u64 = 64 << 10;
 const PAGE_LIMIT: Duration = Duration::from_secs(20);
@@ -48,7 +48,10 @@ async fn no_name_steers_a_terminal_or_hides_in_a_page() {
     std::fs::create_dir(world.path().join("clusters").join(MISLEADING)).unwrap();
     let folder = world.path().to_str().unwrap();
     let plain = world_lines(&["check", "--world", folder]).await;
-    assert!(plain.contains("Service shop/x\\n2026-11-30T21:00:02Z  WARN fine\\u{1b}[2J\\u{9b}2J\\u{202e}"), "{plain}");
+    assert!(
+        plain.contains("Service shop/x\\n2026-11-30T21:00:02Z  WARN healthy\\u{1b}[2J\\u{9b}2J\\u{202e}"),
+        "{plain}"
+    );
     assert!(!plain.lines().any(|line| line.starts_with("2026")), "{plain}");
     for args in [["check", "json"], ["check", "yaml"], ["status", "wide"], ["status", "json"], ["status", "yaml"]] {
         world_lines(&[args[0], "-o", args[1], "--world", folder]).await;
@@ -62,14 +65,14 @@ async fn no_name_steers_a_terminal_or_hides_in_a_page() {
     assert!(names.contains(&MISLEADING), "JSON says what was written: {names:?}");
     assert_eq!(yaml, document, "and so does YAML");
 
-    let mut region = Isthmus::region_with("eu", Source::World(world.path()), &SHORT.map(str::to_owned));
+    let mut region = Isthmus::region_with("eu", Source::Folder(world.path()), &SHORT.map(str::to_owned));
     region.wait_ready().await;
     region.has_service("shop/web", &["eu-1"], 2).await;
     for page in ["/debug/problems", "/debug/members", "/debug/knowledge", "/readyz", "/metrics"] {
         let text = region.page(page).await;
         assert_eq!(hidden(&text), "", "{page}: {text:?}");
     }
-    assert!(region.page("/debug/problems").await.contains("WARN fine"));
+    assert!(region.page("/debug/problems").await.contains("WARN healthy"));
     let admin = format!("--admin=http://{}", region.admin());
     world_lines(&["status", &admin]).await;
     assert_eq!(hidden(&region.log()), "");
@@ -129,7 +132,7 @@ async fn a_client_forges_no_line_of_the_log_and_does_not_fill_it() {
     for line in log.lines() {
         let level = line.split_whitespace().nth(1);
         assert!(level.is_some_and(|level| ["INFO", "WARN"].contains(&level)) && line.starts_with("20"), "{line}");
-        assert!(!line.starts_with("2026-11-30T21:00:02Z  WARN fine"), "{line}");
+        assert!(!line.starts_with("2026-11-30T21:00:02Z  WARN healthy"), "{line}");
     }
     let loud_lines = log.lines().filter(|line| line.contains("node=\"loud\"")).count();
     assert!((1..=40).contains(&loud_lines), "{REJECTIONS} rejections made {loud_lines} lines:\n{log}");
@@ -159,8 +162,8 @@ async fn long_names_are_cut_and_many_are_counted() {
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((document["problems"].as_array().unwrap().len(), &document["problemsNotListed"]), (256, &44.into()));
 
-    let mut innocent = Isthmus::region("eu", Source::World(plain.path()));
-    let mut region = Isthmus::region("eu", Source::World(world.path()));
+    let mut innocent = Isthmus::region("eu", Source::Folder(plain.path()));
+    let mut region = Isthmus::region("eu", Source::Folder(world.path()));
     innocent.wait_ready().await;
     region.wait_ready().await;
     region.has_service("shop/web", &["eu-1"], 2).await;
@@ -184,7 +187,7 @@ async fn long_names_are_cut_and_many_are_counted() {
 }
 
 #[tokio::test]
-async fn what_blocks_or_has_no_end_in_a_folder_is_told_and_the_rest_is_used() {
+async fn what_blocks_or_has_no_end_in_a_folder_is_reported_and_the_rest_is_used() {
     let world = world();
     let at = |name: &str| world.path().join("clusters/eu-1").join(name);
     for (name, target) in [
@@ -211,8 +214,8 @@ async fn what_blocks_or_has_no_end_in_a_folder_is_told_and_the_rest_is_used() {
         ("hub-pipe.yaml", "a FIFO"),
         ("socket.yaml", "a socket"),
     ] {
-        let told = format!("{file}: found {found}; expected a regular file, or a link to one");
-        assert!(text.contains(&told), "{told}: {text}");
+        let expected = format!("{file}: found {found}; expected a regular file, or a link to one");
+        assert!(text.contains(&expected), "{expected}: {text}");
     }
     assert!(text.contains("messages.yaml: found "), "{text}");
     assert!(
@@ -222,7 +225,7 @@ async fn what_blocks_or_has_no_end_in_a_folder_is_told_and_the_rest_is_used() {
     );
 
     // What the files that cannot be read would say is not known.
-    let mut region = Isthmus::region_with("eu", Source::World(world.path()), &SHORT.map(str::to_owned));
+    let mut region = Isthmus::region_with("eu", Source::Folder(world.path()), &SHORT.map(str::to_owned));
     region.wait_ready().await;
     region.has_service("shop/web", &["eu-1"], 2).await;
 }

@@ -1,4 +1,4 @@
-//! A small world that has nothing wrong with it.
+//! A small folder for `--world` that has no mistakes.
 
 use std::path::Path;
 

@@ -29,7 +29,7 @@ fn clients_stay_with_a_pod_where_the_service_says_so() {
     netns::isolated_without_clusters(async {
         let world = tempfile::tempdir().unwrap();
         write_world(world.path());
-        let mut plane = Isthmus::region("eu", Source::World(world.path()));
+        let mut plane = Isthmus::region("eu", Source::Folder(world.path()));
         plane.wait_ready().await;
         let mut backends = Vec::new();
         for pod in 1..=PODS {
@@ -47,7 +47,7 @@ fn clients_stay_with_a_pod_where_the_service_says_so() {
 
         for port in [HTTP, BYTES] {
             assert_eq!(pods(CLIENT, vip(STICKY, port), "sticky").await.len(), 1, "port {port}");
-            assert!(pods(CLIENT, vip(FREE, port), "free").await.len() > 1, "port {port}: nobody asked for affinity");
+            assert!(pods(CLIENT, vip(FREE, port), "free").await.len() > 1, "port {port}: no affinity is configured");
         }
         // Other clients have other pods, and each stays with its own.
         let clients: Vec<Ipv4Addr> = (1..=16).map(|last| Ipv4Addr::new(127, 50, 0, last)).collect();

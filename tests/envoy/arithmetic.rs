@@ -1,5 +1,5 @@
 //! The arithmetic of failover, counted: how much of the traffic goes to the next tier when so many hosts of the nearest
-//! are lost, told to drain or degraded. Each line of the table is worked out by the formula *and* sent through a real
+//! are lost, drain or are degraded. Each line of the table is worked out by the formula *and* sent through a real
 //! Envoy. What a region serves is driven by its EndpointSlices; what it never serves (degraded hosts, another
 //! overprovisioning factor, panic) by a file that the same Envoy reads, so that the formula is known to be Envoy's.
 
@@ -12,14 +12,14 @@ use self::drill::Drill;
 use self::formula::{Tier, by_locality, by_priority};
 use self::stage::Stage;
 
-/// What is said for a share, in percent.
+/// The share of each tier, in percent.
 type Shares = [f64; 2];
 
 /// Between what is expected and what is counted. With 10,000 requests one standard deviation is half a point at most.
 const TOLERANCE: f64 = 2.0;
-/// The formula rounds as Envoy does, the table as people do.
+/// The formula rounds as Envoy does, the table to the nearest.
 const ROUNDING: f64 = 0.5;
-const NOBODY: Shares = [0.0, 0.0];
+const NO_TIER: Shares = [0.0, 0.0];
 
 const fn tier(healthy: u32, degraded: u32, unhealthy: u32, draining: u32) -> Tier {
     Tier { healthy, degraded, unhealthy, draining }
@@ -37,9 +37,9 @@ const SERVED: [(&str, [Tier; 2], Shares); 10] = [
     ("1 healthy, 3 drain", [tier(1, 0, 0, 3), FOUR], [100.0, 0.0]),
     ("1 of 4 again", [tier(1, 0, 3, 0), FOUR], [35.0, 65.0]),
     ("all drain", [tier(0, 0, 0, 4), FOUR], [0.0, 100.0]),
-    ("nobody near", [tier(0, 0, 4, 0), FOUR], [0.0, 100.0]),
+    ("no host near", [tier(0, 0, 4, 0), FOUR], [0.0, 100.0]),
     ("1 of 4 here and there", [tier(1, 0, 3, 0), tier(1, 0, 3, 0)], [50.0, 50.0]),
-    ("nobody anywhere", [tier(0, 0, 4, 0), tier(0, 0, 4, 0)], NOBODY),
+    ("no host anywhere", [tier(0, 0, 4, 0), tier(0, 0, 4, 0)], NO_TIER),
 ];
 
 /// Driven by a file. Name, tiers, overprovisioning factor, panic threshold, expected.

@@ -46,7 +46,7 @@ pub async fn until(to: SocketAddr, host: &str, identity: &str) -> String {
     .await
 }
 
-/// Says something and listens until the other side has said all.
+/// Sends `words` and reads until the other side closes.
 pub async fn call(to: SocketAddr, words: &str) -> Result<String, String> {
     let exchange = async {
         let socket = TcpSocket::new_v4()?;

@@ -17,9 +17,9 @@ const LIMIT: Duration = Duration::from_secs(120);
 const CLUSTER: &str = "outbound|80||web.shop.svc.cluster.local";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn c42_what_nobody_confirms_expires() {
+async fn c42_what_no_heartbeat_confirms_expires() {
     let world = world();
-    let mut plane = Isthmus::region_logging("eu", Source::World(world.path()), "info");
+    let mut plane = Isthmus::region_logging("eu", Source::Folder(world.path()), "info");
     plane.wait_ready().await;
     let spec = EnvoySpec::new("expiring", "eu", "eu-a", plane.xds()).metadata("LISTEN", "127.0.42.1");
     let envoy = Envoy::start(spec.metadata("TTL", TTL_SECONDS.to_string())).await;
@@ -31,8 +31,8 @@ async fn c42_what_nobody_confirms_expires() {
         for envoy in &envoys {
             has_everything(envoy).await.unwrap_or_else(|lost| panic!("{lost} is gone\n{}", envoy.log_tail(20)));
         }
-        let heard = acks(&plane).await - began;
-        if heard >= HEARTBEATS { Ok(()) } else { Err(format!("{heard} so far")) }
+        let acknowledged = acks(&plane).await - began;
+        if acknowledged >= HEARTBEATS { Ok(()) } else { Err(format!("{acknowledged} so far")) }
     })
     .await;
     for envoy in &envoys {
@@ -44,7 +44,7 @@ async fn c42_what_nobody_confirms_expires() {
 
     plane.kill();
     for envoy in &envoys {
-        eventually("what nobody confirms is gone", LIMIT, async || match has_everything(envoy).await {
+        eventually("what no heartbeat confirms is gone", LIMIT, async || match has_everything(envoy).await {
             Ok(()) => Err("all is there".to_owned()),
             Err(_) if !has_cluster(envoy).await && listeners(envoy).await == 0 => Ok(()),
             Err(lost) => Err(format!("{lost} is gone, but not the other")),

@@ -31,22 +31,22 @@ fn requests_find_the_next_place_and_the_way_back() {
         let mut show = Show::start().await;
         show.steady("eu-1/eu-a", Instant::now()).await;
 
-        // Planned: pods of a zone are told to end, and end only later. Nobody may notice. Several rounds, for the times.
+        // Planned: pods of a zone terminate, and end only later. No request may fail. Several rounds, for the times.
         let (mut away, mut back) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
             away.push(show.write("the zone drains", Place::Home, Terminating, "eu-1/eu-b").await);
             back.push(show.write("the zone is back", Place::Home, Ready, "eu-1/eu-a").await);
         }
-        told("slice write to next zone, planned", away);
-        told("slice write to zone's return", back);
+        print_times("slice write to next zone, planned", away);
+        print_times("slice write to zone's return", back);
         away = Vec::new();
         back = Vec::new();
         for _ in 0..ROUNDS {
             away.push(show.write("the region is not ready", Place::Region, NotReady, "us-1/us-a").await);
             back.push(show.write("the region is back", Place::Region, Ready, "eu-1/eu-a").await);
         }
-        told("slice write to next region, planned", away);
-        told("slice write to region's return", back);
+        print_times("slice write to next region, planned", away);
+        print_times("slice write to region's return", back);
         let errors = show.traffic.so_far().errors();
         assert!(errors.is_empty(), "nothing was killed yet, so nothing may fail: {errors:?}");
 
@@ -55,15 +55,15 @@ fn requests_find_the_next_place_and_the_way_back() {
         show.write("Kubernetes has noticed", Place::Home, NotReady, "eu-1/eu-b").await;
         let region = show.kill("eu-1/eu-b", "us-1/us-a").await;
         show.write("Kubernetes has noticed", Place::Region, NotReady, "us-1/us-a").await;
-        told("zone killed to first answer from the next zone", vec![zone]);
-        told("region killed to first answer from the next region", vec![region]);
+        print_times("zone killed to first answer from the next zone", vec![zone]);
+        print_times("region killed to first answer from the next region", vec![region]);
 
         // Returned.
         for backend in &mut show.backends {
             backend.restore().await;
         }
         let returned = show.write("all are back", Place::Region, Ready, "eu-1/eu-a").await;
-        told("slice write to return after the loss", vec![returned]);
+        print_times("slice write to return after the loss", vec![returned]);
 
         let Show { traffic, killed, envoy, plane, .. } = show;
         let record = traffic.stop().await;
@@ -180,7 +180,7 @@ impl Show {
 
     fn first(&self, place: &str, from: Instant) -> Duration {
         let Record { samples } = self.traffic.so_far().since(from);
-        let first = samples.iter().find(|sample| came_from(sample, place)).expect("somebody answered there");
+        let first = samples.iter().find(|sample| came_from(sample, place)).expect("a host there answered");
         first.started.duration_since(from)
     }
 }
@@ -201,7 +201,7 @@ fn pods(federation: &Federation, id: &str, which: Place, state: State) -> Vec<Po
     zones.iter().flat_map(|(zone, numbers)| numbers.map(|number| pod(zone, number))).collect()
 }
 
-fn told(what: &str, mut times: Vec<Duration>) {
+fn print_times(what: &str, mut times: Vec<Duration>) {
     times.sort_unstable();
     let ms = |time: Option<&Duration>| time.map_or(0.0, |time| time.as_secs_f64() * 1000.0);
     eprintln!(

@@ -16,7 +16,7 @@ const PORT: u16 = 8080;
 const EGRESS_PORT: u16 = 15_080;
 const PER_SECOND: u32 = 50;
 const LIVE_LIMIT: Duration = Duration::from_secs(60);
-/// So many answers in a row come from everybody who takes part.
+/// So many answers in a row come from all hosts that take part.
 const STEADY: usize = 48;
 
 /// Member, pod ranges, service ranges; the family of the first range is the member's first.
@@ -26,7 +26,7 @@ const MEMBERS: [(&str, &[&str], &[&str]); 4] = [
     ("both", &["10.9.0.0/16", "fd00:9::/64"], &["10.109.0.0/16", "fd00:109::/112"]),
     ("six-first", &["fd00:a::/64", "10.10.0.0/16"], &["fd00:10a::/112", "10.110.0.0/16"]),
 ];
-/// Address and name of whoever answers there. Two of them are one pod.
+/// Address of a backend, and the name it answers with. Two of them are one pod.
 const PODS: [(&str, &str); 4] =
     [("10.8.0.1", "four"), ("fd00:8::1", "six"), ("10.9.0.1", "both/4"), ("fd00:9::1", "both/6")];
 
@@ -34,7 +34,7 @@ const PODS: [(&str, &str); 4] =
 fn proxies_dial_the_families_that_their_member_has() {
     netns::isolated_without_clusters(async {
         let world = world();
-        let mut plane = Isthmus::region("eu", Source::World(world.path()));
+        let mut plane = Isthmus::region("eu", Source::Folder(world.path()));
         plane.wait_ready().await;
         plane.has_service("shop/web", &["both", "four", "six"], 3).await;
         let mut backends = Vec::new();
@@ -50,8 +50,8 @@ fn proxies_dial_the_families_that_their_member_has() {
         {
             shows.push(Show::start(&plane, client, endpoints, number).await);
         }
-        let everybody = |answers: [&'static [&'static str]; 5]| clients.into_iter().zip(answers);
-        for (client, expected) in everybody([
+        let for_all = |answers: [&'static [&'static str]; 5]| clients.into_iter().zip(answers);
+        for (client, expected) in for_all([
             &["both/4", "four"],
             &["both/6", "six"],
             &["both/4", "four", "six"],
@@ -66,7 +66,7 @@ fn proxies_dial_the_families_that_their_member_has() {
             assert_eq!(hosts.len(), expected, "a pod is one host: {hosts:?}");
         }
 
-        // One of a pod's two addresses is dead: whoever has both families gets through by the other.
+        // One of a pod's two addresses is dead: clients with both families use the other.
         let begun = Instant::now();
         for backend in backends.iter_mut().filter(|backend| backend.identity() == "both/4") {
             backend.kill().await;
@@ -76,11 +76,10 @@ fn proxies_dial_the_families_that_their_member_has() {
             backend.restore().await;
         }
 
-        // The pod is not ready, by both of its slices: nobody calls it.
+        // The pod is not ready, by both of its slices: no client calls it.
         let begun = Instant::now();
         write_pods(&world, false);
-        for (client, expected) in everybody([&["four"], &["six"], &["four", "six"], &["four", "six"], &["four", "six"]])
-        {
+        for (client, expected) in for_all([&["four"], &["six"], &["four", "six"], &["four", "six"], &["four", "six"]]) {
             settle(&shows, client, begun, expected).await;
         }
         write_pods(&world, true);

@@ -13,7 +13,7 @@ use super::slices::{Pod, slice};
 use crate::harness::{Federation, Member, objects};
 use crate::testbed::{Backend, Envoy, EnvoySpec, netns};
 
-/// In nobody's ranges.
+/// In no member's ranges.
 const FOREIGN: Ipv4Addr = Ipv4Addr::new(10, 250, 0, 9);
 const MARK: &str = "isthmus.dev/federate: 'true'";
 const LIVE_LIMIT: Duration = Duration::from_secs(60);
@@ -58,11 +58,11 @@ fn vips_lead_to_the_federation_and_all_else_passes() {
         let answer = until(SocketAddr::new(db, 5432), "db", "us-1/db").await;
         assert_eq!(answer, "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 7\r\n\r\nus-1/db");
 
-        // Not federated, on the same port 80 and in the same range: as if nobody were in between.
+        // Not federated, on the same port 80 and in the same range: as if there were no proxy in between.
         let answer = until(SocketAddr::new(private, 80), "private.shop", "kube-proxy/private").await;
         assert!(!answer.contains("envoy"), "it passed untouched: {answer}");
         assert!(kube_proxy.served() > 0);
-        // Somebody else's address on port 80, speaking first and no HTTP.
+        // An address of no member on port 80, whose server sends first and no HTTP.
         let greeting = call(foreign, "QUIT\r\n").await;
         assert_eq!(greeting.as_deref(), Ok(&*format!("{GREETING}QUIT\r\n")));
 
@@ -79,7 +79,7 @@ fn vips_lead_to_the_federation_and_all_else_passes() {
     });
 }
 
-/// `web` in both members, `db` in us-1 alone, `private` in eu-1 and marked by nobody.
+/// `web` in both members, `db` in us-1 alone, `private` in eu-1 and not marked.
 async fn services(eu: &Member, us: &Member) {
     for member in [eu, us] {
         member.cluster.apply(&objects::namespace("shop")).await;
@@ -105,19 +105,19 @@ fn at(ip: &str, port: u16) -> SocketAddr {
     SocketAddr::new(ip.parse().unwrap(), port)
 }
 
-/// A server that speaks first, repeats one line and closes.
+/// A server that sends first, repeats one line and closes.
 async fn greet(at: SocketAddr) -> SocketAddr {
     let listener = TcpListener::bind(at).await.unwrap();
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut line = [0; 64];
-            let said = async {
+            let exchange = async {
                 stream.write_all(GREETING.as_bytes()).await?;
                 let length = stream.read(&mut line).await?;
                 stream.write_all(&line[..length]).await?;
                 stream.shutdown().await
             };
-            let _: std::io::Result<()> = said.await; // the client judges what it got
+            let _: std::io::Result<()> = exchange.await; // the client judges what it got
         }
     });
     at

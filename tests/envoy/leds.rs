@@ -1,4 +1,4 @@
-//! Endpoints one by one: a real Envoy finds them, moves when they change, and is told of nothing but what changed.
+//! Endpoints one by one: a real Envoy finds them, moves when they change, and is sent nothing but what changed.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -27,7 +27,7 @@ fn c43_endpoints_are_fetched_one_by_one() {
     netns::isolated_without_clusters(async {
         let world = world();
         write(&world, &pods(|_| Some(Ready)));
-        let mut plane = Isthmus::region_logging("eu", Source::World(world.path()), "info");
+        let mut plane = Isthmus::region_logging("eu", Source::Folder(world.path()), "info");
         plane.wait_ready().await;
         let mut backends = Vec::new();
         for number in ZONES.into_iter().flat_map(|(_, numbers)| numbers) {
@@ -36,7 +36,7 @@ fn c43_endpoints_are_fetched_one_by_one() {
         let envoys = [start(&plane, "eager", 1).await, start(&plane, "on-demand", 2).await];
         everywhere(&envoys, &HOME).await;
 
-        // One endpoint changes: that is all that is said, to each of them.
+        // One endpoint changes: that is all that is sent, to each of them.
         let before = Sent::by(&plane).await;
         write(&world, &pods(|number| Some(if number == 1 { NotReady } else { Ready })));
         everywhere(&envoys, &["pod-2", "pod-3", "pod-4"]).await;
@@ -62,7 +62,7 @@ fn c43_endpoints_are_fetched_one_by_one() {
         write(&world, &pods(|_| Some(Ready)));
         everywhere(&envoys, &HOME).await;
 
-        // Nobody notices that the control plane dies; those who come back are not told again what they have.
+        // Traffic goes on while the control plane is down; clients that reconnect are not sent again what they have.
         plane.restart();
         everywhere(&envoys, &HOME).await;
         plane.wait_ready().await;
@@ -107,7 +107,7 @@ async fn everywhere(envoys: &[(Envoy, SocketAddr)], expected: &[&str]) {
             let mut found = Vec::new();
             for _ in 0..ASKED {
                 let answer = get(*at, "web.shop").await?;
-                let identity = answer.rsplit_once("\r\n\r\n").map_or("nobody", |(_, identity)| identity);
+                let identity = answer.rsplit_once("\r\n\r\n").map_or("none", |(_, identity)| identity);
                 found.push(identity.to_owned());
             }
             found.sort_unstable();

@@ -1,4 +1,4 @@
-//! Every Envoy is told exactly what the members' EndpointSlices hold, nearest first.
+//! Every Envoy is sent exactly what the members' EndpointSlices hold, nearest first.
 //!
 //! What is right is worked out here, from what the API servers answer, by the rule alone: own zone, own region, the
 //! Region's failover list, all others by name; no gaps.
@@ -18,7 +18,7 @@ use crate::harness::{Federation, Isthmus, SOON, objects};
 use crate::testbed::{Envoy, EnvoySpec, netns};
 
 const IDS: [&str; 3] = ["eu-1", "us-1", "ap-1"];
-/// No list is in the order of names, and one does not name everybody.
+/// No list is in the order of names, and one does not name all regions.
 const FAILOVER: [(&str, &[&str]); 3] = [("eu", &["us", "ap"]), ("us", &["eu", "ap"]), ("ap", &["us"])];
 /// All regions from each one's point of view.
 const NEAREST_FIRST: [(&str, [&str; 3]); 3] =
@@ -148,9 +148,9 @@ async fn all_match(federation: &Federation, envoys: &[(&str, Envoy)], when: &str
                     let found = held(envoy).await;
                     let names: BTreeSet<&String> = found.keys().chain(wanted.keys()).collect();
                     let differs = |name: &&String| found.get(*name) != wanted.get(*name);
-                    let told =
+                    let difference =
                         |name: &String| format!("{name}: found {:?}, expected {:?}", found.get(name), wanted.get(name));
-                    match names.into_iter().filter(differs).map(told).collect::<Vec<_>>() {
+                    match names.into_iter().filter(differs).map(difference).collect::<Vec<_>>() {
                         same if same.is_empty() => Ok(()),
                         different => Err(different.join("\n")),
                     }

@@ -1,4 +1,4 @@
-//! Real Envoys at the product's control planes: what they are told, and where their traffic goes.
+//! Real Envoys at the product's control planes: what they are sent, and where their traffic goes.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what is missing is a failed test")]
 

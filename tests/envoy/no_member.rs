@@ -16,7 +16,7 @@ const LIVE_LIMIT: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(20);
 /// A while in which the calls of the steady client have to go on working.
 const STEADY: Duration = Duration::from_secs(2);
-/// `shop/web` as the cluster's own DNS knows it. What answers there stands for its kube-proxy.
+/// `shop/web` as the cluster's own DNS knows it. The backend there takes the place of its kube-proxy.
 const VIP: &str = "10.109.0.1:80";
 const POD: &str = "10.9.0.1";
 
@@ -40,7 +40,7 @@ fn pods_of_a_cluster_that_is_no_member_keep_their_connections() {
         let world = tempfile::tempdir().expect("a folder");
         replace(world.path(), "hub.yaml", &hub(false));
         replace(&world.path().join("clusters/eu-1"), "ns.yaml", &objects::namespace("shop"));
-        let mut plane = Isthmus::region("eu", Source::World(world.path()));
+        let mut plane = Isthmus::region("eu", Source::Folder(world.path()));
         plane.wait_ready().await;
         let vip: SocketAddr = VIP.parse().expect("an address");
         let _own = Backend::start(vip, "kube-proxy").await;

@@ -33,7 +33,7 @@ fn a_sidecar_holds_what_it_uses() {
         let services = std::env::var("ISTHMUS_SIDECAR_SERVICES").ok().and_then(|text| text.parse().ok());
         let services: usize = services.unwrap_or(DEFAULT_SERVICES);
         let world = world(services);
-        let mut plane = Isthmus::region_logging("eu", Source::World(world.path()), "info");
+        let mut plane = Isthmus::region_logging("eu", Source::Folder(world.path()), "info");
         plane.wait_ready().await;
         let spec = EnvoySpec::new("sidecar", "eu", "eu-a", plane.xds()).metadata("CLUSTER_ID", "eu-1");
         let envoy = Envoy::start(spec).await;
@@ -76,7 +76,7 @@ fn a_sidecar_holds_what_it_uses() {
         assert_eq!(dynamic(&envoy).await, built_in_and(USED));
         assert_eq!(bytes, 0.0, "bytes for each service added");
         eprintln!(
-            "testbed: sidecar told of {services} services: {} MB idle, {} MB with {USED} used; {bytes:.0} bytes and {:.2} ms \
+            "testbed: sidecar with {services} services known: {} MB idle, {} MB with {USED} used; {bytes:.0} bytes and {:.2} ms \
              of Envoy's CPU for each service added",
             idle / 1024,
             used / 1024,
@@ -84,7 +84,7 @@ fn a_sidecar_holds_what_it_uses() {
         );
         until(vip(services), "added", &format!("pod-{}", services % USED)).await;
 
-        // What goes is missed at once (its VIP is nobody's, and leads nowhere), and found again when it is back.
+        // What goes is missed at once (its VIP belongs to no service, and leads nowhere), and found again when it is back.
         let file = format!("added-{services}.yaml");
         std::fs::remove_file(member(world.path()).join(&file)).expect("remove a service");
         eventually("the service is gone", SOON, async || match get(vip(services), "added").await {
@@ -95,7 +95,7 @@ fn a_sidecar_holds_what_it_uses() {
         replace(&member(world.path()), &file, &service(services, 3));
         until(vip(services), "added", "pod-3").await;
 
-        // Nobody notices that the control plane dies, nor that it comes back.
+        // Traffic goes on while the control plane is down, and after it is back.
         plane.restart();
         for i in 0..USED {
             let answer = get(vip(i), "whatever").await.expect("an answer");
@@ -116,13 +116,13 @@ fn a_sidecar_holds_what_it_uses() {
         assert!(answer.ends_with("kube-proxy/private") && !answer.contains("envoy"), "{answer}");
         assert_eq!(local.served(), 1);
 
-        // Nor does what nobody told of get lost: it goes where it wanted to, until it is federated.
-        let untold = Backend::start(vip(UNTOLD), "kube-proxy/untold").await;
-        let answer = get(vip(UNTOLD), "untold").await.expect("an answer");
-        assert!(answer.ends_with("kube-proxy/untold"), "{answer}");
-        assert_eq!(untold.served(), 1);
-        replace(&member(world.path()), "untold.yaml", &service(UNTOLD, 7));
-        until(vip(UNTOLD), "untold", "pod-7").await;
+        // A service that is not federated yet is passed through as well, until it is federated.
+        let later = Backend::start(vip(LATER), "kube-proxy/later").await;
+        let answer = get(vip(LATER), "later").await.expect("an answer");
+        assert!(answer.ends_with("kube-proxy/later"), "{answer}");
+        assert_eq!(later.served(), 1);
+        replace(&member(world.path()), "later.yaml", &service(LATER, 7));
+        until(vip(LATER), "later", "pod-7").await;
     });
 }
 
@@ -134,7 +134,7 @@ fn built_in_and(used: usize) -> usize {
 /// The VIP of a service that is not federated.
 const PRIVATE: Ipv4Addr = Ipv4Addr::new(10, 100, 255, 1);
 /// The service behind it: `vip` makes the next address of its number.
-const UNTOLD: usize = 0xff_01;
+const LATER: usize = 0xff_01;
 
 async fn dynamic(envoy: &Envoy) -> usize {
     envoy.clusters().await.values().filter(|cluster| cluster.dynamic).count()

@@ -32,7 +32,7 @@ const VIP: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(10, 1
 fn a_service_that_is_not_exported_keeps_its_clients() {
     netns::isolated_without_clusters(async {
         let world = world();
-        let mut plane = Isthmus::region_logging("us", Source::World(world.path()), "info");
+        let mut plane = Isthmus::region_logging("us", Source::Folder(world.path()), "info");
         plane.wait_ready().await;
         redirect();
         let _eu = Backend::start(at([10, 8, 0, 1], 8080), OF_EU).await;
@@ -78,7 +78,7 @@ fn a_service_that_is_not_exported_keeps_its_clients() {
 fn who_asks_by_name_in_that_member_gets_its_own_service_too() {
     netns::isolated_without_clusters(async {
         let world = world();
-        let mut plane = Isthmus::region_logging("us", Source::World(world.path()), "info");
+        let mut plane = Isthmus::region_logging("us", Source::Folder(world.path()), "info");
         plane.wait_ready().await;
         let _eu = Backend::start(at([10, 8, 0, 1], 8080), OF_EU).await;
         let _us = Backend::start(at([10, 9, 0, 1], 8080), OF_US).await;
@@ -115,7 +115,7 @@ fn who_asks_by_name_in_that_member_gets_its_own_service_too() {
                 is(&spec.node_id, *at, "other.shop", OF_EU).await;
             }
         }
-        // Who does not say where it runs cannot be told what the name means there.
+        // A client that does not state its member gets the merged service.
         is("anywhere", anywhere, "web.shop", OF_EU).await;
         // What is not there, or has no VIP, leads nowhere rather than to another member's pods.
         for own in [
@@ -163,10 +163,10 @@ struct Restless {
 impl Restless {
     fn start() -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&stop);
+        let stopped = Arc::clone(&stop);
         let task = tokio::spawn(async move {
             let mut answers = Vec::new();
-            while !told.load(Ordering::Relaxed) && answers.len() < MAX_REQUESTS {
+            while !stopped.load(Ordering::Relaxed) && answers.len() < MAX_REQUESTS {
                 answers.push(match get(VIP, "web.shop").await {
                     Ok(answer) if answer.starts_with("HTTP/1.1 200") => {
                         Ok(answer.rsplit_once("\r\n\r\n").map_or_else(String::new, |(_, body)| body.to_owned()))

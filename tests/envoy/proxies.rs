@@ -47,7 +47,7 @@ endpoints: [{{addresses: [{POD}], zone: eu-a, conditions: {{ready: true}}}}]
 fn a_sidecar_is_shown_with_what_it_holds_and_what_it_sends() {
     netns::isolated_without_clusters(async {
         let world = world();
-        let mut plane = Isthmus::region("eu", Source::World(world.path()));
+        let mut plane = Isthmus::region("eu", Source::Folder(world.path()));
         plane.wait_ready().await;
         let mut spec = EnvoySpec::new("web-1", "eu", "eu-a", plane.xds()).metadata("CLUSTER_ID", "eu-1");
         spec.load_reports = true;

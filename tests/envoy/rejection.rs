@@ -34,7 +34,7 @@ fn what_a_proxy_rejected_is_offered_again_when_the_cause_is_gone() {
             Case { node: "sidecar-sotw", delta: false, intercepted: true, port: INTERCEPT_PORT },
         ];
         let world = world();
-        let mut plane = Isthmus::region("eu", Source::World(world.path()));
+        let mut plane = Isthmus::region("eu", Source::Folder(world.path()));
         plane.wait_ready().await;
         let _backend = Backend::start(SocketAddr::new(POD, 8080), "pod").await;
         let mut proxies = Vec::new();
@@ -50,8 +50,8 @@ fn what_a_proxy_rejected_is_offered_again_when_the_cause_is_gone() {
             proxies.push((case, SocketAddr::new(listen.into(), case.port), taken, Envoy::start(spec).await));
         }
         for (case, ..) in &proxies {
-            let said = shown(&plane, case.node, 1).await;
-            assert!(said.contains("REJECTED") && said.contains("lds"), "{said}");
+            let listed = shown(&plane, case.node, 1).await;
+            assert!(listed.contains("REJECTED") && listed.contains("lds"), "{listed}");
         }
         // It stays so whatever else they accept: clusters come and go, nothing listens, and nothing is called well.
         std::fs::write(world.path().join("clusters/eu-1/api.yaml"), service("api", "10.101.0.8", 80)).unwrap();

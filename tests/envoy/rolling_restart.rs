@@ -17,7 +17,7 @@ async fn c39_no_request_fails_while_replicas_are_replaced() {
     let world = tempfile::tempdir().unwrap();
     replace(world.path(), "hub.yaml", &hub());
     replace(&world.path().join("clusters/eu-1"), "web.yaml", &web());
-    let mut replicas = [(); 2].map(|()| Isthmus::region("eu", Source::World(world.path())));
+    let mut replicas = [(); 2].map(|()| Isthmus::region("eu", Source::Folder(world.path())));
     for replica in &mut replicas {
         replica.wait_ready().await;
     }

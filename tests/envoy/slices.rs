@@ -14,9 +14,9 @@ pub(super) enum State {
     /// The slice says nothing, which counts as ready (API reference of `EndpointConditions`).
     Unsaid,
     NotReady,
-    /// Told to end, and still serving.
+    /// Terminating, and still serving.
     Terminating,
-    /// Told to end, and serving no more.
+    /// Terminating, and serving no more.
     Ended,
 }
 

@@ -1,4 +1,4 @@
-//! Pods that terminate and still serve take the traffic where nobody else can: real Envoys under steady traffic through
+//! Pods that terminate and still serve take the traffic where no other pod can: real Envoys under steady traffic through
 //! a rollout that ends all pods before it starts new ones. Nothing fails while a pod serves.
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -17,18 +17,18 @@ const PORT: u16 = 8080;
 const EGRESS_PORT: u16 = 15_080;
 const PER_SECOND: u32 = 50;
 const LIVE_LIMIT: std::time::Duration = std::time::Duration::from_secs(60);
-/// So many answers in a row come from everybody who takes part.
+/// So many answers in a row come from all pods that take part.
 const STEADY: usize = 40;
 /// Member, zone, last octet. The client is in eu-1 and eu-a.
 const PODS: [(&str, &str, u8); 4] =
     [("eu-1", "eu-a", 1), ("eu-1", "eu-a", 2), ("eu-1", "eu-b", 3), ("us-1", "us-a", 4)];
 
 #[test]
-fn serving_pods_that_terminate_take_traffic_when_nobody_is_ready() {
+fn serving_pods_that_terminate_take_traffic_when_no_pod_is_ready() {
     netns::isolated_without_clusters(async {
         let world = world();
         write(&world, [Ready; 4]);
-        let mut plane = Isthmus::region("eu", Source::World(world.path()));
+        let mut plane = Isthmus::region("eu", Source::Folder(world.path()));
         plane.wait_ready().await;
         let mut backends = Vec::new();
         for pod in 1..=4 {
@@ -41,18 +41,18 @@ fn serving_pods_that_terminate_take_traffic_when_nobody_is_ready() {
 
         for (states, expected) in [
             ([Ready; 4], &["pod-1", "pod-2"][..]),
-            // One by one, as a Deployment with `strategy: Recreate` is told to end: while anybody is ready, nobody else.
+            // One by one, as a Deployment with `strategy: Recreate` ends them: while a pod is ready, no other one.
             ([Terminating, Ready, Ready, Ready], &["pod-2"]),
             ([Terminating, Terminating, Ready, Ready], &["pod-3"]),
             ([Terminating, Terminating, Terminating, Ready], &["pod-4"]),
-            // Nobody is ready: the nearest of those that serve.
+            // No pod is ready: the nearest of those that serve.
             ([Terminating; 4], &["pod-1", "pod-2"]),
             ([Ended, Terminating, Terminating, NotReady], &["pod-2"]),
             ([Ended, Ended, Terminating, NotReady], &["pod-3"]),
-            // Members are written one after the other, so that somebody must serve in between.
+            // Members are written one after the other, so that a pod must serve in between.
             ([Ended, Ended, Terminating, Terminating], &["pod-3"]),
             ([Ended, Ended, NotReady, Terminating], &["pod-4"]),
-            // The new ones: whoever is ready first has it all.
+            // The new ones: the one that is ready first has all the traffic.
             ([Ended, Ended, Terminating, Ready], &["pod-4"]),
             ([Ready, Ended, Terminating, Terminating], &["pod-1"]),
             ([Ready; 4], &["pod-1", "pod-2"]),

@@ -40,7 +40,7 @@ async fn envoys_come_back_with_the_new_certificate() {
         // Soon enough to see it happen, long enough to be of use meanwhile.
         "--max-connection-age=3".to_owned(),
     ];
-    let mut region = Isthmus::region_with("eu", Source::World(world.path()), &flags);
+    let mut region = Isthmus::region_with("eu", Source::Folder(world.path()), &flags);
     region.wait_ready().await;
     let at = at.parse().unwrap();
 
@@ -77,7 +77,7 @@ async fn envoys_come_back_with_the_new_certificate() {
     has_pods(&stays, 2).await;
     has_pods(&waits, 2).await;
 
-    // A certificate whose key does not fit is told, and changes nothing.
+    // A certificate whose key does not fit is reported, and changes nothing.
     let unfit = Identity { key: first.sign(NAME).key, ..renewed.clone() };
     set_certificate(&files, &unfit);
     metric(&region, "isthmus_tls_certificates_rejected_total", 1.0).await;

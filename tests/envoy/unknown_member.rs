@@ -1,4 +1,4 @@
-//! A control plane that starts while a member cannot be heard: what proxies have of it goes on working, readiness says
+//! A control plane that starts while a member cannot be reached: what proxies have of it goes on working, readiness says
 //! what is missing, and what is really gone goes once that is known.
 
 use std::path::Path;
@@ -79,16 +79,16 @@ async fn until_connected(envoy: &Envoy) {
     .await;
 }
 
-/// No request failed through any of the proxies; says of each that lost some how many, since when, and what it was told.
+/// No request failed through any of the proxies; prints for each that lost some how many, since when, and its counters.
 async fn nothing_was_lost(proxies: &[(&str, Envoy, Traffic)], began: Instant, when: &str) {
     let mut lost = String::new();
     for (name, envoy, traffic) in proxies {
         let errors = traffic.so_far().since(began).errors();
         if let Some((first, text)) = errors.first() {
-            let told = ["update_success", "update_attempt", "config_reload", "active_scopes", "on_demand_scopes"];
+            let counters = ["update_success", "update_attempt", "config_reload", "active_scopes", "on_demand_scopes"];
             let stats: Vec<_> = envoy.stats("(rds|srds|lds|cds)").await.into_iter().collect();
             let stats: Vec<_> =
-                stats.into_iter().filter(|(name, _)| told.iter().any(|end| name.contains(end))).collect();
+                stats.into_iter().filter(|(name, _)| counters.iter().any(|end| name.contains(end))).collect();
             lost += &format!(
                 "{name}: {} errors, the first {:?} after the kill: {text}; {stats:?}\n",
                 errors.len(),
@@ -127,7 +127,7 @@ async fn proxies_of(plane: &Isthmus, addresses: &str) -> Vec<(&'static str, Envo
 async fn what_proxies_have_of_a_member_that_is_away_at_a_restart_goes_on_working() {
     let world = world();
     let flags = ["--sync-deadline=1", "--member-deadline=600"].map(str::to_owned);
-    let mut plane = Isthmus::region_with("eu", Source::World(world.path()), &flags);
+    let mut plane = Isthmus::region_with("eu", Source::Folder(world.path()), &flags);
     plane.wait_ready().await;
     let _pods = [
         Backend::start(format!("{NEAR}:8080").parse().unwrap(), "near").await,
@@ -181,7 +181,7 @@ async fn what_proxies_have_of_a_member_that_is_away_at_a_restart_goes_on_working
 async fn what_proxies_have_of_a_file_that_is_broken_at_a_restart_goes_on_working() {
     let world = world();
     let flags = ["--sync-deadline=1", "--member-deadline=600"].map(str::to_owned);
-    let mut plane = Isthmus::region_with("eu", Source::World(world.path()), &flags);
+    let mut plane = Isthmus::region_with("eu", Source::Folder(world.path()), &flags);
     plane.wait_ready().await;
     let _pod = Backend::start(format!("{FAR}:8081").parse().unwrap(), "far").await;
     let file = world.path().join("clusters/us-1/far.yaml");
@@ -217,7 +217,7 @@ async fn a_member_that_stays_away_does_not_block_for_ever_and_its_deletion_is_kn
     let world = world();
     away(world.path(), "clusters/us-1", "us-1.away");
     let flags = ["--sync-deadline=1", "--member-deadline=3"].map(str::to_owned);
-    let plane = Isthmus::region_with("eu", Source::World(world.path()), &flags);
+    let plane = Isthmus::region_with("eu", Source::Folder(world.path()), &flags);
     until_says(&plane, 503, &["waiting for members, nothing is served before", "us-1"]).await;
     until_says(&plane, 503, &["serving, but not ready before", "us-1"]).await;
     until_says(&plane, 200, &["ok, but these members are not known", "us-1: Unreachable"]).await;

@@ -1,4 +1,4 @@
-//! A proxy on the plain port that is told of no service before somebody calls it: it finds each under every spelling of
+//! A proxy on the plain port that is sent no service before a client calls it: it finds each under every spelling of
 //! its name, says "no" to what is not there, and notices what comes and goes.
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -12,14 +12,14 @@ use crate::harness::files::replace;
 use crate::harness::{Isthmus, SOON, Source, objects};
 use crate::testbed::{Backend, Envoy, eventually, netns};
 
-/// Services that nobody calls.
+/// Services that no client calls.
 const UNUSED: usize = 200;
 
 #[test]
 fn c45_virtual_hosts_are_fetched_when_they_are_used() {
     netns::isolated_without_clusters(async {
         let world = world();
-        let mut plane = Isthmus::region_logging("eu", Source::World(world.path()), "info");
+        let mut plane = Isthmus::region_logging("eu", Source::Folder(world.path()), "info");
         plane.wait_ready().await;
         let web = Backend::start(SocketAddr::new(pod(1).into(), 8080), "web").await;
         let _late = Backend::start(SocketAddr::new(pod(2).into(), 8080), "late").await;
@@ -36,7 +36,7 @@ fn c45_virtual_hosts_are_fetched_when_they_are_used() {
                 let answer = call(*at, &body).await.expect("an answer");
                 assert!(answer.ends_with("\r\n\r\nweb"), "{host}, with a body: {answer}");
             }
-            for host in ["web", "web.shop:81", "nobody.shop", "example.com", "10.8.0.1:8080"] {
+            for host in ["web", "web.shop:81", "absent.shop", "example.com", "10.8.0.1:8080"] {
                 let answer = get(*at, host).await.expect("an answer");
                 assert!(answer.starts_with("HTTP/1.1 404"), "{host}: {answer}");
             }
@@ -63,7 +63,7 @@ fn c45_virtual_hosts_are_fetched_when_they_are_used() {
             }
         }
 
-        // A service that nobody calls costs nothing but its cluster, on demand not even that.
+        // A service that no client calls costs nothing but its cluster, on demand not even that.
         let before = responses(&plane).await;
         replace(&cluster(&world), "unused-more.yaml", &service("unused-more", 1));
         plane.has_service("shop/unused-more", &["eu-1"], 1).await;
@@ -72,7 +72,7 @@ fn c45_virtual_hosts_are_fetched_when_they_are_used() {
         }
         assert_eq!(responses(&plane).await, before);
 
-        // Nobody notices that the control plane dies; and it is found again.
+        // Traffic goes on while the control plane is down; and it is found again.
         plane.restart();
         for (_, at) in &envoys {
             answers(*at, "web.shop", "web").await;

@@ -26,7 +26,7 @@ fn c44_what_names_with_an_authority_lead_to() {
             [objects::region("eu", &[]), objects::member_cluster("eu-1", "eu", &["10.8.0.0/16"], &["10.100.0.0/16"])];
         replace(world.path(), "hub.yaml", &hub.concat());
         replace(&cluster(&world), "web.yaml", &web(1));
-        let mut plane = Isthmus::region_logging("eu", Source::World(world.path()), "info");
+        let mut plane = Isthmus::region_logging("eu", Source::Folder(world.path()), "info");
         plane.wait_ready().await;
         let _backends = [
             Backend::start(SocketAddr::new(pod(1).into(), 8080), "first").await,

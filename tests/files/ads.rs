@@ -84,7 +84,7 @@ impl Client {
             let response = message.unwrap().expect("the stream stays open");
             patience = QUIET;
             let kind = [CLUSTER, ASSIGNMENT, LISTENER, SCOPE].into_iter().find(|kind| *kind == response.type_url);
-            let kind = kind.unwrap_or_else(|| panic!("nobody asked for {}", response.type_url));
+            let kind = kind.unwrap_or_else(|| panic!("{} was not subscribed to", response.type_url));
             let ack = DeltaDiscoveryRequest {
                 type_url: response.type_url.clone(),
                 response_nonce: response.nonce,

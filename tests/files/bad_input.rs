@@ -1,4 +1,4 @@
-//! A world full of mistakes: each is told with file, line, field and what would be right, and none keeps the good
+//! A folder full of mistakes: each is reported with file, line, field and what would be right, and none keeps the good
 //! objects beside it from being served.
 
 use std::path::Path;
@@ -9,7 +9,7 @@ use crate::testbed::eventually;
 
 /// Files with mistakes of many kinds, and what `check` says of them.
 const MISTAKES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/files/bad_world");
-const TOLD: &str = include_str!("bad_world/expected.txt");
+const EXPECTED: &str = include_str!("bad_world/expected.txt");
 /// The API takes at most 1,000.
 const HUGE_SLICE: usize = 10_000;
 const LONGEST_SUBDOMAIN: usize = 253;
@@ -18,18 +18,18 @@ const WEB: &str = "outbound|80||web.shop.svc.cluster.local";
 const GOOD: &str = "clusters/eu-1/a-good.yaml";
 
 #[tokio::test]
-async fn check_tells_every_mistake_with_its_place() {
+async fn check_reports_every_mistake_with_its_place() {
     let world = world();
     let output = run(&["check", "--world", &shown(world.path())]).await;
     let text = String::from_utf8(output.stdout).unwrap();
     let root = format!("{}/", world.path().display());
-    let told: Vec<String> = text
+    let reported: Vec<String> = text
         .lines()
         .filter_map(|line| line.strip_prefix(&root))
         .map(|line| line.replace(&root, "<world>/"))
         .filter(|line| !line.contains("generated.yaml"))
         .collect();
-    assert_eq!(told, TOLD.lines().collect::<Vec<_>>());
+    assert_eq!(reported, EXPECTED.lines().collect::<Vec<_>>());
     assert_eq!(output.status.code(), Some(1), "{text}");
 
     // Made here, because they are long: a slice of ten thousand, and names one byte over the limit.
@@ -58,7 +58,7 @@ async fn check_tells_every_mistake_with_its_place() {
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((output.status.code(), &document["ok"]), (Some(1), &false.into()));
     let problems = document["problems"].as_array().unwrap();
-    assert_eq!(problems.len(), TOLD.lines().count() + 3);
+    assert_eq!(problems.len(), EXPECTED.lines().count() + 3);
     for problem in problems {
         assert!(problem["place"]["line"].as_u64().is_some_and(|line| line > 0), "{problem}");
         assert!(problem["found"].is_string() && problem["expected"].is_string(), "{problem}");
@@ -66,7 +66,7 @@ async fn check_tells_every_mistake_with_its_place() {
 }
 
 #[tokio::test]
-async fn exit_codes_tell_fine_from_broken_from_misused() {
+async fn exit_codes_differ_for_good_broken_and_misused() {
     let world = world();
     let code = async |args: &[&str]| run(args).await.status.code();
     let broken = shown(world.path());
@@ -103,7 +103,7 @@ async fn all_that_is_good_is_served_and_outlives_its_file_turning_bad() {
     let world = world();
     // Two of its files cannot be understood, so that not all is known of the member: see docs/restarts.md.
     let short = ["--sync-deadline=1".to_owned(), "--member-deadline=1".to_owned()];
-    let mut region = Isthmus::region_with("eu", Source::World(world.path()), &short);
+    let mut region = Isthmus::region_with("eu", Source::Folder(world.path()), &short);
     region.wait_ready().await;
     let known = region.page("/readyz").await;
     assert!(known.contains("eu-1: KindUnreadable") && known.contains("half.yaml"), "{known}");
@@ -116,18 +116,18 @@ async fn all_that_is_good_is_served_and_outlives_its_file_turning_bad() {
         assert!(before.contains_key(&(kind, WEB.to_owned())), "{:?}", before.keys());
     }
 
-    // Cut off in the middle, as by an editor or a full disk. The last good state stays, and the reason is told.
+    // Cut off in the middle, as by an editor or a full disk. The last good state stays, and the reason is reported.
     let good = std::fs::read_to_string(world.path().join(GOOD)).unwrap();
     std::fs::write(world.path().join(GOOD), &good[..good.len() - 6]).unwrap();
-    let problem = "the broken file is told";
-    let told = eventually(problem, SOON, async || {
+    let problem = "the broken file is reported";
+    let reported = eventually(problem, SOON, async || {
         let page = region.page("/debug/problems").await;
         let all: Vec<serde_json::Value> = serde_json::from_str(&page).map_err(|error| error.to_string())?;
         let ours = |problem: &&serde_json::Value| problem["place"]["file"].as_str().is_some_and(|f| f.ends_with(GOOD));
         all.iter().find(ours).filter(|problem| problem["object"]["kind"] == "File").cloned().ok_or(page)
     })
     .await;
-    assert!(told["lost"].as_str().unwrap().ends_with("what the file held before of the rest stays"), "{told}");
+    assert!(reported["lost"].as_str().unwrap().ends_with("what the file held before of the rest stays"), "{reported}");
     let after = ads::everything(region.xds(), &node).await;
     assert_eq!(before, after);
 

@@ -17,7 +17,7 @@ async fn a_dump_that_is_cut_short_loses_nothing_and_is_named() {
     std::fs::create_dir_all(world.path().join("clusters/eu-1")).unwrap();
     let dump = dump();
     write(world.path(), &dump);
-    let mut region = Isthmus::region("eu", Source::World(world.path()));
+    let mut region = Isthmus::region("eu", Source::Folder(world.path()));
     region.wait_ready().await;
     has_all(&region).await;
 
@@ -41,19 +41,19 @@ async fn a_dump_that_is_cut_short_loses_nothing_and_is_named() {
     ];
     for (text, reason) in states {
         write(world.path(), &text);
-        let told = eventually("the file is named", SOON, async || {
+        let page = eventually("the file is named", SOON, async || {
             let page = region.page("/debug/problems").await;
             if page.contains(DUMP) && page.contains(reason) { Ok(page) } else { Err(page) }
         })
         .await;
-        assert!(told.contains("File"), "{told}");
+        assert!(page.contains("File"), "{page}");
         has_all(&region).await;
         let output = run(&["check", "--world", &world.path().to_string_lossy()]).await;
-        let said = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{said}");
-        let line = said.lines().find(|line| line.contains(DUMP)).unwrap_or_else(|| panic!("{said}"));
-        assert!(line.contains(reason), "{said}");
-        // Repaired, and told as before.
+        let printed = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{printed}");
+        let line = printed.lines().find(|line| line.contains(DUMP)).unwrap_or_else(|| panic!("{printed}"));
+        assert!(line.contains(reason), "{printed}");
+        // Repaired, and read as before.
         write(world.path(), &dump);
         eventually("nothing is wrong", SOON, async || match region.page("/debug/problems").await {
             page if page.contains(DUMP) => Err(page),
@@ -65,7 +65,7 @@ async fn a_dump_that_is_cut_short_loses_nothing_and_is_named() {
 
     // A process that starts with such a file does not take the member for an empty one.
     write(world.path(), "");
-    let late = Isthmus::region_with("eu", Source::World(world.path()), &["--sync-deadline=1".to_owned()]);
+    let late = Isthmus::region_with("eu", Source::Folder(world.path()), &["--sync-deadline=1".to_owned()]);
     eventually("it says what it does not know", SOON, async || {
         let page = late.try_page("/readyz").await?;
         if page.contains("eu-1: KindUnreadable") && page.contains("dump.yaml: found an empty file") {

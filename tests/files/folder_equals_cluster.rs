@@ -27,7 +27,7 @@ async fn a_dump_of_a_federation_serves_the_same_bytes() {
     objects_of_all_kinds(&federation).await;
 
     let mut cluster = federation.region("eu").await;
-    // All mirrors must stand, or the dump would be of a federation that is still moving.
+    // All mirrors must exist, or the dump would be of a federation that still changes.
     for id in IDS {
         for name in ["web", "api", "db"] {
             federation.member(id).until_service("shop", name, "is there", |_| true).await;
@@ -38,7 +38,7 @@ async fn a_dump_of_a_federation_serves_the_same_bytes() {
 
     let world = tempfile::tempdir().unwrap();
     dump(&federation, world.path()).await;
-    let mut folder = Isthmus::region("eu", Source::World(world.path()));
+    let mut folder = Isthmus::region("eu", Source::Folder(world.path()));
     folder.wait_ready().await;
     let nodes = [
         ads::node("eu", "eu-a", Some("eu-1")),

@@ -76,8 +76,8 @@ async fn a_recording_of_a_folder_comes_to_what_is_served() {
     std::fs::write(world.path().join("clusters/eu-1/web.yaml"), objects::namespace("shop") + &web).unwrap();
     std::fs::write(world.path().join("clusters/us-1/ns.yaml"), objects::namespace("shop")).unwrap();
 
-    let mut region = Isthmus::region("eu", Source::World(world.path()));
-    let mut recording = Recording::start(Source::World(world.path()), &[]);
+    let mut region = Isthmus::region("eu", Source::Folder(world.path()));
+    let mut recording = Recording::start(Source::Folder(world.path()), &[]);
     region.wait_ready().await;
     region.has_service("shop/web", &["eu-1"], 0).await;
     let api = objects::service("shop", "api", mark, "clusterIP: 10.102.0.9, ports: [{name: grpc, port: 9000}]");
@@ -113,9 +113,9 @@ async fn refused(recording: &Recording) {
     for (bytes, expected) in cases {
         std::fs::write(&path, bytes).unwrap();
         let output = run(&["debug", "replay", &name]).await;
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(2), "{said}");
-        assert!(said.contains(expected), "{said}");
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{error}");
+        assert!(error.contains(expected), "{error}");
     }
     std::fs::write(&path, &whole[..whole.len() - 5]).unwrap();
     let output = run(&["debug", "replay", &name, "--allow-cut"]).await;

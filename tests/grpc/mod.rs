@@ -8,5 +8,5 @@ mod peer;
 mod python;
 mod servers;
 mod shares;
+mod test_region;
 mod transport;
-mod world;

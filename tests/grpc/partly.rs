@@ -27,7 +27,7 @@ use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::peer::{Library, Peer};
-use super::world::World;
+use super::test_region::TestRegion;
 use crate::testbed::ports;
 
 /// Port 9000 of `web` is good, port 9001 is not; one route table knows both.
@@ -47,14 +47,14 @@ enum Broken {
 #[tokio::test(flavor = "multi_thread")]
 async fn c54_what_is_good_of_a_rejected_response_is_used() {
     let address = SocketAddr::from((Ipv4Addr::new(127, 93, 0, 1), ports::free()));
-    let nobody = "127.0.0.1:1".parse().unwrap();
-    let server = Peer::start(Library::GrpcGo, nobody).await;
+    let no_control_plane = "127.0.0.1:1".parse().unwrap();
+    let server = Peer::start(Library::GrpcGo, no_control_plane).await;
     server.serve(address, "good").await;
     for library in Library::ALL {
         for broken in [Broken::Cluster, Broken::Assignment] {
             let (script, xds) = Script::start(resources(address, broken)).await;
             let client = Peer::start(library, xds).await;
-            client.settles(&World::target("web"), &["good"]).await;
+            client.settles(&TestRegion::target("web"), &["good"]).await;
             let nacks = script.nacks();
             assert!(nacks.iter().any(|text| text.contains(BAD)), "{library:?}, {broken:?}: {nacks:?}");
             assert!(nacks.iter().all(|text| !text.contains(GOOD)), "{library:?}, {broken:?}: {nacks:?}");
@@ -148,14 +148,14 @@ impl Script {
         mut requests: Streaming<discovery::DiscoveryRequest>,
         responses: mpsc::Sender<Result<discovery::DiscoveryResponse, Status>>,
     ) {
-        let mut told = HashMap::new();
+        let mut subscribed = HashMap::new();
         for nonce in 0..MAX_REQUESTS {
             let Ok(Some(request)) = requests.message().await else { return };
             if let Some(error) = request.error_detail {
                 self.nacks.lock().unwrap_or_else(PoisonError::into_inner).push(error.message);
             }
             let names = &request.resource_names;
-            if told.insert(request.type_url.clone(), names.clone()).as_ref() == Some(names) {
+            if subscribed.insert(request.type_url.clone(), names.clone()).as_ref() == Some(names) {
                 continue; // nothing new is asked for
             }
             let found = names.iter().filter_map(|name| self.resources.get(&key(&request.type_url, name)));

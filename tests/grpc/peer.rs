@@ -1,4 +1,4 @@
-//! A gRPC program in its own process, told over HTTP what to do: `peer.py` here, or `grpcpeer` among the test bed's.
+//! A gRPC program in its own process, controlled over HTTP: `peer.py` here, or `grpcpeer` among the test bed's.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -51,24 +51,24 @@ impl Peer {
 
     /// The same with credentials for the control plane.
     pub(super) async fn start_with(library: Library, xds: &str, credentials: Value) -> Self {
-        Self::start_told(library, &bootstrap(library, xds, credentials)).await
+        Self::start_from(library, &bootstrap(library, xds, credentials)).await
     }
 
-    /// The same where `xds` is responsible for an authority only, and whoever is for everything else is not there.
+    /// The same where `xds` is responsible for an authority only, and the control plane for everything else is not there.
     pub(super) async fn start_by_authority(library: Library, xds: SocketAddr, authority: &str) -> Self {
         let insecure = || json!({"type": "insecure"});
-        let nobody = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free())).to_string();
-        let mut told = bootstrap(library, &nobody, insecure());
+        let absent = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free())).to_string();
+        let mut document = bootstrap(library, &absent, insecure());
         let template = format!("xdstp://{authority}/envoy.config.listener.v3.Listener/%s");
         let responsible = json!({
             "xds_servers": bootstrap(library, &xds.to_string(), insecure())["xds_servers"],
             "client_listener_resource_name_template": template,
         });
-        told["authorities"] = json!({authority: responsible});
-        Self::start_told(library, &told).await
+        document["authorities"] = json!({authority: responsible});
+        Self::start_from(library, &document).await
     }
 
-    async fn start_told(library: Library, bootstrap: &Value) -> Self {
+    async fn start_from(library: Library, bootstrap: &Value) -> Self {
         let folder = tempfile::Builder::new().prefix("isthmus-grpc-").tempdir().expect("make a folder");
         let control = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free()));
         let bootstrap = format!("GRPC_XDS_BOOTSTRAP_CONFIG={bootstrap}");
@@ -88,7 +88,7 @@ impl Peer {
         let mut peer = Self { library, process, control, _folder: folder };
         let version = eventually("the peer answers", START_LIMIT, async || {
             peer.process.must_run();
-            peer.try_tell("/version").await
+            peer.try_control("/version").await
         })
         .await;
         eprintln!("testbed: {}", version.keys().next().map_or("?", String::as_str));
@@ -101,20 +101,20 @@ impl Peer {
 
     /// Answers calls on `address` with `identity`.
     pub(super) async fn serve(&self, address: SocketAddr, identity: &str) {
-        self.tell(&format!("/serve?address={address}&identity={identity}")).await;
+        self.control(&format!("/serve?address={address}&identity={identity}")).await;
     }
 
     /// The same once the control plane says so.
     pub(super) async fn serve_over_xds(&self, address: SocketAddr, identity: &str) {
-        self.tell(&format!("/serve_xds?address={address}&identity={identity}")).await;
+        self.control(&format!("/serve_xds?address={address}&identity={identity}")).await;
     }
 
     /// Calls one after another; the channel to a target is kept.
     pub(super) async fn call(&self, target: &str, count: usize) -> Answers {
-        self.tell(&format!("/call?target={target}&count={count}&seconds={CALL_SECONDS}")).await
+        self.control(&format!("/call?target={target}&count={count}&seconds={CALL_SECONDS}")).await
     }
 
-    /// Calls until nobody but `expected` answers, all of them, and for a while. What else answered on the way.
+    /// Calls until only `expected` answer, all of them, and for a while. Returns what else answered on the way.
     pub(super) async fn settles(&self, target: &str, expected: &[&str]) -> Answers {
         let mut others = Answers::new();
         let what = format!("{:?} reaches {expected:?} by {target}", self.library);
@@ -131,39 +131,41 @@ impl Peer {
         others
     }
 
-    /// One call, which is answered once its server is told to [`Peer::release`] what it holds.
+    /// One call, which is answered after its server's [`Peer::release`].
     pub(super) async fn hold(&self, target: &str) -> Answers {
-        self.tell(&format!("/hold?target={target}")).await
+        self.control(&format!("/hold?target={target}")).await
     }
 
     /// Waits until this server holds so many calls.
     pub(super) async fn holds(&self, count: usize) {
-        eventually(&format!("{:?} holds {count} calls", self.library), SOON, async || match self.tell("/held").await {
-            held if held.get("held") == Some(&count) => Ok(()),
-            held => Err(format!("{held:?}")),
+        eventually(&format!("{:?} holds {count} calls", self.library), SOON, async || {
+            match self.control("/held").await {
+                held if held.get("held") == Some(&count) => Ok(()),
+                held => Err(format!("{held:?}")),
+            }
         })
         .await;
     }
 
     pub(super) async fn release(&self) {
-        self.tell("/release").await;
+        self.control("/release").await;
     }
 
-    /// The next call to the target starts anew.
+    /// The next call to the target opens a new channel.
     pub(super) async fn forget(&self, target: &str) {
-        self.tell(&format!("/forget?target={target}")).await;
+        self.control(&format!("/forget?target={target}")).await;
     }
 
     pub(super) fn log_tail(&self) -> String {
         self.process.log_tail(20)
     }
 
-    async fn tell(&self, what: &str) -> Answers {
-        let told = self.try_tell(what).await;
-        told.unwrap_or_else(|error| panic!("{:?} {what}: {error}\n{}", self.library, self.log_tail()))
+    async fn control(&self, what: &str) -> Answers {
+        let answers = self.try_control(what).await;
+        answers.unwrap_or_else(|error| panic!("{:?} {what}: {error}\n{}", self.library, self.log_tail()))
     }
 
-    async fn try_tell(&self, what: &str) -> Result<Answers, String> {
+    async fn try_control(&self, what: &str) -> Result<Answers, String> {
         let answer = http::get(self.control, "localhost", what, CONTROL_LIMIT).await?;
         if answer.status != 200 {
             return Err(answer.body);

@@ -2,8 +2,8 @@
 //! by the weights of localities alone, so all of this is the control plane's arithmetic.
 
 use super::peer::{Library, Peer};
-use super::world::State::{NotReady, Ready};
-use super::world::{Pod, World};
+use super::test_region::State::{NotReady, Ready};
+use super::test_region::{Pod, TestRegion};
 
 const CALLS: usize = 4_000;
 /// In percent. One standard deviation of so many calls is 0.8 at most.
@@ -11,13 +11,13 @@ const TOLERANCE: f64 = 4.0;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn c52_traffic_is_shared_by_hosts_or_by_declared_weight() {
-    let world = World::start().await;
+    let setup = TestRegion::start().await;
     let clients = [
-        Peer::start(Library::Grpcio, world.region.xds()).await,
-        Peer::start(Library::GrpcGo, world.region.xds()).await,
+        Peer::start(Library::Grpcio, setup.region.xds()).await,
+        Peer::start(Library::GrpcGo, setup.region.xds()).await,
     ];
-    world.start_pods(&clients[1], "eu-1", &[1, 2, 3, 4]).await;
-    world.start_pods(&clients[1], "eu-2", &[1, 2, 3, 4]).await;
+    setup.start_pods(&clients[1], "eu-1", &[1, 2, 3, 4]).await;
+    setup.start_pods(&clients[1], "eu-2", &[1, 2, 3, 4]).await;
     let all = [1, 2, 3, 4].map(|number| (number, Ready));
     let half = [(1, Ready), (2, Ready), (3, NotReady), (4, NotReady)];
     // Name, kind of share, pods of eu-1, its share in percent.
@@ -29,8 +29,8 @@ async fn c52_traffic_is_shared_by_hosts_or_by_declared_weight() {
         ("declared-half", "declared", &half, 67.7),
     ] {
         let second = if share == "equal" { &all[..1] } else { &all };
-        world.serve("eu-1", name, share, first);
-        world.serve("eu-2", name, share, second);
+        setup.serve("eu-1", name, share, first);
+        setup.serve("eu-2", name, share, second);
         let hosts = |member: &str, pods: &[Pod]| -> Vec<String> {
             pods.iter().filter(|pod| pod.1 == Ready).map(|pod| format!("{member}/{}", pod.0)).collect()
         };
@@ -38,8 +38,8 @@ async fn c52_traffic_is_shared_by_hosts_or_by_declared_weight() {
         expected_hosts.extend(hosts("eu-2", second));
         let expected_hosts: Vec<&str> = expected_hosts.iter().map(String::as_str).collect();
         for client in &clients {
-            client.settles(&World::target(name), &expected_hosts).await;
-            let answers = client.call(&World::target(name), CALLS).await;
+            client.settles(&TestRegion::target(name), &expected_hosts).await;
+            let answers = client.call(&TestRegion::target(name), CALLS).await;
             let from = answers.iter().filter(|(answer, _)| answer.starts_with("eu-1/")).map(|(_, count)| *count);
             let found = 100.0 * from.sum::<usize>() as f64 / CALLS as f64;
             eprintln!("testbed: shares: {name} by {:?}: expected {expected:.1}, counted {found:.1}", client.library());
@@ -50,5 +50,5 @@ async fn c52_traffic_is_shared_by_hosts_or_by_declared_weight() {
             assert!(answers.keys().map(String::as_str).eq(expected_hosts.iter().copied()), "{answers:?}");
         }
     }
-    world.nothing_was_rejected(&["eds"]).await;
+    setup.nothing_was_rejected(&["eds"]).await;
 }

@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::peer::{Library, Peer};
-use super::world::State::{NotReady, Ready};
-use super::world::World;
+use super::test_region::State::{NotReady, Ready};
+use super::test_region::TestRegion;
 use crate::harness::SOON;
 use crate::harness::files::replace;
 use crate::testbed::pki::Authority;
@@ -27,7 +27,7 @@ async fn c55_calls_and_news_survive_connections_that_end() {
     replace(files.path(), "ours.crt", &ours.pem());
     replace(files.path(), "theirs.crt", &theirs.pem());
     let port = ports::free();
-    let world = World::start_with(&[
+    let setup = TestRegion::start_with(&[
         format!("--xds-tls=127.0.0.1:{port}"),
         format!("--tls-cert={}", file("server.crt")),
         format!("--tls-key={}", file("server.key")),
@@ -42,20 +42,20 @@ async fn c55_calls_and_news_survive_connections_that_end() {
             "private_key_file": file(&format!("{identity}.key")),
         }})
     };
-    let (uri, target) = (format!("{NAME}:{port}"), World::target("web"));
-    let server = Peer::start(Library::GrpcGo, world.region.xds()).await;
-    world.start_pods(&server, "eu-1", &[1, 2]).await;
+    let (uri, target) = (format!("{NAME}:{port}"), TestRegion::target("web"));
+    let server = Peer::start(Library::GrpcGo, setup.region.xds()).await;
+    setup.start_pods(&server, "eu-1", &[1, 2]).await;
     let (one, two) = (["eu-1/1"], ["eu-1/2"]);
 
     for library in Library::ALL {
         let stranger = Peer::start_with(library, &uri, credentials("stranger")).await;
         let client = Peer::start_with(library, &uri, credentials("client")).await;
-        world.serve("eu-1", "web", "equal", &[(1, Ready), (2, NotReady)]);
+        setup.serve("eu-1", "web", "equal", &[(1, Ready), (2, NotReady)]);
         client.settles(&target, &one).await;
         for _ in 0..ROUNDS {
             for (first, second, expected) in [(NotReady, Ready, &two), (Ready, NotReady, &one)] {
-                ended(&world).await;
-                world.serve("eu-1", "web", "equal", &[(1, first), (2, second)]);
+                ended(&setup).await;
+                setup.serve("eu-1", "web", "equal", &[(1, first), (2, second)]);
                 let others = client.settles(&target, expected).await;
                 assert!(others.keys().all(|answer| answer == one[0] || answer == two[0]), "{library:?}: {others:?}");
             }
@@ -66,15 +66,15 @@ async fn c55_calls_and_news_survive_connections_that_end() {
             "{library:?} let a stranger in: {answers:?}"
         );
     }
-    world.nothing_was_rejected(&["lds", "rds", "cds", "eds"]).await;
+    setup.nothing_was_rejected(&["lds", "rds", "cds", "eds"]).await;
 }
 
 /// Waits until one more connection was ended for its age.
-async fn ended(world: &World) {
+async fn ended(setup: &TestRegion) {
     const ENDED: &str = "isthmus_xds_connections_aged_total";
-    let so_far = world.region.metrics().await.get(ENDED).copied().unwrap_or_default();
+    let so_far = setup.region.metrics().await.get(ENDED).copied().unwrap_or_default();
     eventually("a connection is ended", SOON, async || {
-        let found = world.region.metrics().await.get(ENDED).copied().unwrap_or_default();
+        let found = setup.region.metrics().await.get(ENDED).copied().unwrap_or_default();
         if found > so_far { Ok(()) } else { Err(found.to_string()) }
     })
     .await;

@@ -36,7 +36,7 @@ impl Federation {
     }
 
     /// Waits until a condition is like this and its message fits as well.
-    pub async fn until_told(
+    pub async fn until_message(
         &self,
         id: &str,
         kind: &str,

@@ -21,7 +21,7 @@ pub struct Federation {
 }
 
 impl Federation {
-    /// A hub with definitions and roles, and members with their roles; nobody has joined. A member's id is
+    /// A hub with definitions and roles, and members with their roles; none has joined. A member's id is
     /// `<region>-<number>`.
     pub async fn start(ids: &[&str]) -> Self {
         let slots = slots::of_clusters(ids.len() + 1).await;

@@ -17,19 +17,19 @@ const READY_LIMIT: Duration = Duration::from_secs(60);
 const PAGE_LIMIT: Duration = Duration::from_secs(10);
 const STOP_LIMIT: Duration = Duration::from_secs(15);
 const RUN_LIMIT: Duration = Duration::from_secs(60);
-/// Ours in detail; of libraries what they think worth telling.
+/// Ours in detail; of libraries info and above.
 const LOG_FILTER: &str = "info,isthmus=debug,federation=debug,regions=debug";
 const FAILURE_LINES: usize = 25;
 /// The API servers of tests are on this machine.
 pub(super) const MEMBERS_HERE: &str = "--allow-member-cidrs=127.0.0.0/8";
 
-/// Where a region takes its world from.
+/// Where a region takes its objects from.
 #[derive(Clone, Copy, Debug)]
 pub enum Source<'a> {
     /// A kubeconfig of the hub.
     Hub(&'a Path),
     /// A folder.
-    World(&'a Path),
+    Folder(&'a Path),
 }
 
 /// A running process of the product. Killed when dropped.
@@ -94,7 +94,7 @@ impl Isthmus {
         self.process.kill();
     }
 
-    /// Kills it if it runs and starts it anew, on the same ports.
+    /// Kills it if it runs and starts it again, on the same ports.
     pub fn restart(&mut self) {
         self.process.kill();
         let args = self.args.clone();
@@ -242,7 +242,7 @@ impl Source<'_> {
     pub fn args(&self) -> Vec<String> {
         match self {
             Self::Hub(kubeconfig) => vec![format!("--hub-kubeconfig={}", kubeconfig.display())],
-            Self::World(folder) => vec![format!("--world={}", folder.display())],
+            Self::Folder(folder) => vec![format!("--world={}", folder.display())],
         }
     }
 }

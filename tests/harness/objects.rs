@@ -119,7 +119,7 @@ pub fn ports(service: &Service) -> Vec<(&str, i32, &str)> {
         .collect()
 }
 
-/// Everything that tells whether somebody wrote the object.
+/// Everything that shows whether the object was written.
 pub fn version(metadata: &ObjectMeta) -> (Option<String>, Option<String>) {
     (metadata.uid.clone(), metadata.resource_version.clone())
 }

@@ -1,4 +1,4 @@
-//! What must not move. A resourceVersion changes with every write, so two equal scenes prove that nobody wrote anything
+//! What must not move. A resourceVersion changes with every write, so two equal scenes prove that nothing was written
 //! in between, not only that all came back.
 
 use std::collections::BTreeMap;
@@ -75,7 +75,7 @@ impl Federation {
         Scene(scene)
     }
 
-    /// Statuses of these members, but for the time at which they were last heard.
+    /// Statuses of these members, but for the time at which they were last seen.
     pub async fn scene_of_statuses(&self, ids: &[&str]) -> Scene {
         let mut scene = BTreeMap::new();
         for id in ids {

@@ -8,8 +8,8 @@ const CLUSTERS: usize = 10;
 static SLOTS: Semaphore = Semaphore::const_new(CLUSTERS);
 
 /// The right to run this many clusters, until it is dropped. Taken as a whole: two tests that each hold half of what they
-/// need would wait for ever.
+/// need would wait forever.
 pub async fn of_clusters(count: usize) -> SemaphorePermit<'static> {
     let count = u32::try_from(count.min(CLUSTERS)).expect("a small number");
-    SLOTS.acquire_many(count).await.expect("nobody closes it")
+    SLOTS.acquire_many(count).await.expect("it is never closed")
 }

@@ -25,12 +25,12 @@ const QUEUE: usize = 16;
 
 /// One stream; it ends when this is dropped.
 pub struct Witness {
-    heard: Arc<Mutex<Heard>>,
+    received: Arc<Mutex<Received>>,
     task: JoinHandle<()>,
 }
 
 #[derive(Default)]
-struct Heard {
+struct Received {
     responses: u64,
     /// When each came.
     at: Vec<Instant>,
@@ -46,16 +46,16 @@ impl Witness {
         let client = AggregatedDiscoveryServiceClient::new(channel.connect().await.expect("connect to the region"));
         let locality = Locality { region: region.to_owned(), zone: zone.to_owned(), ..Locality::default() };
         let node = Node { id: format!("witness.{zone}"), locality: Some(locality), ..Node::default() };
-        let heard = Arc::new(Mutex::new(Heard::default()));
-        let task = tokio::spawn(listen(client, node, Arc::clone(&heard)));
-        Self { heard, task }
+        let received = Arc::new(Mutex::new(Received::default()));
+        let task = tokio::spawn(listen(client, node, Arc::clone(&received)));
+        Self { received, task }
     }
 
     /// Waits until some cluster whose name contains `part` has this many endpoints.
     pub async fn has_endpoints(&self, part: &str, count: usize) {
         eventually(&format!("xDS: {part} with {count} endpoints"), SOON, async || {
-            let heard = self.lock();
-            let found: Vec<(&String, usize)> = heard
+            let received = self.lock();
+            let found: Vec<(&String, usize)> = received
                 .assignments
                 .iter()
                 .filter(|(name, _)| name.contains(part))
@@ -68,25 +68,25 @@ impl Witness {
 
     /// Everything it was sent, and how often it was sent anything.
     pub fn scene(&self) -> Scene {
-        let heard = self.lock();
-        assert_eq!(heard.ended, None, "the stream ended");
-        let mut scene = Scene::of("xds responses", &heard.responses);
-        for (name, cluster) in &heard.clusters {
+        let received = self.lock();
+        assert_eq!(received.ended, None, "the stream ended");
+        let mut scene = Scene::of("xds responses", &received.responses);
+        for (name, cluster) in &received.clusters {
             scene = scene + Scene::of(&format!("xds cluster {name}"), cluster);
         }
-        for (name, assignment) in &heard.assignments {
+        for (name, assignment) in &received.assignments {
             scene = scene + Scene::of(&format!("xds endpoints {name}"), assignment);
         }
         scene
     }
 
     /// When each response came.
-    pub fn heard_at(&self) -> Vec<Instant> {
+    pub fn response_times(&self) -> Vec<Instant> {
         self.lock().at.clone()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Heard> {
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Received> {
+        self.received.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -99,7 +99,7 @@ impl Drop for Witness {
 async fn listen(
     mut client: AggregatedDiscoveryServiceClient<tonic::transport::Channel>,
     node: Node,
-    heard: Arc<Mutex<Heard>>,
+    received: Arc<Mutex<Received>>,
 ) {
     let (sender, requests) = mpsc::channel(QUEUE);
     let first = DiscoveryRequest { node: Some(node), type_url: CLUSTERS.to_owned(), ..DiscoveryRequest::default() };
@@ -110,18 +110,18 @@ async fn listen(
             let mut stream = answer.into_inner();
             loop {
                 match stream.message().await {
-                    Ok(Some(response)) => take(&response, &heard, &sender).await,
+                    Ok(Some(response)) => take(&response, &received, &sender).await,
                     Ok(None) => break "the region closed it".to_owned(),
                     Err(status) => break status.to_string(),
                 }
             }
         }
     };
-    heard.lock().unwrap_or_else(PoisonError::into_inner).ended = Some(ended);
+    received.lock().unwrap_or_else(PoisonError::into_inner).ended = Some(ended);
 }
 
 /// Keeps what came and acknowledges it; clusters that came are asked for their endpoints.
-async fn take(response: &DiscoveryResponse, heard: &Mutex<Heard>, sender: &mpsc::Sender<DiscoveryRequest>) {
+async fn take(response: &DiscoveryResponse, received: &Mutex<Received>, sender: &mpsc::Sender<DiscoveryRequest>) {
     let at = Instant::now();
     let mut acknowledge = DiscoveryRequest {
         version_info: response.version_info.clone(),
@@ -131,21 +131,21 @@ async fn take(response: &DiscoveryResponse, heard: &Mutex<Heard>, sender: &mpsc:
     };
     let mut follow = None;
     {
-        let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
-        heard.responses += 1;
-        heard.at.push(at);
+        let mut received = received.lock().unwrap_or_else(PoisonError::into_inner);
+        received.responses += 1;
+        received.at.push(at);
         if response.type_url == CLUSTERS {
             let decode =
                 |any: &envoy_types::pb::google::protobuf::Any| Cluster::decode(&*any.value).expect("a Cluster");
             let clusters = response.resources.iter().map(decode);
-            heard.clusters = clusters.map(|cluster| (cluster.name.clone(), cluster)).collect();
-            follow = Some(assignments_of(&heard.clusters));
+            received.clusters = clusters.map(|cluster| (cluster.name.clone(), cluster)).collect();
+            follow = Some(assignments_of(&received.clusters));
         } else {
             for any in &response.resources {
                 let assignment = ClusterLoadAssignment::decode(&*any.value).expect("a ClusterLoadAssignment");
-                heard.assignments.insert(assignment.cluster_name.clone(), assignment);
+                received.assignments.insert(assignment.cluster_name.clone(), assignment);
             }
-            acknowledge.resource_names = assignments_of(&heard.clusters);
+            acknowledge.resource_names = assignments_of(&received.clusters);
         }
     }
     let _ = sender.send(acknowledge).await;

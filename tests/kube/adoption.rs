@@ -1,4 +1,4 @@
-//! A mirror is there before the object it stands for: the same chart, or the same manifest, is deployed to a second
+//! A mirror is there before the object it mirrors: the same chart, or the same manifest, is deployed to a second
 //! cluster later. The real `helm` and `kubectl` must be able to do that, and what they installed is then theirs alone.
 
 use std::path::{Path, PathBuf};
@@ -73,7 +73,7 @@ async fn one_way(federation: &Federation, namespace: &str, chart: &str, server_s
     let mirror = us.until_mirror(namespace, "web", &["eu-1"]).await;
     assert_eq!(objects::label(&mirror.metadata, "app.kubernetes.io/managed-by"), Some("Helm"));
 
-    // The namespace is there as well, which `--create-namespace` does not mind.
+    // The namespace is there as well, which `--create-namespace` accepts.
     helm(us, &install).await;
     let own = us.until_service(namespace, "web", "is let go", is_let_go).await;
     assert_eq!(own.metadata.uid, mirror.metadata.uid, "it was adopted, not replaced");
@@ -166,7 +166,7 @@ async fn a_manifest_is_applied_over_a_mirror() {
             let port = if kind == "other" { ("web", 8080, "TCP") } else { ("http", 80, "TCP") };
             assert_eq!(objects::ports(&own), [port], "{name}");
             assert_eq!(objects::label(&own.metadata, "app.kubernetes.io/managed-by"), None, "nothing of ours is left");
-            // Its source goes: it is nobody's mirror and stays.
+            // Its source goes: it is not a mirror and stays.
             eu.withdraw("shop", &name).await;
         }
     }
@@ -174,7 +174,7 @@ async fn a_manifest_is_applied_over_a_mirror() {
         federation.scene_in(&["us-1"]).await.only(&["Service shop/"])
     })
     .await;
-    // The same with a Namespace: it is there, and whoever wants to make it hears so.
+    // The same with a Namespace: it is there, and creating it is refused with that reason.
     let created = us.cluster.try_kubectl(&["create", "namespace", "shop"]).await.expect_err("it is there");
     assert!(created.contains("already exists"), "{created}");
 }

@@ -103,7 +103,7 @@ async fn plant(federation: &Federation) {
 }
 
 /// `Kind/name` (members: the name) to its conditions, each `status reason`, by kind.
-type Said = BTreeMap<String, BTreeMap<String, (String, String)>>;
+type Conditions = BTreeMap<String, BTreeMap<String, (String, String)>>;
 
 fn conditions(list: &Value) -> BTreeMap<String, (String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -191,19 +191,20 @@ async fn every_view_says_the_same_of_the_same_federation() {
     federation.all_ready().await;
     plant(&federation).await;
 
-    let said: Said = eventually("every state is said", SOON, async || {
+    let reported: Conditions = eventually("every state is reported", SOON, async || {
         let all = kubectl(&federation).await;
-        let said: Said = all.iter().map(|(name, o)| (name.clone(), conditions(&o["status"]["conditions"]))).collect();
+        let reported: Conditions =
+            all.iter().map(|(name, o)| (name.clone(), conditions(&o["status"]["conditions"]))).collect();
         for (name, kind, status, reason) in STATES {
-            let found = said.get(name).and_then(|conditions| conditions.get(kind));
+            let found = reported.get(name).and_then(|conditions| conditions.get(kind));
             if found != Some(&(status.to_owned(), reason.to_owned())) {
                 return Err(format!("{name}: {kind}: expected {status} {reason}, found {found:?}"));
             }
         }
-        Ok(said)
+        Ok(reported)
     })
     .await;
-    assert!(said.len() >= 14, "{said:?}");
+    assert!(reported.len() >= 14, "{reported:?}");
 
     // kubectl, and `status` of the hub and of the controller.
     let hub = federation.hub_kubeconfig("isthmus-controller");
@@ -230,12 +231,12 @@ async fn every_view_says_the_same_of_the_same_federation() {
         same("check", &expected, &members(&["check", &hub]).await)
     })
     .await;
-    check_tells(&federation, &hub).await;
-    folder_tells(&federation).await;
+    check_agrees(&federation, &hub).await;
+    folder_agrees(&federation).await;
 }
 
 /// Each state that is not as it should be is a finding, and the whole has failed.
-async fn check_tells(federation: &Federation, hub: &str) {
+async fn check_agrees(federation: &Federation, hub: &str) {
     let output = run(&["check", hub, "-o", "json"]).await;
     let document: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!((output.status.code(), &document["outcome"]), (Some(1), &"failed".into()), "{document:#}");
@@ -258,15 +259,15 @@ async fn check_tells(federation: &Federation, hub: &str) {
     ] {
         assert!(found(severity, object, condition), "{severity} {object} {condition}: {findings:#?}");
     }
-    let said = |what: &str| findings.iter().any(|finding| finding["message"].as_str().unwrap().contains(what));
+    let is_found = |what: &str| findings.iter().any(|finding| finding["message"].as_str().unwrap().contains(what));
     let in_eu = format!("endpoint {} lies in a range of member eu-1: not served", federation.member("eu-1").pod(9));
-    assert!(said(&in_eu), "{findings:#?}");
-    assert!(said("pod range 172.30.0.0/24 of its Nodes is not in spec.cidrs.pods"), "{findings:#?}");
-    assert!(said("isthmus.dev/federate is \"True\", which marks nothing"), "{findings:#?}");
+    assert!(is_found(&in_eu), "{findings:#?}");
+    assert!(is_found("pod range 172.30.0.0/24 of its Nodes is not in spec.cidrs.pods"), "{findings:#?}");
+    assert!(is_found("isthmus.dev/federate is \"True\", which marks nothing"), "{findings:#?}");
 }
 
-/// The same objects in a folder: what a folder can know of its members is what the hub says of them.
-async fn folder_tells(federation: &Federation) {
+/// The same objects in a folder: what a folder can know of its members is what the hub reports of them.
+async fn folder_agrees(federation: &Federation) {
     let world = tempfile::tempdir().expect("make a folder");
     let dump = federation.hub.kubectl(&["get", "regions,memberclusters,federationpolicies", "-o", "yaml"]).await;
     std::fs::write(world.path().join("hub.yaml"), dump).expect("write");

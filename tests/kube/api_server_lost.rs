@@ -1,4 +1,4 @@
-//! An API server goes away: that is all that happens. Nothing it stood for is withdrawn, everybody else goes on, and
+//! An API server goes away, and nothing else happens. Nothing of its member is withdrawn, all other members go on, and
 //! when it is back, what it missed and what was missed of it is made good.
 
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use crate::harness::{Federation, Isthmus, Scene, Witness, still};
 const IDS: [&str; 3] = ["eu-1", "us-1", "ap-1"];
 /// How long the API server is away.
 const OUTAGE: Duration = Duration::from_secs(60);
-/// A member that is not heard is told within this time.
+/// A member that does not answer is reported within this time.
 const NOTICED: Duration = Duration::from_secs(15);
 const WINDOW: Duration = Duration::from_secs(3);
 
@@ -33,7 +33,7 @@ async fn serving(federation: &Federation) -> (Isthmus, Isthmus) {
     (controller, region)
 }
 
-/// What stands because of `eu-1`, or has nothing to do with what the test changes.
+/// What exists because of `eu-1`, or has nothing to do with what the test changes.
 async fn lasting(federation: &Federation, region: &Isthmus) -> Scene {
     let objects = federation.scene_in(&["us-1", "ap-1"]).await.only(&["/only-eu", "Namespace"]);
     objects + region.scene().await.only(&["shop/only-eu"])
@@ -44,14 +44,14 @@ async fn an_api_server_lost_takes_nothing_away() {
     let mut federation = Federation::joined(&IDS).await;
     let (controller, region) = serving(&federation).await;
     let before = lasting(&federation, &region).await;
-    let seen = federation.status("eu-1").await.last_seen.expect("heard");
+    let seen = federation.status("eu-1").await.last_seen.expect("it was seen");
 
     let killed = Instant::now();
     federation.member_mut("eu-1").cluster.kill_apiserver();
-    told(&federation, "eu-1", killed).await;
+    reported_lost(&federation, "eu-1", killed).await;
     let lost = federation.status("eu-1").await;
     let aged = lost.last_seen.as_ref().expect("still known");
-    assert!(aged.0 >= seen.0, "when it was last heard is kept");
+    assert!(aged.0 >= seen.0, "when it was last seen is kept");
 
     // The others go on among themselves: endpoints, a new service, and one whose last source goes.
     federation.member("us-1").serve("shop", "web", 3).await;
@@ -75,11 +75,11 @@ async fn an_api_server_lost_takes_nothing_away() {
         lasting(&federation, &region).await + held().await + merged
     })
     .await;
-    old.assert_same(&held().await, "the lost one could have backed it: nobody knew");
+    old.assert_same(&held().await, "the lost one could have backed it, which was unknown");
     before.assert_same(&lasting(&federation, &region).await, "a lost API server took something away");
-    told(&federation, "eu-1", Instant::now()).await;
+    reported_lost(&federation, "eu-1", Instant::now()).await;
 
-    // Back, and changed at once, before anybody has looked again.
+    // Back, and changed at once, before it is listed again.
     let eu = &mut federation.member_mut("eu-1").cluster;
     eu.restart_apiserver().await;
     let eu = federation.member("eu-1");
@@ -117,11 +117,11 @@ async fn an_api_server_lost_in_silence_is_noticed() {
     let before = scene().await;
     let frozen = Instant::now();
     federation.member("eu-1").cluster.freeze_apiserver();
-    told(&federation, "eu-1", frozen).await;
+    reported_lost(&federation, "eu-1", frozen).await;
     federation.member("us-1").serve("shop", "web", 2).await;
     region.has_service("shop/web", &["eu-1", "us-1"], 4).await;
     still("while it is frozen", WINDOW, async || scene().await).await;
-    // A region that starts now must not wait for it for ever.
+    // A region that starts now must not wait for it forever.
     let flags = ["--sync-deadline=1", "--member-deadline=2"].map(str::to_owned);
     let hub = federation.hub_kubeconfig("isthmus-region");
     let mut late = Isthmus::region_with("eu", crate::harness::Source::Hub(&hub), &flags);
@@ -134,8 +134,8 @@ async fn an_api_server_lost_in_silence_is_noticed() {
     before.assert_same(&scene().await, "a frozen API server moved something");
 }
 
-/// The condition says that it is not heard, since when, and soon enough.
-async fn told(federation: &Federation, id: &str, since: Instant) {
+/// The condition reports that it is unreachable, since when, and soon enough.
+async fn reported_lost(federation: &Federation, id: &str, since: Instant) {
     let limit = NOTICED.saturating_sub(since.elapsed());
     let connected = federation.until_within(id, "Connected", "False", "Unreachable", limit).await;
     assert!(!connected.message.is_empty());

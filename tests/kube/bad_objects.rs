@@ -1,4 +1,4 @@
-//! What an API server lets through and we cannot use is told, object by object, and harms nothing beside it. What our
+//! What an API server accepts and Isthmus cannot use is reported, object by object, and harms nothing beside it. What our
 //! own definitions can refuse never gets that far.
 
 use std::time::Duration;
@@ -16,7 +16,7 @@ fn bad_slice(name: &str, service: &str, body: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bad_objects_are_told_and_harm_nothing_else() {
+async fn bad_objects_are_reported_and_harm_nothing_else() {
     let federation = Federation::joined(&["eu-1", "us-1"]).await;
     let eu = federation.member("eu-1");
     // A definition as loose as an old installation may have.
@@ -37,8 +37,8 @@ async fn bad_objects_are_told_and_harm_nothing_else() {
         eu.cluster.apply(&object.yaml).await;
     }
     for object in bad() {
-        let told = until_told(&federation, object.says).await;
-        assert!(told.contains("expected"), "what would be right: {told}");
+        let reported = until_reported(&federation, object.says).await;
+        assert!(reported.contains("expected"), "what would be right: {reported}");
         let page = controller.page("/debug/problems").await;
         let name = object.says[0].trim_start_matches("shop/");
         assert!(page.contains(name), "{name} is missing in: {page}");
@@ -67,7 +67,7 @@ async fn bad_objects_are_told_and_harm_nothing_else() {
         bad_slice("web-pods", "web", &endpoints)
     };
     eu.cluster.apply(&slice("- {addresses: [239.0.0.1]}")).await;
-    until_told(&federation, &["shop/web-pods", "addresses"]).await;
+    until_reported(&federation, &["shop/web-pods", "addresses"]).await;
     still("the last good state", WINDOW, async || region.scene().await.only(&["shop/web"])).await;
     good.assert_same(&region.scene().await.only(&["shop/web"]), "the last good state was lost");
     // While a part of it is bad, the rest is followed through every change.
@@ -76,7 +76,7 @@ async fn bad_objects_are_told_and_harm_nothing_else() {
     region.has_service("shop/web", &["eu-1"], 1).await;
     eu.cluster.apply(&slice(&format!("{bad}- {{addresses: [10.1.0.8]}}\n- {{addresses: [10.1.0.9]}}"))).await;
     region.has_service("shop/web", &["eu-1"], 2).await;
-    until_told(&federation, &["shop/web-pods", "endpoints[0].addresses[0]", "the endpoint is not used"]).await;
+    until_reported(&federation, &["shop/web-pods", "endpoints[0].addresses[0]", "the endpoint is not used"]).await;
     eu.serve("shop", "web", 3).await;
     region.has_service("shop/web", &["eu-1"], 3).await;
     eventually("nothing is wrong with it any more", SOON, async || {
@@ -147,7 +147,7 @@ fn bad() -> Vec<Bad> {
     ]
 }
 
-/// Unusual, but right: names at their limits, addresses by name, no ports, nobody's slices.
+/// Unusual, but right: names at their limits, addresses by name, no ports, slices without a Service.
 async fn odd_but_good(federation: &Federation, region: &Isthmus) {
     let eu = federation.member("eu-1");
     let (namespace, name) = ("n".repeat(63), "s".repeat(63));
@@ -175,7 +175,7 @@ async fn odd_but_good(federation: &Federation, region: &Isthmus) {
     eu.cluster
         .apply(&bad_slice(
             "orphan",
-            "nobody",
+            "absent",
             "addressType: IPv4\nports: [{port: 80}]\nendpoints: [{addresses: [10.1.0.22]}]",
         ))
         .await;
@@ -190,13 +190,13 @@ async fn odd_but_good(federation: &Federation, region: &Isthmus) {
     federation.member("us-1").until_mirror(&namespace, &name, &["eu-1"]).await;
     assert!(!region.services().await.contains_key("shop/elsewhere"), "an ExternalName is not federated");
     let problems = federation.status("eu-1").await.problems.join("\n");
-    for fine in ["shop/names", "shop/portless", "shop/orphan", "shop/elsewhere", "nnnnn"] {
-        assert!(!problems.contains(fine), "{fine} is no problem: {problems}");
+    for good in ["shop/names", "shop/portless", "shop/orphan", "shop/elsewhere", "nnnnn"] {
+        assert!(!problems.contains(good), "{good} is no problem: {problems}");
     }
 }
 
-/// Waits until the member's status tells a problem that contains all of these.
-async fn until_told(federation: &Federation, says: &[&str]) -> String {
+/// Waits until the member's status lists a problem that contains all of these.
+async fn until_reported(federation: &Federation, says: &[&str]) -> String {
     eventually(&format!("a problem that says {says:?}"), SOON, async || {
         let problems = federation.status("eu-1").await.problems;
         let found = problems.iter().find(|problem| says.iter().all(|text| problem.contains(text)));
@@ -205,9 +205,9 @@ async fn until_told(federation: &Federation, says: &[&str]) -> String {
     .await
 }
 
-/// What the definitions refuse at the door, and why, in words.
+/// What the API server refuses because of the definitions, and the reasons in its answers.
 #[tokio::test(flavor = "multi_thread")]
-async fn bad_objects_of_our_own_kinds_are_refused_at_the_door() {
+async fn bad_objects_of_our_own_kinds_are_refused_by_the_api_server() {
     let federation = Federation::start(&[]).await;
     let hub = &federation.hub;
     let member = |name: &str, spec: &str| {

@@ -34,29 +34,29 @@ async fn a_proxy_hears_of_what_a_bare_watch_hears_of() {
     let slice = api.get(&name).await.unwrap();
     let mut seen = watch(api.clone(), slice.metadata.resource_version.unwrap());
     let mut endpoints = serde_json::to_value(&slice.endpoints).unwrap();
-    let (mut watched, mut told) = (Vec::new(), Vec::new());
+    let (mut watched, mut proxied) = (Vec::new(), Vec::new());
     for change in 0..CHANGES {
-        let heard = proxy.heard_at().len();
+        let responses = proxy.response_times().len();
         endpoints[0]["conditions"]["ready"] = json!(change % 2 == 1);
         let patch = Patch::Merge(json!({"endpoints": endpoints}));
         let written = Instant::now();
         api.patch(&name, &PatchParams::default(), &patch).await.unwrap();
         let watch_saw = tokio::time::timeout(SOON, seen.recv()).await.expect("in time").expect("a watch");
-        eventually("the proxy hears of it", SOON, async || {
-            let now = proxy.heard_at().len();
-            if now > heard { Ok(()) } else { Err(format!("change {change}: {now} responses")) }
+        eventually("the proxy gets a response", SOON, async || {
+            let now = proxy.response_times().len();
+            if now > responses { Ok(()) } else { Err(format!("change {change}: {now} responses")) }
         })
         .await;
         tokio::time::sleep(PAUSE).await;
-        let at = proxy.heard_at();
-        assert_eq!(at.len(), heard + 1, "one change, one response");
+        let at = proxy.response_times();
+        assert_eq!(at.len(), responses + 1, "one change, one response");
         watched.push(watch_saw.duration_since(written));
-        told.push(at[heard].duration_since(written));
+        proxied.push(at[responses].duration_since(written));
     }
-    let later = told.iter().zip(&watched).map(|(told, watched)| told.saturating_sub(*watched)).collect();
-    let ratio = median(&mut told.clone()).as_secs_f64() / median(&mut watched.clone()).as_secs_f64();
+    let later = proxied.iter().zip(&watched).map(|(proxied, watched)| proxied.saturating_sub(*watched)).collect();
+    let ratio = median(&mut proxied.clone()).as_secs_f64() / median(&mut watched.clone()).as_secs_f64();
     shown("slice write to a bare watch", watched);
-    shown("slice write to a proxy", told);
+    shown("slice write to a proxy", proxied);
     shown("a proxy after the bare watch", later);
     eprintln!("testbed: ratio of the medians: {ratio:.2}");
 }

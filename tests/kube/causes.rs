@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::harness::{Federation, Isthmus, SOON, Source, objects, run, slots};
 use crate::testbed::{Cluster, ClusterSpec, eventually, http, ports};
 
-/// Why an API server cannot be used, and what has to be said about it.
+/// Why an API server cannot be used, and what has to be reported about it.
 struct Case {
     name: &'static str,
     kubeconfig: String,
@@ -94,7 +94,7 @@ async fn real(hub: &Cluster) -> Vec<Case> {
         base64(&stranger.cert.pem()),
         base64(&stranger.signing_key.serialize_pem())
     );
-    let nobody = hub.service_account(Vec::new()).await.token;
+    let without_rights = hub.service_account(Vec::new()).await.token;
     let case = |name, server: &str, ca: &str, user: &str, reason, found, remedy| Case {
         name,
         kubeconfig: kubeconfig(server, ca, user),
@@ -153,7 +153,7 @@ async fn real(hub: &Cluster) -> Vec<Case> {
             "no-rights",
             &server,
             &ca,
-            &format!("token: {nobody}"),
+            &format!("token: {without_rights}"),
             REFUSED,
             "it accepts the credential, but it may not ",
             "`isthmus manifests member-rbac`|`isthmus manifests hub-rbac`",
@@ -163,7 +163,7 @@ async fn real(hub: &Cluster) -> Vec<Case> {
 
 impl Case {
     /// The remedy differs where the credential is in another place: one of several will do.
-    fn assert_said(&self, place: &str, text: &str) {
+    fn assert_names_cause(&self, place: &str, text: &str) {
         assert!(text.contains(self.found), "{} {place}: {:?} is not in {text}", self.name, self.found);
         let remedy = self.remedy.split('|').any(|remedy| text.contains(remedy));
         assert!(remedy, "{} {place}: {:?} is not in {text}", self.name, self.remedy);
@@ -181,8 +181,8 @@ fn write(folder: &TempDir, name: &str, text: &str) -> PathBuf {
     file
 }
 
-/// What a command says on standard error, and that it ends with 1.
-async fn said(command: &str, kubeconfig: &Path) -> String {
+/// What a command prints on standard error, and that it ends with 1.
+async fn error_of(command: &str, kubeconfig: &Path) -> String {
     let output = run(&[command, "--hub-kubeconfig", kubeconfig.to_str().expect("UTF-8")]).await;
     assert_eq!(output.status.code(), Some(1), "{command}: {}", String::from_utf8_lossy(&output.stdout));
     String::from_utf8(output.stderr).expect("text")
@@ -206,22 +206,22 @@ async fn what_keeps_from_the_hub_is_named_everywhere() {
     for case in scripted().into_iter().chain(real(&hub).await) {
         let file = write(&folder, case.name, &case.kubeconfig);
         for command in ["status", "check"] {
-            let text = said(command, &file).await;
-            case.assert_said(command, &text);
+            let text = error_of(command, &file).await;
+            case.assert_names_cause(command, &text);
             assert!(text.starts_with(&format!("error: the hub {}: ", case.server())), "{}: {text}", case.name);
             // The operator's own server may say its names.
             assert_eq!(text.contains("127.0.0.1: other.example (could"), case.name == "other-name", "{text}");
         }
         let region = Isthmus::region("eu", Source::Hub(&file));
         let waits = until_waits(&region, case.found).await;
-        case.assert_said("/readyz of a region", &waits);
-        // What holds of every kind is said once.
+        case.assert_names_cause("/readyz of a region", &waits);
+        // What holds of every kind is reported once.
         let kinds = if ["no-rights", "web-page"].contains(&case.name) { 4 } else { 1 };
         assert!(waits.matches(case.found).count() <= kinds, "{}: {waits}", case.name);
-        case.assert_said("log of a region", &region.log());
+        case.assert_names_cause("log of a region", &region.log());
         let controller = Isthmus::controller(&file);
-        case.assert_said("/readyz of a controller", &until_waits(&controller, case.found).await);
-        case.assert_said("log of a controller", &controller.log());
+        case.assert_names_cause("/readyz of a controller", &until_waits(&controller, case.found).await);
+        case.assert_names_cause("log of a controller", &controller.log());
     }
     plugins(&folder, &hub).await;
 }
@@ -229,7 +229,7 @@ async fn what_keeps_from_the_hub_is_named_everywhere() {
 /// The one case in which definitions are to be installed.
 async fn definitions_missing(hub: &Cluster) {
     let file = hub.kubeconfig_path();
-    for (text, kind) in [(said("status", &file).await, "Region"), (said("check", &file).await, "Region")] {
+    for (text, kind) in [(error_of("status", &file).await, "Region"), (error_of("check", &file).await, "Region")] {
         assert!(text.contains(&format!("it does not know {kind} (404)")), "{text}");
         assert!(text.contains("apply what `isthmus manifests crds` prints in the hub"), "{text}");
     }
@@ -238,7 +238,7 @@ async fn definitions_missing(hub: &Cluster) {
     assert!(text.contains("`isthmus manifests crds`"), "{text}");
 }
 
-/// Plugins are the operator's own: a failure names the command and what it said, and not what it printed for us.
+/// Plugins are the operator's own: a failure names the command and its standard error, and not its standard output.
 async fn plugins(folder: &TempDir, hub: &Cluster) {
     let (server, ca) = (hub.server_url(), base64(&hub.ca_pem()));
     let with = |command: &str, arguments: &str| {
@@ -265,7 +265,7 @@ async fn plugins(folder: &TempDir, hub: &Cluster) {
             "the credential plugin `echo` of the kubeconfig printed something that is no ExecCredential",
         ),
     ] {
-        let text = said("status", &write(folder, name, &text)).await;
+        let text = error_of("status", &write(folder, name, &text)).await;
         assert!(text.contains(says), "{name}: {text}");
         assert!(!text.contains("secret-of-plugin"), "{name}: {text}");
     }
@@ -285,11 +285,11 @@ async fn what_keeps_from_a_member_is_named_everywhere() {
     for case in &cases {
         let found = case.found;
         let condition = federation
-            .until_told(case.name, "Connected", "False", case.reason, found, |condition| {
+            .until_message(case.name, "Connected", "False", case.reason, found, |condition| {
                 condition.message.contains(found)
             })
             .await;
-        case.assert_said("condition", &condition.message);
+        case.assert_names_cause("condition", &condition.message);
         assert!(condition.message.starts_with(case.server()), "{}: {}", case.name, condition.message);
         // Names in a certificate are its owner's words.
         assert!(!condition.message.contains("other.example"), "{}", condition.message);
@@ -297,6 +297,6 @@ async fn what_keeps_from_a_member_is_named_everywhere() {
         let log = controller.log();
         let lines: Vec<&str> = log.lines().filter(|line| line.contains(&marker) && line.contains(found)).collect();
         assert!(!lines.is_empty(), "{}: not in the log", case.name);
-        case.assert_said("log", &lines.join("\n"));
+        case.assert_names_cause("log", &lines.join("\n"));
     }
 }

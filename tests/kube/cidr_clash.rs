@@ -1,4 +1,4 @@
-//! A newcomer whose ranges clash is refused, with the reason; nobody else notices.
+//! A newcomer whose ranges clash is refused, with the reason; other members are not disturbed.
 
 use std::time::Duration;
 
@@ -97,14 +97,14 @@ async fn a_newcomer_with_clashing_ranges_is_refused_alone() {
     for case in CASES {
         federation.hub.apply(&objects::member_cluster("us-2", "us", case.pods, case.services)).await;
         for kind in ["Admitted", "Ready"] {
-            let told = |condition: &Condition| case.names.iter().all(|name| condition.message.contains(name));
-            federation.until_told("us-2", kind, "False", "CIDROverlap", case.what, told).await;
+            let names_all = |condition: &Condition| case.names.iter().all(|name| condition.message.contains(name));
+            federation.until_message("us-2", kind, "False", "CIDROverlap", case.what, names_all).await;
         }
         // It was reached and looked into, so what follows is a decision and not ignorance.
         federation.until("us-2", "Connected", "True", "").await;
         before.assert_same(&scene().await, case.what);
     }
-    still("a refused newcomer disturbs nobody", WINDOW, scene).await;
+    still("a refused newcomer disturbs no member", WINDOW, scene).await;
     before.assert_same(&scene().await, "in all that time");
     assert_eq!(federation.status("us-2").await.admission, None, "nothing was put on record");
 
@@ -120,7 +120,7 @@ async fn a_newcomer_with_clashing_ranges_is_refused_alone() {
     drop(controller);
 }
 
-/// All that stands everywhere: objects of all members, statuses of those that are settled, merged services.
+/// All that exists everywhere: objects of all members, statuses of those that are settled, merged services.
 async fn scene(federation: &Federation, region: &Isthmus) -> Scene {
     let all = ["eu-1", "us-1", "ap-1", "us-2"];
     federation.scene_in(&all).await + federation.scene_of_statuses(&SETTLED).await + region.scene().await
@@ -133,10 +133,10 @@ async fn settle(federation: &Federation, region: &Isthmus) {
         for other in SETTLED.iter().filter(|other| **other != id) {
             federation.member(other).until_mirror("shop", &format!("only-{id}"), &[id]).await;
         }
-        let told = |status: &clusters::api::MemberClusterStatus| {
+        let counted = |status: &clusters::api::MemberClusterStatus| {
             status.counts.is_some_and(|counts| (counts.services, counts.endpoints, counts.mirrored) == (2, 3, 2))
         };
-        federation.until_status(id, "its counts are told", told).await;
+        federation.until_status(id, "its counts are reported", counted).await;
     }
 }
 

@@ -1,5 +1,5 @@
 //! What real API servers say of endpoints in several objects comes out as one host: its zone from its Node, its two
-//! addresses from two slices, and its use from whether anybody else is ready.
+//! addresses from two slices, and its use from whether another endpoint is ready.
 
 use crate::harness::{Federation, SOON, Witness, objects};
 use crate::testbed::eventually;
@@ -28,7 +28,7 @@ async fn endpoints_are_put_together_from_all_that_is_known_of_them() {
     eu.cluster.kubectl(&["delete", "endpointslice", "-n", "shop", "web-moved"]).await;
     shows(&witness, "web.shop", &["zone: \"\""], &["eu-a\""]).await;
 
-    // It terminates: while it serves and nobody else is ready, it is used.
+    // It terminates: while it serves and no other one is ready, it is used.
     for (conditions, status) in [
         ("{ready: false, serving: true, terminating: true}", HEALTHY),
         ("{ready: false, terminating: true}", HEALTHY),
@@ -64,12 +64,12 @@ fn slice(name: &str, service: &str, family: &str, ip: &str, more: &str, conditio
     )
 }
 
-/// Waits until the load assignments of a service say all of `said` and nothing of `unsaid`.
-async fn shows(witness: &Witness, service: &str, said: &[&str], unsaid: &[&str]) {
-    eventually(&format!("{service} with {said:?} and without {unsaid:?}"), SOON, async || {
+/// Waits until the load assignments of a service contain all of `present` and nothing of `absent`.
+async fn shows(witness: &Witness, service: &str, present: &[&str], absent: &[&str]) {
+    eventually(&format!("{service} with {present:?} and without {absent:?}"), SOON, async || {
         let name = format!("xds endpoints outbound|80||{service}.svc.cluster.local");
         let text = witness.scene().only(&[&name]).text();
-        let fits = said.iter().all(|part| text.contains(part)) && !unsaid.iter().any(|part| text.contains(part));
+        let fits = present.iter().all(|part| text.contains(part)) && !absent.iter().any(|part| text.contains(part));
         if fits { Ok(()) } else { Err(text) }
     })
     .await;

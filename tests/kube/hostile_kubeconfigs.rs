@@ -1,5 +1,5 @@
-//! Kubeconfigs are written by whoever may write Secrets. What they must not do does not happen, and what is wrong with
-//! each is told without telling what it holds.
+//! Kubeconfigs are written by users who may write Secrets. What they must not do does not happen, and what is wrong with
+//! each is reported without showing what it holds.
 
 mod echo;
 
@@ -38,7 +38,7 @@ fn cases(eu: &Member, marker: &str) -> Vec<Case> {
     let with = |user: &str| Some(("kubeconfig", config(&server, &ca, user)));
     let case = |name, secret, reason, says| Case { name, secret, reason, says };
     let invalid = "KubeconfigInvalid";
-    let nobody = format!("https://127.0.0.1:{}", ports::free());
+    let dead = format!("https://127.0.0.1:{}", ports::free());
     vec![
         case(
             "exec",
@@ -86,8 +86,8 @@ fn cases(eu: &Member, marker: &str) -> Vec<Case> {
             &["server", "https"],
         ),
         case(
-            "nobody-there",
-            Some(("kubeconfig", config(&nobody, &ca, &format!("token: {TOKEN}")))),
+            "dead-server",
+            Some(("kubeconfig", config(&dead, &ca, &format!("token: {TOKEN}")))),
             "Unreachable",
             &["127.0.0.1", "refused"],
         ),
@@ -111,8 +111,9 @@ async fn hostile_kubeconfigs_are_refused_one_by_one() {
     federation.all_ready().await;
     eu.serve("shop", "web", 1).await;
     federation.member("us-1").until_mirror("shop", "web", &["eu-1"]).await;
-    let told = |status: &clusters::api::MemberClusterStatus| status.counts.is_some_and(|counts| counts.mirrored == 1);
-    federation.until_status("us-1", "its mirror is counted", told).await;
+    let counted =
+        |status: &clusters::api::MemberClusterStatus| status.counts.is_some_and(|counts| counts.mirrored == 1);
+    federation.until_status("us-1", "its mirror is counted", counted).await;
     let good = federation.scene_in(&["us-1"]).await + federation.scene_of_statuses(&["us-1"]).await;
 
     let cases = cases(eu, &marker.display().to_string());
@@ -144,7 +145,7 @@ async fn hostile_kubeconfigs_are_refused_one_by_one() {
 
     server_that_echoes(&federation).await;
 
-    nobody_tells(&federation, &controller, &region).await;
+    no_token_is_shown(&federation, &controller, &region).await;
 
     // Repaired, a refused one joins like any other: only its own range is still in the way of nothing.
     federation.hub.kubectl(&["delete", "mc", "eu-1", "eu-1-again", "--wait=false"]).await;
@@ -164,14 +165,14 @@ async fn server_that_echoes(federation: &Federation) {
     );
     federation.hub.apply(&objects::secret("echo", "kubeconfig", &kubeconfig)).await;
     federation.hub.apply(&objects::member_cluster("echo", "eu", &["10.61.0.0/16"], &["10.161.0.0/16"])).await;
-    // It was listened to: its kube-system has this UID, and its Services were read and rejected.
-    let told = |status: &clusters::api::MemberClusterStatus| {
+    // It was used: its kube-system has this UID, and its Services were read and rejected.
+    let read = |status: &clusters::api::MemberClusterStatus| {
         status.cluster_uid.as_deref() == Some("echo") && status.problems.iter().any(|text| text.contains("shop/web"))
     };
-    federation.until_status("echo", "its words were taken in", told).await;
+    federation.until_status("echo", "its objects were read", read).await;
 }
 
-/// One cluster under two names: whoever came first stays.
+/// One cluster under two names: the first one stays.
 async fn same_cluster_twice(federation: &Federation) {
     let eu = federation.member("eu-1");
     federation.hub.apply(&objects::secret("eu-1-again", "kubeconfig", &eu.kubeconfig)).await;
@@ -182,8 +183,8 @@ async fn same_cluster_twice(federation: &Federation) {
     assert_eq!(federation.condition("eu-1", "Ready").await.expect("Ready").status, "True");
 }
 
-/// No token, neither of the hostile ones nor of members, in anything that people or programs are shown.
-async fn nobody_tells(federation: &Federation, controller: &Isthmus, region: &Isthmus) {
+/// No token, neither of the hostile ones nor of members, in any page, log, object or output.
+async fn no_token_is_shown(federation: &Federation, controller: &Isthmus, region: &Isthmus) {
     let hub = Source::Hub(&federation.hub_kubeconfig("isthmus-controller")).args();
     let mut shown: Vec<(String, String)> = Vec::new();
     for (name, process) in [("controller", controller), ("region", region)] {
@@ -227,8 +228,11 @@ async fn nobody_tells(federation: &Federation, controller: &Isthmus, region: &Is
         let piece = pieces.filter(|_| !name.starts_with("log of")).find(|piece| text.contains(piece));
         assert_eq!(piece.map(|_| "[piece]"), None, "{name} shows a piece of a token");
     }
-    let told = |name: &str| shown.iter().any(|(shown, text)| shown == name && text.contains("[redacted]"));
-    assert!(told("controller /debug/problems") && told("kubectl get mc"), "the server's objects are listed");
+    let lists_redacted = |name: &str| shown.iter().any(|(shown, text)| shown == name && text.contains("[redacted]"));
+    assert!(
+        lists_redacted("controller /debug/problems") && lists_redacted("kubectl get mc"),
+        "the server's objects are listed"
+    );
     eventually("the refused are events as well", SOON, async || {
         let events = federation.hub.kubectl(&["get", "events", "-A", "-o", "yaml"]).await;
         if events.contains("KubeconfigInvalid") { Ok(()) } else { Err(events) }

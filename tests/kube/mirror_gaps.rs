@@ -131,7 +131,7 @@ async fn mirrors_that_a_backup_brings_back_are_taken_back_or_reported() {
     controller.restart();
     controller.wait_ready().await;
 
-    // Ours, and wanted: written again, in place. Ours, and nobody backs it: it goes.
+    // Ours, and wanted: written again, in place. Ours, and no member backs it: it goes.
     us.until_gone("shop", "gone").await;
     let taken = us
         .until_service("shop", "web", "is written by us", |found| {
@@ -139,7 +139,7 @@ async fn mirrors_that_a_backup_brings_back_are_taken_back_or_reported() {
         })
         .await;
     assert_eq!(taken.metadata.uid, web.metadata.uid);
-    // Another hub's: left alone, and said.
+    // Another hub's: left alone, and reported.
     let noted =
         |status: &clusters::api::MemberClusterStatus| status.notes.iter().any(|note| note.contains("shop/theirs"));
     federation.until_status("us-1", "notes what it does not own", noted).await;
@@ -156,26 +156,26 @@ async fn mirrors_that_a_backup_brings_back_are_taken_back_or_reported() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn headless_mirrors_are_said_to_resolve_to_nothing() {
+async fn headless_mirrors_are_reported_to_resolve_to_nothing() {
     let (federation, controller) = federation().await;
     let (eu, us) = (federation.member("eu-1"), federation.member("us-1"));
     let mark = "isthmus.dev/federate: 'true'";
     eu.cluster.apply(&objects::namespace("shop")).await;
     eu.cluster.apply(&objects::service("shop", "peers", mark, "clusterIP: None, ports: [{name: p, port: 7000}]")).await;
     us.until_mirror("shop", "peers", &["eu-1"]).await;
-    let said = |text: &str| text.contains("headless mirrors: 1");
+    let noted = |text: &str| text.contains("headless mirrors: 1");
     federation
-        .until_status("us-1", "notes its headless mirror", |status| status.notes.iter().any(|note| said(note)))
+        .until_status("us-1", "notes its headless mirror", |status| status.notes.iter().any(|note| noted(note)))
         .await;
     let synced =
-        federation.until_told("us-1", "Synced", "True", "Synced", "says so", |found| said(&found.message)).await;
+        federation.until_message("us-1", "Synced", "True", "Synced", "says so", |found| noted(&found.message)).await;
     assert_eq!(synced.status, "True", "it works as it is meant to in this version");
     let page = controller.members().await["us-1"]["notes"].to_string();
-    assert!(said(&page), "{page}");
+    assert!(noted(&page), "{page}");
     let hub = federation.hub_kubeconfig("isthmus-controller");
     let output = crate::harness::run(&["status", "--hub-kubeconfig", &hub.display().to_string()]).await;
     let shown = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(said(&shown), "{shown}");
+    assert!(noted(&shown), "{shown}");
     let namespace = Api::<Namespace>::all(us.cluster.client()).get("shop").await.expect("the namespace");
     assert_eq!(objects::label(&namespace.metadata, "isthmus.dev/mirror"), Some("true"));
 }

@@ -47,13 +47,13 @@ async fn mirroring_makes_names_resolve_everywhere() {
     assert_eq!(objects::ports(&mirror), [("http", 80, "TCP")]);
     let namespace = us.namespace("shop").await.expect("the namespace came with it");
     assert_eq!(objects::label(&namespace.metadata, "app.kubernetes.io/managed-by"), Some("isthmus"));
-    // A service that nobody marked stays at home.
+    // A service without the mark is not mirrored.
     eu.cluster.apply(&objects::service("shop", "private", "app: x", "ports: [{port: 80}]")).await;
 
     shapes(eu, us).await;
     second_source(eu, us, ap).await;
 
-    // Gone at its source, gone everywhere; its namespace stays, for whoever may have put something into it.
+    // Gone at its source, gone everywhere; its namespace stays, because users may have put objects into it.
     eu.withdraw("shop", "web").await;
     us.until_gone("shop", "web").await;
     ap.until_gone("shop", "web").await;
@@ -117,7 +117,7 @@ async fn mirroring_touches_nothing_foreign() {
     ap.cluster.apply(&objects::service("shop", "own", "app: own", "selector: {app: own}, ports: [{port: 9000}]")).await;
     let labels = "app.kubernetes.io/managed-by: isthmus, isthmus.dev/mirror: 'true'";
     ap.cluster.apply(&objects::service("shop", "forged", labels, "ports: [{port: 9000}]")).await;
-    // One of our kind that nobody backs: still not ours.
+    // One of our kind that no member backs: still not ours.
     ap.cluster.apply(&objects::service("shop", "forged-too", labels, "ports: [{port: 9000}]")).await;
     let foreign = async || federation.scene_in(&["ap-1"]).await.only(&["/own", "/forged", "Namespace"]);
     let before = foreign().await;
@@ -169,7 +169,7 @@ async fn put_back(us: &Member) {
     edit("a port was added", &["patch", "service", "web", "-p", r#"{"spec":{"ports":[{"name":"more","port":90}]}}"#])
         .await;
     edit("its sources were edited", &["annotate", "--overwrite", "service", "web", "isthmus.dev/sources=mars"]).await;
-    // Its own label is what makes it ours: without it, it is somebody else's from then on. The managed-by label alone is not.
+    // Its own label makes it ours: without it, it belongs to another owner from then on. The managed-by label alone does not.
     us.cluster.kubectl(&["-n", "shop", "delete", "service", "web"]).await;
     us.until_mirror("shop", "web", &["eu-1"]).await;
     // What a user adds beside our fields is the user's.
@@ -200,7 +200,7 @@ async fn let_go(federation: &Federation, eu: &Member, us: &Member) {
     assert_eq!(objects::ports(&free), [("http", 80, "TCP")]);
     let selector = free.spec.as_ref().and_then(|spec| spec.selector.clone()).unwrap_or_default();
     assert_eq!(selector.get("app").map(String::as_str), Some("moved"));
-    // Its source goes: it is nobody's mirror and stays.
+    // Its source goes: it is not a mirror and stays.
     eu.withdraw("shop", "moved").await;
     still("a Service that we let go", WINDOW, async || {
         let found = us.service("shop", "moved").await.expect("it stays");
@@ -227,7 +227,7 @@ async fn mirroring_holds_deletes_while_a_member_is_down() {
     let look = async || federation.scene_in(&["us-1"]).await;
     let before = look().await;
     federation.member("eu-1").withdraw("shop", "web").await;
-    // `ap-1` could back it: nobody knows.
+    // `ap-1` could back it, which is unknown.
     still("mirrors while a member is down", HOLD, look).await;
     before.assert_same(&look().await, "a mirror went although a member was down");
     federation.member_mut("ap-1").cluster.restart_apiserver().await;

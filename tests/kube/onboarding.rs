@@ -127,7 +127,7 @@ async fn a_credential_is_rotated_and_a_restart_changes_nothing() {
 
     rotate(&federation, us).await;
 
-    // A restart: the record decides, nobody is admitted again, and nothing is written twice.
+    // A restart: the record decides, no member is admitted again, and nothing is written twice.
     federation.all_ready().await;
     let ids = ["eu-1", "us-1"];
     let settled = async || federation.scene_in(&ids).await;
@@ -145,7 +145,7 @@ async fn a_credential_is_rotated_and_a_restart_changes_nothing() {
     drop(controller);
 }
 
-/// A new credential in the Secret is used at once; one that does not work is told, and the one that works is kept.
+/// A new credential in the Secret is used at once; one that does not work is reported, and the one that works is kept.
 async fn rotate(federation: &Federation, us: &Member) {
     us.cluster.apply(SECOND_ACCOUNT).await;
     let old = client_of(&us.kubeconfig).await;
@@ -168,16 +168,16 @@ async fn rotate(federation: &Federation, us: &Member) {
     assert_eq!(before.admission, after.admission, "the membership outlives its credential");
 
     // A credential that does not work.
-    let broken = us.cluster.kubeconfig_with("nobody", "not-a-token");
+    let broken = us.cluster.kubeconfig_with("no-account", "not-a-token");
     federation.hub.apply(&objects::secret("us-1", "kubeconfig", &broken)).await;
-    let told = federation
-        .until_status("us-1", "the refused credential is told", |status| {
+    let refused = federation
+        .until_status("us-1", "the refused credential is reported", |status| {
             status.conditions.iter().any(|condition| {
                 condition.reason == "CredentialRefused" || condition.message.contains("does not accept the credential")
             })
         })
         .await;
-    assert!(!format!("{told:?}").contains("not-a-token"));
+    assert!(!format!("{refused:?}").contains("not-a-token"));
     federation.member("eu-1").serve("shop", "with-the-old-one", 1).await;
     us.until_mirror("shop", "with-the-old-one", &["eu-1"]).await;
     federation.hub.apply(&objects::secret("us-1", "kubeconfig", &new)).await;

@@ -21,7 +21,7 @@ async fn warnings(federation: &Federation, member: &str) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_normal_join_warns_nobody_and_mirroring_is_logged() {
+async fn a_normal_join_causes_no_warning_and_mirroring_is_logged() {
     let federation = Federation::joined(&["eu-1", "us-1"]).await;
     federation.member("eu-1").serve("shop", "web", 2).await;
     let controller = federation.controller().await;
@@ -36,7 +36,7 @@ async fn a_normal_join_warns_nobody_and_mirroring_is_logged() {
     let logged =
         |what: &str| log.lines().any(|line| line.contains(what) && line.contains("us-1") && line.contains("shop/web"));
     assert!(logged("mirror applied"), "{log}");
-    // What is wrong is said, though.
+    // What is wrong is reported, though.
     federation.hub.kubectl(&["-n", "isthmus-system", "delete", "secret", "us-1"]).await;
     eventually("a Warning", SOON, async || {
         let found = warnings(&federation, "us-1").await;

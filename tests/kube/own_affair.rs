@@ -37,7 +37,7 @@ async fn a_members_own_service_is_its_own_affair() {
     const KEPT: &str = "Service shop/web is not exported here (it is not marked) although eu-1 exports it";
     notices(&federation, &[KEPT]).await;
     assert_eq!(federation.condition("us-1", "Ready").await.map(|ready| ready.reason), Some("Ready".to_owned()));
-    // A resourceVersion that is the same at the end of a window proves that nobody wrote in it.
+    // A resourceVersion that is the same at the end of a window proves that nothing was written in it.
     tokio::time::sleep(WINDOW).await;
     let found = us.service("shop", "web").await.expect("it is still there");
     assert_eq!(objects::version(&found.metadata), objects::version(&own.metadata));
@@ -65,7 +65,7 @@ async fn a_members_own_service_is_its_own_affair() {
     notices(&federation, &["(its label isthmus.dev/federate says no) although eu-1"]).await;
     counts(0).await;
 
-    // It is deleted: the mirror comes. A user makes an unmarked Service out of that: it is theirs, and said.
+    // It is deleted: the mirror comes. A user makes an unmarked Service out of that: it is theirs, and reported.
     us.cluster.kubectl(&["label", "namespace", "shop", "isthmus.dev/federate-"]).await;
     us.cluster.kubectl(&["delete", "service", "-n", "shop", "web"]).await;
     us.until_mirror("shop", "web", &["eu-1"]).await;
@@ -77,7 +77,7 @@ async fn a_members_own_service_is_its_own_affair() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_others_derived_is_left_out_and_said() {
+async fn what_others_derived_is_left_out_and_reported() {
     let (federation, _controller) = federation().await;
     let [eu, us] = IDS.map(|id| federation.member(id));
     us.cluster
@@ -133,18 +133,18 @@ async fn an_address_that_two_members_offer_is_served_from_neither() {
         objects::slice("shop", "web", &pods, "a")
     };
     eu.cluster.apply(&stray(eu)).await;
-    let told = federation.until("eu-1", "Admitted", "True", "EndpointsOutOfRange").await;
+    let condition = federation.until("eu-1", "Admitted", "True", "EndpointsOutOfRange").await;
     assert!(
-        told.message.contains("are served") && told.message.contains("192.168.7.5 of Service shop/web"),
-        "{told:?}"
+        condition.message.contains("are served") && condition.message.contains("192.168.7.5 of Service shop/web"),
+        "{condition:?}"
     );
     us.cluster.apply(&stray(us)).await;
     for (id, other) in [("eu-1", "us-1"), ("us-1", "eu-1")] {
-        let told = federation.until(id, "Admitted", "True", "DuplicateAddresses").await;
-        assert!(told.message.contains(&format!("offered by member {other} too")), "{told:?}");
+        let condition = federation.until(id, "Admitted", "True", "DuplicateAddresses").await;
+        assert!(condition.message.contains(&format!("offered by member {other} too")), "{condition:?}");
         contributes(id, 1).await;
     }
-    // Whoever declares the range keeps it.
+    // The member that declares the range keeps it.
     let pods = us.pods();
     let declared = objects::member_cluster("us-1", "us", &[&pods, "192.168.7.0/24"], &[&us.services()]);
     federation.hub.apply(&declared).await;
@@ -157,7 +157,7 @@ async fn an_address_that_two_members_offer_is_served_from_neither() {
     federation.hub.apply(policy).await;
     eu.cluster.apply(&objects::slice("shop", "web", &[eu.pod(1), "172.18.0.9".to_owned()], "a")).await;
     federation
-        .until_told("eu-1", "Admitted", "True", "EndpointsOutOfRange", "strict", |found| {
+        .until_message("eu-1", "Admitted", "True", "EndpointsOutOfRange", "strict", |found| {
             found.message.contains("172.18.0.9") && found.message.contains("(strictCidrs)")
         })
         .await;

@@ -71,8 +71,8 @@ async fn regions_follow_the_secret_that_is_theirs() {
     member.serve("shop", "rotated", 1).await;
     region.has_service("shop/rotated", &["eu-1"], 1).await;
 
-    // One that does not work is said, and the one before stays in use.
-    let broken = member.cluster.kubeconfig_with("nobody", "not-a-token");
+    // One that does not work is reported, and the one before stays in use.
+    let broken = member.cluster.kubeconfig_with("no-account", "not-a-token");
     federation.hub.apply(&objects::secret("eu-1-reader", "kubeconfig", &broken)).await;
     member.serve("shop", "still", 1).await;
     region.has_service("shop/still", &["eu-1"], 1).await;

@@ -1,4 +1,4 @@
-//! A control plane that starts while its hub or a member cannot be heard: what is not known is not told as absent.
+//! A control plane that starts while its hub or a member cannot be reached: what is not known is not served as absent.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ async fn a_region_that_starts_without_its_hub_or_a_member_waits_and_says_for_who
     first.has_service("shop/web", &["eu-1"], 2).await;
     first.has_service("shop/far", &["us-1"], 1).await;
 
-    // The hub is away: nothing is said, however long it takes, and nothing but the truth when it is back.
+    // The hub is away: nothing is sent, however long it takes, and only what is right when it is back.
     federation.hub.kill_apiserver();
     let late = replica(&federation, "eu", 1);
     until_says(
@@ -47,7 +47,7 @@ async fn a_region_that_starts_without_its_hub_or_a_member_waits_and_says_for_who
     let proxy = Witness::start(late.xds(), "eu", "eu-a").await;
     still("while the hub is away", WINDOW, async || proxy.scene()).await;
     until_says(&late, 503, &["waiting for the hub"]).await;
-    assert!(proxy.heard_at().is_empty(), "a half-known world looks like one in which services are gone");
+    assert!(proxy.response_times().is_empty(), "a half-known federation looks like one without some services");
     first.has_service("shop/far", &["us-1"], 1).await;
     federation.hub.restart_apiserver().await;
     until_says(&late, 200, &["ok\n"]).await;
@@ -108,7 +108,7 @@ async fn a_right_that_is_missing_takes_only_its_kind_away() {
     member.serve("shop", "web", 3).await;
     fresh.has_service("shop/web", &["eu-1"], 3).await;
 
-    // One that decides what the member contributes: then nothing of it is known, and that is said.
+    // One that decides what the member contributes: then nothing of it is known, and that is reported.
     take("endpointslices", "slices").await;
     let blind = replica(&federation, "eu", 600);
     until_says(&blind, 503, &["eu-1: KindUnreadable: endpointslices", "403"]).await;

@@ -25,7 +25,7 @@ async fn a_certificate_in_a_secret_is_awaited_followed_and_outlived() {
     let flags = [format!("--tls-secret={SECRET}"), format!("--xds-tls={at}")];
     let hub = federation.hub_kubeconfig("isthmus-region");
     let mut region = Isthmus::region_with("eu", Source::Hub(&hub), &flags);
-    told(&region, "metadata.name").await;
+    reported(&region, "metadata.name").await;
     let ready = http::get(region.admin(), "localhost", "/readyz", PAGE_LIMIT).await.unwrap();
     assert_eq!(ready.status, 503);
     assert!(ready.body.starts_with("waiting for a certificate"), "{}", ready.body);
@@ -46,14 +46,14 @@ async fn a_certificate_in_a_secret_is_awaited_followed_and_outlived() {
     let mut late = envoy(2, &second).await;
     late.wait_live(LIVE_LIMIT).await;
 
-    // Neither of these lets in anybody who was not let in before, nor keeps out anybody who was.
+    // Neither of these admits a client that was refused before, nor refuses one that was admitted.
     let secrets: Api<Secret> = Api::namespaced(federation.hub.client(), "isthmus-system");
     secrets.delete(SECRET, &DeleteParams::default()).await.unwrap();
-    told(&region, "metadata.name").await;
+    reported(&region, "metadata.name").await;
     late.restart().await;
     late.wait_live(LIVE_LIMIT).await;
     federation.hub.apply(&secret(&second.sign(NAME), None)).await;
-    told(&region, "data[ca.crt]").await;
+    reported(&region, "data[ca.crt]").await;
     late.restart().await;
     late.wait_live(LIVE_LIMIT).await;
 
@@ -74,8 +74,8 @@ fn secret(identity: &Identity, clients: Option<&Authority>) -> String {
 }
 
 /// Waits until the certificate's problem is this field.
-async fn told(region: &Isthmus, field: &str) {
-    eventually(&format!("{field} is told"), SOON, async || {
+async fn reported(region: &Isthmus, field: &str) {
+    eventually(&format!("{field} is reported"), SOON, async || {
         let page = http::get(region.admin(), "localhost", "/debug/problems", PAGE_LIMIT).await?.body;
         if page.contains("TLS Secret") && page.contains(field) { Ok(()) } else { Err(page) }
     })

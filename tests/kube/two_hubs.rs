@@ -89,7 +89,7 @@ async fn a_second_hub_writes_nothing_until_a_person_says_so() {
     assert_eq!(hub_of(&mirror).as_ref(), Some(&uids[0]));
     let members = async || federation.scene_in(&IDS).await;
     still("members with two hubs", WINDOW, members).await;
-    // It is said wherever people look.
+    // Every view shows it.
     let output = run(&["status", "--hub-kubeconfig", &hub.kubeconfig.display().to_string()]).await;
     let shown = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(shown.contains("HeldByAnotherHub") && shown.contains(&uids[0]), "{shown}");
@@ -105,7 +105,7 @@ async fn a_second_hub_writes_nothing_until_a_person_says_so() {
     // A word that names no claim changes nothing; the one from the message does.
     let held = until_synced(&hub.cluster, "us-1", "False", "HeldByAnotherHub").await;
     hub.cluster.kubectl(&["annotate", "membercluster", "us-1", "isthmus.dev/take-over=true"]).await;
-    still("members while nobody was named", WINDOW / 2, members).await;
+    still("members while no claim was named", WINDOW / 2, members).await;
     hub.cluster.kubectl(&["annotate", "--overwrite", "membercluster", "us-1", take_over(&held)]).await;
     until_synced(&hub.cluster, "us-1", "True", "Synced").await;
     let lost = until_synced(&federation.hub, "us-1", "False", "HeldByAnotherHub").await;
@@ -153,7 +153,7 @@ async fn a_member_whose_rights_are_older_says_what_is_missing() {
     let unknown = federation.until("us-1", "Synced", "False", "HolderUnknown").await;
     assert!(unknown.message.contains("member-rbac"), "{}", unknown.message);
     federation.member("eu-1").serve("shop", "web", 1).await;
-    still("a member that nobody is known to hold", WINDOW / 2, async || federation.scene_in(&["us-1"]).await).await;
+    still("a member that no hub is known to hold", WINDOW / 2, async || federation.scene_in(&["us-1"]).await).await;
     let manifest = run(&["manifests", "member-rbac"]).await;
     us.cluster.apply(&String::from_utf8(manifest.stdout).expect("text")).await;
     us.until_mirror("shop", "web", &["eu-1"]).await;

@@ -1,4 +1,4 @@
-//! Tiny HTTP/1.1 servers that stand for pods: each answers with its own name.
+//! Tiny HTTP/1.1 servers in place of pods: each answers with its own name.
 //!
 //! All of 127.0.0.0/8 is local on Linux, so every pod can have an address of its
 //! own, as in a cluster. Take the port from [`ports::free`](super::ports::free)
@@ -77,7 +77,7 @@ impl Backend {
     }
 }
 
-/// Serves until told otherwise; dropping the sender counts as that.
+/// Serves until it gets a stop signal; dropping the sender is one.
 async fn accept(listener: TcpListener, killed: watch::Receiver<bool>, identity: Arc<str>, served: Arc<AtomicU64>) {
     let mut connections = JoinSet::new();
     let mut over = killed.clone();

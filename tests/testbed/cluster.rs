@@ -73,7 +73,7 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Ready when this returns: `/readyz` is fine, the system namespaces are
+    /// Ready when this returns: `/readyz` answers ok, the system namespaces are
     /// there and, with controllers, the first controller has done its work.
     pub async fn start(spec: ClusterSpec) -> Self {
         super::install_crypto();
@@ -171,7 +171,7 @@ impl Cluster {
     }
 }
 
-/// `/readyz` alone comes before the first objects everybody relies on.
+/// `/readyz` alone comes before the first objects that all tests rely on.
 async fn ready(client: &Client, controllers: bool) -> Result<(), kube::Error> {
     let request = axum::http::Request::get("/readyz").body(Vec::new()).map_err(kube::Error::HttpError)?;
     client.request_text(request).await?;

@@ -95,7 +95,7 @@ impl EnvoySpec {
     }
 }
 
-/// How an Envoy speaks TLS to its control plane.
+/// How an Envoy uses TLS to its control plane.
 #[derive(Debug, Clone)]
 pub struct EnvoyTls {
     /// The name that the control plane's certificate must hold.
@@ -143,7 +143,7 @@ impl Envoy {
         self.process.kill();
     }
 
-    /// Kills it if it runs and starts it anew with the same bootstrap.
+    /// Kills it if it runs and starts it again with the same bootstrap.
     pub async fn restart(&mut self) {
         self.process.kill();
         self.process = Process::spawn("envoy", &self.binary, &self.args, self.folder.path());

@@ -13,7 +13,7 @@
 //!
 //! Everything stays on loopback, in one temporary folder per part, and ends with
 //! its owner. Binaries are made on first use and kept (see [`binaries`]).
-//! Failing is by panic: a part that does not work is a failed test, told with
+//! Failing is by panic: a part that does not work is a failed test, reported with
 //! the last lines the process wrote.
 
 #![allow(dead_code, unused_imports, reason = "a tool box: not every build of the tests uses every tool")]

@@ -99,7 +99,7 @@ impl Pod {
         let (pid, address) = (self.process.pid().to_string(), format!("{}/32", self.address));
         ip(&["link", "add", &end, "type", "veth", "peer", "name", "eth0", "netns", &pid]);
         ip(&["link", "set", &end, "up"]);
-        // In the table of local addresses, because there the whole range is said to be ours.
+        // In the table of local addresses, because there the whole range is declared local.
         let source = GATEWAY.to_string();
         ip(&["route", "replace", &address, "dev", &end, "src", &source, "table", "local"]);
     }

@@ -1,4 +1,4 @@
-//! Loopback ports that nobody else takes between choosing and binding.
+//! Loopback ports that no other test takes between choosing and binding.
 //!
 //! "Bind to port 0, close, hand the number to a child" loses a race sooner or
 //! later when several tests, or several test processes, start servers at once.

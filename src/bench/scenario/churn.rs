@@ -13,6 +13,7 @@ use super::super::error::BenchError;
 use super::super::percentiles::Percentiles;
 use super::super::protocol::Command;
 use super::super::report::Outcome;
+use super::invariants;
 use super::meter::each;
 use super::testbed::{Subject, Testbed};
 
@@ -51,6 +52,7 @@ pub async fn play(testbed: &mut Testbed<'_>) -> Result<Outcome, BenchError> {
     figures.bytes("before_bytes", "resident before", before.resident);
     figures.bytes("after_bytes", "resident after", after.resident);
     figures.bytes("peak_bytes", "resident at the peak", after.peak);
+    invariants::check(testbed, &mut outcome).await?;
     Ok(outcome)
 }
 

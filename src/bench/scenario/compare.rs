@@ -5,14 +5,13 @@ use std::time::Duration;
 use regions::resource::ResourceType;
 
 use super::super::args::Subscribe;
+use super::super::bounds::FRESH_CLIENTS;
 use super::super::client::{Counts, Holding};
 use super::super::crowd::Crowd;
 use super::super::error::BenchError;
 use super::super::names::Names;
 use super::testbed::Testbed;
 
-/// Fresh clients at a time.
-const AT_ONCE: usize = 64;
 const QUIET: Duration = Duration::from_secs(1);
 /// Differences that are listed one by one.
 const LISTED: usize = 20;
@@ -37,7 +36,7 @@ pub async fn with_fresh_clients(testbed: &Testbed<'_>) -> Result<Compared, Bench
         }
         Subscribe::OnDemand(_) => (0..clients).map(|client| vec![client]).collect(),
     };
-    for chunk in groups.chunks(AT_ONCE) {
+    for chunk in groups.chunks(FRESH_CLIENTS) {
         let firsts = chunk.iter().filter_map(|group| testbed.profiles.get(*group.first()?));
         let mut fresh = Crowd::start(firsts, testbed.plane.address, &testbed.common, Counts::default());
         fresh.complete("fresh clients to compare with", testbed.plan.timeout).await?;

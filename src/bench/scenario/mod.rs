@@ -6,6 +6,7 @@ mod churn;
 mod cold;
 mod compare;
 mod floor;
+mod invariants;
 mod meter;
 mod resume;
 mod soak;

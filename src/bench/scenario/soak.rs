@@ -1,5 +1,5 @@
 //! Everything at once for a long time: endpoints change, services are added and removed, clients reconnect and reject. At the
-//! end every client has to hold, resource by resource, what a fresh client holds.
+//! end every client has to hold, resource by resource, what a fresh client holds, and the control plane's invariants have to hold.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
@@ -11,9 +11,9 @@ use super::super::error::BenchError;
 use super::super::process::Memory;
 use super::super::protocol::Command;
 use super::super::report::{Figures, Outcome};
-use super::compare;
 use super::meter::{Used, each};
 use super::testbed::Testbed;
+use super::{compare, invariants};
 
 // One of so many ticks does this as well.
 const ADD_OR_REMOVE: u64 = 20;
@@ -58,6 +58,7 @@ pub async fn play(testbed: &mut Testbed<'_>) -> Result<Outcome, BenchError> {
     figures.count("resources_compared", "resources compared", compared.resources);
     figures.count("differences", "resources that differ", compared.differences);
     outcome.problems = compared.problems;
+    invariants::check(testbed, &mut outcome).await?;
     Ok(outcome)
 }
 

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use super::super::client::wire;
 use super::super::protocol::{Answer, Command, Counters, now_ns};
-use super::{answer_all, print};
+use super::{Commands, print};
 
 /// Serves until standard input is closed.
 pub async fn run() -> anyhow::Result<()> {
@@ -33,22 +33,22 @@ pub async fn run() -> anyhow::Result<()> {
         }
     });
     print(&Answer::Listening { address });
-    answer_all(async |command| {
-        if let Command::Push { name, version, bytes } = command {
-            let message = wire::pushed(ResourceType::Assignment, &name, version, bytes);
-            let at_ns = now_ns();
-            news.send_replace(message);
-            return Answer::Done { at_ns };
-        }
-        match command {
+    let mut commands = Commands::read()?;
+    while let Some(command) = commands.next().await {
+        print(&match command {
+            Command::Push { name, version, bytes } => {
+                let message = wire::pushed(ResourceType::Assignment, &name, version, bytes);
+                let at_ns = now_ns();
+                news.send_replace(message);
+                Answer::Done { at_ns }
+            }
             Command::Count => {
                 let streams = open.load(Ordering::Acquire);
                 Answer::Counters(Counters { streams, ..Counters::default() })
             }
             _ => Answer::Done { at_ns: now_ns() },
-        }
-    })
-    .await?;
+        });
+    }
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! The server's process. It does what a region's control plane does, with a synthetic federation in place of Kubernetes. It
+//! The server's process. It is a region's control plane with a synthetic federation in place of Kubernetes, or a bare server. It
 //! executes commands from standard input, and ends when that is closed.
 
 pub mod floor;
@@ -11,25 +11,33 @@ use super::protocol::{Answer, Command};
 /// Commands that may be queued; the bench sends one and waits for its answer.
 const WAITING: usize = 4;
 
-/// Answers one command after another, until standard input is closed.
-async fn answer_all(mut answer: impl AsyncFnMut(Command) -> Answer) -> std::io::Result<()> {
-    let (sender, mut lines) = mpsc::channel(WAITING);
-    // Reading blocks, and nothing can interrupt it: so it has a thread that is never joined.
-    std::thread::Builder::new().name("commands".to_owned()).spawn(move || {
-        for line in std::io::stdin().lines().map_while(Result::ok) {
-            if sender.blocking_send(line).is_err() {
-                return;
+/// The commands on standard input, until that is closed.
+struct Commands(mpsc::Receiver<String>);
+
+impl Commands {
+    fn read() -> std::io::Result<Self> {
+        let (sender, lines) = mpsc::channel(WAITING);
+        // Reading blocks, and nothing can interrupt it: so it has a thread that is never joined.
+        std::thread::Builder::new().name("commands".to_owned()).spawn(move || {
+            for line in std::io::stdin().lines().map_while(Result::ok) {
+                if sender.blocking_send(line).is_err() {
+                    return;
+                }
+            }
+        })?;
+        Ok(Self(lines))
+    }
+
+    /// The next command. What is no command is answered here.
+    async fn next(&mut self) -> Option<Command> {
+        loop {
+            let line = self.0.recv().await?;
+            match serde_json::from_str(&line) {
+                Ok(command) => return Some(command),
+                Err(error) => print(&Answer::Failed { reason: format!("not a command: {error}") }),
             }
         }
-    })?;
-    while let Some(line) = lines.recv().await {
-        let answered = match serde_json::from_str(&line) {
-            Ok(command) => answer(command).await,
-            Err(error) => Answer::Failed { reason: format!("not a command: {error}") },
-        };
-        print(&answered);
     }
-    Ok(())
 }
 
 fn print(answer: &Answer) {

@@ -1,101 +1,91 @@
-//! A region's control plane as [`crate::process::plane`] assembles it: feed, engine, catalog, xDS. Only the source differs.
+//! A region's control plane, the very one that `isthmus region` runs: only its batches come from a synthetic federation, and
+//! change by command.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use clusters::shutdown::Shutdown;
-use clusters::sources::feed::Feed;
 use federation::change::Batch;
+use federation::invariants;
 use federation::model::{NameError, Namespace, RegionId};
-use federation::{Authority, Awaits, Config};
-use regions::catalog::{self, Catalog};
-use regions::class::Defaults;
+use federation::{Authority, Engine};
 use regions::resource::ResourceType;
-use regions::server::{self, Limits, Listening, Loads, Shared, StartLimits, Streams};
+use regions::server::Limits;
 use regions::stats::{Counter, Stats, TypeStats};
-use tokio::sync::Mutex;
 
-use super::super::bounds::MAX_CLIENTS;
-use super::super::protocol::{Answer, Command, Counters, now_ns};
+use super::super::args::Plan;
+use super::super::bounds::FRESH_CLIENTS;
+use super::super::protocol::{Answer, Checked, Command, Counters, now_ns};
 use super::super::synthetic::{NotReady, SyntheticFederation};
-use super::{answer_all, print};
-use crate::process::engine::{self, Deadlines, Wiring};
+use super::{Commands, print};
+use crate::admin::{self, CHECK_DEADLINE};
+use crate::process::engine::{Deadlines, EngineHandle};
+use crate::process::plane::{self, Input, Plane, Running, Serve, Served};
 
 /// The synthetic federation is complete at once, so no deadline should be reached.
 const SYNC_DEADLINE: Duration = Duration::from_secs(600);
+const ANY_PORT: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
 
 /// Serves until standard input is closed.
-pub async fn run(federation: &SyntheticFederation) -> anyhow::Result<()> {
-    let listener = server::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
-    let address = listener.local_addr()?;
-    let (feed, batches) = Feed::new();
-    let stats = Arc::new(Stats::default());
-    let (handle, commands) = catalog::channel();
-    let own_namespace = Namespace::new("isthmus-system")?;
-    let (awaits, deadlines) = (Awaits::NotRefused, Deadlines { serve: SYNC_DEADLINE, ready: SYNC_DEADLINE });
-    let config = Config { authority: Authority::Own, own_namespace, awaits, deadlines, hub: None };
-    let wiring = Wiring {
-        region: None,
-        config,
-        feed: batches,
-        catalog: Some((Catalog::new(Arc::clone(&stats)), commands)),
-        followers: Vec::new(),
+pub async fn run(plan: &Plan) -> anyhow::Result<()> {
+    // Twice, because clients that reconnect may be counted before their old connections are closed.
+    let max_connections = 2 * (plan.clients + plan.stalled) + FRESH_CLIENTS;
+    let source = Source { federation: plan.federation.clone(), not_ready: NotReady::new() };
+    let plane = Plane {
+        input: Input::Batches(Box::new(|running| Box::pin(source.answer_all(running)))),
+        own_namespace: Namespace::new("isthmus-system")?,
+        authority: Authority::Own,
+        pages: admin::Addresses { admin: ANY_PORT.into(), probes: None, hosts: admin::Hosts::default() },
+        deadlines: Deadlines { serve: SYNC_DEADLINE, ready: SYNC_DEADLINE },
+        serve: Some(Serve {
+            region: RegionId::new(&SyntheticFederation::region_name(0))?,
+            xds: SocketAddr::from(ANY_PORT),
+            on_demand: true,
+            tls: None,
+            limits: Limits { max_connections, ..Limits::default() },
+        }),
+        writers: None,
     };
     let (_trigger, shutdown) = Shutdown::new();
-    let running = engine::start(wiring, shutdown)?;
-    let region = RegionId::new(&SyntheticFederation::region_name(0))?;
-    let shared = Shared {
-        catalog: handle,
-        defaults: Arc::new(Defaults { region, on_demand: true }),
-        identifier: Arc::from("isthmus/bench"),
-        stats: Arc::clone(&stats),
-        streams: Streams::default(),
-        loads: Loads::default(),
-        start_limits: StartLimits::default(),
-    };
-    // Twice, because clients that reconnect may be counted before their old connections are closed.
-    let limits = Limits { max_connections: 2 * MAX_CLIENTS, ..Limits::default() };
-    let listeners = vec![Listening { listener, tls: None }];
-    tokio::spawn(server::serve(listeners, shared, limits, std::future::pending()));
-
-    let source = Mutex::new(Source { federation: federation.clone(), feed, not_ready: NotReady::new() });
-    print(&Answer::Listening { address });
-    answer_all(async |command| match command {
-        Command::Count => Answer::Counters(counters(&stats, &running)),
-        command => {
-            let begins = command == Command::Begin;
-            let fed = source.lock().await.execute(command).await;
-            if begins && fed.is_ok() {
-                let mut published = running.published.clone();
-                // The sender lives as long as the engine's thread, which lasts as long as this.
-                let _ = published.wait_for(|published| published.knowledge.serves()).await;
-            }
-            match fed {
-                Ok(at_ns) => Answer::Done { at_ns },
-                Err(reason) => Answer::Failed { reason },
-            }
-        }
-    })
-    .await?;
-    Ok(())
+    plane::run(plane, shutdown).await
 }
 
 struct Source {
     federation: SyntheticFederation,
-    feed: Feed,
     not_ready: NotReady,
 }
 
 impl Source {
-    /// Sends the command's batches to the feed. Returns when that began, as [`now_ns`].
-    async fn execute(&mut self, command: Command) -> Result<u64, String> {
-        let batches = self.batches(command).map_err(|error| error.to_string())?;
+    /// Answers one command after another, until standard input is closed.
+    async fn answer_all(mut self, running: Running) -> anyhow::Result<()> {
+        let Served { xds, stats } = running.served.as_ref().context("a control plane serves")?;
+        let mut commands = Commands::read()?;
+        print(&Answer::Listening { address: *xds });
+        while let Some(command) = commands.next().await {
+            let answer = match command {
+                Command::Count => Ok(Answer::Counters(counters(stats, &running.engine))),
+                Command::Check => check(&running.engine).await,
+                command => self.feed(command, &running).await,
+            };
+            print(&answer.unwrap_or_else(|error| Answer::Failed { reason: format!("{error:#}") }));
+        }
+        Ok(())
+    }
+
+    /// Sends the command's batches to the feed.
+    async fn feed(&mut self, command: Command, running: &Running) -> anyhow::Result<Answer> {
+        let begins = command == Command::Begin;
+        let batches = self.batches(command)?;
         let at_ns = now_ns();
         for batch in batches {
-            self.feed.send(batch).await.map_err(|closed| closed.to_string())?;
+            running.feed.send(batch).await?;
         }
-        Ok(at_ns)
+        if begins {
+            let mut published = running.engine.published.clone();
+            published.wait_for(|published| published.knowledge.serves()).await?;
+        }
+        Ok(Answer::Done { at_ns })
     }
 
     fn batches(&mut self, command: Command) -> Result<Vec<Batch>, NameError> {
@@ -115,17 +105,29 @@ impl Source {
             }
             Command::Add { service } => self.federation.added(service),
             Command::Remove { service } => self.federation.removed(service),
-            Command::Count | Command::Push { .. } => Ok(Vec::new()),
+            Command::Count | Command::Check | Command::Push { .. } => Ok(Vec::new()),
         }
     }
 }
 
-fn counters(stats: &Stats, running: &engine::EngineHandle) -> Counters {
+/// What `/debug/invariants` shows.
+async fn check(engine: &EngineHandle) -> anyhow::Result<Answer> {
+    let checks = engine.ask_within(CHECK_DEADLINE, |engine: &Engine| invariants::check(engine)).await?;
+    let compared = checks.iter().map(|check| check.compared).sum();
+    let violations = checks.iter().map(|check| check.violations).sum();
+    let examples = checks.into_iter().flat_map(|check| {
+        let name = check.name;
+        check.examples.into_iter().map(move |example| format!("{name}: {example}"))
+    });
+    Ok(Answer::Checked(Checked { compared, violations, examples: examples.collect() }))
+}
+
+fn counters(stats: &Stats, engine: &EngineHandle) -> Counters {
     let Stats { catalog, streams, .. } = stats;
     let sum = |pick: fn(&TypeStats) -> &Counter| {
         ResourceType::ALL.iter().map(|resource_type| pick(streams.of(*resource_type)).get()).sum()
     };
-    let published = running.published.borrow();
+    let published = engine.published.borrow();
     Counters {
         streams: streams.open_delta.get() + streams.open_sotw.get(),
         resources: ResourceType::ALL.iter().map(|resource_type| catalog.resources_of(*resource_type).get()).sum(),

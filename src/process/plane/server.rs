@@ -11,6 +11,7 @@ use regions::stats::Stats;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::input::Served;
 use super::ports::Ports;
 use super::serve::Serve;
 use crate::admin;
@@ -41,6 +42,11 @@ impl Server {
 
     pub fn region(&self) -> RegionId {
         self.serve.region.clone()
+    }
+
+    /// For a source of batches that is part of the program.
+    pub fn served(&self) -> Served {
+        Served { xds: self.ports.xds, stats: Arc::clone(&self.stats) }
     }
 
     /// For pages and metrics.

@@ -31,7 +31,7 @@ impl Tier {
     }
 }
 
-/// The share of each priority; nothing at all if nobody can serve.
+/// The share of each priority; nothing at all if no host can serve.
 pub(super) fn by_priority(tiers: &[Tier; 2], factor: u32, panic_threshold: u32) -> Shares {
     let healthy = tiers.map(|tier| tier.carries(tier.healthy, factor));
     let degraded = tiers.map(|tier| tier.carries(tier.degraded, factor));
@@ -53,7 +53,7 @@ pub(super) fn by_priority(tiers: &[Tier; 2], factor: u32, panic_threshold: u32) 
     filled([of_healthy[0] + of_degraded[0], of_healthy[1] + of_degraded[1]])
 }
 
-/// When everybody panics, health counts for nothing.
+/// When all tiers panic, health counts for nothing.
 fn share_by_count(tiers: &[Tier; 2]) -> [u32; 2] {
     let all: u32 = tiers.iter().map(|tier| tier.hosts()).sum();
     tiers.map(|tier| (100 * tier.hosts()).checked_div(all).unwrap_or(0))

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::super::slices::{Pod, State, slice};
 use super::drill::{Drill, states};
 use super::formula::Tier;
-use super::{FOUR, NOBODY, Shares, TOLERANCE, load, near};
+use super::{FOUR, NO_TIER, Shares, TOLERANCE, load, near};
 use crate::harness::files::replace;
 use crate::harness::{Isthmus, SOON, Source, objects};
 use crate::testbed::{Backend, Envoy, EnvoySpec, eventually, ports};
@@ -47,7 +47,7 @@ pub(super) struct Stage {
 impl Stage {
     pub(super) async fn start() -> Self {
         let (world, files) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        // Nobody else has this port, and so nobody else makes this address of it: the listeners' ports are fixed.
+        // No other test has this port, and so none derives this address from it: the listeners' ports are fixed.
         let port = ports::free();
         let [high, low] = port.to_be_bytes();
         let listen = Ipv4Addr::new(127, 77, high, low);
@@ -66,7 +66,7 @@ impl Stage {
         write_service(world.path(), ["eu-1", "us-1"], "web", [FOUR; 2], [near, far]);
         write_service(world.path(), ["eu-1", "eu-2"], "split", [FOUR; 2], [near, beside]);
 
-        let mut region = Isthmus::region("eu", Source::World(world.path()));
+        let mut region = Isthmus::region("eu", Source::Folder(world.path()));
         region.wait_ready().await;
         let spec = EnvoySpec::new("arithmetic", "eu", "eu-a", region.xds());
         let mut spec = spec.metadata("INTERCEPTION_MODE", "NONE").metadata("LISTEN", listen.to_string());
@@ -134,7 +134,7 @@ impl Stage {
         let found = [share(0), share(1)];
         eprintln!("testbed: arithmetic: {what}: expected {expected:.1?}, counted {found:.1?} of {all}");
         near(what, found, expected, TOLERANCE);
-        if expected == NOBODY {
+        if expected == NO_TIER {
             assert_eq!(answers, BTreeMap::from([("503".to_owned(), all)]), "{what}");
         } else {
             near(what, [found[0] + found[1], 0.0], [100.0, 0.0], f64::EPSILON);
@@ -142,10 +142,10 @@ impl Stage {
         }
     }
 
-    /// While somebody is healthy or degraded, nobody else is called.
+    /// While a host is healthy or degraded, no other one is called.
     fn only_the_right_ones(&self, what: &str, host: &str, tiers: [Tier; 2], answers: &BTreeMap<String, usize>) {
         if tiers.iter().all(|tier| tier.healthy + tier.degraded == 0) {
-            return; // Panic calls everybody.
+            return; // In panic, all hosts are called.
         }
         for (tier, backends) in tiers.iter().zip(self.of(host)) {
             for (state, backend) in states(*tier).zip(backends) {

@@ -43,9 +43,9 @@ pub(super) async fn colliding(kind: Kind) {
                 if answer.contains("\r\n\r\nhttp\n") { Ok(answer) } else { Err(answer) }
             })
             .await;
-            eventually(&format!("{kind:?}: {when}: {name} speaks at {bytes}"), SOON, async || {
-                let said = greeted(bytes).await?;
-                if said == "bytes" { Ok(()) } else { Err(said) }
+            eventually(&format!("{kind:?}: {when}: {name} greets at {bytes}"), SOON, async || {
+                let greeting = greeted(bytes).await?;
+                if greeting == "bytes" { Ok(()) } else { Err(greeting) }
             })
             .await;
         }

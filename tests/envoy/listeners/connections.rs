@@ -37,14 +37,14 @@ pub(super) async fn undisturbed(kind: Kind) {
     echo(at("10.8.0.2", 8080), "db").await;
     echo(at("10.100.0.3", 7000), "private").await;
     http(at("10.100.0.3", 80), "private-http").await;
-    echo(at("10.100.0.77", 7000), "nobody's").await;
+    echo(at("10.100.0.77", 7000), "no service").await;
     echo(at("10.250.0.9", 7000), "foreign").await;
     http(at(STRANGER, 8080), "stranger").await;
     let scene = Scene::new(kind, &[WEB, DB, PRIVATE]).await;
     let mut lines = vec![
         Line::to_echo("bytes to a federated service", at("10.100.0.2", 7000), "db").await,
         Line::to_echo("bytes to a service that is not federated", at("10.100.0.3", 7000), "private").await,
-        Line::to_echo("bytes to an address of no service", at("10.100.0.77", 7000), "nobody's").await,
+        Line::to_echo("bytes to an address of no service", at("10.100.0.77", 7000), "no service").await,
         Line::to_echo("bytes to somewhere else", at("10.250.0.9", 7000), "foreign").await,
         Line::to_websocket("a websocket to a federated service", at("10.100.0.1", 80)).await,
         Line::to_http("requests to a federated service", at("10.100.0.1", 80)).await,
@@ -60,7 +60,7 @@ pub(super) async fn undisturbed(kind: Kind) {
         ("an HTTP service takes a port number of bytes", Some(&on_7000), 7000),
         ("and gives it up", None, 0),
         ("an HTTP service comes to an HTTP port", Some(&on_80), 80),
-        ("it speaks bytes now", Some(&bytes_on_80), 80),
+        ("it is TCP now", Some(&bytes_on_80), 80),
         ("it takes the port of interception", Some(&on_15001), 15_001),
         ("it is not federated any more", Some(&unfederated), 0),
         ("an HTTP service takes the port number again", Some(&on_7000), 7000),

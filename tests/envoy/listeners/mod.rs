@@ -1,5 +1,5 @@
 //! A sidecar's listeners, by traffic, for each kind of sidecar: which destinations it takes, to whom, and what happens to
-//! everybody else's connections when that changes.
+//! the connections of other services when that changes.
 
 mod collisions;
 mod connections;
@@ -22,7 +22,7 @@ use crate::testbed::{Envoy, EnvoySpec, netns};
 const LIVE_LIMIT: Duration = Duration::from_secs(60);
 const SERVICES_V4: &str = "10.100.0.0/16";
 
-/// What an Envoy holds, and how it is told.
+/// What an Envoy holds, and by which protocol variant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     /// Clusters when they are used (incremental).
@@ -63,7 +63,7 @@ impl<'a> Service<'a> {
         Self { name, vip, ports, federated: true, pod: Some(("tcp", pod)) }
     }
 
-    /// One that is nobody's business.
+    /// One that is not federated.
     fn private(name: &'a str, vip: &'a str, ports: &'a str) -> Self {
         Self { name, vip, ports, federated: false, pod: None }
     }
@@ -83,7 +83,7 @@ impl Scene {
         let world = tempfile::tempdir().unwrap();
         write_hub(&world, ranges);
         write_services(&world, services);
-        let mut plane = Isthmus::region("eu", Source::World(world.path()));
+        let mut plane = Isthmus::region("eu", Source::Folder(world.path()));
         plane.wait_ready().await;
         let clusters = if kind == Kind::OnDemand { "on-demand" } else { "eager" };
         let spec = EnvoySpec::new("sidecar", "eu", "eu-a", plane.xds())

@@ -28,7 +28,7 @@ pub(super) async fn passing_by(kind: Kind) {
     let private = Service::private("private", "10.100.0.4", "{name: http, port: 80}");
     let udp = Service::private("dns", "10.100.0.5", "{name: dns, port: 80, protocol: UDP}");
     let scene = Scene::new(kind, &[WEB, OTHER, kubernetes, private, udp]).await;
-    // Servers that speak first and no HTTP: no proxy that expects requests would let them through.
+    // Servers that send first and no HTTP: no proxy that expects requests would let them through.
     for (who, to) in [
         ("the Kubernetes API", at("10.100.0.3", 443)),
         ("a service that is not federated", at("10.100.0.4", 80)),

@@ -1,4 +1,4 @@
-//! Servers that say what reached them, and a client that keeps its connections.
+//! Servers that answer with what reached them, and a client that keeps its connections.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::envoy::client::CLIENT;
 pub(super) const CLIENT_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x200, 0, 0, 0, 0, 0, 1);
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// Speaks first, in no protocol that a proxy knows, and then repeats what it is told.
+/// Sends first, in no protocol that a proxy knows, and then repeats what it receives.
 pub(super) async fn echo(at: SocketAddr, greeting: &str) {
     let listener = listen(at);
     let greeting = format!("{greeting}\n");
@@ -87,11 +87,11 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// To a server that speaks first.
+    /// To a server that sends first.
     pub(super) async fn to_echo(name: &'static str, to: SocketAddr, greeting: &str) -> Self {
         let mut line = Self { name, stream: dial(to).await.unwrap(), words: ("still there?\n", "still there?\n") };
-        let said = line.hear().await.unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert_eq!(said, format!("{greeting}\n"), "{name}");
+        let received = line.receive().await.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(received, format!("{greeting}\n"), "{name}");
         line
     }
 
@@ -100,8 +100,8 @@ impl Line {
         let mut line = Self { name, stream: dial(to).await.unwrap(), words: ("frame", "frame") };
         let upgrade = "GET / HTTP/1.1\r\nhost: web\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
         line.stream.write_all(upgrade.as_bytes()).await.unwrap();
-        let said = line.hear().await.unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert!(said.starts_with("HTTP/1.1 101"), "{name}: {said}");
+        let received = line.receive().await.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(received.starts_with("HTTP/1.1 101"), "{name}: {received}");
         line
     }
 
@@ -117,14 +117,14 @@ impl Line {
     pub(super) async fn lives(&mut self) -> Result<(), String> {
         let (words, expected) = self.words;
         self.stream.write_all(words.as_bytes()).await.map_err(|error| format!("{}: {error}", self.name))?;
-        let said = self.hear().await?;
-        if said.to_ascii_lowercase().contains("connection: close") {
-            return Err(format!("{} was told to close: {said}", self.name));
+        let received = self.receive().await?;
+        if received.to_ascii_lowercase().contains("connection: close") {
+            return Err(format!("{} was asked to close: {received}", self.name));
         }
-        if said.starts_with(expected) { Ok(()) } else { Err(format!("{}: {said:?}", self.name)) }
+        if received.starts_with(expected) { Ok(()) } else { Err(format!("{}: {received:?}", self.name)) }
     }
 
-    async fn hear(&mut self) -> Result<String, String> {
+    async fn receive(&mut self) -> Result<String, String> {
         let mut buffer = [0; 4096];
         match tokio::time::timeout(LIMIT, self.stream.read(&mut buffer)).await {
             Ok(Ok(0)) => Err(format!("{}: closed", self.name)),

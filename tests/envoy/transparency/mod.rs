@@ -1,6 +1,6 @@
 //! What a sidecar changes of the traffic of its pod: the rows of docs/transparency.md, each with and without it.
 //!
-//! A scripted backend stands for the pod that is called. The same bytes go to it directly, through a sidecar and through
+//! A scripted backend takes the place of the pod that is called. The same bytes go to it directly, through a sidecar and through
 //! the plain port, and what it received and what came back is compared.
 
 mod ends;

@@ -1,4 +1,4 @@
-//! A backend that says what it is told to, byte by byte, and remembers what it was sent.
+//! A backend that answers with given bytes, and keeps what it received.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -10,40 +10,40 @@ use tokio::task::JoinHandle;
 
 use super::message::is_whole_request;
 
-/// A client that says nothing for so long has said all, where the bytes alone do not tell.
+/// A client that sends nothing for so long has sent all, where the bytes alone do not show it.
 const QUIET: Duration = Duration::from_millis(400);
 /// Long enough for a busy machine.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub struct Scripted {
     answer: Arc<Mutex<Vec<u8>>>,
-    heard: Arc<Mutex<Vec<Vec<u8>>>>,
+    received: Arc<Mutex<Vec<Vec<u8>>>>,
     task: JoinHandle<()>,
 }
 
 impl Scripted {
     pub async fn start(at: SocketAddr) -> Self {
         let listener = TcpListener::bind(at).await.unwrap_or_else(|error| panic!("{at}: {error}"));
-        let (answer, heard) = (Arc::<Mutex<Vec<u8>>>::default(), Arc::<Mutex<Vec<Vec<u8>>>>::default());
+        let (answer, received) = (Arc::<Mutex<Vec<u8>>>::default(), Arc::<Mutex<Vec<Vec<u8>>>>::default());
         let task = tokio::spawn({
-            let (answer, heard) = (Arc::clone(&answer), Arc::clone(&heard));
+            let (answer, received) = (Arc::clone(&answer), Arc::clone(&received));
             async move {
                 while let Ok((stream, _)) = listener.accept().await {
-                    tokio::spawn(serve(stream, Arc::clone(&answer), Arc::clone(&heard)));
+                    tokio::spawn(serve(stream, Arc::clone(&answer), Arc::clone(&received)));
                 }
             }
         });
-        Self { answer, heard, task }
+        Self { answer, received, task }
     }
 
-    /// What every connection is answered from now on. What was heard before is forgotten.
-    pub fn says(&self, answer: &[u8]) {
+    /// What every connection is answered from now on. What was received before is forgotten.
+    pub fn answers_with(&self, answer: &[u8]) {
         *self.answer.lock().expect("a lock") = answer.to_vec();
-        self.heard.lock().expect("a lock").clear();
+        self.received.lock().expect("a lock").clear();
     }
 
-    pub fn heard(&self) -> Vec<Vec<u8>> {
-        self.heard.lock().expect("a lock").clone()
+    pub fn received(&self) -> Vec<Vec<u8>> {
+        self.received.lock().expect("a lock").clone()
     }
 }
 
@@ -54,12 +54,12 @@ impl Drop for Scripted {
 }
 
 /// One request, one answer, and the end: a connection that is kept would let rows disturb each other.
-async fn serve(mut stream: TcpStream, answer: Arc<Mutex<Vec<u8>>>, heard: Arc<Mutex<Vec<Vec<u8>>>>) {
-    let said = hear(&mut stream, is_whole_request).await;
-    if said.is_empty() {
+async fn serve(mut stream: TcpStream, answer: Arc<Mutex<Vec<u8>>>, received: Arc<Mutex<Vec<Vec<u8>>>>) {
+    let request = read_whole(&mut stream, is_whole_request).await;
+    if request.is_empty() {
         return;
     }
-    heard.lock().expect("a lock").push(said);
+    received.lock().expect("a lock").push(request);
     let answer = answer.lock().expect("a lock").clone();
     // Who has gone away by then shows in what the client got.
     let _ = stream.write_all(&answer).await;
@@ -69,14 +69,14 @@ async fn serve(mut stream: TcpStream, answer: Arc<Mutex<Vec<u8>>>, heard: Arc<Mu
 }
 
 /// Reads until it is whole, the other side ends or is quiet.
-pub async fn hear(stream: &mut TcpStream, whole: impl Fn(&[u8]) -> bool) -> Vec<u8> {
-    let mut said = Vec::new();
-    while !whole(&said) {
-        let wait = if said.is_empty() { PATIENCE } else { QUIET };
-        match tokio::time::timeout(wait, stream.read_buf(&mut said)).await {
+pub async fn read_whole(stream: &mut TcpStream, whole: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+    let mut request = Vec::new();
+    while !whole(&request) {
+        let wait = if request.is_empty() { PATIENCE } else { QUIET };
+        match tokio::time::timeout(wait, stream.read_buf(&mut request)).await {
             Ok(Ok(1..)) => {}
             Ok(Ok(0) | Err(_)) | Err(_) => break,
         }
     }
-    said
+    request
 }

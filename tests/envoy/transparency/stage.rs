@@ -89,7 +89,7 @@ impl Stage {
         for tier in tiers {
             replace(&folder(world.path(), tier.member), &slice_file(tier), &slice(tier, &[]));
         }
-        let mut plane = Isthmus::region("eu", Source::World(world.path()));
+        let mut plane = Isthmus::region("eu", Source::Folder(world.path()));
         plane.wait_ready().await;
         let spec = EnvoySpec::new("sidecar", "eu", "eu-a", plane.xds())
             .metadata("CLUSTER_ID", "eu-1")
@@ -138,7 +138,7 @@ impl Stage {
     }
 }
 
-/// Packets to and from these addresses are dropped, without a word to anybody.
+/// Packets to and from these addresses are dropped silently.
 pub fn vanish(addresses: &str) {
     for direction in ["-d", "-s"] {
         iptables(&["-I", "INPUT", direction, addresses, "-j", "DROP"]);

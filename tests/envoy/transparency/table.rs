@@ -4,7 +4,7 @@ use tokio::io::AsyncWriteExt as _;
 
 use super::message::{Message, is_whole};
 use super::rows::{Expect, Row, rows};
-use super::script::{Scripted, hear};
+use super::script::{Scripted, read_whole};
 use super::stage::{HOME, HTTP, Stage, Way};
 use crate::testbed::netns;
 
@@ -47,13 +47,13 @@ struct Exchange {
 }
 
 async fn once(stage: &Stage, backend: &Scripted, row: &Row, way: Way) -> Exchange {
-    backend.says(&row.response);
+    backend.answers_with(&row.response);
     let mut stream = stage.dial(way, HTTP).await;
     stream.write_all(&row.request).await.expect("send");
     let head = row.request.starts_with(b"HEAD");
-    let answer = hear(&mut stream, |bytes| is_whole(bytes, head)).await;
+    let answer = read_whole(&mut stream, |bytes| is_whole(bytes, head)).await;
     Exchange {
-        request: backend.heard().first().map(|bytes| Message::parse(bytes, false)),
+        request: backend.received().first().map(|bytes| Message::parse(bytes, false)),
         response: Message::parse(&answer, head),
     }
 }

@@ -1,4 +1,4 @@
-//! Bytes: who speaks first, who ends first, how long either may be silent, and how slowly it may read.
+//! Bytes: which side sends first, which ends first, how long either may be silent, and how slowly it may read.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::testbed::netns;
 const LIMIT: Duration = Duration::from_secs(30);
 const LARGE: usize = 20 << 20;
 const WAYS: [Way; 2] = [Way::Direct, Way::Sidecar];
-/// In nobody's ranges: it passes through.
+/// In no member's ranges: it passes through.
 const FOREIGN: [u8; 4] = [10, 250, 0, 9];
 
 #[test]
@@ -48,9 +48,9 @@ async fn backend<F: Future<Output = ()> + Send + 'static>(
 async fn server_first(stage: &Stage, at: SocketAddr, way: Way) {
     backend(at, |mut stream| async move {
         stream.write_all(b"220 ready\r\n").await.expect("greet");
-        let mut said = [0; 4];
-        stream.read_exact(&mut said).await.expect("hear");
-        stream.write_all(&said).await.expect("repeat");
+        let mut received = [0; 4];
+        stream.read_exact(&mut received).await.expect("receive");
+        stream.write_all(&received).await.expect("repeat");
     })
     .await;
     let mut client = stage.dial(way, TCP).await;
@@ -78,13 +78,13 @@ async fn half_close(stage: &Stage, at: SocketAddr, way: Way) {
     tokio::time::timeout(LIMIT, client.read_to_string(&mut rest)).await.expect("in time").expect("an answer");
     assert_eq!(rest, "1000 bytes", "{way:?}: the client ended first");
 
-    let (tell, told) = tokio::sync::oneshot::channel();
+    let (report, reported) = tokio::sync::oneshot::channel();
     backend(at, |mut stream| async move {
         stream.write_all(b"done").await.expect("say");
         stream.shutdown().await.expect("end");
         let mut all = Vec::new();
         stream.read_to_end(&mut all).await.expect("to the client's end");
-        tell.send(all.len()).expect("the test waits");
+        report.send(all.len()).expect("the test waits");
     })
     .await;
     let mut client = stage.dial(way, TCP).await;
@@ -93,15 +93,15 @@ async fn half_close(stage: &Stage, at: SocketAddr, way: Way) {
     tokio::time::sleep(Duration::from_secs(1)).await;
     client.write_all(&[7; 500]).await.expect("say after it");
     client.shutdown().await.expect("end");
-    let heard = tokio::time::timeout(LIMIT, told).await.expect("in time").expect("heard");
-    assert_eq!((&*rest, heard), ("done", 500), "{way:?}: the backend ended first");
+    let length = tokio::time::timeout(LIMIT, reported).await.expect("in time").expect("a length");
+    assert_eq!((&*rest, length), ("done", 500), "{way:?}: the backend ended first");
 }
 
 /// A reset stays one: it tells a client that something broke off.
 async fn reset(stage: &Stage, at: SocketAddr, way: Way) {
     backend(at, |mut stream| async move {
-        let mut said = [0; 1];
-        stream.read_exact(&mut said).await.expect("hear");
+        let mut received = [0; 1];
+        stream.read_exact(&mut received).await.expect("receive");
         stream.set_zero_linger().expect("reset");
     })
     .await;

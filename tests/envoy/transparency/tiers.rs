@@ -1,4 +1,4 @@
-//! Several tiers are dead and nobody has noticed: every one is tried, and an answer comes from the first that lives.
+//! Several tiers are dead and still listed as healthy: every one is tried, and an answer comes from the first that lives.
 
 use std::time::{Duration, Instant};
 

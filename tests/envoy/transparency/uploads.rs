@@ -13,7 +13,7 @@ use crate::testbed::netns;
 const MIB: usize = 1 << 20;
 const SIZES: [usize; 5] = [MIB - 1, MIB + 1, 5 * MIB, 20 * MIB, 31 * MIB];
 const LIMIT: Duration = Duration::from_secs(60);
-/// Its pod is dead, and nobody has noticed.
+/// Its pod is dead, and still listed as healthy.
 const DEAD: Tier = HOME;
 const NEXT: Tier = Tier { zone: "eu-b", net: (8, 1), ..HOME };
 
@@ -45,7 +45,7 @@ async fn upload_all(stage: &Stage) {
             }
         }
     }
-    // A large one needs the client's patience: it is sent once its backend said so.
+    // A large one needs the client's patience: it is sent once its backend answered 100 Continue.
     let answer = http1(stage, Way::Sidecar, 100 * MIB, How::Expect).await;
     assert!(answer.ends_with("104857600 bytes"), "{answer}");
     for size in SIZES {
@@ -116,21 +116,21 @@ async fn http1_server(at: SocketAddr) -> tokio::task::JoinHandle<()> {
 }
 
 async fn count(mut stream: TcpStream) -> std::io::Result<()> {
-    let mut said = Vec::new();
+    let mut received = Vec::new();
     let end = loop {
-        if let Some(end) = said.windows(4).position(|four| four == b"\r\n\r\n") {
+        if let Some(end) = received.windows(4).position(|four| four == b"\r\n\r\n") {
             break end + 4;
         }
-        if stream.read_buf(&mut said).await? == 0 {
+        if stream.read_buf(&mut received).await? == 0 {
             return Ok(());
         }
     };
-    let head = String::from_utf8_lossy(said.get(..end).unwrap_or_default()).to_ascii_lowercase();
+    let head = String::from_utf8_lossy(received.get(..end).unwrap_or_default()).to_ascii_lowercase();
     if head.contains("100-continue") {
         stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
     }
     let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
-    let mut body = said.split_off(end);
+    let mut body = received.split_off(end);
     let whole = |body: &[u8]| match length {
         Some(length) => body.len() >= length,
         None => body.ends_with(b"\r\n0\r\n\r\n"),

@@ -150,7 +150,7 @@ async fn end_of_stream(mut stream: RecvStream) {
 
 async fn end_of(mut stream: TcpStream, saying: bool) {
     if saying {
-        let _ = stream.write_all(b"anybody there?").await;
+        let _ = stream.write_all(b"still there?").await;
     }
     let mut rest = [0; 64];
     while let Ok(1..) = stream.read(&mut rest).await {}
@@ -178,19 +178,19 @@ async fn greeting(stream: &mut TcpStream, http: bool) -> String {
         let upgrade = format!("GET / HTTP/1.1\r\nhost: {HOST}\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n");
         stream.write_all(upgrade.as_bytes()).await.expect("ask");
     }
-    let mut said = Vec::new();
-    while !said.ends_with(b"\n")
-        || (http && !said.windows(4).any(|four| four == b"\r\n\r\n"))
-        || !said.ends_with(b"!\n")
+    let mut received = Vec::new();
+    while !received.ends_with(b"\n")
+        || (http && !received.windows(4).any(|four| four == b"\r\n\r\n"))
+        || !received.ends_with(b"!\n")
     {
-        let read = tokio::time::timeout(SOON, stream.read_buf(&mut said)).await;
-        assert!(matches!(read, Ok(Ok(1..))), "{read:?}: {}", String::from_utf8_lossy(&said));
+        let read = tokio::time::timeout(SOON, stream.read_buf(&mut received)).await;
+        assert!(matches!(read, Ok(Ok(1..))), "{read:?}: {}", String::from_utf8_lossy(&received));
     }
-    let text = String::from_utf8_lossy(&said).into_owned();
+    let text = String::from_utf8_lossy(&received).into_owned();
     text.lines().last().unwrap_or_default().trim_end_matches('!').to_owned()
 }
 
-/// Calls its client by `name`, and holds `/hold` for ever.
+/// Calls its client by `name`, and holds `/hold` forever.
 async fn streams(at: SocketAddr, name: String) -> JoinHandle<()> {
     let handle = move |request: Request<RecvStream>, mut respond: SendResponse<Bytes>| {
         let name = name.clone();

@@ -56,7 +56,7 @@ impl Server {
         Self { url: format!("https://{address}"), authority: base64(&ca.pem()) }
     }
 
-    /// Speaks HTTP without TLS.
+    /// Serves HTTP without TLS.
     pub fn plain() -> Self {
         let address = serve(|mut stream| {
             // Whatever comes, a ClientHello included, is a bad request.

@@ -40,7 +40,7 @@ pub async fn name_resolves(stage: &Stage, kubelet: &Kubelet) {
 pub async fn synced(kubelet: &Kubelet, node: &str) {
     let program = env!("CARGO_BIN_EXE_isthmus");
     eventually(&format!("{node} is SYNCED"), SOON, async || {
-        let mut said = String::new();
+        let mut pages = String::new();
         for pod in kubelet.of_region("eu") {
             let command = format!("{program} proxy --admin http://127.0.0.1:15014 -o json");
             let page = inside(&pod.network, &command).await?;
@@ -48,15 +48,15 @@ pub async fn synced(kubelet: &Kubelet, node: &str) {
             let is_synced = |proxy: &Value| {
                 let types = proxy["types"].as_array().into_iter().flatten();
                 let states: Vec<&Value> = types.map(|kind| &kind["state"]).collect();
-                let fine = |state: &&Value| *state == "SYNCED" || *state == "NOT_SENT"; // the latter: there is none of it
-                proxy["node"] == node && states.contains(&&json!("SYNCED")) && states.iter().all(fine)
+                let in_sync = |state: &&Value| *state == "SYNCED" || *state == "NOT_SENT"; // the latter: there is none of it
+                proxy["node"] == node && states.contains(&&json!("SYNCED")) && states.iter().all(in_sync)
             };
             if proxies.as_array().into_iter().flatten().any(is_synced) {
                 return Ok(());
             }
-            said.push_str(&page);
+            pages.push_str(&page);
         }
-        Err(said)
+        Err(pages)
     })
     .await;
 }
@@ -149,7 +149,7 @@ pub async fn removed(stage: &Stage, member: &str) {
     let cluster = stage.cluster(member);
     nothing_of_ours(cluster, member).await;
     let web = Api::<Service>::namespaced(cluster.client(), "shop").get("web").await.unwrap();
-    assert_eq!(objects::managers(&web.metadata), ["test"], "{member}: nobody else ever wrote it");
+    assert_eq!(objects::managers(&web.metadata), ["test"], "{member}: no other manager ever wrote it");
     let members = stage.cluster("hub").kubectl(&["get", "mc", "-o", "name"]).await;
     assert!(!members.contains(member), "{members}");
 }
@@ -207,8 +207,8 @@ pub async fn upgraded(stage: &Stage, kubelet: &Kubelet, before: Vec<(String, Val
     .await;
 }
 
-/// A field that another tool has set since is not put back without a word.
-pub async fn conflicts_are_said(stage: &Stage) {
+/// A field that another tool has set since is not put back silently.
+pub async fn conflicts_are_reported(stage: &Stage) {
     let hub = stage.cluster("hub");
     let scale = |number: &'static str| async move {
         hub.kubectl(&["-n", NAMESPACE, "scale", "deployment/isthmus-controller", number]).await

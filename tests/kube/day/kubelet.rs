@@ -110,7 +110,7 @@ impl Drop for Kubelet {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
-            let _ = thread.join(); // it has said why it failed, if it did
+            let _ = thread.join(); // it has printed why it failed, if it did
         }
     }
 }

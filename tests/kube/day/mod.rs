@@ -59,7 +59,7 @@ async fn day() {
     let before = checks::deployments(&hub).await;
     stage.script.section("Upgrade").await;
     checks::upgraded(&stage, &kubelet, before).await;
-    checks::conflicts_are_said(&stage).await;
+    checks::conflicts_are_reported(&stage).await;
     checks::name_resolves(&stage, &kubelet).await;
     checks::answers(&call, &envoy, "us-1").await;
     checks::synced(&kubelet, "web-7d9f").await;

@@ -26,7 +26,7 @@ pub async fn are_those_that_are_used(audits: &[AuditLog; 4], kubelet: &Kubelet) 
     {
         let text = run(&[&["manifests"], part].concat()).await.stdout;
         let unused = unused(&granted(&String::from_utf8(text).unwrap()), requests);
-        assert!(unused.is_empty(), "rights that nobody used: {unused:?}");
+        assert!(unused.is_empty(), "rights that were not used: {unused:?}");
     }
 
     // Who is who: the regions never saw what may write, neither in the hub nor in a member.

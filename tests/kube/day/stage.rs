@@ -32,7 +32,7 @@ pub struct Stage {
     folder: TempDir,
 }
 
-/// `https://…` of a cluster, as pods and everybody else here reaches it: the first address of its service range, which its
+/// `https://…` of a cluster, as pods and all other programs here reach it: the first address of its service range, which its
 /// certificate holds. The hub's number is 0.
 pub fn server(cluster: &Cluster, number: usize) -> String {
     cluster.server_url().replace("127.0.0.1", &format!("10.{}.0.1", 100 + number))

@@ -154,7 +154,7 @@ pub async fn config_of(kubeconfig: &str) -> Config {
     config
 }
 
-/// A kubeconfig that stands alone: it names no file, so it can go into a Secret.
+/// A self-contained kubeconfig: it names no file, so it can go into a Secret.
 pub(super) fn kubeconfig(cluster: &str, server: &str, ca_pem: &str, user: &str, token: &str) -> String {
     let ca = serde_json::to_string(&ByteString(ca_pem.as_bytes().to_vec())).expect("base64 is JSON");
     format!(

@@ -32,12 +32,12 @@ impl Cluster {
         command.args(args).env("KUBECONFIG", &self.plane.kubeconfig_path);
         // Its discovery cache is per address, and another test may reuse this one.
         command.env("HOME", self.folder.path()).stdin(Stdio::null()).kill_on_drop(true);
-        let said = |what: String| format!("{}: {} {}: {what}", self.name, tool.name(), args.join(" "));
+        let failure = |what: String| format!("{}: {} {}: {what}", self.name, tool.name(), args.join(" "));
         match tokio::time::timeout(LIMIT, command.output()).await {
-            Err(_) => Err(said(format!("no end within {LIMIT:?}"))),
-            Ok(Err(error)) => Err(said(error.to_string())),
+            Err(_) => Err(failure(format!("no end within {LIMIT:?}"))),
+            Ok(Err(error)) => Err(failure(error.to_string())),
             Ok(Ok(output)) if output.status.success() => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
-            Ok(Ok(output)) => Err(said(String::from_utf8_lossy(&output.stderr).trim().to_owned())),
+            Ok(Ok(output)) => Err(failure(String::from_utf8_lossy(&output.stderr).trim().to_owned())),
         }
     }
 }

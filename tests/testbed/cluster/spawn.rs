@@ -177,7 +177,7 @@ impl Controllers {
         Self { process, binary, args, folder: folder.to_owned(), starts_left: CONTROLLER_RESTARTS }
     }
 
-    /// Starts it again if it has given up; panics with its last words when it does so for ever.
+    /// Starts it again if it has given up; panics with its last words when it does so forever.
     fn run_on(&mut self) {
         if self.starts_left == 0 {
             self.process.must_run();

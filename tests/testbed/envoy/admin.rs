@@ -24,7 +24,7 @@ pub struct HostStatus {
     pub region: String,
     pub zone: String,
     pub address: SocketAddr,
-    /// As EDS said: `HEALTHY`, `UNHEALTHY`, `DRAINING`, `DEGRADED`.
+    /// As in EDS: `HEALTHY`, `UNHEALTHY`, `DRAINING`, `DEGRADED`.
     pub health: String,
     /// Envoy's own reasons not to use it, for example `failed_outlier_check`.
     pub flags: Vec<String>,

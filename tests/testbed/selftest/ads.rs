@@ -18,19 +18,19 @@ const LIMIT: Duration = Duration::from_secs(20);
 const MAX_REQUEST_BYTES: usize = 1 << 20;
 
 #[derive(Debug)]
-struct Heard {
+struct FirstRequest {
     delta: bool,
     type_url: String,
     node: Node,
     authorization: Option<String>,
 }
 
-/// A control plane that only listens.
-struct Ear(mpsc::UnboundedSender<Heard>);
+/// A control plane that never answers.
+struct SilentServer(mpsc::UnboundedSender<FirstRequest>);
 
-impl Ear {
-    fn hear(&self, delta: bool, type_url: String, node: Option<Node>, authorization: Option<String>) {
-        let _ = self.0.send(Heard { delta, type_url, node: node.unwrap_or_default(), authorization });
+impl SilentServer {
+    fn report(&self, delta: bool, type_url: String, node: Option<Node>, authorization: Option<String>) {
+        let _ = self.0.send(FirstRequest { delta, type_url, node: node.unwrap_or_default(), authorization });
     }
 }
 
@@ -41,7 +41,7 @@ fn authorization<T>(request: &Request<T>) -> Option<String> {
 type Silence<T> = tokio_stream::Pending<Result<T, Status>>;
 
 #[tonic::async_trait]
-impl discovery::aggregated_discovery_service_server::AggregatedDiscoveryService for Ear {
+impl discovery::aggregated_discovery_service_server::AggregatedDiscoveryService for SilentServer {
     type StreamAggregatedResourcesStream = Silence<discovery::DiscoveryResponse>;
     type DeltaAggregatedResourcesStream = Silence<discovery::DeltaDiscoveryResponse>;
 
@@ -51,7 +51,7 @@ impl discovery::aggregated_discovery_service_server::AggregatedDiscoveryService 
     ) -> Result<Response<Self::StreamAggregatedResourcesStream>, Status> {
         let authorization = authorization(&request);
         if let Some(first) = request.into_inner().message().await? {
-            self.hear(false, first.type_url, first.node, authorization);
+            self.report(false, first.type_url, first.node, authorization);
         }
         Ok(Response::new(tokio_stream::pending()))
     }
@@ -62,20 +62,21 @@ impl discovery::aggregated_discovery_service_server::AggregatedDiscoveryService 
     ) -> Result<Response<Self::DeltaAggregatedResourcesStream>, Status> {
         let authorization = authorization(&request);
         if let Some(first) = request.into_inner().message().await? {
-            self.hear(true, first.type_url, first.node, authorization);
+            self.report(true, first.type_url, first.node, authorization);
         }
         Ok(Response::new(tokio_stream::pending()))
     }
 }
 
-/// The first thing that is heard from an Envoy whose first control plane address
+/// The first request of an Envoy whose first control plane address
 /// is dead.
-async fn first_heard(change: impl FnOnce(&mut EnvoySpec)) -> Heard {
+async fn first_request(change: impl FnOnce(&mut EnvoySpec)) -> FirstRequest {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let alive = listener.local_addr().unwrap();
-    let (ear, mut heard) = mpsc::unbounded_channel();
-    let service = discovery::aggregated_discovery_service_server::AggregatedDiscoveryServiceServer::new(Ear(ear))
-        .max_decoding_message_size(MAX_REQUEST_BYTES);
+    let (sender, mut requests) = mpsc::unbounded_channel();
+    let service =
+        discovery::aggregated_discovery_service_server::AggregatedDiscoveryServiceServer::new(SilentServer(sender))
+            .max_decoding_message_size(MAX_REQUEST_BYTES);
     let server = tonic::transport::Server::builder().add_service(service);
     let server = tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
 
@@ -84,27 +85,27 @@ async fn first_heard(change: impl FnOnce(&mut EnvoySpec)) -> Heard {
     spec.xds = vec![dead, alive];
     change(&mut spec);
     let _envoy = Envoy::start(spec).await;
-    let first = tokio::time::timeout(LIMIT, heard.recv()).await.expect("Envoy asks").expect("the server lives");
+    let first = tokio::time::timeout(LIMIT, requests.recv()).await.expect("Envoy asks").expect("the server lives");
     server.abort();
     first
 }
 
 #[tokio::test]
 async fn an_incremental_envoy_says_who_and_where_it_is() {
-    let heard = first_heard(|spec| spec.token = Some("sesame".to_owned())).await;
-    assert!(heard.delta);
-    assert_eq!(heard.type_url, "type.googleapis.com/envoy.config.cluster.v3.Cluster");
-    assert_eq!(heard.authorization.as_deref(), Some("Bearer sesame"));
-    let locality = heard.node.locality.unwrap();
-    assert_eq!((heard.node.id.as_str(), locality.region.as_str(), locality.zone.as_str()), ("node-7", "r7", "z7"));
-    let metadata = heard.node.metadata.unwrap().fields;
+    let request = first_request(|spec| spec.token = Some("sesame".to_owned())).await;
+    assert!(request.delta);
+    assert_eq!(request.type_url, "type.googleapis.com/envoy.config.cluster.v3.Cluster");
+    assert_eq!(request.authorization.as_deref(), Some("Bearer sesame"));
+    let locality = request.node.locality.unwrap();
+    assert_eq!((request.node.id.as_str(), locality.region.as_str(), locality.zone.as_str()), ("node-7", "r7", "z7"));
+    let metadata = request.node.metadata.unwrap().fields;
     assert_eq!(metadata["CLUSTER_ID"].kind, Some(Kind::StringValue("east".to_owned())));
 }
 
 #[tokio::test]
 async fn an_envoy_can_ask_for_the_state_of_the_world() {
-    let heard = first_heard(|spec| spec.delta = false).await;
-    assert!(!heard.delta);
-    assert_eq!(heard.type_url, "type.googleapis.com/envoy.config.cluster.v3.Cluster");
-    assert_eq!((heard.node.id.as_str(), heard.authorization), ("node-7", None));
+    let request = first_request(|spec| spec.delta = false).await;
+    assert!(!request.delta);
+    assert_eq!(request.type_url, "type.googleapis.com/envoy.config.cluster.v3.Cluster");
+    assert_eq!((request.node.id.as_str(), request.authorization), ("node-7", None));
 }

@@ -97,7 +97,7 @@ async fn an_api_server_that_dies_keeps_its_data() {
     let maps = Api::<ConfigMap>::default_namespaced(client);
 
     cluster.kill_apiserver();
-    maps.get("kept").await.expect_err("nobody listens");
+    maps.get("kept").await.expect_err("nothing listens");
     let begun = Instant::now();
     cluster.restart_apiserver().await;
     eprintln!("testbed: API server ready again in {:.1?}", begun.elapsed());

@@ -86,7 +86,7 @@ async fn envoy_moves_traffic_when_a_backend_dies() {
     let far = Backend::start(far, "b/z2/web-1").await;
     let listen = SocketAddr::new("127.0.0.1".parse().unwrap(), ports::free());
     let (listeners, clusters) = static_failover(listen, near.address(), far.address());
-    // Nobody serves xDS here: Envoy must still start and say so.
+    // Nothing serves xDS here: Envoy must still start and report it.
     let xds = SocketAddr::new("127.0.0.1".parse().unwrap(), ports::free());
     let mut spec = EnvoySpec::new("node-1", "r1", "z1", xds).metadata("CLUSTER_ID", "a");
     (spec.static_listeners, spec.static_clusters) = (Some(listeners), Some(clusters));

@@ -1,4 +1,4 @@
-//! Child processes end when they should, and are heard when they end too early.
+//! Child processes end when they should, and are reported when they end too early.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -39,7 +39,7 @@ fn a_child_ends_with_its_owner() {
 }
 
 #[test]
-fn a_child_that_ends_too_early_is_told_with_its_last_words() {
+fn a_child_that_ends_too_early_is_reported_with_its_last_lines() {
     let folder = tempfile::tempdir().unwrap();
     let mut child = Process::spawn("early", Path::new("sh"), ["-c", "echo no luck >&2; exit 3"], folder.path());
     wait_for("the end", || child.ended());
@@ -75,7 +75,7 @@ fn holder() {
     let thread_folder = folder.to_owned();
     let child = std::thread::spawn(move || sleeper(&thread_folder)).join().unwrap();
     std::thread::sleep(Duration::from_millis(200));
-    // Renamed into place, so that nobody reads half a number.
+    // Renamed into place, so that half a number is never read.
     std::fs::write(folder.join("pid.part"), child.pid().to_string()).unwrap();
     std::fs::rename(folder.join("pid.part"), folder.join("pid")).unwrap();
     std::thread::sleep(Duration::from_secs(60));

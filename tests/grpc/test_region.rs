@@ -17,7 +17,7 @@ const POLICY: &str = "---\napiVersion: isthmus.dev/v1alpha1\nkind: FederationPol
                       spec:\n  selects: {services: {matchLabels: {share: declared}}}\n  \
                       failover: {clusters: [{name: eu-1, weight: 3}, {name: eu-2, weight: 1}]}\n";
 
-pub(super) struct World {
+pub(super) struct TestRegion {
     folder: TempDir,
     /// Of all pods: their addresses tell them apart.
     pod_port: u16,
@@ -35,7 +35,7 @@ pub(super) enum State {
 /// One that ends in `number`, in zone `<region>-a` of its member.
 pub(super) type Pod = (u8, State);
 
-impl World {
+impl TestRegion {
     pub(super) async fn start() -> Self {
         Self::start_with(&[]).await
     }
@@ -50,7 +50,7 @@ impl World {
             replace(&folder.path().join("clusters").join(id), "namespace.yaml", &objects::namespace("shop"));
         }
         replace(folder.path(), "hub.yaml", &hub.concat());
-        let mut region = Isthmus::region_with("eu", Source::World(folder.path()), flags);
+        let mut region = Isthmus::region_with("eu", Source::Folder(folder.path()), flags);
         region.wait_ready().await;
         Self { folder, pod_port: ports::free(), region }
     }
@@ -101,7 +101,7 @@ impl World {
         std::fs::remove_file(self.folder.path().join("clusters").join(member).join(format!("{name}.yaml"))).unwrap();
     }
 
-    /// Each type was accepted by somebody, and nothing was refused by anybody.
+    /// Each type was accepted by a client, and nothing was rejected by any.
     pub(super) async fn nothing_was_rejected(&self, accepted: &[&str]) {
         let metrics = self.region.metrics().await;
         let nacks: Vec<_> = metrics.iter().filter(|(name, count)| name.contains("nacks") && **count > 0.0).collect();

@@ -1,4 +1,4 @@
-//! The edge against real API servers, one part at a time: no engine, so that what each part says and writes is seen
+//! Sources and writers against real API servers, one part at a time: no engine, so that what each reports and writes is seen
 //! as it is.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panic")]
 

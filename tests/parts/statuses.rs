@@ -128,7 +128,7 @@ async fn statuses_follow_reports() {
         "{table}"
     );
 
-    // Lost: at once, with what to do; the time of the turn moves for what turned, and the record stays.
+    // Lost: at once, with what to do; the transition time moves for the conditions that changed, and the record stays.
     let down = LinkState::Down {
         reason: LinkFailure::Unreachable,
         message: Arc::from("https://10.0.0.1: connection refused"),
@@ -145,13 +145,13 @@ async fn statuses_follow_reports() {
     assert_eq!(status.conditions[1].last_transition_time, up.conditions[1].last_transition_time);
     assert_eq!(status.admission, Some(record.clone()), "who came first is never forgotten");
 
-    // Somebody else takes over and knows nothing yet: nothing is written over what was known.
+    // Another replica takes over and knows nothing yet: nothing is written over what was known.
     writer.submit(vec![(id.clone(), Some(report(LinkState::Pending, 0)))]);
     tokio::time::sleep(Duration::from_millis(2_500)).await;
     let kept = members.get("eu-1").await.unwrap().status.unwrap();
     assert_eq!((line(&kept), kept.counts), (line(&status), status.counts));
 
-    // Bad objects: counted, listed, and told by an Event.
+    // Bad objects: counted, listed, and reported by an Event.
     let object = ObjectName { kind: "Service".into(), namespace: Some("shop".into()), name: "web".into() };
     problems.set(
         &ProblemOrigin::from(&id),
@@ -187,8 +187,8 @@ async fn statuses_follow_reports() {
     eventually("policy accepted", LIMIT, async || {
         let policy = policies.get("default").await.map_err(|error| error.to_string())?;
         let condition = policy.status.unwrap_or_default().conditions.into_iter().next().ok_or("no condition")?;
-        let said = condition.status == "True" && condition.message.contains("spec.safety.demoteAfter");
-        if said { Ok::<_, String>(()) } else { Err(format!("{condition:?}")) }
+        let accepted = condition.status == "True" && condition.message.contains("spec.safety.demoteAfter");
+        if accepted { Ok::<_, String>(()) } else { Err(format!("{condition:?}")) }
     })
     .await;
 

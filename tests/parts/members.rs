@@ -16,7 +16,7 @@ use super::LIMIT;
 use crate::harness::objects;
 use crate::testbed::{Cluster, ClusterSpec, eventually, rule};
 
-/// A dead API server must be told within this; the promise is 15 s, the rest is for busy machines.
+/// A dead API server must be reported within this; the promise is 15 s, the rest is for busy machines.
 const LOSS_LIMIT: Duration = Duration::from_secs(20);
 /// Enough for a leak of one task each to be seen.
 const ROTATIONS: u32 = 40;
@@ -215,7 +215,7 @@ async fn a_member_is_followed_lost_and_found() {
     let (_, text) = scene.until("down").await;
     let took = begun.elapsed();
     assert!(text.contains("down Unreachable") && text.contains("no answer"), "{text}");
-    eprintln!("edge: a frozen API server was told after {took:.1?}");
+    eprintln!("parts: a frozen API server was reported after {took:.1?}");
     assert!(took < LOSS_LIMIT, "{took:?}");
     member.thaw_apiserver();
     scene.until("up").await;
@@ -238,7 +238,7 @@ async fn a_credential_is_exchanged_under_a_running_connection() {
     let (mut scene, member) = clusters().await;
     scene.secret(&member.kubeconfig()).await;
     loop {
-        // The Secret's absence may or may not have been told.
+        // The Secret's absence may or may not have been reported.
         if scene.feed.recv().await.as_ref().and_then(line).is_some_and(|(_, text)| text.starts_with("up")) {
             break;
         }

@@ -1,4 +1,4 @@
-//! Members whose API servers mean harm, beside one that does not. The process that is attacked is a region's control
+//! Members whose API servers are hostile, beside one that is not. The process that is attacked is a region's control
 //! plane of its own; its hub and both members are scripted, because a real API server cannot be made to do this.
 
 mod server;
@@ -24,7 +24,7 @@ const SLICES: &str = "/apis/discovery.k8s.io/v1/endpointslices";
 const NAMESPACES: &str = "/api/v1/namespaces";
 const NODES: &str = "/api/v1/nodes";
 
-struct World {
+struct Attack {
     good: Server,
     /// One, or ten at the scale of docs/security.md. The first is `bad-1`.
     bad: Vec<Server>,
@@ -82,7 +82,7 @@ fn web(endpoints: u64) -> String {
     slice("web-1", "web", endpoints, &ips)
 }
 
-impl World {
+impl Attack {
     async fn start(
         flags: &[&str],
         attack: impl Fn(&Asked<'_>, &mut Out<'_>) -> Option<io::Result<()>> + Send + Sync + 'static,
@@ -196,35 +196,35 @@ async fn answers_without_end_are_cut_off_beside_an_innocent_member() {
         watch("watch event of empty values", "{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"x\":[", "[],", event),
     ];
     for Endless { what, path, watch, status, first, part, says } in cases {
-        let world = World::start(&[], move |asked, out| {
+        let attack = Attack::start(&[], move |asked, out| {
             let hit = asked.path == path && asked.is_watch() == watch && asked.query != "limit=1";
             hit.then(|| out.endless(status, first, part))
         })
         .await;
-        world.bad_says(what, says).await;
+        attack.bad_says(what, says).await;
         // It is asked again and again.
-        world.innocents(what).await;
+        attack.innocents(what).await;
         tokio::time::sleep(Duration::from_secs(2)).await;
-        world.must_be_small(what);
-        world.innocent(3).await;
+        attack.must_be_small(what);
+        attack.innocent(3).await;
     }
 }
 
 /// All kinds at once, lists first.
 #[tokio::test(flavor = "multi_thread")]
 async fn six_lists_without_end_are_read_a_few_at_a_time() {
-    let world = World::start(&[], |asked, out| {
+    let attack = Attack::start(&[], |asked, out| {
         let list = asked.query.contains("limit=") && asked.query != "limit=1";
         list.then(|| {
             out.endless(200, LIST, "{\"metadata\":{\"name\":\"a\",\"namespace\":\"b\"},\"spec\":{\"ports\":[{}]}},")
         })
     })
     .await;
-    world.bad_says("all lists", &["services cannot be read", "namespaces cannot be read", "KindUnreadable"]).await;
-    world.innocents("six lists without end at once").await;
+    attack.bad_says("all lists", &["services cannot be read", "namespaces cannot be read", "KindUnreadable"]).await;
+    attack.innocents("six lists without end at once").await;
     tokio::time::sleep(Duration::from_secs(3)).await;
-    world.must_be_small("all lists");
-    world.innocent(3).await;
+    attack.must_be_small("all lists");
+    attack.innocent(3).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -265,20 +265,20 @@ async fn lists_without_end_page_by_page_are_given_up() {
     ];
     for (what, pages, says) in cases {
         let next = Arc::clone(&next);
-        let world = World::start(&["--max-member-objects=2000", "--max-member-bytes=8000000"], move |asked, out| {
+        let attack = Attack::start(&["--max-member-objects=2000", "--max-member-bytes=8000000"], move |asked, out| {
             let hit = asked.path == SERVICES && !asked.is_watch() && asked.query != "limit=1";
             hit.then(|| out.json(&pages(asked, next())))
         })
         .await;
-        world.bad_says(what, says).await;
-        world.must_be_small(what);
-        world.innocents(&format!("lists page by page: {what}")).await;
-        assert_eq!(world.region.services().await.len(), 1, "{what}: nothing of it is used");
+        attack.bad_says(what, says).await;
+        attack.must_be_small(what);
+        attack.innocents(&format!("lists page by page: {what}")).await;
+        assert_eq!(attack.region.services().await.len(), 1, "{what}: nothing of it is used");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn objects_without_end_on_a_watch_are_turned_away_and_cost_others_nothing() {
+async fn objects_without_end_on_a_watch_are_rejected_and_cost_others_nothing() {
     type Event = fn(u64) -> String;
     let cases: [(&str, &str, Event, &[&str]); 5] = [
         (
@@ -317,7 +317,7 @@ async fn objects_without_end_on_a_watch_are_turned_away_and_cost_others_nothing(
         ),
     ];
     for (what, path, event, says) in cases {
-        let world = World::start(&["--max-member-objects=1000"], move |asked, out| {
+        let attack = Attack::start(&["--max-member-objects=1000"], move |asked, out| {
             (asked.path == path && asked.is_watch()).then(|| {
                 out.begin(200)?;
                 for number in 2..200_000 {
@@ -327,16 +327,16 @@ async fn objects_without_end_on_a_watch_are_turned_away_and_cost_others_nothing(
             })
         })
         .await;
-        world.bad_says(what, says).await;
-        world.innocents(&format!("events without end: {what}")).await;
-        let grown = world.region.resident_kib().saturating_sub(world.resident_kib);
+        attack.bad_says(what, says).await;
+        attack.innocents(&format!("events without end: {what}")).await;
+        let grown = attack.region.resident_kib().saturating_sub(attack.resident_kib);
         eprintln!("hostile: {what} without end: {grown} KiB more");
         assert!(grown <= GROWTH_KIB * attack_scale() as u64, "{what}: {grown} KiB more");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_that_cannot_be_read_is_said_to_be_so_at_once() {
+async fn a_list_that_cannot_be_read_is_reported_at_once() {
     type Reply = fn(&mut Out<'_>) -> io::Result<()>;
     let cases: [(&str, Reply, &str); 10] = [
         ("bad JSON", |out| out.json("{\"items\":[the-token]}"), "the list is not JSON (line 1, column 12)"),
@@ -379,31 +379,31 @@ async fn a_list_that_cannot_be_read_is_said_to_be_so_at_once() {
         ),
     ];
     for (what, reply, says) in cases {
-        let world = World::start(&[], move |asked, out| {
+        let attack = Attack::start(&[], move |asked, out| {
             let hit = asked.path == SERVICES && !asked.is_watch() && asked.query != "limit=1";
             hit.then(|| reply(out))
         })
         .await;
-        world.bad_says(what, &[says, "KindUnreadable", "services cannot be read"]).await;
+        attack.bad_says(what, &[says, "KindUnreadable", "services cannot be read"]).await;
         // As long as it lasts.
         for _ in 0..10 {
             tokio::time::sleep(Duration::from_millis(200)).await;
-            let text = world.bad().await;
+            let text = attack.bad().await;
             assert!(text.contains(says) && !text.contains("\"Listing\""), "{what}: {text}");
         }
-        world.innocent(2).await;
+        attack.innocent(2).await;
     }
 }
 
 /// A watch whose events cannot be read is a trouble of its kind as well, and what is known stays.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_watch_that_cannot_be_read_is_said_to_be_so() {
+async fn a_watch_that_cannot_be_read_is_reported() {
     for (what, line, says) in [
         ("bad JSON", "the-token\n", "a watch event is not JSON"),
         ("no event", "{\"the-token\":1}\n", "a watch event does not have the form"),
         ("another event", "{\"type\":\"the-token\",\"object\":{}}\n", "expected an event of a type"),
     ] {
-        let world = World::start(&[], move |asked, out| {
+        let attack = Attack::start(&[], move |asked, out| {
             (asked.path == NODES && asked.is_watch()).then(|| {
                 out.begin(200)?;
                 out.write(line.as_bytes())?;
@@ -411,12 +411,12 @@ async fn a_watch_that_cannot_be_read_is_said_to_be_so() {
             })
         })
         .await;
-        world.bad_says(what, &[says, "nodes cannot be read"]).await;
-        world.innocent(2).await;
+        attack.bad_says(what, &[says, "nodes cannot be read"]).await;
+        attack.innocent(2).await;
     }
 }
 
-/// A member that was fine is listed again, and its lists have become unusable: what is known of it stays in use.
+/// A member that worked is listed again, and its lists have become unusable: what is known of it stays in use.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_that_turns_bad_takes_nothing_away() {
     type Reply = fn(&mut Out<'_>) -> io::Result<()>;
@@ -437,9 +437,9 @@ async fn a_list_that_turns_bad_takes_nothing_away() {
         ),
     ];
     for (what, reply, says) in cases {
-        let turned = Arc::new(AtomicBool::new(false));
-        let bad = Arc::clone(&turned);
-        let world = World::start(&["--max-member-objects=1000"], move |asked, out| {
+        let unusable = Arc::new(AtomicBool::new(false));
+        let bad = Arc::clone(&unusable);
+        let attack = Attack::start(&["--max-member-objects=1000"], move |asked, out| {
             let bad = || bad.load(Ordering::Relaxed);
             match (asked.path, asked.is_watch()) {
                 (SERVICES, true) => Some({
@@ -461,11 +461,11 @@ async fn a_list_that_turns_bad_takes_nothing_away() {
         let mut ids: Vec<String> = (1..=attack_scale()).map(|number| format!("bad-{number}")).collect();
         ids.sort();
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        world.region.has_service("shop/old", &ids, 1).await;
-        turned.store(true, Ordering::Relaxed);
-        world.bad_says(what, &[says, "services cannot be read, and what is known of them stays in use"]).await;
-        world.innocent(2).await;
-        world.region.has_service("shop/old", &ids, 1).await;
-        world.must_be_small(what);
+        attack.region.has_service("shop/old", &ids, 1).await;
+        unusable.store(true, Ordering::Relaxed);
+        attack.bad_says(what, &[says, "services cannot be read, and what is known of them stays in use"]).await;
+        attack.innocent(2).await;
+        attack.region.has_service("shop/old", &ids, 1).await;
+        attack.must_be_small(what);
     }
 }

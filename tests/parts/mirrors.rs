@@ -25,7 +25,7 @@ fn key(name: &str) -> MirrorKey {
     MirrorKey::Service(ServiceKey::new("shop", name).unwrap())
 }
 
-fn wish(ports: &[u16], headless: bool) -> MirrorAction {
+fn apply(ports: &[u16], headless: bool) -> MirrorAction {
     let port = |number: &u16| ServicePort {
         name: Arc::from(format!("p{number}")),
         port: *number,
@@ -42,10 +42,10 @@ fn wish(ports: &[u16], headless: bool) -> MirrorAction {
     }))
 }
 
-/// Submits, waits until all is accepted, and takes the wishes back, as the engine does when its watch shows them.
-async fn settle(writer: &Writer, wishes: Vec<(MirrorKey, MirrorAction)>) {
-    let done = wishes.iter().map(|(key, _)| (id(), key.clone(), MirrorAction::Leave)).collect();
-    writer.submit(wishes.into_iter().map(|(key, action)| (id(), key, action)).collect());
+/// Submits, waits until all is accepted, and withdraws the actions, as the engine does when its watch shows the objects.
+async fn settle(writer: &Writer, actions: Vec<(MirrorKey, MirrorAction)>) {
+    let done = actions.iter().map(|(key, _)| (id(), key.clone(), MirrorAction::Leave)).collect();
+    writer.submit(actions.into_iter().map(|(key, action)| (id(), key, action)).collect());
     let progress = writer.progress();
     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     eventually("mirrors written", LIMIT, async || {
@@ -83,13 +83,14 @@ async fn mirrors_are_written_kept_and_let_go() {
 
     // A member that is not connected is waited for.
     let namespace = MirrorKey::Namespace(Namespace::new("shop").unwrap());
-    let first = vec![(id(), key("web"), wish(&[80, 81], false)), (id(), namespace, MirrorAction::ApplyNamespace(None))];
+    let first =
+        vec![(id(), key("web"), apply(&[80, 81], false)), (id(), namespace, MirrorAction::ApplyNamespace(None))];
     writer.submit(first.clone());
     let mut progress = writer.progress();
     progress.wait_for(|table| table.get(&id()).is_some_and(|row| row.pending == 2)).await.unwrap();
     clients.publish(&id(), Some(MemberClient::new(client, ClusterUid(Arc::from("u")), Secrets::default())));
     writer.plan_for(&id(), true);
-    settle(&writer, vec![(key("db"), wish(&[5432], true))]).await;
+    settle(&writer, vec![(key("db"), apply(&[5432], true))]).await;
     writer.submit(first.into_iter().map(|(id, key, _)| (id, key, MirrorAction::Leave)).collect());
 
     let web = api.get("web").await.unwrap();
@@ -105,7 +106,7 @@ async fn mirrors_are_written_kept_and_let_go() {
     assert_eq!(api.get("db").await.unwrap().spec.unwrap().cluster_ip.as_deref(), Some("None"));
 
     // A port goes: an apply alone would leave it, because our create counts as another writer.
-    settle(&writer, vec![(key("web"), wish(&[80], false))]).await;
+    settle(&writer, vec![(key("web"), apply(&[80], false))]).await;
     let after = api.get("web").await.unwrap();
     assert_eq!(ports(&after), [80]);
     assert_eq!(after.metadata.uid, web.metadata.uid, "changed in place");
@@ -114,20 +115,20 @@ async fn mirrors_are_written_kept_and_let_go() {
     // Hand edits are put back; what others added besides stays.
     let patch = r#"{"metadata":{"labels":{"team":"a"}},"spec":{"type":"NodePort","ports":[{"name":"x","port":99}]}}"#;
     cluster.kubectl(&["patch", "service", "-n", "shop", "web", "--patch", patch]).await;
-    settle(&writer, vec![(key("web"), wish(&[80], false))]).await;
+    settle(&writer, vec![(key("web"), apply(&[80], false))]).await;
     let web = api.get("web").await.unwrap();
     assert_eq!((ports(&web), web.spec.as_ref().unwrap().type_.as_deref()), (vec![80], Some("ClusterIP")));
     assert_eq!(web.metadata.labels.as_ref().unwrap().get("team").map(String::as_str), Some("a"));
     let version = web.metadata.resource_version.clone();
-    settle(&writer, vec![(key("web"), wish(&[80], false))]).await;
+    settle(&writer, vec![(key("web"), apply(&[80], false))]).await;
     assert_eq!(api.get("web").await.unwrap().metadata.resource_version, version, "what is right is not written again");
 
-    // Somebody else's object is not touched, whatever is asked.
+    // An object of another owner is not touched, whatever the action.
     cluster
         .apply("{apiVersion: v1, kind: Service, metadata: {name: theirs, namespace: shop}, spec: {ports: [{port: 1}]}}")
         .await;
     let theirs = api.get("theirs").await.unwrap();
-    settle(&writer, vec![(key("theirs"), wish(&[80], false))]).await;
+    settle(&writer, vec![(key("theirs"), apply(&[80], false))]).await;
     settle(&writer, vec![(key("theirs"), MirrorAction::Release)]).await;
     assert_eq!(api.get("theirs").await.unwrap(), theirs);
 
@@ -143,7 +144,7 @@ async fn mirrors_are_written_kept_and_let_go() {
     cluster
         .apply("{apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop}, spec: {selector: {app: web}, ports: [{name: own, port: 8080}]}}")
         .await;
-    settle(&writer, vec![(key("web"), wish(&[80], false))]).await;
+    settle(&writer, vec![(key("web"), apply(&[80], false))]).await;
     settle(&writer, vec![(key("web"), MirrorAction::Release)]).await;
     let web = api.get("web").await.unwrap();
     assert!(!web.convert().unwrap().object.unwrap().is_mirror());
@@ -151,8 +152,8 @@ async fn mirrors_are_written_kept_and_let_go() {
     assert!(!meta.contains("isthmus"), "nothing of ours is left on it: {meta}");
     assert!(ports(&web).contains(&8080));
 
-    // Deleted again before anybody saw it, and nobody wishes anew: the wish stands, so it comes back.
-    writer.submit(vec![(id(), key("gone"), wish(&[80], false))]);
+    // Deleted again before the watch showed it, and without a second submit: the action still applies, so the object comes back.
+    writer.submit(vec![(id(), key("gone"), apply(&[80], false))]);
     for _ in 0..2 {
         let made = eventually("the mirror is there", LIMIT, async || api.get("gone").await).await;
         cluster.kubectl(&["delete", "service", "-n", "shop", "gone"]).await;
@@ -164,16 +165,16 @@ async fn mirrors_are_written_kept_and_let_go() {
     }
     writer.submit(vec![(id(), key("gone"), MirrorAction::Leave)]);
 
-    // Trouble is told, and ends when its cause does.
-    writer.submit(vec![(id(), MirrorKey::Service(ServiceKey::new("nowhere", "web").unwrap()), wish(&[80], false))]);
-    let told = |row: &clusters::conditions::progress::MirrorProgress| {
+    // An error is reported, and ends when its cause does.
+    writer.submit(vec![(id(), MirrorKey::Service(ServiceKey::new("nowhere", "web").unwrap()), apply(&[80], false))]);
+    let names_the_error = |row: &clusters::conditions::progress::MirrorProgress| {
         row.last_error.as_ref().is_some_and(|text| text.contains("nowhere"))
     };
-    let row = progress.wait_for(|table| table.get(&id()).is_some_and(told)).await;
+    let row = progress.wait_for(|table| table.get(&id()).is_some_and(names_the_error)).await;
     let error = row.unwrap().get(&id()).unwrap().last_error.clone().unwrap();
     assert!(error.contains("Service nowhere/web: NotFound"), "{error}");
     cluster.apply("{apiVersion: v1, kind: Namespace, metadata: {name: nowhere}}").await;
     let key = MirrorKey::Service(ServiceKey::new("nowhere", "web").unwrap());
-    settle(&writer, vec![(key, wish(&[80], false))]).await;
+    settle(&writer, vec![(key, apply(&[80], false))]).await;
     task.abort();
 }
