@@ -25,6 +25,11 @@ impl<T: Ord> Few<T> {
         }
     }
 
+    /// Takes the least.
+    pub fn take_first(&mut self) -> Option<T> {
+        (!self.0.is_empty()).then(|| self.0.remove(0))
+    }
+
     /// The least.
     pub fn first(&self) -> Option<&T> {
         self.0.first()

@@ -19,6 +19,7 @@ mod life_cycle;
 mod merge;
 mod mirror;
 pub mod model;
+mod packed;
 pub mod ranking;
 pub mod references;
 pub mod report;

@@ -9,8 +9,9 @@ use ipnet::IpNet;
 use crate::addresses::{Judgement, OutsideOffer};
 use crate::explain::Conflict;
 use crate::model::{
-    AppProtocol, ClusterId, Families, Family, Merged, MergedPort, RankingRule, ServiceKey, ServiceKind, Slice,
+    AppProtocol, ClusterId, Families, Family, Merged, MergedPort, RankingRule, ServiceKey, ServiceKind,
 };
+use crate::packed::PackedSlice;
 use crate::report::{FamilyConflict, Notice, OutsideAddress, RefusedAddress};
 
 mod backends;
@@ -137,14 +138,14 @@ fn usable_endpoints<'a>(
     key: &ServiceKey,
     part: &Contribution<'a>,
     outcome: &mut Outcome,
-) -> Vec<(&'a Slice, Vec<Sighting<'a>>)> {
+) -> Vec<(&'a PackedSlice, Vec<Sighting<'a>>)> {
     let is_its_own = |ip| part.service.families.is_none_or(|families: Families| families.has(Family::of(ip)));
     // The next endpoint mostly is in the same range as the one before, and need not be looked up.
     let mut own_range: Option<IpNet> = None;
     let mut usable = Vec::with_capacity(part.slices.len());
     for slice in &part.slices {
-        let mut endpoints = Vec::with_capacity(slice.endpoints.len());
-        let of_its_families = slice.endpoints.iter().enumerate().filter(|(_, endpoint)| is_its_own(endpoint.ip));
+        let mut endpoints = Vec::with_capacity(slice.len());
+        let of_its_families = slice.endpoints().enumerate().filter(|(_, endpoint)| is_its_own(endpoint.ip));
         for (index, endpoint) in of_its_families {
             if own_range.is_some_and(|range| range.contains(&endpoint.ip)) {
                 endpoints.push(Sighting::of(slice, index, endpoint, part.nodes));

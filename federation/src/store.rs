@@ -4,6 +4,7 @@ mod change;
 mod cluster;
 mod index;
 mod lists;
+mod slices;
 mod table;
 
 pub(crate) use change::StoreChange;
@@ -16,11 +17,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::admission::Authority;
 use crate::change::{Epoch, MemberChanges};
 use crate::model::{ClusterId, ClusterUid, ServiceKey, Time};
+use crate::packed::Pools;
 
 /// The objects of all members.
 pub(crate) struct Store {
     authority: Authority,
     clusters: BTreeMap<ClusterId, ClusterState>,
+    pools: Pools,
 }
 
 /// What the store is given, in the order in which it happened.
@@ -35,7 +38,7 @@ pub(crate) enum StoreInput {
 
 impl Store {
     pub fn new(authority: Authority) -> Self {
-        Self { authority, clusters: BTreeMap::new() }
+        Self { authority, clusters: BTreeMap::new(), pools: Pools::default() }
     }
 
     pub fn update(&mut self, inputs: Vec<StoreInput>, now: Time) -> StoreChange {
@@ -56,7 +59,7 @@ impl Store {
                 }
                 StoreInput::Batch { cluster, epoch, changes } => {
                     if let Some(state) = self.clusters.get_mut(&cluster) {
-                        let of_cluster = state.apply(epoch, changes, now);
+                        let of_cluster = state.apply(epoch, changes, now, &mut self.pools);
                         change.add(&cluster, of_cluster);
                     }
                 }

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use crate::model::{Backend, ClusterId, Endpoint, Health, Host, Node, PodId, Protocol, SecondAddresses, Slice, Zone};
+use crate::model::{Backend, ClusterId, Health, Host, Node, PodId, Protocol, SecondAddresses, Zone};
+use crate::packed::{EndpointRef, PackedSlice};
 
 /// An endpoint as one slice shows it.
 #[derive(Clone, Copy)]
@@ -19,18 +20,14 @@ pub(super) struct Sighting<'a> {
 impl<'a> Sighting<'a> {
     /// The endpoint's own zone, else that of its Node.
     pub(super) fn of(
-        slice: &'a Slice,
+        slice: &'a PackedSlice,
         index: usize,
-        endpoint: &'a Endpoint,
+        endpoint: EndpointRef<'a>,
         nodes: &'a BTreeMap<Arc<str>, Node>,
     ) -> Self {
         let of_node = || nodes.get(slice.node_of(index)?)?.zone.as_ref();
-        Self {
-            ip: endpoint.ip,
-            health: endpoint.health,
-            zone: endpoint.zone.as_ref().or_else(of_node),
-            pod: endpoint.pod,
-        }
+        let EndpointRef { ip, zone, health, pod } = endpoint;
+        Self { ip, health, zone: zone.or_else(of_node), pod }
     }
 }
 
@@ -67,7 +64,7 @@ impl<'a> Found<'a> {
 }
 
 /// Slices with their endpoints that may be served.
-type Usable<'a> = [(&'a Slice, Vec<Sighting<'a>>)];
+type Usable<'a> = [(&'a PackedSlice, Vec<Sighting<'a>>)];
 
 /// Where the ports of a contributor's slices are: each service port is looked up in it, instead of in every slice's list.
 pub(super) struct PortIndex<'a>(HashMap<(&'a str, Protocol), Vec<(usize, u16)>>);
@@ -76,7 +73,7 @@ impl<'a> PortIndex<'a> {
     pub(super) fn of(endpoints: &Usable<'a>) -> Self {
         let mut index: HashMap<_, Vec<(usize, u16)>> = HashMap::new();
         for (at, (slice, _)) in endpoints.iter().enumerate() {
-            for port in &slice.ports {
+            for port in &*slice.ports {
                 index.entry((&*port.name, port.protocol)).or_default().push((at, port.port));
             }
         }

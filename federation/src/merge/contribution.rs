@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crate::addresses::Rules;
 use crate::explain::SelectedBy;
-use crate::model::{ClusterId, Node, RankingRule, Service, Slice, Time};
+use crate::model::{ClusterId, Node, RankingRule, Service, Time};
+use crate::packed::PackedSlice;
 
 /// One cluster's part in a service.
 pub(crate) struct Contribution<'a> {
@@ -13,7 +14,7 @@ pub(crate) struct Contribution<'a> {
     pub service: &'a Service,
     /// When it was exported: the `ServiceExport`'s creation, else the Service's own.
     pub exported: Time,
-    pub slices: Vec<&'a Slice>,
+    pub slices: Vec<&'a PackedSlice>,
     /// Of the same cluster: the zones of endpoints that have none of their own.
     pub nodes: &'a BTreeMap<Arc<str>, Node>,
     pub rule: &'a Arc<RankingRule>,

@@ -42,14 +42,19 @@ impl Slice {
 
     /// The Node of an endpoint that has no zone of its own.
     pub fn node_of(&self, index: usize) -> Option<&Arc<str>> {
-        let index = u32::try_from(index).ok()?;
-        let at = self.nodes.binary_search_by_key(&index, |(of, _)| *of).ok()?;
-        self.nodes.get(at).map(|(_, node)| node)
+        node_at(&self.nodes, index)
     }
 }
 
+/// As [`Slice::node_of`], of [`Slice::nodes`].
+pub(crate) fn node_at(nodes: &[(u32, Arc<str>)], index: usize) -> Option<&Arc<str>> {
+    let index = u32::try_from(index).ok()?;
+    let at = nodes.binary_search_by_key(&index, |(of, _)| *of).ok()?;
+    nodes.get(at).map(|(_, node)| node)
+}
+
 /// A port of a slice. The number is the backends' own: named `targetPort`s may differ between slices and clusters.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SlicePort {
     pub name: Arc<str>,
     pub port: u16,

@@ -94,6 +94,18 @@ name!(
     Namespace, check_label
 );
 
+macro_rules! map_text {
+    ($($name:ident),+) => {$(
+        impl $name {
+            /// The same name with another copy of its text.
+            pub(crate) fn map_text(self, copy: impl FnOnce(Arc<str>) -> Arc<str>) -> Self {
+                Self(copy(self.0))
+            }
+        }
+    )+};
+}
+map_text!(Zone, Namespace);
+
 impl Network {
     /// The network of members that name none.
     pub fn default_network() -> Self {

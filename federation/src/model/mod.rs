@@ -13,6 +13,7 @@ mod service;
 mod time;
 
 pub use cluster::{Admission, ClusterUid, Member, NamespacePattern, Node, PatternError, Region, ServiceCidr, Traffic};
+pub(crate) use endpoint::node_at;
 pub use endpoint::{Endpoint, Health, PodId, Slice, SliceKey, SlicePort};
 pub use family::{Families, Family};
 pub use ids::{ClusterId, MAX_LABEL_LEN, MAX_PLACE_LEN, NameError, Namespace, Network, RegionId, ServiceKey, Zone};

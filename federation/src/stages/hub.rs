@@ -2,6 +2,7 @@
 //! them refer to nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::identity;
 use std::sync::Arc;
 
 use crate::change::{Batch, HubChanges, HubKind};
@@ -111,12 +112,12 @@ impl Hub {
         match changes {
             HubChanges::Regions(delta) => {
                 self.note_list(HubKind::Regions, delta.is_full());
-                apply_table(delta, &mut self.regions, |_, _, _| {});
+                apply_table(delta, &mut self.regions, identity, |_, _, _| {});
             }
             HubChanges::Policies(delta) => {
                 self.note_list(HubKind::Policies, delta.is_full());
                 let mut changed = false;
-                apply_table(delta, &mut self.policies, |name, old, new| {
+                apply_table(delta, &mut self.policies, identity, |name, old, new| {
                     changed = true;
                     if only_ranks_differently(old, new) {
                         change.rankings.insert(Arc::clone(name));
@@ -130,7 +131,7 @@ impl Hub {
             }
             HubChanges::Members(delta) => {
                 self.note_list(HubKind::Members, delta.is_full());
-                apply_table(delta, &mut self.members, |id, old, new| {
+                apply_table(delta, &mut self.members, identity, |id, old, new| {
                     change.selection |= merges_differently(old, new);
                     change.members.insert(id.clone());
                     inputs.push(match new {

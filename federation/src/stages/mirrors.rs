@@ -165,7 +165,7 @@ impl Mirrors {
                 if state.namespaces.get(&key.namespace).is_some_and(|namespace| namespace.terminating) {
                     return leave; // nothing can be created there, and everything in it is deleted anyway
                 }
-                let found = state.services.get(key).map(Box::as_ref);
+                let found = state.services.get(key);
                 let plan = mirror::plan_service(earlier.backed(key), found, self.hub_id);
                 if plan.is_apply() && found.is_some_and(|found| earlier.knowledge.awaits_source(found)) {
                     return leave; // made for a member that is not known now: what is missing in the plan may be its part

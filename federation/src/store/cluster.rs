@@ -2,12 +2,14 @@
 //! batch says which services it concerns; nothing is decided here.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::convert::identity;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::change::ClusterChange;
 use super::index::{self, Mirrored};
 use super::lists::Lists;
+use super::slices::Slices;
 use super::table::apply_table;
 use crate::change::{Delta, Epoch, LinkChange, MemberChanges, MemberKind, Object};
 use crate::few::Few;
@@ -15,6 +17,7 @@ use crate::model::{
     ClusterUid, Digest, Export, Namespace, NamespaceObject, Node, Owner, Service, ServiceCidr, ServiceKey, Slice,
     SliceKey, Time,
 };
+use crate::packed::{Objects, PackedSlice, Pools};
 use crate::report::{LinkState, Subject};
 
 /// Objects named in one member's report that look like mirrors and are not.
@@ -31,16 +34,14 @@ pub(crate) struct ClusterState {
     epoch: Epoch,
     pub lists: Lists,
     pub namespaces: BTreeMap<Namespace, NamespaceObject>,
-    /// Boxed, as are slices: a hash table has room for up to twice what it holds.
-    pub services: HashMap<ServiceKey, Box<Service>>,
+    pub services: Objects<Box<Service>>,
     pub service_names: BTreeMap<Namespace, BTreeSet<Arc<str>>>,
-    slices: HashMap<SliceKey, Box<Slice>>,
-    slices_of: HashMap<ServiceKey, Few<Arc<str>>>,
+    slices: Slices,
     /// Slices with endpoints that take their zone from a Node, by that Node's name. Mostly there are none.
     unzoned: HashMap<Arc<str>, Few<SliceKey>>,
     pub nodes: BTreeMap<Arc<str>, Node>,
     pub service_cidrs: BTreeMap<Arc<str>, ServiceCidr>,
-    pub exports: HashMap<ServiceKey, Export>,
+    pub exports: Objects<Box<Export>>,
     /// How many of the services are mirrors.
     pub mirrored: Mirrored,
     /// Services that look like mirrors, but that Isthmus did not write.
@@ -61,14 +62,13 @@ impl Default for ClusterState {
             epoch: Epoch(0),
             lists: Lists::default(),
             namespaces: BTreeMap::new(),
-            services: HashMap::new(),
+            services: Objects::default(),
             service_names: BTreeMap::new(),
-            slices: HashMap::new(),
-            slices_of: HashMap::new(),
+            slices: Slices::default(),
             unzoned: HashMap::new(),
             nodes: BTreeMap::new(),
             service_cidrs: BTreeMap::new(),
-            exports: HashMap::new(),
+            exports: Objects::default(),
             mirrored: Mirrored::default(),
             unwritten: BTreeSet::new(),
             node_addresses: BTreeMap::new(),
@@ -89,11 +89,8 @@ impl ClusterState {
     }
 
     /// The slices of a service, in the order of their names.
-    pub fn slices_of<'a>(&'a self, service: &'a ServiceKey) -> impl Iterator<Item = &'a Slice> {
-        self.slices_of.get(service).into_iter().flat_map(Few::iter).filter_map(|name| {
-            // A slice is in its service's namespace; the API allows nothing else.
-            self.slices.get(&SliceKey { namespace: service.namespace.clone(), name: name.clone() }).map(Box::as_ref)
-        })
+    pub fn slices_of(&self, service: &ServiceKey) -> impl Iterator<Item = &PackedSlice> {
+        self.slices.of_service(service)
     }
 
     /// Services that bear the mark of a mirror and are not this hub's: the first ones, by name.
@@ -104,7 +101,13 @@ impl ClusterState {
     }
 
     /// Applies one batch.
-    pub(super) fn apply(&mut self, epoch: Epoch, changes: MemberChanges, now: Time) -> ClusterChange {
+    pub(super) fn apply(
+        &mut self,
+        epoch: Epoch,
+        changes: MemberChanges,
+        now: Time,
+        pools: &mut Pools,
+    ) -> ClusterChange {
         let mut change = ClusterChange::default();
         if epoch < self.epoch {
             return change; // an older connection whose source did not notice yet that it was replaced
@@ -117,7 +120,7 @@ impl ClusterState {
             return change;
         }
         let before = self.lists.summary();
-        self.apply_objects(changes, &mut change);
+        self.apply_objects(changes, pools, &mut change);
         let after = self.lists.summary();
         change.link |= after != before; // what waited for a list may go on
         change.admission |= after.ranges != before.ranges;
@@ -172,13 +175,13 @@ impl ClusterState {
 
     /// Drops all objects. Returns the services that it had or exported.
     fn clear_objects(&mut self) -> BTreeSet<ServiceKey> {
-        let services = std::mem::take(&mut self.services).into_keys();
-        let services = services.chain(std::mem::take(&mut self.exports).into_keys()).collect();
+        let services = self.service_keys().cloned().collect();
+        self.services.clear();
+        self.exports.clear();
         self.lists.forget_seen();
         self.namespaces.clear();
         self.service_names.clear();
         self.slices.clear();
-        self.slices_of.clear();
         self.unzoned.clear();
         self.nodes.clear();
         self.service_cidrs.clear();
@@ -189,25 +192,26 @@ impl ClusterState {
         services
     }
 
-    fn apply_objects(&mut self, changes: MemberChanges, change: &mut ClusterChange) {
+    fn apply_objects(&mut self, changes: MemberChanges, pools: &mut Pools, change: &mut ClusterChange) {
         match changes {
             MemberChanges::Link(_) => {}
             MemberChanges::Unreadable { kind, message, partly } => {
                 change.link |= self.lists.fail(kind, message, partly);
             }
-            MemberChanges::Namespaces(delta) => self.apply_namespaces(delta, change),
-            MemberChanges::Services(delta) => self.apply_services(delta, change),
-            MemberChanges::Slices(delta) => self.apply_slices(delta, change),
+            MemberChanges::Namespaces(delta) => self.apply_namespaces(delta, pools, change),
+            MemberChanges::Services(delta) => self.apply_services(delta, pools, change),
+            MemberChanges::Slices(delta) => self.apply_slices(delta, pools, change),
             MemberChanges::Exports(delta) => {
                 self.note_list(MemberKind::Exports, &delta);
-                apply_table(delta, &mut self.exports, |key, _, _| {
+                let keep = |export: Export| Export { key: pools.service_key(export.key), ..export };
+                apply_table(delta, &mut self.exports, keep, |key, _, _| {
                     change.services.insert(key.clone());
                 });
             }
             MemberChanges::Nodes(delta) => self.apply_nodes(delta, change),
             MemberChanges::ServiceCidrs(delta) => {
                 self.note_list(MemberKind::ServiceCidrs, &delta);
-                apply_table(delta, &mut self.service_cidrs, |_, old, new| {
+                apply_table(delta, &mut self.service_cidrs, identity, |_, old, new| {
                     change.admission |= old.map(|object| &object.cidrs) != new.map(|object| &object.cidrs);
                 });
             }
@@ -220,10 +224,11 @@ impl ClusterState {
         }
     }
 
-    fn apply_namespaces(&mut self, delta: Delta<NamespaceObject>, change: &mut ClusterChange) {
+    fn apply_namespaces(&mut self, delta: Delta<NamespaceObject>, pools: &mut Pools, change: &mut ClusterChange) {
         self.note_list(MemberKind::Namespaces, &delta);
         let (names, hints) = (&self.service_names, &mut self.hints);
-        apply_table(delta, &mut self.namespaces, |namespace, old, new| {
+        let keep = |object: NamespaceObject| NamespaceObject { name: pools.namespace(object.name), ..object };
+        apply_table(delta, &mut self.namespaces, keep, |namespace, old, new| {
             change.namespaces.insert(namespace.clone());
             let hint = |object: Option<&NamespaceObject>| object.and_then(|object| object.hint.clone());
             change.hints |= index::replace_hint(hints, Subject::Namespace(namespace.clone()), hint(old), hint(new));
@@ -238,12 +243,13 @@ impl ClusterState {
         });
     }
 
-    fn apply_services(&mut self, delta: Delta<Service>, change: &mut ClusterChange) {
+    fn apply_services(&mut self, delta: Delta<Service>, pools: &mut Pools, change: &mut ClusterChange) {
         self.note_list(MemberKind::Services, &delta);
         let (names, mirrored, unwritten) = (&mut self.service_names, &mut self.mirrored, &mut self.unwritten);
         let hints = &mut self.hints;
         let hint = |service: Option<&Service>| service.and_then(|service| service.hint.clone());
-        apply_table(delta, &mut self.services, |key, old, new| {
+        let keep = |service: Service| Service { key: pools.service_key(service.key), ..service };
+        apply_table(delta, &mut self.services, keep, |key, old, new| {
             change.services.insert(key.clone());
             change.objects.insert(key.clone());
             if old.and_then(|s| s.helm.as_ref()) != new.and_then(|s| s.helm.as_ref()) {
@@ -259,31 +265,20 @@ impl ClusterState {
         });
     }
 
-    fn apply_slices(&mut self, delta: Delta<Slice>, change: &mut ClusterChange) {
+    fn apply_slices(&mut self, delta: Delta<Slice>, pools: &mut Pools, change: &mut ClusterChange) {
         self.note_list(MemberKind::Slices, &delta);
-        let (slices_of, unzoned) = (&mut self.slices_of, &mut self.unzoned);
-        apply_table(delta, &mut self.slices, |key, old, new| {
+        let unzoned = &mut self.unzoned;
+        let keep = |slice| PackedSlice::pack(slice, pools);
+        apply_table(delta, &mut self.slices, keep, |key, old, new| {
             index::reindex_nodes(unzoned, key, old, new);
-            if let Some(old) = old {
-                change.services.insert(old.service.clone());
-                if let Some(slices) = slices_of.get_mut(&old.service) {
-                    slices.remove(&key.name);
-                    if slices.is_empty() {
-                        slices_of.remove(&old.service);
-                    }
-                }
-            }
-            if let Some(new) = new {
-                change.services.insert(new.service.clone());
-                slices_of.entry(new.service.clone()).or_default().insert(key.name.clone());
-            }
+            change.services.extend(old.into_iter().chain(new).map(|slice| slice.service.clone()));
         });
     }
 
     fn apply_nodes(&mut self, delta: Delta<Node>, change: &mut ClusterChange) {
         self.note_list(MemberKind::Nodes, &delta);
         let (unzoned, slices, addresses) = (&self.unzoned, &self.slices, &mut self.node_addresses);
-        apply_table(delta, &mut self.nodes, |name, old, new| {
+        apply_table(delta, &mut self.nodes, identity, |name, old, new| {
             change.addresses.extend(index::replace_addresses(addresses, old, new));
             let ranges = |node: Option<&Node>| node.map(|node| node.pod_cidrs.clone()).unwrap_or_default();
             change.admission |= ranges(old) != ranges(new);

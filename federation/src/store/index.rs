@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::few::Few;
-use crate::model::{Namespace, Node, Service, ServiceKind, Slice, SliceKey};
+use crate::model::{Namespace, Node, Service, ServiceKind, SliceKey};
+use crate::packed::PackedSlice;
 use crate::report::Subject;
 
 /// Mirrors that a member holds.
@@ -75,10 +76,10 @@ pub(super) fn replace_hint(
 pub(super) fn reindex_nodes(
     unzoned: &mut HashMap<Arc<str>, Few<SliceKey>>,
     key: &SliceKey,
-    old: Option<&Slice>,
-    new: Option<&Slice>,
+    old: Option<&PackedSlice>,
+    new: Option<&PackedSlice>,
 ) {
-    let nodes = |slice: Option<&Slice>| -> BTreeSet<Arc<str>> {
+    let nodes = |slice: Option<&PackedSlice>| -> BTreeSet<Arc<str>> {
         slice.into_iter().flat_map(|slice| &slice.nodes).map(|(_, node)| Arc::clone(node)).collect()
     };
     let (old, new) = (nodes(old), nodes(new));

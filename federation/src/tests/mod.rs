@@ -12,6 +12,7 @@ mod knowledge;
 mod last_resort;
 mod limits;
 mod loss;
+mod memory;
 mod merge;
 mod mirror;
 
