@@ -7,8 +7,8 @@ use clusters::convert::Convert;
 use clusters::foreign::Secrets;
 use clusters::tables::{Clients, TakeOvers};
 use clusters::writers::mirror::Writer;
+use federation::desired::{Action, Desired, Key, MirrorNamespace, MirrorService};
 use federation::model::{Affinity, ClusterId, ClusterUid, Namespace, Protocol, ServiceKey, ServicePort};
-use federation::{MirrorAction, MirrorKey, MirrorService};
 use k8s_openapi::api::core::v1::Service;
 use kube::Api;
 
@@ -21,11 +21,15 @@ fn id() -> ClusterId {
     ClusterId::new("eu-1").unwrap()
 }
 
-fn key(name: &str) -> MirrorKey {
-    MirrorKey::Service(ServiceKey::new("shop", name).unwrap())
+fn key(name: &str) -> Key {
+    Key::Service(ServiceKey::new("shop", name).unwrap())
 }
 
-fn wish(ports: &[u16], headless: bool) -> MirrorAction {
+fn wish(name: &str, ports: &[u16], headless: bool) -> Action {
+    wish_in("shop", name, ports, headless)
+}
+
+fn wish_in(namespace: &str, name: &str, ports: &[u16], headless: bool) -> Action {
     let port = |number: &u16| ServicePort {
         name: Arc::from(format!("p{number}")),
         port: *number,
@@ -33,19 +37,20 @@ fn wish(ports: &[u16], headless: bool) -> MirrorAction {
         app_protocol: Some(Arc::from("http")),
     };
     let sources = vec![ClusterId::new("us-1").unwrap()];
-    MirrorAction::ApplyService(Arc::new(MirrorService {
+    Action::Apply(Desired::Service(Arc::new(MirrorService {
+        key: ServiceKey::new(namespace, name).unwrap(),
         headless,
         affinity: Affinity::None,
         ports: ports.iter().map(port).collect(),
         sources,
         helm: None,
-    }))
+    })))
 }
 
 /// Submits, waits until all is accepted, and takes the wishes back, as the engine does when its watch shows them.
-async fn settle(writer: &Writer, wishes: Vec<(MirrorKey, MirrorAction)>) {
-    let done = wishes.iter().map(|(key, _)| (id(), key.clone(), MirrorAction::Leave)).collect();
-    writer.submit(wishes.into_iter().map(|(key, action)| (id(), key, action)).collect());
+async fn settle(writer: &Writer, wishes: Vec<Action>) {
+    let done = wishes.iter().map(|wish| (id(), Action::Leave(wish.key()))).collect();
+    writer.submit(wishes.into_iter().map(|wish| (id(), wish)).collect());
     let progress = writer.progress();
     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     eventually("mirrors written", LIMIT, async || {
@@ -63,8 +68,9 @@ fn ports(service: &Service) -> Vec<i32> {
     ports
 }
 
-fn precondition(service: &Service) -> MirrorAction {
-    MirrorAction::Delete {
+fn precondition(service: &Service) -> Action {
+    Action::Delete {
+        key: key(service.metadata.name.as_deref().unwrap()),
         uid: Arc::from(service.metadata.uid.as_deref().unwrap()),
         resource_version: Arc::from(service.metadata.resource_version.as_deref().unwrap()),
     }
@@ -82,15 +88,16 @@ async fn mirrors_are_written_kept_and_let_go() {
     });
 
     // A member that is not connected is waited for.
-    let namespace = MirrorKey::Namespace(Namespace::new("shop").unwrap());
-    let first = vec![(id(), key("web"), wish(&[80, 81], false)), (id(), namespace, MirrorAction::ApplyNamespace(None))];
+    let namespace = MirrorNamespace { name: Namespace::new("shop").unwrap(), helm: None };
+    let namespace = Action::Apply(Desired::Namespace(namespace));
+    let first = vec![(id(), wish("web", &[80, 81], false)), (id(), namespace)];
     writer.submit(first.clone());
     let mut progress = writer.progress();
     progress.wait_for(|table| table.get(&id()).is_some_and(|row| row.pending == 2)).await.unwrap();
     clients.publish(&id(), Some(MemberClient::new(client, ClusterUid(Arc::from("u")), Secrets::default())));
     writer.plan_for(&id(), true);
-    settle(&writer, vec![(key("db"), wish(&[5432], true))]).await;
-    writer.submit(first.into_iter().map(|(id, key, _)| (id, key, MirrorAction::Leave)).collect());
+    settle(&writer, vec![wish("db", &[5432], true)]).await;
+    writer.submit(first.into_iter().map(|(id, action)| (id, Action::Leave(action.key()))).collect());
 
     let web = api.get("web").await.unwrap();
     assert_eq!(ports(&web), [80, 81]);
@@ -105,7 +112,7 @@ async fn mirrors_are_written_kept_and_let_go() {
     assert_eq!(api.get("db").await.unwrap().spec.unwrap().cluster_ip.as_deref(), Some("None"));
 
     // A port goes: an apply alone would leave it, because our create counts as another writer.
-    settle(&writer, vec![(key("web"), wish(&[80], false))]).await;
+    settle(&writer, vec![wish("web", &[80], false)]).await;
     let after = api.get("web").await.unwrap();
     assert_eq!(ports(&after), [80]);
     assert_eq!(after.metadata.uid, web.metadata.uid, "changed in place");
@@ -114,12 +121,12 @@ async fn mirrors_are_written_kept_and_let_go() {
     // Hand edits are put back; what others added besides stays.
     let patch = r#"{"metadata":{"labels":{"team":"a"}},"spec":{"type":"NodePort","ports":[{"name":"x","port":99}]}}"#;
     cluster.kubectl(&["patch", "service", "-n", "shop", "web", "--patch", patch]).await;
-    settle(&writer, vec![(key("web"), wish(&[80], false))]).await;
+    settle(&writer, vec![wish("web", &[80], false)]).await;
     let web = api.get("web").await.unwrap();
     assert_eq!((ports(&web), web.spec.as_ref().unwrap().type_.as_deref()), (vec![80], Some("ClusterIP")));
     assert_eq!(web.metadata.labels.as_ref().unwrap().get("team").map(String::as_str), Some("a"));
     let version = web.metadata.resource_version.clone();
-    settle(&writer, vec![(key("web"), wish(&[80], false))]).await;
+    settle(&writer, vec![wish("web", &[80], false)]).await;
     assert_eq!(api.get("web").await.unwrap().metadata.resource_version, version, "what is right is not written again");
 
     // Somebody else's object is not touched, whatever is asked.
@@ -127,24 +134,24 @@ async fn mirrors_are_written_kept_and_let_go() {
         .apply("{apiVersion: v1, kind: Service, metadata: {name: theirs, namespace: shop}, spec: {ports: [{port: 1}]}}")
         .await;
     let theirs = api.get("theirs").await.unwrap();
-    settle(&writer, vec![(key("theirs"), wish(&[80], false))]).await;
-    settle(&writer, vec![(key("theirs"), MirrorAction::Release)]).await;
+    settle(&writer, vec![wish("theirs", &[80], false)]).await;
+    settle(&writer, vec![Action::Release(key("theirs"))]).await;
     assert_eq!(api.get("theirs").await.unwrap(), theirs);
 
     // A delete names what it deletes.
     let stale = precondition(&api.get("db").await.unwrap());
     cluster.kubectl(&["label", "service", "-n", "shop", "db", "touched=yes"]).await;
-    settle(&writer, vec![(key("db"), stale)]).await;
+    settle(&writer, vec![stale]).await;
     let db = api.get("db").await.unwrap();
-    settle(&writer, vec![(key("db"), precondition(&db))]).await;
+    settle(&writer, vec![precondition(&db)]).await;
     assert!(api.get_opt("db").await.unwrap().is_none());
 
     // A user applies their own over ours: ours goes off it, theirs stays.
     cluster
         .apply("{apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop}, spec: {selector: {app: web}, ports: [{name: own, port: 8080}]}}")
         .await;
-    settle(&writer, vec![(key("web"), wish(&[80], false))]).await;
-    settle(&writer, vec![(key("web"), MirrorAction::Release)]).await;
+    settle(&writer, vec![wish("web", &[80], false)]).await;
+    settle(&writer, vec![Action::Release(key("web"))]).await;
     let web = api.get("web").await.unwrap();
     assert!(!web.convert().unwrap().object.unwrap().is_mirror());
     let meta = serde_json::to_string(&web.metadata).unwrap();
@@ -152,7 +159,7 @@ async fn mirrors_are_written_kept_and_let_go() {
     assert!(ports(&web).contains(&8080));
 
     // Deleted again before anybody saw it, and nobody wishes anew: the wish stands, so it comes back.
-    writer.submit(vec![(id(), key("gone"), wish(&[80], false))]);
+    writer.submit(vec![(id(), wish("gone", &[80], false))]);
     for _ in 0..2 {
         let made = eventually("the mirror is there", LIMIT, async || api.get("gone").await).await;
         cluster.kubectl(&["delete", "service", "-n", "shop", "gone"]).await;
@@ -162,10 +169,10 @@ async fn mirrors_are_written_kept_and_let_go() {
         })
         .await;
     }
-    writer.submit(vec![(id(), key("gone"), MirrorAction::Leave)]);
+    writer.submit(vec![(id(), Action::Leave(key("gone")))]);
 
     // Trouble is told, and ends when its cause does.
-    writer.submit(vec![(id(), MirrorKey::Service(ServiceKey::new("nowhere", "web").unwrap()), wish(&[80], false))]);
+    writer.submit(vec![(id(), wish_in("nowhere", "web", &[80], false))]);
     let told = |row: &clusters::conditions::progress::MirrorProgress| {
         row.last_error.as_ref().is_some_and(|text| text.contains("nowhere"))
     };
@@ -173,7 +180,6 @@ async fn mirrors_are_written_kept_and_let_go() {
     let error = row.unwrap().get(&id()).unwrap().last_error.clone().unwrap();
     assert!(error.contains("Service nowhere/web: NotFound"), "{error}");
     cluster.apply("{apiVersion: v1, kind: Namespace, metadata: {name: nowhere}}").await;
-    let key = MirrorKey::Service(ServiceKey::new("nowhere", "web").unwrap());
-    settle(&writer, vec![(key, wish(&[80], false))]).await;
+    settle(&writer, vec![wish_in("nowhere", "web", &[80], false)]).await;
     task.abort();
 }

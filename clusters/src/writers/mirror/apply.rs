@@ -10,8 +10,8 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
-use federation::model::{HelmRelease, Namespace as NamespaceName, ServiceKey};
-use federation::{MirrorAction, MirrorKey, MirrorService};
+use federation::desired::{Action, Desired, Key, MirrorNamespace, MirrorService};
+use federation::model::ServiceKey;
 use k8s_openapi::api::core::v1::{Namespace, Service};
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
@@ -37,31 +37,26 @@ enum ApplyError {
     Unruly,
 }
 
-pub(super) async fn apply(member: &MemberClient, hub: &str, key: &MirrorKey, action: &MirrorAction) -> Outcome {
+pub(super) async fn apply(member: &MemberClient, hub: &str, action: &Action) -> Outcome {
     let work = async {
-        match (key, action) {
-            (_, MirrorAction::Leave) => Ok(()),
-            (MirrorKey::Namespace(name), MirrorAction::ApplyNamespace(helm)) => {
-                Ok(create_namespace(member, name, helm.as_deref(), hub).await?)
-            }
-            (MirrorKey::Service(service), MirrorAction::ApplyService(desired)) => {
-                put_service(member, service, desired, hub).await
-            }
-            (MirrorKey::Namespace(name), MirrorAction::Delete { uid, resource_version }) => {
+        match action {
+            Action::Apply(Desired::Namespace(desired)) => Ok(create_namespace(member, desired, hub).await?),
+            Action::Apply(Desired::Service(desired)) => put_service(member, desired, hub).await,
+            Action::Delete { key: Key::Namespace(name), uid, resource_version } => {
                 Ok(delete(&Api::<Namespace>::all(member.client.clone()), name.as_str(), uid, resource_version).await?)
             }
-            (MirrorKey::Service(service), MirrorAction::Delete { uid, resource_version }) => {
+            Action::Delete { key: Key::Service(service), uid, resource_version } => {
                 Ok(delete(&services(member, service), &service.name, uid, resource_version).await?)
             }
-            (MirrorKey::Service(service), MirrorAction::Release) => Ok(let_go(member, service).await?),
-            // The engine pairs keys and actions of one kind.
-            (_, MirrorAction::ApplyNamespace(_) | MirrorAction::ApplyService(_) | MirrorAction::Release) => Ok(()),
+            Action::Release(Key::Service(service)) => Ok(let_go(member, service).await?),
+            // A Namespace holds nothing of ours that its owner could miss.
+            Action::Release(Key::Namespace(_)) | Action::Leave(_) => Ok(()),
         }
     };
     let text = match tokio::time::timeout(WRITE_TIMEOUT, work).await {
         Ok(Ok(())) => return Outcome::Accepted,
-        Ok(Err(error)) => format!("{key}: {}", explain(&error)),
-        Err(_) => format!("{key}: not written within {} s", WRITE_TIMEOUT.as_secs()),
+        Ok(Err(error)) => format!("{}: {}", action.key(), explain(&error)),
+        Err(_) => format!("{}: not written within {} s", action.key(), WRITE_TIMEOUT.as_secs()),
     };
     Outcome::Retry(Arc::from(member.scrub(&text)))
 }
@@ -85,24 +80,15 @@ fn post() -> PostParams {
 }
 
 /// A Namespace that is there, whosever it is, is all that is asked for.
-async fn create_namespace(
-    member: &MemberClient,
-    name: &NamespaceName,
-    helm: Option<&HelmRelease>,
-    hub: &str,
-) -> kube::Result<()> {
+async fn create_namespace(member: &MemberClient, desired: &MirrorNamespace, hub: &str) -> kube::Result<()> {
     let api: Api<Namespace> = Api::all(member.client.clone());
-    created(api.create(&post(), &objects::namespace(name, helm, hub)).await).map(|_| ())
+    created(api.create(&post(), &objects::namespace(desired, hub)).await).map(|_| ())
 }
 
-async fn put_service(
-    member: &MemberClient,
-    key: &ServiceKey,
-    desired: &MirrorService,
-    hub: &str,
-) -> Result<(), ApplyError> {
+async fn put_service(member: &MemberClient, desired: &MirrorService, hub: &str) -> Result<(), ApplyError> {
+    let key = &desired.key;
     let api = services(member, key);
-    let mut wanted = objects::service(key, desired, hub);
+    let mut wanted = objects::service(desired, hub);
     let found = match api.get_opt(&key.name).await? {
         Some(found) => found,
         None => match created(api.create(&post(), &wanted).await)? {
@@ -114,7 +100,7 @@ async fn put_service(
     let written = match objects::compare(&found, desired, hub) {
         Standing::NotForUs => return Ok(()),
         Standing::AsDesired => found,
-        Standing::Different => change(&api, key, found, &wanted, desired, hub).await?,
+        Standing::Different => change(&api, found, &wanted, desired, hub).await?,
     };
     let standing = objects::compare(&written, desired, hub);
     settle(&api, key, written, &wanted).await?;
@@ -124,7 +110,6 @@ async fn put_service(
 /// Writes what differs; returns the object as it was answered last.
 async fn change(
     api: &Api<Service>,
-    key: &ServiceKey,
     found: Service,
     wanted: &Service,
     desired: &MirrorService,
@@ -134,7 +119,7 @@ async fn change(
     applied.metadata.uid.clone_from(&found.metadata.uid);
     applied.metadata.resource_version.clone_from(&found.metadata.resource_version);
     let params = PatchParams::apply(FIELD_MANAGER).force();
-    let mut answer = match api.patch(&key.name, &params, &Patch::Apply(&applied)).await {
+    let mut answer = match api.patch(&desired.key.name, &params, &Patch::Apply(&applied)).await {
         Ok(answer) => answer,
         // Merged with what others added, ours need not be valid: their port may bear our port's name.
         Err(kube::Error::Api(status)) if status.code == 422 => found,
@@ -142,7 +127,7 @@ async fn change(
     };
     if objects::compare(&answer, desired, hub) == Standing::Different {
         objects::overwrite(&mut answer, wanted);
-        answer = api.replace(&key.name, &post(), &answer).await?;
+        answer = api.replace(&desired.key.name, &post(), &answer).await?;
     }
     Ok(answer)
 }

@@ -5,11 +5,8 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use federation::MirrorService;
-use federation::model::{
-    Affinity, ClusterId, Digest, HelmRelease, Namespace as NamespaceName, Owner, Service as Model, ServiceKey,
-    ServiceKind,
-};
+use federation::desired::{MirrorNamespace, MirrorService};
+use federation::model::{Affinity, ClusterId, Digest, HelmRelease, Owner, Service as Model, ServiceKind};
 use k8s_openapi::api::core::v1::{ClientIPConfig, Namespace, Service, ServicePort, ServiceSpec, SessionAffinityConfig};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
@@ -24,9 +21,10 @@ const HEADLESS: &str = "None";
 const CLUSTER_IP: &str = "ClusterIP";
 const CLIENT_IP: &str = "ClientIP";
 
-pub(super) fn namespace(name: &NamespaceName, helm: Option<&HelmRelease>, hub: &str) -> Namespace {
+pub(super) fn namespace(desired: &MirrorNamespace, hub: &str) -> Namespace {
+    let helm = desired.helm.as_deref();
     let metadata = ObjectMeta {
-        name: Some(name.to_string()),
+        name: Some(desired.name.to_string()),
         labels: Some(labels(helm)),
         annotations: Some(annotations(hub, None, helm)),
         ..ObjectMeta::default()
@@ -36,8 +34,8 @@ pub(super) fn namespace(name: &NamespaceName, helm: Option<&HelmRelease>, hub: &
 
 /// Only what a mirror must have: each field that is written here is one that another tool's server-side apply can
 /// conflict with. What is the default is left to it.
-pub(super) fn service(key: &ServiceKey, desired: &MirrorService, hub: &str) -> Service {
-    let helm = desired.helm.as_deref();
+pub(super) fn service(desired: &MirrorService, hub: &str) -> Service {
+    let (key, helm) = (&desired.key, desired.helm.as_deref());
     Service {
         metadata: ObjectMeta {
             namespace: Some(key.namespace.to_string()),

@@ -13,8 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use federation::desired::{Action, Key};
 use federation::model::ClusterId;
-use federation::{MirrorAction, MirrorKey};
 use tokio::time::Instant;
 
 use crate::conditions::progress::{Hold, MirrorProgress};
@@ -44,8 +44,7 @@ const MAX_REMEMBERED: usize = 4_096;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Job {
     pub(super) cluster: ClusterId,
-    pub(super) key: MirrorKey,
-    pub(super) action: MirrorAction,
+    pub(super) action: Action,
     /// Distinguishes an action from a newer one for the same object.
     pub(super) version: u64,
 }
@@ -67,24 +66,24 @@ pub(super) struct Work {
 
 #[derive(Debug, Default)]
 struct Lane {
-    items: BTreeMap<MirrorKey, Item>,
+    items: BTreeMap<Key, Item>,
     /// Keys of items that may be written now.
-    ready: BTreeSet<MirrorKey>,
+    ready: BTreeSet<Key>,
     /// Keys of items that wait for their next try.
-    waiting: BTreeSet<(Instant, MirrorKey)>,
+    waiting: BTreeSet<(Instant, Key)>,
     /// Keys of all items by age.
-    ages: BTreeSet<(Instant, MirrorKey)>,
+    ages: BTreeSet<(Instant, Key)>,
     /// What is wrong with items whose last try failed.
-    errors: BTreeMap<MirrorKey, Arc<str>>,
+    errors: BTreeMap<Key, Arc<str>>,
     writing: usize,
     /// How many items the API server accepted last time.
     accepted: usize,
-    recent: BTreeMap<MirrorKey, Recent>,
+    recent: BTreeMap<Key, Recent>,
 }
 
 #[derive(Debug)]
 struct Item {
-    action: MirrorAction,
+    action: Action,
     version: u64,
     since: Instant,
     writing: bool,
@@ -103,10 +102,10 @@ struct Recent {
 }
 
 impl Work {
-    pub(super) fn submit(&mut self, actions: Vec<(ClusterId, MirrorKey, MirrorAction)>, now: Instant) {
-        for (cluster, key, action) in actions {
+    pub(super) fn submit(&mut self, actions: Vec<(ClusterId, Action)>, now: Instant) {
+        for (cluster, action) in actions {
             self.versions += 1;
-            self.members.entry(cluster).or_default().put(key, action, self.versions, now);
+            self.members.entry(cluster).or_default().put(action, self.versions, now);
         }
     }
 
@@ -117,7 +116,7 @@ impl Work {
 
     /// The next job of the least busy member that may be written to.
     pub(super) fn next(&mut self, now: Instant, writable: impl Fn(&ClusterId) -> bool) -> Option<Job> {
-        let mut best: Option<(&ClusterId, &mut Lane, MirrorKey)> = None;
+        let mut best: Option<(&ClusterId, &mut Lane, Key)> = None;
         for (cluster, lane) in &mut self.members {
             lane.wake(now);
             let busier = best.as_ref().is_some_and(|(_, best, _)| best.writing <= lane.writing);
@@ -129,7 +128,7 @@ impl Work {
             }
         }
         let (cluster, lane, key) = best?;
-        lane.take(key, cluster)
+        lane.take(&key, cluster)
     }
 
     /// When something that waits may be tried, among members that may be written to.
@@ -140,7 +139,7 @@ impl Work {
 
     pub(super) fn done(&mut self, job: &Job, outcome: Outcome, now: Instant) {
         if let Some(lane) = self.members.get_mut(&job.cluster) {
-            lane.done(&job.key, job.version, outcome, now);
+            lane.done(&job.action.key(), job.version, outcome, now);
         }
     }
 
@@ -160,10 +159,11 @@ impl Lane {
         }
     }
 
-    fn put(&mut self, key: MirrorKey, action: MirrorAction, version: u64, now: Instant) {
+    fn put(&mut self, action: Action, version: u64, now: Instant) {
+        let key = action.key();
         let before = self.items.get(&key);
         let writing = before.is_some_and(|item| item.writing);
-        if action == MirrorAction::Leave && !writing {
+        if action.is_leave() && !writing {
             self.drop_item(&key);
             return;
         }
@@ -182,7 +182,7 @@ impl Lane {
         }
     }
 
-    fn enqueue(&mut self, key: MirrorKey, due: Option<Instant>) {
+    fn enqueue(&mut self, key: Key, due: Option<Instant>) {
         match due {
             Some(due) => self.waiting.insert((due, key)),
             None => self.ready.insert(key),
@@ -190,7 +190,7 @@ impl Lane {
     }
 
     /// How long a new action for the object has to wait, because something else keeps changing the object.
-    fn pause(&mut self, key: &MirrorKey, now: Instant) -> Option<Duration> {
+    fn pause(&mut self, key: &Key, now: Instant) -> Option<Duration> {
         if self.recent.len() >= MAX_REMEMBERED {
             self.recent.retain(|_, recent| now.duration_since(recent.last) < SOON_AFTER);
         }
@@ -204,7 +204,7 @@ impl Lane {
         Some(FIRST_PAUSE.saturating_mul(1 << excess.min(MAX_DOUBLINGS)).min(LAST_PAUSE))
     }
 
-    fn drop_item(&mut self, key: &MirrorKey) {
+    fn drop_item(&mut self, key: &Key) {
         self.ready.remove(key);
         self.errors.remove(key);
         let Some(item) = self.items.remove(key) else { return };
@@ -228,35 +228,34 @@ impl Lane {
         }
     }
 
-    /// The first ready key that need not wait for its namespace. Namespaces sort first.
-    fn candidate(&self) -> Option<MirrorKey> {
-        let free = |key: &&MirrorKey| match key {
-            MirrorKey::Namespace(_) => true,
-            MirrorKey::Service(service) => {
-                let namespace = self.items.get(&MirrorKey::Namespace(service.namespace.clone()));
-                namespace.is_none_or(|item| item.accepted > 0)
-            }
+    /// The first ready key that need not wait for another object.
+    fn candidate(&self) -> Option<Key> {
+        let free = |key: &&Key| {
+            let required = key.requires().and_then(|required| self.items.get(&required));
+            required.is_none_or(|item| item.accepted > 0)
         };
         self.ready.iter().find(free).cloned()
     }
 
-    fn take(&mut self, key: MirrorKey, cluster: &ClusterId) -> Option<Job> {
-        self.ready.remove(&key);
-        let item = self.items.get_mut(&key)?;
+    fn take(&mut self, key: &Key, cluster: &ClusterId) -> Option<Job> {
+        self.ready.remove(key);
+        let item = self.items.get_mut(key)?;
         item.writing = true;
         self.writing += 1;
-        Some(Job { cluster: cluster.clone(), action: item.action.clone(), version: item.version, key })
+        Some(Job { cluster: cluster.clone(), action: item.action.clone(), version: item.version })
     }
 
-    fn done(&mut self, key: &MirrorKey, version: u64, outcome: Outcome, now: Instant) {
+    fn done(&mut self, key: &Key, version: u64, outcome: Outcome, now: Instant) {
         // A lane that was forgotten and made again knows nothing of the writes of its predecessor.
         let Some(item) = self.items.get_mut(key).filter(|item| item.writing) else { return };
         item.writing = false;
         self.writing = self.writing.saturating_sub(1);
         if item.version != version {
-            match (&item.action, item.due) {
-                (MirrorAction::Leave, _) => self.drop_item(key),
-                (_, due) => self.enqueue(key.clone(), due),
+            let (is_over, due) = (item.action.is_leave(), item.due);
+            if is_over {
+                self.drop_item(key);
+            } else {
+                self.enqueue(key.clone(), due);
             }
             return;
         }
@@ -290,7 +289,7 @@ fn backoff(first: Duration, count: u32) -> Duration {
     first.saturating_mul(1 << count.saturating_sub(1).min(MAX_DOUBLINGS)).min(LAST_RETRY)
 }
 
-fn unconfirmed(key: &MirrorKey) -> Arc<str> {
+fn unconfirmed(key: &Key) -> Arc<str> {
     Arc::from(format!(
         "{key}: its API server accepts the write, but its watch does not show the object as it should be; something \
          removes or changes it, or the watch is late"

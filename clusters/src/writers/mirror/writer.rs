@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use federation::desired::Action;
 use federation::model::ClusterId;
-use federation::{MirrorAction, MirrorKey};
 use tokio::sync::{Notify, watch};
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
@@ -55,7 +55,7 @@ impl Writer {
     }
 
     /// Takes actions; the newest for an object replaces older ones. Never waits, so any thread may call it.
-    pub fn submit(&self, actions: Vec<(ClusterId, MirrorKey, MirrorAction)>) {
+    pub fn submit(&self, actions: Vec<(ClusterId, Action)>) {
         if !actions.is_empty() {
             self.work().submit(actions, Instant::now());
             self.shared.wake.notify_one();
@@ -97,8 +97,8 @@ impl Writer {
             while writes.len() < MAX_WRITES {
                 let Some(job) = self.work().next(Instant::now(), is_writable) else { break };
                 let Some(member) = members.get(&job.cluster).cloned() else { break };
-                let (key, action, hub) = (job.key.clone(), job.action.clone(), Arc::clone(&self.shared.hub));
-                let task = writes.spawn(async move { apply(&member, &hub, &key, &action).await });
+                let (action, hub) = (job.action.clone(), Arc::clone(&self.shared.hub));
+                let task = writes.spawn(async move { apply(&member, &hub, &action).await });
                 jobs.by_task.insert(task.id(), job);
             }
             self.publish(&held);
@@ -147,15 +147,13 @@ impl Jobs {
             Err(error) => (error.id(), Outcome::Retry(Arc::from("the write ended unexpectedly"))),
         };
         let Some(job) = self.by_task.remove(&id) else { return };
-        let (member, object) = (&job.cluster, &job.key);
+        let (member, object) = (&job.cluster, job.action.key());
         match (&outcome, &job.action) {
             (Outcome::Retry(error), _) => tracing::warn!(%member, %object, "a mirror could not be written: {error}"),
-            (_, MirrorAction::ApplyNamespace(_) | MirrorAction::ApplyService(_)) => {
-                tracing::info!(%member, %object, "mirror applied");
-            }
-            (_, MirrorAction::Delete { .. }) => tracing::info!(%member, %object, "mirror deleted"),
-            (_, MirrorAction::Release) => tracing::info!(%member, %object, "mirror released to its new owner"),
-            (_, MirrorAction::Leave) => {}
+            (_, Action::Apply(_)) => tracing::info!(%member, %object, "mirror applied"),
+            (_, Action::Delete { .. }) => tracing::info!(%member, %object, "mirror deleted"),
+            (_, Action::Release(_)) => tracing::info!(%member, %object, "mirror released to its new owner"),
+            (_, Action::Leave(_)) => {}
         }
         self.writer.work().done(&job, outcome, Instant::now());
     }
