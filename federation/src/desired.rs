@@ -85,7 +85,7 @@ impl Action {
     }
 }
 
-/// A Namespace of that name should exist, whoever made it.
+/// A Namespace of that name should exist; it does not matter who made it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MirrorNamespace {
     pub name: Namespace,

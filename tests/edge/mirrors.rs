@@ -6,7 +6,7 @@ use clusters::client::MemberClient;
 use clusters::convert::Convert;
 use clusters::foreign::Secrets;
 use clusters::tables::{Clients, TakeOvers};
-use clusters::writers::mirror::Writer;
+use clusters::writers::queue::Queue;
 use federation::desired::{Action, Desired, Key, MirrorNamespace, MirrorService};
 use federation::model::{Affinity, ClusterId, ClusterUid, Namespace, Protocol, ServiceKey, ServicePort};
 use k8s_openapi::api::core::v1::Service;
@@ -48,7 +48,7 @@ fn wish_in(namespace: &str, name: &str, ports: &[u16], headless: bool) -> Action
 }
 
 /// Submits, waits until all is accepted, and takes the wishes back, as the engine does when its watch shows them.
-async fn settle(writer: &Writer, wishes: Vec<Action>) {
+async fn settle(writer: &Queue, wishes: Vec<Action>) {
     let done = wishes.iter().map(|wish| (id(), Action::Leave(wish.key()))).collect();
     writer.submit(wishes.into_iter().map(|wish| (id(), wish)).collect());
     let progress = writer.progress();
@@ -81,10 +81,12 @@ async fn mirrors_are_written_kept_and_let_go() {
     let cluster = Cluster::start(ClusterSpec::named("eu-1").without_controllers()).await;
     let client = clusters::client::connect::client(config_of(&cluster.kubeconfig()).await).unwrap();
     let api: Api<Service> = Api::namespaced(cluster.client(), "shop");
-    let (clients, writer) = (Clients::default(), Writer::new(Arc::from(HUB)));
+    let (clients, writer) = (Clients::default(), Queue::new(Arc::from(HUB)));
     let task = tokio::spawn({
         let (clients, writer) = (clients.clone(), writer.clone());
-        async move { writer.run(&clients, &TakeOvers::default()).await }
+        // No status is written here, so any cluster will do as the hub.
+        let hub = cluster.client();
+        async move { writer.run(&hub, &clients, &TakeOvers::default()).await }
     });
 
     // A member that is not connected is waited for.

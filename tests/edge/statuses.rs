@@ -6,8 +6,8 @@ use std::time::Duration;
 use clusters::api::{FederationPolicy, MemberCluster, MemberClusterStatus};
 use clusters::clock::now;
 use clusters::problem::{ObjectName, Problem, ProblemBook, ProblemOrigin};
-use clusters::tables::{Notes, SeenTable};
-use clusters::writers::mirror;
+use clusters::tables::{Clients, Notes, SeenTable, TakeOvers};
+use clusters::writers::queue::Queue;
 use clusters::writers::status::{Sources, Writer};
 use federation::change::LinkFailure;
 use federation::model::{Admission, ClusterId, ClusterUid, Network, RegionId, Time, Traffic};
@@ -100,17 +100,24 @@ async fn statuses_follow_reports() {
     hub.apply(OBJECTS).await;
     let client = clusters::client::connect::client(config_of(&hub.kubeconfig()).await).unwrap();
     let (seen, problems, id) = (SeenTable::default(), ProblemBook::default(), ClusterId::new("eu-1").unwrap());
+    let queue = Queue::new("hub".into());
     let sources = Sources {
-        client,
+        client: client.clone(),
         seen: seen.clone(),
         notes: Notes::default(),
         problems: problems.clone(),
-        mirrors: mirror::Writer::new("hub".into()).progress(),
+        queue: queue.clone(),
     };
     let writer = Writer::new();
     let task = tokio::spawn({
         let writer = writer.clone();
-        async move { writer.run(sources).await }
+        let (clients, take_overs) = (Clients::default(), TakeOvers::default());
+        async move {
+            tokio::select! {
+                () = writer.run(sources) => {}
+                () = queue.run(&client, &clients, &take_overs) => {}
+            }
+        }
     });
     let members: Api<MemberCluster> = Api::all(hub.client());
 

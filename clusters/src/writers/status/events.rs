@@ -9,6 +9,7 @@ use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use tokio::sync::mpsc;
 
 use super::observed::Identity;
+use super::row::Transition;
 use crate::api::{API_VERSION, FIELD_MANAGER};
 use crate::client::cause::{self, Side};
 use crate::conditions::READY;
@@ -65,8 +66,15 @@ impl Events {
         let _ = self.sender.try_send((event, about));
     }
 
+    /// See [`Events::changed`].
+    pub(super) fn transition(&self, kind: &str, about: &Identity, transition: Option<Transition>) {
+        if let Some((before, after)) = transition {
+            self.changed(kind, about, &before, &after);
+        }
+    }
+
     /// One Event for each condition that changed, or is false for a new reason.
-    pub(super) fn changed(&self, kind: &str, about: &Identity, before: &[Condition], after: &[Condition]) {
+    fn changed(&self, kind: &str, about: &Identity, before: &[Condition], after: &[Condition]) {
         for condition in after.iter().filter(|condition| changed(before, condition)) {
             let note = format!("{} is {}: {}", condition.type_, condition.status, condition.message);
             self.send(kind, about, is_usual(condition), &condition.reason, &note);
