@@ -4,8 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clusters::api::{FederationPolicy, MemberCluster, MemberClusterStatus};
+use clusters::client::bounds::MemberBounds;
+use clusters::client::hub::HubClient;
+use clusters::client::secret::Access;
 use clusters::clock::now;
 use clusters::problem::{ObjectName, Problem, ProblemBook, ProblemOrigin};
+use clusters::sources::feed::Feed;
+use clusters::sources::registry::{HubOptions, Tables, run_hub};
 use clusters::tables::{Clients, Notes, SeenTable, TakeOvers};
 use clusters::writers::queue::Queue;
 use clusters::writers::status::{Sources, Writer};
@@ -14,6 +19,7 @@ use federation::model::{Admission, ClusterId, ClusterUid, Network, RegionId, Tim
 use federation::report::{CidrSource, Cidrs, Counts, LinkState, Listed, MemberReport, Verdict};
 use k8s_openapi::api::events::v1::Event;
 use kube::Api;
+use tokio::task::JoinHandle;
 
 use super::LIMIT;
 use crate::testbed::{Cluster, ClusterSpec, config_of, eventually};
@@ -93,16 +99,33 @@ async fn shows(api: &Api<MemberCluster>, name: &str, expected: &str) -> MemberCl
     .await
 }
 
+/// The hub's own watches. What they report of problems is not used: the test says what is wrong with which object.
+async fn watch_hub(hub: &Cluster, tables: Tables) -> JoinHandle<()> {
+    let client = HubClient::new(config_of(&hub.kubeconfig()).await).unwrap();
+    let namespace = "isthmus-system".to_owned();
+    let options = HubOptions { hub: client, namespace, access: Access::Write, members: MemberBounds::default() };
+    let (feed, mut batches) = Feed::new();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = run_hub(options, tables, feed, ProblemBook::default()) => {}
+            () = async { while batches.recv().await.is_some() {} } => {}
+        }
+    })
+}
+
 #[tokio::test]
 async fn statuses_follow_reports() {
     let hub = Cluster::start(ClusterSpec::named("hub").without_controllers()).await;
     hub.apply(&clusters::api::render_crds()).await;
     hub.apply(OBJECTS).await;
     let client = clusters::client::connect::client(config_of(&hub.kubeconfig()).await).unwrap();
+    let tables = Tables::default();
+    let watch = watch_hub(&hub, tables.clone()).await;
     let (seen, problems, id) = (SeenTable::default(), ProblemBook::default(), ClusterId::new("eu-1").unwrap());
     let queue = Queue::new("hub".into());
     let sources = Sources {
         client: client.clone(),
+        hub: tables.observed,
         seen: seen.clone(),
         notes: Notes::default(),
         problems: problems.clone(),
@@ -205,4 +228,5 @@ async fn statuses_follow_reports() {
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert!(members.get_opt("eu-1").await.unwrap().is_none());
     task.abort();
+    watch.abort();
 }

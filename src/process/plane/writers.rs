@@ -62,6 +62,7 @@ pub(super) fn start(
             let progress = queue.progress();
             let sources = status::Sources {
                 client: hub.clone(),
+                hub: tables.observed.clone(),
                 seen: tables.seen.clone(),
                 notes: tables.notes.clone(),
                 problems: problems.clone(),

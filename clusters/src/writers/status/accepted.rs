@@ -1,35 +1,26 @@
 //! `Accepted` of each `FederationPolicy` and each `Region`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use federation::change::{Change, Delta};
 use federation::model::Time;
 use federation::references::HubNotice;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use tokio::time::Instant;
 
 use super::events::Events;
-use super::observed::{ObservedHub, apply};
-use super::row::{Row, Step};
+use super::row::{Rows, Step};
 use crate::conditions;
 use crate::conditions::hub_problems::HubProblems;
 use crate::conditions::text;
+use crate::tables::observed::ObservedKind;
 use crate::writers::queue::{AcceptedKind, AcceptedStatus, Key, Queue, Submission, Write};
 
 /// All objects of one kind, by name.
 #[derive(Debug)]
 pub(super) struct HubObjects {
     kind: AcceptedKind,
-    rows: BTreeMap<Arc<str>, HubRow>,
-}
-
-#[derive(Debug)]
-struct HubRow {
-    row: Row<Vec<Condition>>,
-    /// Fields that are accepted but do nothing yet.
-    idle: Vec<&'static str>,
+    rows: Rows<Vec<Condition>>,
 }
 
 /// What the conditions are made from, besides the objects.
@@ -42,54 +33,38 @@ pub(super) struct Inputs<'a> {
 
 impl HubObjects {
     pub(super) fn new(kind: AcceptedKind) -> Self {
-        Self { kind, rows: BTreeMap::new() }
+        Self { kind, rows: Rows::default() }
     }
 
-    /// Takes what the hub shows. Returns what is not wanted any more.
-    pub(super) fn observe(&mut self, delta: Delta<ObservedHub>, events: &Events) -> Vec<Submission> {
-        let (keys, kind) = (self.rows.keys().cloned().collect(), self.kind);
-        let mut over = Vec::new();
-        apply(delta, keys, |change| match change {
-            Change::Put(ObservedHub { identity, idle, conditions }) => match self.rows.get_mut(&identity.name) {
-                Some(HubRow { row, idle: before }) if row.identity.uid == identity.uid => {
-                    *before = idle;
-                    let transition = row.observe(identity, conditions);
-                    events.transition(kind.as_str(), &row.identity, transition);
-                }
-                _ => {
-                    let name = Arc::clone(&identity.name);
-                    over.push(Submission::TakeBack(Key::AcceptedStatus(kind, Arc::clone(&name))));
-                    self.rows.insert(name, HubRow { row: Row::new(identity, conditions), idle });
-                }
-            },
-            Change::Delete(name) => {
-                self.rows.remove(&name);
-                over.push(Submission::TakeBack(Key::AcceptedStatus(kind, name)));
-            }
-        });
-        over
+    /// Follows what the hub shows. Returns what is not wanted any more.
+    pub(super) fn follow(&mut self, shown: &ObservedKind<Vec<Condition>>, events: &Events) -> Vec<Submission> {
+        let kind = self.kind;
+        let over =
+            self.rows.follow(shown, |identity, transition| events.transition(kind.as_str(), identity, &transition));
+        over.into_iter().map(|name| Submission::TakeBack(Key::AcceptedStatus(kind, name))).collect()
     }
 
     /// What should be written, and what need not be written any more.
     pub(super) fn submissions(&mut self, queue: &Queue, inputs: Inputs<'_>, events: &Events) -> Vec<Submission> {
         let (kind, at) = (self.kind, Instant::now());
         let mut submissions = Vec::new();
-        for (name, HubRow { row, idle }) in &mut self.rows {
+        for (name, row) in &mut self.rows.rows {
             let key = Key::AcceptedStatus(kind, Arc::clone(name));
-            if queue.is_accepted_by_hub(&key) {
-                let transition = row.accepted();
-                events.transition(kind.as_str(), &row.identity, transition);
+            if queue.is_accepted_by_hub(&key)
+                && let Some(transition) = row.accepted()
+            {
+                events.transition(kind.as_str(), row.identity(), &transition);
             }
             let problems = inputs.problems.of(kind.as_str(), name);
             let notices: Vec<_> = of(inputs.notices, kind.as_str(), name).map(text::hub_notice).collect();
-            let wanted = conditions::accepted(kind.as_str(), &problems, idle, &notices);
-            let generation = Some(row.identity.generation);
+            let wanted = conditions::accepted(kind.as_str(), &problems, row.idle(), &notices);
+            let generation = Some(row.identity().generation);
             let conditions = conditions::with_history(row.status(), &[wanted], generation, inputs.now);
             match row.step(conditions, Duration::ZERO, at) {
                 Step::Keep => {}
                 Step::TakeBack => submissions.push(Submission::TakeBack(key)),
                 Step::Write(conditions) => {
-                    let uid = Arc::clone(&row.identity.uid);
+                    let uid = Arc::clone(&row.identity().uid);
                     let desired = AcceptedStatus { kind, name: Arc::clone(name), uid, conditions };
                     submissions.push(Submission::Write(Write::AcceptedStatus(Arc::new(desired))));
                 }

@@ -4,20 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use federation::change::{Change, Delta};
 use federation::model::{ClusterId, Time};
 use federation::report::{LinkState, MemberReport};
 use tokio::time::Instant;
 
 use super::events::Events;
-use super::observed::{Identity, ObservedMember, apply};
-use super::row::{Row, Step};
+use super::row::{Row, Rows, Step};
 use super::sources::Sources;
 use crate::api::MemberClusterStatus;
 use crate::conditions::known::{Known, MEMBER_KIND as KIND};
 use crate::conditions::member_status;
 use crate::conditions::progress::MirrorProgress;
 use crate::problem::Problems;
+use crate::tables::observed::{Identity, ObservedKind};
 use crate::writers::queue::{Key, MemberStatus, Queue, Submission, Write};
 
 /// Counts and texts are written at most so often for one member; transitions are written at once.
@@ -28,7 +27,7 @@ const SETTLE: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Default)]
 pub(super) struct Members {
-    rows: BTreeMap<Arc<str>, Row<MemberClusterStatus>>,
+    rows: Rows<MemberClusterStatus>,
     /// When the first pass was made.
     started: Option<Time>,
 }
@@ -44,32 +43,14 @@ pub(super) struct Inputs<'a> {
 }
 
 impl Members {
-    /// Takes what the hub shows. Returns what is not wanted any more.
-    pub(super) fn observe(&mut self, delta: Delta<ObservedMember>, events: &Events) -> Vec<Submission> {
-        let keys = self.rows.keys().cloned().collect();
-        let mut over = Vec::new();
-        apply(delta, keys, |change| match change {
-            Change::Put(ObservedMember { identity, status }) => match self.rows.get_mut(&identity.name) {
-                Some(row) if row.identity.uid == identity.uid => {
-                    let transition = row.observe(identity, status);
-                    events.transition(KIND, &row.identity, transition);
-                }
-                _ => {
-                    let name = Arc::clone(&identity.name);
-                    over.push(Submission::TakeBack(Key::MemberStatus(Arc::clone(&name))));
-                    self.rows.insert(name, Row::new(identity, status));
-                }
-            },
-            Change::Delete(name) => {
-                self.rows.remove(&name);
-                over.push(Submission::TakeBack(Key::MemberStatus(name)));
-            }
-        });
-        over
+    /// Follows what the hub shows. Returns what is not wanted any more.
+    pub(super) fn follow(&mut self, shown: &ObservedKind<MemberClusterStatus>, events: &Events) -> Vec<Submission> {
+        let over = self.rows.follow(shown, |identity, transition| events.transition(KIND, identity, &transition));
+        over.into_iter().map(|name| Submission::TakeBack(Key::MemberStatus(name))).collect()
     }
 
     pub(super) fn identity(&self, name: &str) -> Option<&Identity> {
-        self.rows.get(name).map(|row| &row.identity)
+        self.rows.rows.get(name).map(Row::identity)
     }
 
     /// What should be written, and what need not be written any more.
@@ -77,7 +58,7 @@ impl Members {
         let at = Instant::now();
         let started = *self.started.get_or_insert(inputs.now);
         let mut submissions = Vec::new();
-        for (name, row) in &mut self.rows {
+        for (name, row) in &mut self.rows.rows {
             let key = Key::MemberStatus(Arc::clone(name));
             report_transition(row, &sources.queue, &key, events);
             if settles(row, inputs, started) {
@@ -88,7 +69,7 @@ impl Members {
                 Step::Keep => {}
                 Step::TakeBack => submissions.push(Submission::TakeBack(key)),
                 Step::Write(status) => {
-                    let uid = Arc::clone(&row.identity.uid);
+                    let uid = Arc::clone(&row.identity().uid);
                     let desired = MemberStatus { name: Arc::clone(name), uid, status };
                     submissions.push(Submission::Write(Write::MemberStatus(Arc::new(desired))));
                 }
@@ -99,15 +80,16 @@ impl Members {
 }
 
 fn report_transition(row: &mut Row<MemberClusterStatus>, queue: &Queue, key: &Key, events: &Events) {
-    if queue.is_accepted_by_hub(key) {
-        let transition = row.accepted();
-        events.transition(KIND, &row.identity, transition);
+    if queue.is_accepted_by_hub(key)
+        && let Some(transition) = row.accepted()
+    {
+        events.transition(KIND, row.identity(), &transition);
     }
 }
 
 /// Whether what its status says may still turn out to be true.
 fn settles(row: &Row<MemberClusterStatus>, inputs: &Inputs<'_>, started: Time) -> bool {
-    let report = ClusterId::new(&row.identity.name).ok().and_then(|id| inputs.reports.get(&id));
+    let report = ClusterId::new(&row.identity().name).ok().and_then(|id| inputs.reports.get(&id));
     let young = |since: Time| inputs.now.since(since) < SETTLE;
     let settling = report.is_some_and(|report| match &report.link {
         LinkState::Pending => young(started),
@@ -119,7 +101,7 @@ fn settles(row: &Row<MemberClusterStatus>, inputs: &Inputs<'_>, started: Time) -
 
 /// `None`: nothing is known of it yet, so nothing is written.
 fn wanted(row: &Row<MemberClusterStatus>, sources: &Sources, inputs: &Inputs<'_>) -> Option<MemberClusterStatus> {
-    let (identity, status) = (&row.identity, row.status());
+    let (identity, status) = (row.identity(), row.status());
     let id = ClusterId::new(&identity.name).ok();
     let note = id.as_ref().and_then(|id| sources.notes.get(id));
     let known = Known {

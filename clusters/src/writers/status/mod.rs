@@ -6,7 +6,6 @@
 mod accepted;
 mod events;
 mod members;
-mod observed;
 mod row;
 mod sources;
 mod writer;

@@ -8,20 +8,18 @@ use std::time::Duration;
 use federation::model::ClusterId;
 use federation::references::HubNotice;
 use federation::report::MemberReport;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::accepted::{self, HubObjects};
 use super::events::Events;
 use super::members::{Inputs, Members};
-use super::observed::{self, Identity, Observed, ToWriter};
 use super::sources::Sources;
 use crate::clock::now;
 use crate::conditions::hub_problems::HubProblems;
-use crate::problem::{ObjectName, ProblemBook, ProblemOrigin, Problems};
-use crate::sources::watch::{Follow, Listener, Share, Trouble, follow};
-use crate::tables::SeenMark;
+use crate::problem::{ObjectName, ProblemOrigin, Problems};
+use crate::tables::observed::{HubObserved, Identity};
 use crate::writers::queue::{AcceptedKind, Submission};
 
 /// How often ages and `lastSeen` are looked at.
@@ -32,7 +30,6 @@ const GATHER: Duration = Duration::from_millis(100);
 const SETTLE: Duration = Duration::from_secs(30);
 /// Events about rejected objects in one pass.
 const MAX_PROBLEM_EVENTS: usize = 16;
-const QUEUE: usize = 64;
 
 /// The handle that reports are given to; clones share them.
 #[derive(Clone, Debug, Default)]
@@ -75,18 +72,11 @@ impl Writer {
 
     /// Compares until the future is dropped. To be run on the leader only, as the queue is.
     pub async fn run(&self, sources: Sources) {
-        let (sender, mut observed) = mpsc::channel(QUEUE);
         let (events, write_events) = Events::new(sources.client.clone());
         let mut tasks = JoinSet::new();
         tasks.spawn(write_events);
-        let all = || kube::Api::all(sources.client.clone());
-        let to = ToWriter { sender: sender.clone(), wrap: Observed::Members };
-        tasks.spawn(discard(follow::<observed::Members, _>(all(), how(), to)));
-        let to = ToWriter { sender: sender.clone(), wrap: Observed::Policies };
-        tasks.spawn(discard(follow::<observed::Policies, _>(kube::Api::all(sources.client.clone()), how(), to)));
-        let to = ToWriter { sender, wrap: Observed::Regions };
-        tasks.spawn(discard(follow::<observed::Regions, _>(kube::Api::all(sources.client.clone()), how(), to)));
-
+        let mut shown = sources.hub.subscribe();
+        shown.mark_changed();
         let started = Instant::now();
         let mut kinds = Kinds::default();
         let mut sent = Sent::default();
@@ -96,10 +86,7 @@ impl Writer {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                news = observed.recv() => match news {
-                    Some(news) => sources.queue.submit_to_hub(kinds.observe(news, &events)),
-                    None => return,
-                },
+                Ok(()) = shown.changed() => {}
                 () = self.shared.wake.notified() => {}
                 () = sources.queue.hub_written() => {}
                 Ok(()) = notes.changed() => {}
@@ -108,9 +95,8 @@ impl Writer {
                 _ = tick.tick() => {}
             }
             tokio::time::sleep(GATHER).await;
-            while let Ok(news) = observed.try_recv() {
-                sources.queue.submit_to_hub(kinds.observe(news, &events));
-            }
+            let objects = shown.borrow_and_update().clone();
+            sources.queue.submit_to_hub(kinds.follow(&objects, &events));
             let snapshot = problems.borrow_and_update().clone();
             let reports = self.shared.reports.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let progress = mirrors.borrow_and_update().clone();
@@ -139,12 +125,11 @@ impl Default for Kinds {
 }
 
 impl Kinds {
-    fn observe(&mut self, news: Observed, events: &Events) -> Vec<Submission> {
-        match news {
-            Observed::Members(delta) => self.members.observe(delta, events),
-            Observed::Policies(delta) => self.policies.observe(delta, events),
-            Observed::Regions(delta) => self.regions.observe(delta, events),
-        }
+    fn follow(&mut self, shown: &HubObserved, events: &Events) -> Vec<Submission> {
+        let mut over = self.members.follow(&shown.members, events);
+        over.extend(self.policies.follow(&shown.policies, events));
+        over.extend(self.regions.follow(&shown.regions, events));
+        over
     }
 
     fn submissions(
@@ -159,32 +144,6 @@ impl Kinds {
         submissions.extend(self.policies.submissions(&sources.queue, inputs, events));
         submissions.extend(self.regions.submissions(&sources.queue, inputs, events));
         submissions
-    }
-}
-
-async fn discard<T>(task: impl Future<Output = T>) {
-    let _ = task.await;
-}
-
-/// The writer's own view of the hub: what is wrong with objects there is reported by the source, not twice.
-fn how() -> Follow<Quiet> {
-    Follow {
-        origin: ProblemOrigin::Hub,
-        problems: ProblemBook::default(),
-        seen: SeenMark::default(),
-        listener: Quiet,
-        remember: true,
-        relist: None,
-        optional: None,
-        share: Share::of_hub(),
-    }
-}
-
-struct Quiet;
-
-impl Listener for Quiet {
-    fn trouble(&mut self, plural: &str, _: Trouble) {
-        tracing::debug!(plural, "statuses: the hub cannot be watched");
     }
 }
 
