@@ -15,8 +15,9 @@ use clusters::tables::{Clients, Notes, SeenTable, TakeOvers};
 use clusters::writers::queue::Queue;
 use clusters::writers::status::{Sources, Writer};
 use federation::change::LinkFailure;
-use federation::model::{Admission, ClusterId, ClusterUid, Network, RegionId, Time, Traffic};
-use federation::report::{CidrSource, Cidrs, Counts, LinkState, Listed, MemberReport, Verdict};
+use federation::model::{Admission, ClusterId, Time};
+use federation::report::{CidrSource, Cidrs, Counts, LinkState, MemberReport};
+use federation::testing::report::healthy;
 use k8s_openapi::api::events::v1::Event;
 use kube::Api;
 use tokio::task::JoinHandle;
@@ -42,44 +43,19 @@ spec: {safety: {demoteAfter: 30s}}
 ";
 
 fn report(link: LinkState, services: usize) -> Arc<MemberReport> {
-    let uid = ClusterUid(Arc::from("uid-1"));
-    let pods = vec!["10.8.0.0/14".parse().unwrap()];
+    let healthy = healthy("eu-1", now());
+    let (uid, pods) = (healthy.uid.clone().unwrap(), healthy.cidrs.pods.clone());
     Arc::new(MemberReport {
-        id: ClusterId::new("eu-1").unwrap(),
-        region: RegionId::new("eu").unwrap(),
-        uid: Some(uid.clone()),
-        version: Some(Arc::from("v1.37.1")),
         link,
-        admission: Verdict::Admitted,
         admitted: Some(Admission {
             at: Time::from_unix_ms(1_700_000_000_123),
             uid,
             pods: pods.clone(),
             services: Vec::new(),
         }),
-        cidrs: Cidrs {
-            pods,
-            pods_source: CidrSource::Declared,
-            services: Vec::new(),
-            services_source: CidrSource::Unknown,
-        },
-        listed: true,
-        known: true,
-        missing: false,
-        network: Network::default_network(),
-        traffic: Traffic::Active,
-        weight: None,
-        generation: 1,
-        region_missing: false,
-        undeclared: Listed::default(),
-        unreadable: Vec::new(),
+        cidrs: Cidrs { pods, pods_source: CidrSource::Declared, ..Cidrs::default() },
         counts: Counts { services, endpoints: 5, mirrored: 7, headless_mirrors: 0 },
-        mirrors_pending: 0,
-        refused: Listed::default(),
-        outside: Listed::default(),
-        notices: Listed::default(),
-        family_conflicts: Vec::new(),
-        strangers: Vec::new(),
+        ..healthy
     })
 }
 

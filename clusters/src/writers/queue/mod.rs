@@ -1,6 +1,6 @@
 //! The queue of all writes: what the engine plans for members, and statuses in the hub.
 //!
-//! A level-triggered [`list`]: what is wanted of an object stays in it until a watch shows it, what fails is tried again,
+//! A level-triggered list: what is wanted of an object stays in it until a watch shows it, what fails is tried again,
 //! each object after a pause of its own, and no cluster delays another one. How a kind is written is in that kind's file; an
 //! object that is not ours is never touched, and nothing is written into a member that another hub holds.
 

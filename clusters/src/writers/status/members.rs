@@ -13,8 +13,8 @@ use super::row::{Row, Rows, Step};
 use super::sources::Sources;
 use crate::api::MemberClusterStatus;
 use crate::conditions::known::{Known, MEMBER_KIND as KIND};
-use crate::conditions::member_status;
 use crate::conditions::progress::MirrorProgress;
+use crate::conditions::{Facts, member_status};
 use crate::problem::Problems;
 use crate::tables::observed::{Identity, ObservedKind};
 use crate::writers::queue::{Key, MemberStatus, Queue, Submission, Write};
@@ -113,8 +113,8 @@ fn wanted(row: &Row<MemberClusterStatus>, sources: &Sources, inputs: &Inputs<'_>
         was_synced: member_status::was_synced(status),
         now: inputs.now,
     };
-    let spec_problems = known.spec_problems(&identity.name);
     let Some(report) = id.as_ref().and_then(|id| inputs.reports.get(id)) else {
+        let spec_problems = known.spec_problems(&identity.name);
         let unusable = || member_status::unusable(&spec_problems, identity.generation, status, inputs.now);
         return (!spec_problems.is_empty()).then(unusable);
     };
@@ -123,10 +123,10 @@ fn wanted(row: &Row<MemberClusterStatus>, sources: &Sources, inputs: &Inputs<'_>
     if inputs.settling && has_status && is_unsettled(report) {
         return None;
     }
-    let facts = known.facts(report, &spec_problems);
+    let facts = Facts::new(report, known);
     // What is wrong with it was found in its newest form.
-    let generation = if spec_problems.is_empty() { report.generation } else { identity.generation };
-    Some(member_status::status(&facts, &known.lines(&facts), generation, status))
+    let generation = if facts.spec_problems.is_empty() { report.generation } else { identity.generation };
+    Some(member_status::status(&facts, &facts.lines(), generation, status))
 }
 
 /// Not yet connected, or not yet listed, and nothing is known to be wrong.
