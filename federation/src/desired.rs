@@ -22,6 +22,14 @@ impl Key {
         [Self::Namespace(service.namespace.clone()), Self::Service(service.clone())]
     }
 
+    /// Kind, Namespace (`None` for kinds that have none) and name, as Kubernetes has them.
+    pub fn parts(&self) -> (&'static str, Option<&str>, &str) {
+        match self {
+            Self::Namespace(name) => ("Namespace", None, name.as_str()),
+            Self::Service(key) => ("Service", Some(key.namespace.as_str()), &key.name),
+        }
+    }
+
     /// The object without which this one cannot be made.
     pub fn requires(&self) -> Option<Self> {
         match self {
@@ -33,9 +41,9 @@ impl Key {
 
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Namespace(name) => write!(f, "Namespace {name}"),
-            Self::Service(key) => write!(f, "Service {key}"),
+        match self.parts() {
+            (kind, Some(namespace), name) => write!(f, "{kind} {namespace}/{name}"),
+            (kind, None, name) => write!(f, "{kind} {name}"),
         }
     }
 }

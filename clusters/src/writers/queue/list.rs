@@ -25,7 +25,6 @@ pub const MAX_WRITES_PER_TARGET: usize = 8;
 /// One write to make.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Job {
-    pub(super) target: Target,
     pub(super) write: Write,
     /// Distinguishes a write from a newer one of the same object.
     pub(super) version: u64,
@@ -39,10 +38,11 @@ pub(super) struct List {
 
 impl List {
     /// The newest submission for an object replaces older ones.
-    pub(super) fn submit(&mut self, submissions: impl IntoIterator<Item = (Target, Submission)>, now: Instant) {
-        for (target, submission) in submissions {
+    pub(super) fn submit(&mut self, submissions: impl IntoIterator<Item = Submission>, now: Instant) {
+        for submission in submissions {
             let (key, write) = submission.into_parts();
             self.versions += 1;
+            let target = key.target();
             let pace = target.pace();
             self.lanes.entry(target).or_insert_with(|| Lane::new(pace)).put(key, write, self.versions, now);
         }
@@ -55,20 +55,19 @@ impl List {
 
     /// The next job of the least busy cluster that may be written to.
     pub(super) fn next(&mut self, now: Instant, writable: impl Fn(&Target) -> bool) -> Option<Job> {
-        let mut best: Option<(&Target, &mut Lane, Key)> = None;
+        let mut best: Option<(&mut Lane, Key)> = None;
         for (target, lane) in &mut self.lanes {
             lane.wake(now);
-            let busier = best.as_ref().is_some_and(|(_, best, _)| best.writing() <= lane.writing());
+            let busier = best.as_ref().is_some_and(|(best, _)| best.writing() <= lane.writing());
             if busier || lane.writing() >= MAX_WRITES_PER_TARGET || !writable(target) {
                 continue;
             }
             if let Some(key) = lane.candidate() {
-                best = Some((target, lane, key));
+                best = Some((lane, key));
             }
         }
-        let (target, lane, key) = best?;
-        let (write, version) = lane.take(&key)?;
-        Some(Job { target: target.clone(), write, version })
+        let (lane, key) = best?;
+        lane.take(&key).map(|(write, version)| Job { write, version })
     }
 
     /// When something that waits may be tried, among clusters that may be written to.
@@ -78,14 +77,15 @@ impl List {
     }
 
     pub(super) fn done(&mut self, job: &Job, outcome: Outcome, now: Instant) {
-        if let Some(lane) = self.lanes.get_mut(&job.target) {
-            lane.done(&job.write.key(), job.version, outcome, now);
+        let key = job.write.key();
+        if let Some(lane) = self.lanes.get_mut(&key.target()) {
+            lane.done(&key, job.version, outcome, now);
         }
     }
 
     /// Whether the newest write of an object was accepted.
-    pub(super) fn is_accepted(&self, target: &Target, key: &Key) -> bool {
-        self.lanes.get(target).is_some_and(|lane| lane.is_accepted(key))
+    pub(super) fn is_accepted(&self, key: &Key) -> bool {
+        self.lanes.get(&key.target()).is_some_and(|lane| lane.is_accepted(key))
     }
 
     /// How far each member is.

@@ -29,7 +29,8 @@ use shared::Shared;
 
 pub(crate) use accepted_status::{AcceptedKind, AcceptedStatus};
 pub(crate) use member_status::MemberStatus;
-pub(crate) use write::{Key, Submission, Target, Write};
+use write::Target;
+pub(crate) use write::{Key, Status, StatusKey, Submission, Write};
 
 /// The handle that writes are given to; clones share one list.
 #[derive(Clone, Debug)]
@@ -45,24 +46,24 @@ impl Queue {
 
     /// Takes actions for members; the newest for an object replaces older ones. Never waits, so any thread may call it.
     pub fn submit(&self, actions: Vec<(ClusterId, Action)>) {
-        self.put(actions.into_iter().map(|(cluster, action)| (Target::Member(cluster), action.into())));
+        self.put(actions.into_iter().map(Submission::from));
     }
 
-    /// Takes what is wanted in the hub, in the same way.
-    pub(crate) fn submit_to_hub(&self, submissions: Vec<Submission>) {
-        self.put(submissions.into_iter().map(|submission| (Target::Hub, submission)));
+    /// Takes what is wanted of statuses, in the same way.
+    pub(crate) fn submit_statuses(&self, submissions: Vec<Submission>) {
+        self.put(submissions.into_iter());
     }
 
-    fn put(&self, submissions: impl ExactSizeIterator<Item = (Target, Submission)>) {
+    fn put(&self, submissions: impl ExactSizeIterator<Item = Submission>) {
         if submissions.len() > 0 {
             self.shared.list().submit(submissions, Instant::now());
             self.shared.wake.notify_one();
         }
     }
 
-    /// Whether the newest write of an object of the hub was accepted.
-    pub(crate) fn is_accepted_by_hub(&self, key: &Key) -> bool {
-        self.shared.list().is_accepted(&Target::Hub, key)
+    /// Whether the newest write of an object was accepted.
+    pub(crate) fn is_accepted(&self, key: &Key) -> bool {
+        self.shared.list().is_accepted(key)
     }
 
     /// Until a write to the hub has ended. For one caller at a time.

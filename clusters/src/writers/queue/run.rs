@@ -5,14 +5,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use federation::desired;
+use federation::desired::{Action, Desired, Key};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use super::list::Job;
 use super::requests::WriteError;
 use super::shared::Shared;
-use super::write::{Outcome, Target, Write};
+use super::write::{Outcome, Status, Target, Write};
 use super::{accepted_status, member_status, namespace, service};
 use crate::client::MemberClient;
 use crate::conditions::progress::Hold;
@@ -45,17 +45,16 @@ pub(super) async fn run(shared: &Arc<Shared>, hub: &kube::Client, clients: &Clie
             let has_room = |target: &Target| *target == Target::Hub || jobs.in_members < MAX_WRITES;
             let may = |target: &Target| is_writable(target) && has_room(target);
             let Some(job) = shared.list().next(Instant::now(), may) else { break };
-            let member = match &job.target {
-                Target::Hub => None,
-                Target::Member(id) => members.get(id).cloned(),
-            };
-            let (write, hub, uid) = (job.write.clone(), hub.clone(), Arc::clone(&shared.hub));
-            let task = writes.spawn(async move {
-                match &member {
-                    Some(member) => in_member(member, &uid, &write).await,
-                    None => in_hub(&hub, &write).await,
+            let task = match job.write.clone() {
+                Write::InMember(id, action) => {
+                    let (member, uid) = (members.get(&id).cloned(), Arc::clone(&shared.hub));
+                    writes.spawn(async move { in_member(member.as_ref(), &uid, &action).await })
                 }
-            });
+                Write::InHub(status) => {
+                    let hub = hub.clone();
+                    writes.spawn(async move { in_hub(&hub, &status).await })
+                }
+            };
             jobs.start(task.id(), job);
         }
         shared.publish(&held);
@@ -73,36 +72,36 @@ pub(super) async fn run(shared: &Arc<Shared>, hub: &kube::Client, clients: &Clie
 }
 
 /// `hub`: the identity that mirrors carry.
-async fn in_member(member: &MemberClient, hub: &str, write: &Write) -> Outcome {
-    let text = match tokio::time::timeout(WRITE_TIMEOUT, write_in_member(member, hub, write)).await {
+async fn in_member(member: Option<&MemberClient>, hub: &str, action: &Action) -> Outcome {
+    let Some(member) = member else { return Outcome::Retry(Arc::from("the member is not connected")) };
+    let text = match tokio::time::timeout(WRITE_TIMEOUT, write_in_member(member, hub, action)).await {
         Ok(Ok(())) => return Outcome::Accepted,
-        Ok(Err(error)) => format!("{}: {}", write.key(), error.explain()),
-        Err(_) => format!("{}: not written within {} s", write.key(), WRITE_TIMEOUT.as_secs()),
+        Ok(Err(error)) => format!("{}: {}", action.key(), error.explain()),
+        Err(_) => format!("{}: not written within {} s", action.key(), WRITE_TIMEOUT.as_secs()),
     };
     Outcome::Retry(Arc::from(member.scrub(&text)))
 }
 
-async fn write_in_member(member: &MemberClient, hub: &str, write: &Write) -> Result<(), WriteError> {
-    match write {
-        Write::Apply(desired::Desired::Namespace(desired)) => namespace::apply(member, desired, hub).await,
-        Write::Apply(desired::Desired::Service(desired)) => service::apply(member, desired, hub).await,
-        Write::Delete { key: desired::Key::Namespace(name), uid, resource_version } => {
+async fn write_in_member(member: &MemberClient, hub: &str, action: &Action) -> Result<(), WriteError> {
+    match action {
+        Action::Apply(Desired::Namespace(desired)) => namespace::apply(member, desired, hub).await,
+        Action::Apply(Desired::Service(desired)) => service::apply(member, desired, hub).await,
+        Action::Delete { key: Key::Namespace(name), uid, resource_version } => {
             namespace::delete(member, name, uid, resource_version).await
         }
-        Write::Delete { key: desired::Key::Service(key), uid, resource_version } => {
+        Action::Delete { key: Key::Service(key), uid, resource_version } => {
             service::delete(member, key, uid, resource_version).await
         }
-        Write::Release(desired::Key::Service(key)) => service::let_go(member, key).await,
-        // A Namespace holds nothing of ours that its owner could miss. Statuses are written to the hub.
-        Write::Release(desired::Key::Namespace(_)) | Write::MemberStatus(_) | Write::AcceptedStatus(_) => Ok(()),
+        Action::Release(Key::Service(key)) => service::let_go(member, key).await,
+        // A Namespace holds nothing of ours that its owner could miss.
+        Action::Release(Key::Namespace(_)) | Action::Leave(_) => Ok(()),
     }
 }
 
-async fn in_hub(hub: &kube::Client, write: &Write) -> Outcome {
-    let written = match write {
-        Write::MemberStatus(desired) => member_status::apply(hub, desired).await,
-        Write::AcceptedStatus(desired) => accepted_status::apply(hub, desired).await,
-        Write::Apply(_) | Write::Release(_) | Write::Delete { .. } => Ok(()), // objects are made in members
+async fn in_hub(hub: &kube::Client, status: &Status) -> Outcome {
+    let written = match status {
+        Status::Member(desired) => member_status::apply(hub, desired).await,
+        Status::Accepted(desired) => accepted_status::apply(hub, desired).await,
     };
     written.map_or_else(|error| Outcome::Retry(Arc::from(error)), |()| Outcome::Accepted)
 }
@@ -117,7 +116,7 @@ struct Jobs {
 
 impl Jobs {
     fn start(&mut self, task: Id, job: Job) {
-        self.in_members += usize::from(job.target != Target::Hub);
+        self.in_members += usize::from(matches!(job.write, Write::InMember(..)));
         self.by_task.insert(task, job);
     }
 
@@ -127,10 +126,11 @@ impl Jobs {
             Err(error) => (error.id(), Outcome::Retry(Arc::from("the write ended unexpectedly"))),
         };
         let Some(job) = self.by_task.remove(&id) else { return };
-        self.in_members -= usize::from(job.target != Target::Hub);
+        let in_hub = matches!(job.write, Write::InHub(_));
+        self.in_members -= usize::from(!in_hub);
         log(&job, &outcome);
         self.shared.list().done(&job, outcome, Instant::now());
-        if job.target == Target::Hub {
+        if in_hub {
             self.shared.hub_written.notify_one();
         }
     }
@@ -146,26 +146,25 @@ impl Drop for Jobs {
 }
 
 fn log(job: &Job, outcome: &Outcome) {
-    let Outcome::Retry(error) = outcome else {
-        if let Target::Member(member) = &job.target {
-            let (member, object) = (member.as_str(), job.write.key());
-            match &job.write {
-                Write::Apply(_) => tracing::info!(member, %object, "mirror applied"),
-                Write::Delete { .. } => tracing::info!(member, %object, "mirror deleted"),
-                Write::Release(_) => tracing::info!(member, %object, "mirror released to its new owner"),
-                Write::MemberStatus(_) | Write::AcceptedStatus(_) => {}
+    match (&job.write, outcome) {
+        (Write::InMember(member, action), Outcome::Retry(error)) => {
+            tracing::warn!(%member, object = %action.key(), "a mirror could not be written: {error}");
+        }
+        (Write::InMember(member, action), Outcome::Accepted) => {
+            let object = action.key();
+            match action {
+                Action::Apply(_) => tracing::info!(%member, %object, "mirror applied"),
+                Action::Delete { .. } => tracing::info!(%member, %object, "mirror deleted"),
+                Action::Release(_) => tracing::info!(%member, %object, "mirror released to its new owner"),
+                Action::Leave(_) => {}
             }
         }
-        return;
-    };
-    match (&job.target, &job.write) {
-        (_, Write::MemberStatus(status)) => tracing::warn!(member = &*status.name, "status not written: {error}"),
-        (_, Write::AcceptedStatus(status)) => {
+        (Write::InHub(Status::Member(status)), Outcome::Retry(error)) => {
+            tracing::warn!(member = &*status.name, "status not written: {error}");
+        }
+        (Write::InHub(Status::Accepted(status)), Outcome::Retry(error)) => {
             tracing::warn!(kind = status.kind.as_str(), name = &*status.name, "status not written: {error}");
         }
-        (Target::Member(member), write) => {
-            tracing::warn!(%member, object = %write.key(), "a mirror could not be written: {error}");
-        }
-        (Target::Hub, _) => {}
+        (Write::InHub(_), Outcome::Accepted) => {}
     }
 }

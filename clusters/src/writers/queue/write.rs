@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use federation::desired::{self, Action, Desired};
+use federation::desired::{self, Action};
 use federation::model::ClusterId;
 
 use super::accepted_status::{AcceptedKind, AcceptedStatus};
@@ -17,30 +17,44 @@ pub(crate) enum Target {
     Member(ClusterId),
 }
 
-/// Names one object, or one status, inside its target. What sorts first is written first.
+/// Names one object in one cluster. What sorts first is written first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Key {
-    Object(desired::Key),
-    MemberStatus(Arc<str>),
-    AcceptedStatus(AcceptedKind, Arc<str>),
+    InMember(ClusterId, desired::Key),
+    InHub(StatusKey),
+}
+
+/// Names the status of one object of the hub.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum StatusKey {
+    Member(Arc<str>),
+    Accepted(AcceptedKind, Arc<str>),
 }
 
 impl Key {
+    pub(super) fn target(&self) -> Target {
+        match self {
+            Self::InMember(member, _) => Target::Member(member.clone()),
+            Self::InHub(_) => Target::Hub,
+        }
+    }
+
     /// What must be written before this.
     pub(super) fn requires(&self) -> Option<Self> {
         match self {
-            Self::Object(key) => key.requires().map(Self::Object),
-            Self::MemberStatus(_) | Self::AcceptedStatus(..) => None,
+            Self::InMember(member, key) => key.requires().map(|key| Self::InMember(member.clone(), key)),
+            Self::InHub(_) => None,
         }
     }
 }
 
+/// Without the cluster.
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Object(key) => write!(f, "{key}"),
-            Self::MemberStatus(name) => write!(f, "the status of MemberCluster {name}"),
-            Self::AcceptedStatus(kind, name) => write!(f, "the status of {} {name}", kind.as_str()),
+            Self::InMember(_, key) => write!(f, "{key}"),
+            Self::InHub(StatusKey::Member(name)) => write!(f, "the status of MemberCluster {name}"),
+            Self::InHub(StatusKey::Accepted(kind, name)) => write!(f, "the status of {} {name}", kind.as_str()),
         }
     }
 }
@@ -48,26 +62,25 @@ impl fmt::Display for Key {
 /// One write, as it should be made now.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Write {
-    Apply(Desired),
-    /// Give up our fields of an object in a member.
-    Release(desired::Key),
-    /// Delete exactly this object in a member.
-    Delete {
-        key: desired::Key,
-        uid: Arc<str>,
-        resource_version: Arc<str>,
-    },
-    MemberStatus(Arc<MemberStatus>),
-    AcceptedStatus(Arc<AcceptedStatus>),
+    InMember(ClusterId, Action),
+    InHub(Status),
+}
+
+/// The status that an object of the hub should have.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Status {
+    Member(Arc<MemberStatus>),
+    Accepted(Arc<AcceptedStatus>),
 }
 
 impl Write {
-    pub(crate) fn key(&self) -> Key {
+    pub(super) fn key(&self) -> Key {
         match self {
-            Self::Apply(desired) => Key::Object(desired.key()),
-            Self::Release(key) | Self::Delete { key, .. } => Key::Object(key.clone()),
-            Self::MemberStatus(status) => Key::MemberStatus(Arc::clone(&status.name)),
-            Self::AcceptedStatus(status) => Key::AcceptedStatus(status.kind, Arc::clone(&status.name)),
+            Self::InMember(member, action) => Key::InMember(member.clone(), action.key()),
+            Self::InHub(Status::Member(status)) => Key::InHub(StatusKey::Member(Arc::clone(&status.name))),
+            Self::InHub(Status::Accepted(status)) => {
+                Key::InHub(StatusKey::Accepted(status.kind, Arc::clone(&status.name)))
+            }
         }
     }
 }
@@ -89,14 +102,12 @@ impl Submission {
     }
 }
 
-impl From<Action> for Submission {
-    fn from(action: Action) -> Self {
-        Self::Write(match action {
-            Action::Apply(desired) => Write::Apply(desired),
-            Action::Release(key) => Write::Release(key),
-            Action::Delete { key, uid, resource_version } => Write::Delete { key, uid, resource_version },
-            Action::Leave(key) => return Self::TakeBack(Key::Object(key)),
-        })
+impl From<(ClusterId, Action)> for Submission {
+    fn from((member, action): (ClusterId, Action)) -> Self {
+        match action {
+            Action::Leave(key) => Self::TakeBack(Key::InMember(member, key)),
+            action => Self::Write(Write::InMember(member, action)),
+        }
     }
 }
 

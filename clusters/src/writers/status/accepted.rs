@@ -14,7 +14,7 @@ use crate::conditions;
 use crate::conditions::hub_problems::HubProblems;
 use crate::conditions::text;
 use crate::tables::observed::ObservedKind;
-use crate::writers::queue::{AcceptedKind, AcceptedStatus, Key, Queue, Submission, Write};
+use crate::writers::queue::{AcceptedKind, AcceptedStatus, Key, Queue, Status, StatusKey, Submission, Write};
 
 /// All objects of one kind, by name.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl HubObjects {
         let kind = self.kind;
         let over =
             self.rows.follow(shown, |identity, transition| events.transition(kind.as_str(), identity, &transition));
-        over.into_iter().map(|name| Submission::TakeBack(Key::AcceptedStatus(kind, name))).collect()
+        over.into_iter().map(|name| Submission::TakeBack(Key::InHub(StatusKey::Accepted(kind, name)))).collect()
     }
 
     /// What should be written, and what need not be written any more.
@@ -49,8 +49,8 @@ impl HubObjects {
         let (kind, at) = (self.kind, Instant::now());
         let mut submissions = Vec::new();
         for (name, row) in &mut self.rows.rows {
-            let key = Key::AcceptedStatus(kind, Arc::clone(name));
-            if queue.is_accepted_by_hub(&key)
+            let key = Key::InHub(StatusKey::Accepted(kind, Arc::clone(name)));
+            if queue.is_accepted(&key)
                 && let Some(transition) = row.accepted()
             {
                 events.transition(kind.as_str(), row.identity(), &transition);
@@ -66,7 +66,7 @@ impl HubObjects {
                 Step::Write(conditions) => {
                     let uid = Arc::clone(&row.identity().uid);
                     let desired = AcceptedStatus { kind, name: Arc::clone(name), uid, conditions };
-                    submissions.push(Submission::Write(Write::AcceptedStatus(Arc::new(desired))));
+                    submissions.push(Submission::Write(Write::InHub(Status::Accepted(Arc::new(desired)))));
                 }
             }
         }

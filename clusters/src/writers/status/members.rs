@@ -17,7 +17,7 @@ use crate::conditions::progress::MirrorProgress;
 use crate::conditions::{Facts, member_status};
 use crate::problem::Problems;
 use crate::tables::observed::{Identity, ObservedKind};
-use crate::writers::queue::{Key, MemberStatus, Queue, Submission, Write};
+use crate::writers::queue::{Key, MemberStatus, Queue, Status, StatusKey, Submission, Write};
 
 /// Counts and texts are written at most so often for one member; transitions are written at once.
 const COALESCE: Duration = Duration::from_secs(1);
@@ -46,7 +46,7 @@ impl Members {
     /// Follows what the hub shows. Returns what is not wanted any more.
     pub(super) fn follow(&mut self, shown: &ObservedKind<MemberClusterStatus>, events: &Events) -> Vec<Submission> {
         let over = self.rows.follow(shown, |identity, transition| events.transition(KIND, identity, &transition));
-        over.into_iter().map(|name| Submission::TakeBack(Key::MemberStatus(name))).collect()
+        over.into_iter().map(|name| Submission::TakeBack(Key::InHub(StatusKey::Member(name)))).collect()
     }
 
     pub(super) fn identity(&self, name: &str) -> Option<&Identity> {
@@ -59,7 +59,7 @@ impl Members {
         let started = *self.started.get_or_insert(inputs.now);
         let mut submissions = Vec::new();
         for (name, row) in &mut self.rows.rows {
-            let key = Key::MemberStatus(Arc::clone(name));
+            let key = Key::InHub(StatusKey::Member(Arc::clone(name)));
             report_transition(row, &sources.queue, &key, events);
             if settles(row, inputs, started) {
                 continue;
@@ -71,7 +71,7 @@ impl Members {
                 Step::Write(status) => {
                     let uid = Arc::clone(&row.identity().uid);
                     let desired = MemberStatus { name: Arc::clone(name), uid, status };
-                    submissions.push(Submission::Write(Write::MemberStatus(Arc::new(desired))));
+                    submissions.push(Submission::Write(Write::InHub(Status::Member(Arc::new(desired)))));
                 }
             }
         }
@@ -80,7 +80,7 @@ impl Members {
 }
 
 fn report_transition(row: &mut Row<MemberClusterStatus>, queue: &Queue, key: &Key, events: &Events) {
-    if queue.is_accepted_by_hub(key)
+    if queue.is_accepted(key)
         && let Some(transition) = row.accepted()
     {
         events.transition(KIND, row.identity(), &transition);

@@ -96,14 +96,14 @@ impl Writer {
             }
             tokio::time::sleep(GATHER).await;
             let objects = shown.borrow_and_update().clone();
-            sources.queue.submit_to_hub(kinds.follow(&objects, &events));
+            sources.queue.submit_statuses(kinds.follow(&objects, &events));
             let snapshot = problems.borrow_and_update().clone();
             let reports = self.shared.reports.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let progress = mirrors.borrow_and_update().clone();
             let settling = started.elapsed() < SETTLE;
             let inputs = Inputs { reports: &reports, mirrors: &progress, problems: &snapshot, now: now(), settling };
             let notices = self.shared.hub_notices.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            sources.queue.submit_to_hub(kinds.submissions(&sources, &inputs, &notices, &events));
+            sources.queue.submit_statuses(kinds.submissions(&sources, &inputs, &notices, &events));
             sent.send(&snapshot, &kinds.members, &events);
         }
     }

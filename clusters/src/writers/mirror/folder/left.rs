@@ -55,10 +55,7 @@ fn key(namespace: &str, file: &str) -> Option<Key> {
 pub(super) fn is_ours(path: &Path, key: &Key) -> bool {
     let Some(object) = read(path) else { return false };
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
-    let (kind, namespace, name) = match key {
-        Key::Namespace(name) => ("Namespace", None, name.as_str()),
-        Key::Service(key) => ("Service", Some(key.namespace.as_str()), &*key.name),
-    };
+    let (kind, namespace, name) = key.parts();
     let mark = |field: &str, name: &str| object.get("metadata").and_then(|meta| meta.get(field)?.get(name)?.as_str());
     text("/kind") == Some(kind)
         && text("/metadata/name") == Some(name)

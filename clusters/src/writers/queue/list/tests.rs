@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +10,7 @@ use super::lane::{FIRST_RETRY, FREE_WRITES, LAST_CHECK, SOON_AFTER};
 use super::*;
 use crate::api::MemberClusterStatus;
 use crate::writers::queue::member_status::MemberStatus;
+use crate::writers::queue::write::{Status, StatusKey};
 
 fn id(name: &str) -> ClusterId {
     ClusterId::new(name).unwrap()
@@ -20,21 +21,21 @@ fn member(name: &str) -> Target {
 }
 
 fn write(action: Action) -> Write {
-    Submission::from(action).into_parts().1.unwrap()
+    Write::InMember(id("a"), action)
 }
 
 fn submit(list: &mut List, actions: Vec<(ClusterId, Action)>, now: Instant) {
-    list.submit(actions.into_iter().map(|(cluster, action)| (Target::Member(cluster), action.into())), now);
+    list.submit(actions.into_iter().map(Submission::from), now);
 }
 
 /// What is wanted of the status of a member.
-fn status(name: &str, uid: &str) -> (Target, Submission) {
+fn status(name: &str, uid: &str) -> Submission {
     let status = MemberStatus { name: Arc::from(name), uid: Arc::from(uid), status: MemberClusterStatus::default() };
-    (Target::Hub, Submission::Write(Write::MemberStatus(Arc::new(status))))
+    Submission::Write(Write::InHub(Status::Member(Arc::new(status))))
 }
 
 fn service(name: &str) -> Key {
-    Key::Object(service_key(name))
+    Key::InMember(id("a"), service_key(name))
 }
 
 fn service_key(name: &str) -> desired::Key {
@@ -42,7 +43,7 @@ fn service_key(name: &str) -> desired::Key {
 }
 
 fn namespace() -> Key {
-    Key::Object(desired::Key::Namespace(Namespace::new("shop").unwrap()))
+    Key::InMember(id("a"), desired::Key::Namespace(Namespace::new("shop").unwrap()))
 }
 
 fn apply(name: &str, headless: bool) -> Action {
@@ -74,7 +75,8 @@ fn all(_: &Target) -> bool {
 
 /// The member's watch shows the object as it should be: the engine takes the action back.
 fn seen(list: &mut List, cluster: &str, key: Key, now: Instant) {
-    list.submit([(member(cluster), Submission::TakeBack(key))], now);
+    let Key::InMember(_, key) = key else { panic!("an object in a member: {key:?}") };
+    list.submit([Submission::TakeBack(Key::InMember(id(cluster), key))], now);
 }
 
 fn failed() -> Outcome {
@@ -162,10 +164,10 @@ fn a_lost_member_keeps_its_work_and_holds_up_no_other() {
     let mut list = List::default();
     submit(&mut list, vec![(id("lost"), apply("web", false)), (id("up"), apply("web", false))], now);
     let up = |target: &Target| *target == member("up");
-    assert_eq!(list.next(now, up).unwrap().target, member("up"));
+    assert_eq!(list.next(now, up).unwrap().write.key().target(), member("up"));
     assert_eq!(list.next(now, up), None);
     assert_eq!(list.due(up), None);
-    assert_eq!(list.next(now, all).unwrap().target, member("lost"), "back again");
+    assert_eq!(list.next(now, all).unwrap().write.key().target(), member("lost"), "back again");
 }
 
 #[test]
@@ -181,7 +183,7 @@ fn writes_are_bounded_and_shared_out() {
     }
     let jobs: Vec<_> = std::iter::from_fn(|| list.next(now, all)).collect();
     assert_eq!(jobs.len(), 2 * MAX_WRITES_PER_TARGET);
-    let first: Vec<_> = jobs.iter().take(4).map(|job| job.target.clone()).collect();
+    let first: Vec<_> = jobs.iter().take(4).map(|job| job.write.key().target()).collect();
     assert_eq!(first, ["a", "b", "a", "b"].map(member));
     list.forget(&member("a"));
     for job in &jobs {
@@ -291,11 +293,11 @@ fn a_newer_status_waits_as_long_as_the_one_that_failed() {
     now = list.due(all).unwrap();
     let job = list.next(now, all).unwrap();
     list.done(&job, Outcome::Accepted, now);
-    assert!(list.is_accepted(&Target::Hub, &job.write.key()));
+    assert!(list.is_accepted(&job.write.key()));
     list.submit([status("eu-1", "newest")], now);
-    assert!(!list.is_accepted(&Target::Hub, &job.write.key()));
+    assert!(!list.is_accepted(&job.write.key()));
     let newest = list.next(now, all).unwrap().write;
-    assert_eq!(Submission::Write(newest), status("eu-1", "newest").1, "at once");
+    assert_eq!(Submission::Write(newest), status("eu-1", "newest"), "at once");
 }
 
 #[test]
@@ -309,7 +311,7 @@ fn statuses_change_as_often_as_they_do() {
         now += Duration::from_millis(20);
     }
     assert!(list.progress().is_empty(), "no member has anything to do with it");
-    list.submit([(Target::Hub, Submission::TakeBack(Key::MemberStatus(Arc::from("eu-1"))))], now);
+    list.submit([Submission::TakeBack(Key::InHub(StatusKey::Member(Arc::from("eu-1"))))], now);
     assert_eq!((list.next(now, all), list.due(all)), (None, None), "the hub shows it");
 }
 
@@ -322,9 +324,13 @@ fn the_hub_and_the_members_do_not_wait_for_each_other() {
         list.submit([status(&format!("m{n}"), "u")], now);
     }
     let jobs: Vec<_> = std::iter::from_fn(|| list.next(now, all)).collect();
-    let in_hub = jobs.iter().filter(|job| job.target == Target::Hub).count();
+    let in_hub = jobs.iter().filter(|job| job.write.key().target() == Target::Hub).count();
     assert_eq!((in_hub, jobs.len()), (MAX_WRITES_PER_TARGET, 2 * MAX_WRITES_PER_TARGET));
     list.done(&jobs[0], failed(), now);
-    let freed = jobs[0].target.clone();
-    assert_eq!(list.next(now, all).unwrap().target, freed, "another object, while the one that failed waits");
+    let freed = jobs[0].write.key().target();
+    assert_eq!(
+        list.next(now, all).unwrap().write.key().target(),
+        freed,
+        "another object, while the one that failed waits"
+    );
 }
