@@ -1,6 +1,7 @@
 //! From facts about a member to its four conditions. Reasons are for machines and never change their meaning;
 //! messages are for people and say what to do.
 
+mod facts;
 pub mod hub_problems;
 pub mod json;
 pub mod known;
@@ -21,7 +22,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time as KubeTime
 
 use crate::convert::REJECTED;
 use crate::tables::{Note, NoteReason};
-use progress::{Hold, MirrorProgress};
+use progress::Hold;
+
+pub use facts::Facts;
 
 pub const CONNECTED: &str = "Connected";
 pub const ADMITTED: &str = "Admitted";
@@ -37,28 +40,6 @@ pub const UNREADABLE: &str = "KindUnreadable";
 
 /// Longest message, in characters; the API's bound.
 const MAX_MESSAGE_LEN: usize = 32_768;
-
-/// Everything that the conditions of one member are made from.
-#[derive(Clone, Copy, Debug)]
-pub struct Facts<'a> {
-    pub report: &'a MemberReport,
-    /// A credential that does not work although the connection does.
-    pub note: Option<&'a Note>,
-    pub mirrors: Option<&'a MirrorProgress>,
-    /// When it last answered.
-    pub seen: Option<Time>,
-    /// What is wrong with the `MemberCluster` itself. Each says what is lost by it: see [`is_rejected`].
-    pub spec_problems: &'a [String],
-    /// Objects in the member that are not used, or used in part.
-    pub rejected: usize,
-    /// Of these, those that are counted only.
-    pub unlisted: usize,
-    /// `Synced` is true now: writes that are merely under way do not make it false.
-    pub was_synced: bool,
-    /// Some mirrored object has differed from what it should be for longer than a write takes.
-    pub late: bool,
-    pub now: Time,
-}
 
 /// A condition without its history.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -174,7 +155,7 @@ fn note_reason(note: &Note) -> &'static str {
 fn connected(facts: &Facts<'_>) -> Wanted {
     match &facts.report.link {
         LinkState::Pending => wanted(CONNECTED, Status::Unknown, "Connecting", "no connection was tried yet".into()),
-        LinkState::Up { .. } | LinkState::IdentityChanged { .. } => match facts.note {
+        LinkState::Up { .. } | LinkState::IdentityChanged { .. } => match facts.known.note {
             Some(note) => wanted(CONNECTED, Status::True, note_reason(note), note.message.to_string()),
             None if !facts.report.unreadable.is_empty() => {
                 wanted(CONNECTED, Status::True, UNREADABLE, text::unreadable(&facts.report.unreadable))
@@ -183,7 +164,7 @@ fn connected(facts: &Facts<'_>) -> Wanted {
         },
         LinkState::Down { reason, message, seen, .. } => {
             // A time and not an age: the condition is not written again while it gets older.
-            let answered = match facts.seen.max(*seen) {
+            let answered = match facts.known.seen.max(*seen) {
                 Some(seen) => format!("; it last answered at {}", text::timestamp(seen)),
                 None => "; it has never answered".to_owned(),
             };
@@ -307,7 +288,7 @@ fn refused(report: &MemberReport, refusal: &Refusal) -> (&'static str, String) {
 fn synced(facts: &Facts<'_>, connected: &Wanted, admitted: &Wanted) -> Wanted {
     let report = facts.report;
     if connected.status != Status::True {
-        let known = facts.seen.is_some() || report.uid.is_some();
+        let known = facts.known.seen.is_some() || report.uid.is_some();
         return if known {
             let message = "what was last known of it stays in use, and nothing is removed".to_owned();
             wanted(SYNCED, Status::False, "Stale", message)
@@ -327,7 +308,7 @@ fn synced(facts: &Facts<'_>, connected: &Wanted, admitted: &Wanted) -> Wanted {
         let message = "it is watched, but contributes and receives nothing until it is admitted".to_owned();
         return wanted(SYNCED, Status::False, "NotAdmitted", message);
     }
-    match facts.mirrors.map(|mirrors| &mirrors.hold) {
+    match facts.known.mirrors.map(|mirrors| &mirrors.hold) {
         Some(Hold::Another(claim)) => {
             return wanted(SYNCED, Status::False, "HeldByAnotherHub", text::held(&report.id, claim));
         }
@@ -343,9 +324,9 @@ fn synced(facts: &Facts<'_>, connected: &Wanted, admitted: &Wanted) -> Wanted {
 /// What differs between the mirrors that should be there and those that are: `Synced` is this comparison.
 fn mirrored(facts: &Facts<'_>) -> Wanted {
     let report = facts.report;
-    let pending = report.mirrors_pending.max(facts.mirrors.map_or(0, |mirrors| mirrors.pending));
-    let error = facts.mirrors.and_then(|mirrors| mirrors.last_error.as_deref());
-    if pending > 0 && (error.is_some() || facts.late || !facts.was_synced) {
+    let pending = report.mirrors_pending.max(facts.known.mirrors.map_or(0, |mirrors| mirrors.pending));
+    let error = facts.known.mirrors.and_then(|mirrors| mirrors.last_error.as_deref());
+    if pending > 0 && (error.is_some() || facts.late || !facts.known.was_synced) {
         return wanted(SYNCED, Status::False, "MirrorsPending", text::mirrors_pending(pending, error));
     }
     if facts.rejected > 0 {
@@ -366,8 +347,8 @@ fn ready(facts: &Facts<'_>, connected: &Wanted, admitted: &Wanted, synced: &Want
     if admitted.status != Status::True {
         return summary(Status::False, admitted);
     }
-    let invalid = |status| wanted(READY, status, "InvalidSpec", text::spec_problems(facts.spec_problems));
-    if is_rejected(facts.spec_problems) {
+    let invalid = |status| wanted(READY, status, "InvalidSpec", text::spec_problems(&facts.spec_problems));
+    if is_rejected(&facts.spec_problems) {
         return invalid(Status::False);
     }
     if synced.status != Status::True {

@@ -1,6 +1,8 @@
 //! What sessions publish for the writers: the client of each member that is connected, when each last answered, and
 //! what must be reported about a credential. None of this is federation state; losing it loses nothing.
 
+pub mod observed;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

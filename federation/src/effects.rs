@@ -1,17 +1,14 @@
 //! The result of a round. Every list holds only what differs from what was published before.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
 
+use crate::desired::Action;
 use crate::knowledge::Knowledge;
-use crate::model::{
-    Affinity, ClusterId, Families, HelmRelease, Merged, Namespace, Network, Protocol, RankingRule, RegionId,
-    ServiceKey, ServicePort, Time, Traffic,
-};
+use crate::model::{ClusterId, Families, Merged, Network, Protocol, RankingRule, RegionId, ServiceKey, Time, Traffic};
 use crate::references::HubNotice;
 use crate::report::MemberReport;
 
@@ -25,8 +22,8 @@ pub struct Effects {
     pub vips: Vec<(ClusterId, ServiceKey, Option<Arc<Vips>>)>,
     /// The new topology, if it changed.
     pub topology: Option<Arc<Topology>>,
-    /// Actions for mirrored objects that changed.
-    pub mirrors: Vec<(ClusterId, MirrorKey, MirrorAction)>,
+    /// Actions for mirrored objects that changed, sorted by member and key.
+    pub mirrors: Vec<(ClusterId, Action)>,
     /// Members whose report changed; `None`: no longer a member.
     pub members: Vec<(ClusterId, Option<Arc<MemberReport>>)>,
     /// The members that are not known and have to be, if that set changed: until it is empty, what they contribute is
@@ -104,50 +101,4 @@ pub struct Place {
     pub families: Option<Families>,
     /// Service ranges the member was admitted with: all of its VIPs are in here.
     pub services: Vec<IpNet>,
-}
-
-/// Names one mirrored object inside one member. Namespaces sort first, so that they are written first.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum MirrorKey {
-    Namespace(Namespace),
-    Service(ServiceKey),
-}
-
-impl fmt::Display for MirrorKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Namespace(name) => write!(f, "Namespace {name}"),
-            Self::Service(key) => write!(f, "Service {key}"),
-        }
-    }
-}
-
-/// What a writer applies. A newer action for a key replaces an older one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum MirrorAction {
-    /// Nothing, or no longer anything: the object is as desired, or it is not Isthmus's, or the decision is not certain.
-    Leave,
-    /// A Namespace of that name should exist. If it has to be made, it belongs to this Helm release.
-    ApplyNamespace(Option<Arc<HelmRelease>>),
-    ApplyService(Arc<MirrorService>),
-    /// Give up Isthmus's fields: a user took the object over.
-    Release,
-    /// Delete exactly this object: both are preconditions.
-    Delete {
-        uid: Arc<str>,
-        resource_version: Arc<str>,
-    },
-}
-
-/// A Service without a selector, as desired in a member.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MirrorService {
-    pub headless: bool,
-    pub affinity: Affinity,
-    /// Names are unique and, if there is more than one port, never empty (a rule of the Service API).
-    pub ports: Vec<ServicePort>,
-    /// Clusters that back it, sorted.
-    pub sources: Vec<ClusterId>,
-    /// The Helm release of the oldest export, so that a release of the same name can take the object over.
-    pub helm: Option<Arc<HelmRelease>>,
 }

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use crate::admission::Authority;
 use crate::change::Batch;
 use crate::change::HubKind;
-use crate::effects::{Effects, MirrorAction, MirrorKey, Topology, Vips};
+use crate::desired::{Action, Key};
+use crate::effects::{Effects, Topology, Vips};
 use crate::explain::ServiceExplanation;
 use crate::knowledge::{Deadlines, Knowledge};
 use crate::model::{ClusterId, Digest, Merged, Namespace, RankingRule, ServiceKey, Time};
@@ -170,15 +171,15 @@ impl Engine {
     }
 
     /// Mirror work that is not done yet, by member.
-    pub fn mirror_work(&self) -> &BTreeMap<ClusterId, BTreeMap<MirrorKey, MirrorAction>> {
+    pub fn mirror_work(&self) -> &BTreeMap<ClusterId, BTreeMap<Key, Action>> {
         self.mirrors.actions()
     }
 
     /// Whether an object that Isthmus makes should be in a member, whatever is there now. `None`: that is not known, or Isthmus
     /// does not decide it.
-    pub fn mirror_is_wanted(&self, id: &ClusterId, key: &MirrorKey) -> Option<bool> {
+    pub fn mirror_is_wanted(&self, id: &ClusterId, key: &Key) -> Option<bool> {
         let Self { hub, store, membership, knowledge, services, .. } = self;
-        mirrors::Earlier { hub, store, membership, knowledge, services }.is_desired(id, key)
+        mirrors::is_desired(id, key, mirrors::Earlier { hub, store, membership, knowledge, services })
     }
 
     /// Names in the hub's objects that refer to nothing, and objects without an effect; sorted.

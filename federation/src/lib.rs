@@ -10,6 +10,7 @@ mod addresses;
 mod admission;
 pub mod change;
 mod cidr;
+pub mod desired;
 mod effects;
 mod engine;
 pub mod explain;
@@ -34,7 +35,7 @@ mod tests;
 
 pub use admission::Authority;
 pub use change::HubKind;
-pub use effects::{Effects, MirrorAction, MirrorKey, MirrorService, Place, Topology, Vips};
+pub use effects::{Effects, Place, Topology, Vips};
 pub use engine::{Config, Engine, invariants};
 pub use knowledge::{Deadlines, Knowledge, Phase};
 pub use merge::MAX_HOSTS;

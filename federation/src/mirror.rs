@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::effects::{MirrorAction, MirrorService};
+use crate::desired::{Action, Desired, Key, MirrorService};
 use crate::model::{Affinity, Digest, HelmRelease, Merged, MergedPort, Owner, Service, ServiceKind, ServicePort};
 
 /// The plan for one Service, before it is considered whether it is certain.
@@ -62,13 +62,13 @@ impl Plan {
         matches!(self, Self::Orphan { .. })
     }
 
-    /// `certain`: every source that could still back the object is connected and fully listed.
-    pub fn action(self, certain: bool) -> MirrorAction {
+    /// `key`: of the Service that was planned. `certain`: every source that could still back it is connected and fully listed.
+    pub fn action(self, key: Key, certain: bool) -> Action {
         match self {
-            Self::Apply(service) => MirrorAction::ApplyService(service),
-            Self::Release => MirrorAction::Release,
-            Self::Orphan { uid, resource_version } if certain => MirrorAction::Delete { uid, resource_version },
-            Self::Leave | Self::Orphan { .. } => MirrorAction::Leave,
+            Self::Apply(service) => Action::Apply(Desired::Service(service)),
+            Self::Release => Action::Release(key),
+            Self::Orphan { uid, resource_version } if certain => Action::Delete { key, uid, resource_version },
+            Self::Leave | Self::Orphan { .. } => Action::Leave(key),
         }
     }
 }
@@ -79,7 +79,7 @@ fn desired(Backed { merged, helm }: Backed<'_>) -> MirrorService {
     // Without a virtual IP there is nothing that kube-proxy could bind to one backend.
     let affinity = if merged.headless { Affinity::None } else { merged.affinity };
     let (ports, helm) = (port_names(&merged.ports), helm.cloned());
-    MirrorService { headless: merged.headless, affinity, ports, sources, helm }
+    MirrorService { key: merged.key.clone(), headless: merged.headless, affinity, ports, sources, helm }
 }
 
 /// Whether the object is as desired.

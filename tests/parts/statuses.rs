@@ -4,16 +4,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clusters::api::{FederationPolicy, MemberCluster, MemberClusterStatus};
+use clusters::client::bounds::MemberBounds;
+use clusters::client::hub::HubClient;
+use clusters::client::secret::Access;
 use clusters::clock::now;
 use clusters::problem::{ObjectName, Problem, ProblemBook, ProblemOrigin};
-use clusters::tables::{Notes, SeenTable};
-use clusters::writers::mirror;
+use clusters::sources::feed::Feed;
+use clusters::sources::registry::{HubOptions, Tables, run_hub};
+use clusters::tables::{Clients, Notes, SeenTable, TakeOvers};
+use clusters::writers::queue::Queue;
 use clusters::writers::status::{Sources, Writer};
 use federation::change::LinkFailure;
-use federation::model::{Admission, ClusterId, ClusterUid, Network, RegionId, Time, Traffic};
-use federation::report::{CidrSource, Cidrs, Counts, LinkState, Listed, MemberReport, Verdict};
+use federation::model::{Admission, ClusterId, Time};
+use federation::report::{CidrSource, Cidrs, Counts, LinkState, MemberReport};
+use federation::testing::report::healthy;
 use k8s_openapi::api::events::v1::Event;
 use kube::Api;
+use tokio::task::JoinHandle;
 
 use super::LIMIT;
 use crate::testbed::{Cluster, ClusterSpec, config_of, eventually};
@@ -36,44 +43,19 @@ spec: {safety: {demoteAfter: 30s}}
 ";
 
 fn report(link: LinkState, services: usize) -> Arc<MemberReport> {
-    let uid = ClusterUid(Arc::from("uid-1"));
-    let pods = vec!["10.8.0.0/14".parse().unwrap()];
+    let healthy = healthy("eu-1", now());
+    let (uid, pods) = (healthy.uid.clone().unwrap(), healthy.cidrs.pods.clone());
     Arc::new(MemberReport {
-        id: ClusterId::new("eu-1").unwrap(),
-        region: RegionId::new("eu").unwrap(),
-        uid: Some(uid.clone()),
-        version: Some(Arc::from("v1.37.1")),
         link,
-        admission: Verdict::Admitted,
         admitted: Some(Admission {
             at: Time::from_unix_ms(1_700_000_000_123),
             uid,
             pods: pods.clone(),
             services: Vec::new(),
         }),
-        cidrs: Cidrs {
-            pods,
-            pods_source: CidrSource::Declared,
-            services: Vec::new(),
-            services_source: CidrSource::Unknown,
-        },
-        listed: true,
-        known: true,
-        missing: false,
-        network: Network::default_network(),
-        traffic: Traffic::Active,
-        weight: None,
-        generation: 1,
-        region_missing: false,
-        undeclared: Listed::default(),
-        unreadable: Vec::new(),
+        cidrs: Cidrs { pods, pods_source: CidrSource::Declared, ..Cidrs::default() },
         counts: Counts { services, endpoints: 5, mirrored: 7, headless_mirrors: 0 },
-        mirrors_pending: 0,
-        refused: Listed::default(),
-        outside: Listed::default(),
-        notices: Listed::default(),
-        family_conflicts: Vec::new(),
-        strangers: Vec::new(),
+        ..healthy
     })
 }
 
@@ -93,24 +75,48 @@ async fn shows(api: &Api<MemberCluster>, name: &str, expected: &str) -> MemberCl
     .await
 }
 
+/// The hub's own watches. What they report of problems is not used: the test says what is wrong with which object.
+async fn watch_hub(hub: &Cluster, tables: Tables) -> JoinHandle<()> {
+    let client = HubClient::new(config_of(&hub.kubeconfig()).await).unwrap();
+    let namespace = "isthmus-system".to_owned();
+    let options = HubOptions { hub: client, namespace, access: Access::Write, members: MemberBounds::default() };
+    let (feed, mut batches) = Feed::new();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = run_hub(options, tables, feed, ProblemBook::default()) => {}
+            () = async { while batches.recv().await.is_some() {} } => {}
+        }
+    })
+}
+
 #[tokio::test]
 async fn statuses_follow_reports() {
     let hub = Cluster::start(ClusterSpec::named("hub").without_controllers()).await;
     hub.apply(&clusters::api::render_crds()).await;
     hub.apply(OBJECTS).await;
     let client = clusters::client::connect::client(config_of(&hub.kubeconfig()).await).unwrap();
+    let tables = Tables::default();
+    let watch = watch_hub(&hub, tables.clone()).await;
     let (seen, problems, id) = (SeenTable::default(), ProblemBook::default(), ClusterId::new("eu-1").unwrap());
+    let queue = Queue::new("hub".into());
     let sources = Sources {
-        client,
+        client: client.clone(),
+        hub: tables.observed,
         seen: seen.clone(),
         notes: Notes::default(),
         problems: problems.clone(),
-        mirrors: mirror::Writer::new("hub".into()).progress(),
+        queue: queue.clone(),
     };
     let writer = Writer::new();
     let task = tokio::spawn({
         let writer = writer.clone();
-        async move { writer.run(sources).await }
+        let (clients, take_overs) = (Clients::default(), TakeOvers::default());
+        async move {
+            tokio::select! {
+                () = writer.run(sources) => {}
+                () = queue.run(&client, &clients, &take_overs) => {}
+            }
+        }
     });
     let members: Api<MemberCluster> = Api::all(hub.client());
 
@@ -198,4 +204,5 @@ async fn statuses_follow_reports() {
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert!(members.get_opt("eu-1").await.unwrap().is_none());
     task.abort();
+    watch.abort();
 }

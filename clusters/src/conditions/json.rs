@@ -6,6 +6,7 @@ use std::sync::Arc;
 use federation::report::MemberReport;
 use serde::{Deserialize, Serialize};
 
+use super::facts::Facts;
 use super::known::Known;
 use super::{Wanted, text};
 use crate::clock::now;
@@ -56,9 +57,8 @@ pub struct ConditionJson {
 
 impl MemberJson {
     pub fn new(report: &MemberReport, known: &Known<'_>) -> Self {
-        let spec_problems = known.spec_problems(report.id.as_str());
-        let facts = known.facts(report, &spec_problems);
-        let problems = known.lines(&facts).into_iter().chain(known.rest(&report.id));
+        let facts = Facts::new(report, *known);
+        let problems = facts.lines().into_iter().chain(facts.rest());
         let texts = |ranges: &[ipnet::IpNet]| ranges.iter().map(ToString::to_string).collect();
         let view = Self {
             region: report.region.to_string(),

@@ -1,11 +1,7 @@
-//! The facts about one member, gathered in one place for its status, its page and the commands: who shows a member shows
-//! the same of it everywhere.
+//! What a process knows of a member besides its report.
 
 use federation::model::{ClusterId, Time};
-use federation::report::MemberReport;
 
-use super::text;
-use crate::conditions::Facts;
 use crate::conditions::hub_problems::HubProblems;
 use crate::conditions::progress::MirrorProgress;
 use crate::problem::{OriginProblems, ProblemOrigin, Problems};
@@ -40,42 +36,9 @@ impl<'a> Known<'a> {
         HubProblems(self.problems).of(MEMBER_KIND, id)
     }
 
-    fn page(&self, id: &ClusterId) -> Option<&'a OriginProblems> {
+    /// What is wrong with objects in the member.
+    pub(super) fn page(&self, id: &ClusterId) -> Option<&'a OriginProblems> {
         self.problems.get(&ProblemOrigin::from(id)).map(AsRef::as_ref)
-    }
-
-    /// `spec_problems`: see [`Known::spec_problems`].
-    pub fn facts<'b>(&self, report: &'b MemberReport, spec_problems: &'b [String]) -> Facts<'b>
-    where
-        'a: 'b,
-    {
-        let page = self.page(&report.id);
-        Facts {
-            report,
-            note: self.note,
-            mirrors: self.mirrors,
-            seen: self.seen,
-            spec_problems,
-            rejected: page.map_or(0, OriginProblems::total),
-            unlisted: page.map_or(0, OriginProblems::unlisted),
-            was_synced: self.was_synced,
-            late: self.mirrors.is_some_and(MirrorProgress::is_late),
-            now: self.now,
-        }
-    }
-
-    /// Everything of this member by which something is lost, one to a line.
-    pub fn lines(&self, facts: &Facts<'_>) -> Vec<String> {
-        let listed =
-            self.page(&facts.report.id).into_iter().flat_map(OriginProblems::problems).map(ToString::to_string);
-        let refused = text::refused_addresses(facts.report);
-        let conflicts = facts.report.family_conflicts.iter().map(text::family_conflict);
-        facts.spec_problems.iter().cloned().chain(listed).chain(refused).chain(conflicts).collect()
-    }
-
-    /// How many objects with problems are not among [`Known::lines`]; `None`: all are.
-    pub fn rest(&self, id: &ClusterId) -> Option<String> {
-        self.page(id).and_then(OriginProblems::rest)
     }
 
     /// `MemberCluster`s that were never usable, so that there is no report about them.

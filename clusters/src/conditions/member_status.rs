@@ -20,7 +20,7 @@ const MAX_SHORT_LEN: usize = 253;
 /// `lastSeen` moves in steps, so that it does not cost a write for every sign of life.
 const SEEN_STEP_MS: i64 = 10_000;
 
-/// The status that a member should have. `problems`: see [`Known::lines`](super::known::Known::lines). `generation`: of the
+/// The status that a member should have. `problems`: see [`Facts::lines`]. `generation`: of the
 /// `MemberCluster` that was judged. `before` is the one it has: history is kept, and an admission on record is
 /// never taken off it, because it decides who came first.
 pub fn status(
@@ -33,7 +33,7 @@ pub fn status(
     let wanted = conditions::member(facts);
     let short = |text: &str| text::bounded(text, MAX_SHORT_LEN);
     MemberClusterStatus {
-        conditions: conditions::with_history(&before.conditions, &wanted, Some(generation), facts.now),
+        conditions: conditions::with_history(&before.conditions, &wanted, Some(generation), facts.known.now),
         // Who it was stays known while it cannot be asked.
         cluster_uid: report.uid.as_ref().map(|uid| short(&uid.0)).or_else(|| before.cluster_uid.clone()),
         kubernetes_version: report.version.as_deref().map(short).or_else(|| before.kubernetes_version.clone()),
@@ -119,8 +119,8 @@ fn notes(report: &MemberReport) -> Vec<String> {
 /// In steps while it answers, exactly once it does not. It never goes back.
 fn seen(facts: &Facts<'_>, before: &MemberClusterStatus) -> Option<KubeTimestamp> {
     let exact = match &facts.report.link {
-        LinkState::Down { seen, .. } => facts.seen.max(*seen),
-        LinkState::Pending | LinkState::Up { .. } | LinkState::IdentityChanged { .. } => facts.seen,
+        LinkState::Down { seen, .. } => facts.known.seen.max(*seen),
+        LinkState::Pending | LinkState::Up { .. } | LinkState::IdentityChanged { .. } => facts.known.seen,
     };
     let Some(exact) = exact else { return before.last_seen.clone() };
     let Some(recorded) = &before.last_seen else { return Some(kube_time(exact)) };

@@ -2,65 +2,30 @@
 
 use std::sync::Arc;
 
-use federation::model::{ClusterId, ClusterUid, Network, RegionId, Traffic};
-use federation::report::{
-    AddressRefusal, CidrSource, Cidrs, Clash, Counts, Listed, OutsideAddress, RangeUse, RefusedAddress,
-};
+use federation::model::{ClusterId, ClusterUid};
+use federation::report::{AddressRefusal, Cidrs, Clash, Listed, OutsideAddress, RangeUse, RefusedAddress};
 
 use super::*;
 use crate::api::MemberClusterStatus;
-use crate::conditions::progress::Claim;
+use crate::conditions::known::Known;
+use crate::conditions::progress::{Claim, MirrorProgress};
+use crate::problem::Problems;
 
 const NOW: Time = Time::from_unix_ms(1_000_000_000);
 
 fn report() -> MemberReport {
-    MemberReport {
-        id: ClusterId::new("eu-1").unwrap(),
-        region: RegionId::new("eu").unwrap(),
-        uid: Some(ClusterUid(Arc::from("uid-1"))),
-        version: Some(Arc::from("v1.37.1")),
-        link: LinkState::Up { since: NOW },
-        admission: Verdict::Admitted,
-        admitted: None,
-        cidrs: Cidrs {
-            pods: vec!["10.8.0.0/14".parse().unwrap()],
-            pods_source: CidrSource::Declared,
-            services: vec!["10.12.0.0/20".parse().unwrap()],
-            services_source: CidrSource::Discovered,
-        },
-        listed: true,
-        known: true,
-        missing: false,
-        network: Network::default_network(),
-        traffic: Traffic::Active,
-        weight: None,
-        generation: 7,
-        region_missing: false,
-        undeclared: Listed::default(),
-        unreadable: Vec::new(),
-        counts: Counts::default(),
-        mirrors_pending: 0,
-        refused: Listed::default(),
-        outside: Listed::default(),
-        notices: Listed::default(),
-        family_conflicts: Vec::new(),
-        strangers: Vec::new(),
-    }
+    MemberReport { generation: 7, ..federation::testing::report::healthy("eu-1", NOW) }
+}
+
+static NO_PROBLEMS: Problems = Problems::new();
+
+/// What is known of a member with which nothing is wrong.
+fn known() -> Known<'static> {
+    Known { seen: Some(Time::from_unix_ms(NOW.unix_ms - 42_000)), ..Known::new(&NO_PROBLEMS, NOW) }
 }
 
 fn facts(report: &MemberReport) -> Facts<'_> {
-    Facts {
-        report,
-        note: None,
-        mirrors: None,
-        seen: Some(Time::from_unix_ms(NOW.unix_ms - 42_000)),
-        spec_problems: &[],
-        rejected: 0,
-        unlisted: 0,
-        was_synced: true,
-        late: false,
-        now: NOW,
-    }
+    Facts::new(report, known())
 }
 
 /// Statuses and reasons in one line.
@@ -192,11 +157,11 @@ fn a_loss_says_when_the_member_last_answered() {
     report.link = LinkState::Down { reason: LinkFailure::Unreachable, message: Arc::from("refused"), since: NOW, seen };
     let later = "refused; it last answered at 1970-01-12T13:45:58Z";
     assert_eq!(message(&member(&facts(&report)), CONNECTED), later, "the later of both");
-    let much_later = Facts { now: Time::from_unix_ms(NOW.unix_ms + 3_600_000), ..facts(&report) };
+    let much_later = Facts::new(&report, Known { now: Time::from_unix_ms(NOW.unix_ms + 3_600_000), ..known() });
     assert_eq!(message(&member(&much_later), CONNECTED), later, "which stays so while nothing happens");
     report.link =
         LinkState::Down { reason: LinkFailure::Unreachable, message: Arc::from("refused"), since: NOW, seen: None };
-    let never = Facts { seen: None, ..facts(&report) };
+    let never = Facts::new(&report, Known { seen: None, ..known() });
     assert_eq!(message(&member(&never), CONNECTED), "refused; it has never answered");
 }
 
@@ -204,7 +169,7 @@ fn a_loss_says_when_the_member_last_answered() {
 fn a_new_credential_that_fails_is_reported_while_the_old_one_works() {
     let report = report();
     let note = Note { reason: NoteReason::Failure(LinkFailure::CredentialRefused), message: Arc::from("401") };
-    let facts = Facts { note: Some(&note), ..facts(&report) };
+    let facts = Facts::new(&report, Known { note: Some(&note), ..known() });
     let conditions = member(&facts);
     assert_eq!(
         line(&conditions),
@@ -222,9 +187,9 @@ fn writes_under_way_do_not_unsync_but_failing_ones_do() {
         last_error: Some(Arc::from("Service shop/web: Forbidden")),
         ..MirrorProgress::default()
     };
-    let first = Facts { was_synced: false, ..facts(&report) };
+    let first = Facts::new(&report, Known { was_synced: false, ..known() });
     assert_eq!(member(&first)[2].reason, "MirrorsPending");
-    let broken = Facts { mirrors: Some(&failing), ..facts(&report) };
+    let broken = Facts::new(&report, Known { mirrors: Some(&failing), ..known() });
     let conditions = member(&broken);
     assert_eq!(conditions[2].status, Status::False);
     assert_eq!(
@@ -247,12 +212,12 @@ fn writes_under_way_do_not_unsync_but_failing_ones_do() {
 fn a_bad_spec_shows_although_the_last_good_one_works() {
     let report = report();
     let problems = [format!("spec.network: found nothing; expected a name; {REJECTED}")];
-    let conditions = member(&Facts { spec_problems: &problems, ..facts(&report) });
+    let conditions = member(&Facts { spec_problems: problems.to_vec(), ..facts(&report) });
     assert_eq!((conditions[3].status, conditions[3].reason), (Status::False, "InvalidSpec"));
     assert!(conditions[3].message.contains("found nothing") && conditions[3].message.contains("last good state"));
     // What is used without a part of it takes part.
     let part = ["spec.weight: found 0; expected 1 to 1000; it has no weight of its own".to_owned()];
-    let conditions = member(&Facts { spec_problems: &part, ..facts(&report) });
+    let conditions = member(&Facts { spec_problems: part.to_vec(), ..facts(&report) });
     assert_eq!((conditions[3].status, conditions[3].reason), (Status::True, "InvalidSpec"));
     assert!(conditions[3].message.contains("no weight of its own"));
     assert_eq!(
@@ -323,7 +288,7 @@ fn a_member_that_another_hub_holds_says_so_and_how_to_take_it_over() {
     report.mirrors_pending = 7;
     let claim = Claim { hub: Arc::from("6f0c"), number: 2 };
     let held = MirrorProgress { pending: 7, hold: Hold::Another(claim), ..MirrorProgress::default() };
-    let conditions = member(&Facts { mirrors: Some(&held), ..facts(&report) });
+    let conditions = member(&Facts::new(&report, Known { mirrors: Some(&held), ..known() }));
     assert_eq!(line(&conditions[2..]), "Synced=False/HeldByAnotherHub Ready=False/HeldByAnotherHub");
     let message = message(&conditions, READY);
     assert!(
@@ -333,7 +298,7 @@ fn a_member_that_another_hub_holds_says_so_and_how_to_take_it_over() {
 
     let hold = Hold::Failed(Arc::from("may not read Lease isthmus-system/isthmus-hub"));
     let unknown = MirrorProgress { hold, ..MirrorProgress::default() };
-    let conditions = member(&Facts { mirrors: Some(&unknown), ..facts(&report) });
+    let conditions = member(&Facts::new(&report, Known { mirrors: Some(&unknown), ..known() }));
     assert_eq!(line(&conditions[2..]), "Synced=False/HolderUnknown Ready=False/HolderUnknown");
     assert!(conditions[2].message.ends_with("may not read Lease isthmus-system/isthmus-hub"));
 }
@@ -375,7 +340,7 @@ fn last_seen_moves_in_steps_and_never_back() {
     let report = report();
     let at = |seconds: i64| Some(Time::from_unix_ms(NOW.unix_ms + seconds * 1_000));
     let status = |seen, before: &MemberClusterStatus| {
-        crate::conditions::member_status::status(&Facts { seen, ..facts(&report) }, &[], 7, before)
+        crate::conditions::member_status::status(&Facts::new(&report, Known { seen, ..known() }), &[], 7, before)
     };
     // Exactly when it first answered: not a full ten seconds, which could be before there was the object.
     let first = status(at(3), &MemberClusterStatus::default());

@@ -2,7 +2,9 @@
 //! its own. The hub being away changes nothing: what is known stays, members stay connected.
 
 mod entries;
+mod hub_entry;
 mod roster;
+mod split;
 #[cfg(test)]
 mod tests;
 
@@ -17,17 +19,19 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::member::{Epochs, Member};
-use super::watch::{Follow, Guarded, Listener, Share, Sink, ToFeed, Trouble, follow};
-use crate::api::{FederationPolicy, Region};
+use super::watch::{Follow, Listener, Share, Sink, ToFeed, Trouble, follow};
 use crate::client::answers::Fault;
 use crate::client::bounds::MemberBounds;
 use crate::client::hub::HubClient;
 use crate::client::secret::{Access, Credential};
 use crate::problem::{ProblemBook, ProblemOrigin};
 use crate::sources::feed::{Feed, FeedClosed};
+use crate::tables::observed::HubTable;
 use crate::tables::{Clients, HubTroubles, Notes, SeenMark, SeenTable, TakeOvers};
-use entries::{MemberEntries, MemberEntry, SecretEntries, SecretEntry};
+use entries::{MemberEntry, SecretEntries, SecretEntry};
+use hub_entry::{Entries, Members, Policies, Regions};
 use roster::Roster;
+use split::Split;
 
 /// Lists and events from the hub that may wait for the roster.
 const ROSTER_QUEUE: usize = 64;
@@ -51,6 +55,8 @@ pub struct Tables {
     pub notes: Notes,
     pub hub: HubTroubles,
     pub take_overs: TakeOvers,
+    /// The hub's objects, for those who compare their statuses.
+    pub observed: HubTable,
 }
 
 /// Follows the hub and all its members until the engine ends. Everything that was started here ends when the future
@@ -64,18 +70,21 @@ pub async fn run_hub(options: HubOptions, tables: Tables, feed: Feed, problems: 
         problems: problems.clone(),
         seen: SeenMark::default(),
         listener: Complaints { hub: options.hub.clone(), reported: String::new(), troubles: tables.hub.clone() },
-        // Our own status writes come back as events that change nothing.
+        // What changes nothing must not wake those who compare statuses.
         remember: true,
         relist: None,
         optional: None,
         share: Share::of_hub(),
     };
-    let regions = ToFeed { feed: feed.clone(), wrap: |delta| Batch::Hub(HubChanges::Regions(delta)) };
-    hub.spawn(follow::<Guarded<Region>, _>(Api::all(client.clone()), how(), regions));
-    let policies = ToFeed { feed: feed.clone(), wrap: |delta| Batch::Hub(HubChanges::Policies(delta)) };
-    hub.spawn(follow::<Guarded<FederationPolicy>, _>(Api::all(client.clone()), how(), policies));
-    let members = ToBoth { feed: feed.clone(), roster: sender.clone() };
-    hub.spawn(follow::<MemberEntries, _>(Api::all(client.clone()), how(), members));
+    let to = ToFeed { feed: feed.clone(), wrap: |delta| Batch::Hub(HubChanges::Regions(delta)) };
+    let regions = Split::new(tables.observed.clone(), |table| &mut table.regions, to);
+    hub.spawn(follow::<Entries<Regions>, _>(Api::all(client.clone()), how(), regions));
+    let to = ToFeed { feed: feed.clone(), wrap: |delta| Batch::Hub(HubChanges::Policies(delta)) };
+    let policies = Split::new(tables.observed.clone(), |table| &mut table.policies, to);
+    hub.spawn(follow::<Entries<Policies>, _>(Api::all(client.clone()), how(), policies));
+    let to = ToBoth { feed: feed.clone(), roster: sender.clone() };
+    let members = Split::new(tables.observed.clone(), |table| &mut table.members, to);
+    hub.spawn(follow::<Entries<Members>, _>(Api::all(client.clone()), how(), members));
     let secrets: Api<Secret> = Api::namespaced(client.clone(), &options.namespace);
     hub.spawn(follow::<SecretEntries, _>(secrets, how(), ToRoster(sender)));
 

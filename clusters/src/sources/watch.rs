@@ -40,7 +40,7 @@ pub use health::Trouble;
 pub use options::{Follow, IsServed, Listener, Optional, Share};
 pub use quota::Quota;
 pub(crate) use reading::guarded;
-pub use reading::{Guarded, Plain, Reading, RemoteSlices};
+pub use reading::{Plain, Reading, RemoteSlices};
 pub use sink::{Sink, ToFeed};
 
 /// Events taken into one batch at most.

@@ -1,10 +1,11 @@
-//! For tests and benchmarks, here and in other crates: short texts for model values ([`make`]), whole federations
-//! ([`TestFederation`]), and a second opinion on everything the engine decides ([`Oracle`], [`Published`], [`Replica`]).
+//! For tests and benchmarks, here and in other crates: short texts for model values ([`make`]), reports about
+//! members ([`report`]), whole federations ([`TestFederation`]), and a second opinion on everything the engine decides ([`Oracle`], [`Published`], [`Replica`]).
 
 pub mod make;
 mod oracle;
 mod published;
 mod replica;
+pub mod report;
 mod test_federation;
 
 pub use oracle::Oracle;

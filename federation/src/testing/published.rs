@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{Debug, Write as _};
 
+use crate::desired::{Action, Key};
 use crate::model::{ClusterId, Merged, RankingRule, ServiceKey};
 use crate::references::HubNotice;
 use crate::report::MemberReport;
-use crate::{Engine, MirrorAction, MirrorKey, Topology, Vips};
+use crate::{Engine, Topology, Vips};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Published {
@@ -15,7 +16,7 @@ pub struct Published {
     pub topology: Topology,
     pub vips: BTreeMap<(ClusterId, ServiceKey), Vips>,
     /// Without `Leave`, which is the same as no work.
-    pub mirror_work: BTreeMap<(ClusterId, MirrorKey), MirrorAction>,
+    pub mirror_work: BTreeMap<(ClusterId, Key), Action>,
     /// Verdicts, counts, links: everything that is reported about a member.
     pub reports: BTreeMap<ClusterId, MemberReport>,
     pub synced: bool,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use super::Published;
-use crate::{Effects, MirrorAction, Phase};
+use crate::{Effects, Phase};
 
 /// What follows from all effects so far. (`synced` is not part of the effects and stays false.)
 #[derive(Clone, Debug, Default)]
@@ -35,10 +35,9 @@ impl Replica {
         feed("ranking", &mut published.rankings, rankings.iter().map(|(k, v)| (k.clone(), v.as_deref().cloned())))?;
         let flat = vips.iter().map(|(id, key, value)| ((id.clone(), key.clone()), value.as_deref().cloned()));
         feed("vips", &mut published.vips, flat)?;
-        let flat = mirrors.iter().map(|(id, key, action)| {
-            let action = Some(action.clone()).filter(|action| *action != MirrorAction::Leave);
-            ((id.clone(), key.clone()), action)
-        });
+        let flat = mirrors
+            .iter()
+            .map(|(id, action)| ((id.clone(), action.key()), Some(action.clone()).filter(|action| !action.is_leave())));
         feed("mirror", &mut published.mirror_work, flat)?;
         feed("member", &mut published.reports, members.iter().map(|(k, v)| (k.clone(), v.as_deref().cloned())))?;
         if let Some(unknown) = unknown {

@@ -269,12 +269,13 @@ fn headless_mirrors_are_counted() {
 /// What files hold outlives the process that wrote them, so it is judged by what is wanted, not by what changed.
 #[test]
 fn what_is_wanted_is_known_only_when_everything_is() {
-    use crate::{HubKind, MirrorKey};
-    let service = |name: &str| MirrorKey::Service(make::key(name));
-    let namespace = |name: &str| MirrorKey::Namespace(crate::model::Namespace::new(name).unwrap());
+    use crate::HubKind;
+    use crate::desired::Key;
+    let service = |name: &str| Key::Service(make::key(name));
+    let namespace = |name: &str| Key::Namespace(crate::model::Namespace::new(name).unwrap());
     let mut engine =
         federation().service_object("c", make::service("shop/web", "http:80", "10.98.0.1")).engine(make::at(1));
-    let wanted = |engine: &Engine, id: &str, key: &MirrorKey| engine.mirror_is_wanted(&make::cluster(id), key);
+    let wanted = |engine: &Engine, id: &str, key: &Key| engine.mirror_is_wanted(&make::cluster(id), key);
     assert_eq!(engine.hub_missing(), Vec::<HubKind>::new());
     for (id, key, expected) in [
         ("b", service("shop/web"), Some(true)),

@@ -27,10 +27,11 @@ mod zones;
 use std::fmt::Write as _;
 
 use crate::change::{Batch, Epoch, LinkChange, LinkFailure, MemberChanges};
+use crate::desired::{Action, Desired, Key};
 use crate::model::Merged;
 use crate::report::{Clash, PendingReason, Refusal, Verdict};
 use crate::testing::make;
-use crate::{Effects, Engine, MirrorAction, MirrorKey};
+use crate::{Effects, Engine};
 
 /// One change of one kind in one member, on the given connection.
 fn from_member(cluster: &str, epoch: u64, changes: MemberChanges) -> Batch {
@@ -109,17 +110,20 @@ fn work(engine: &Engine, cluster: &str) -> Vec<String> {
     work.into_iter().flatten().map(|(key, action)| action_text(key, action)).collect()
 }
 
-fn action_text(key: &MirrorKey, action: &MirrorAction) -> String {
+fn action_text(key: &Key, action: &Action) -> String {
+    assert_eq!(&action.key(), key);
     let name = match key {
-        MirrorKey::Namespace(namespace) => namespace.to_string(),
-        MirrorKey::Service(key) => key.to_string(),
+        Key::Namespace(namespace) => namespace.to_string(),
+        Key::Service(key) => key.to_string(),
     };
     match action {
-        MirrorAction::Leave => format!("leave {name}"),
-        MirrorAction::ApplyNamespace(helm) => format!("apply namespace {name}{}", release_text(helm.as_deref())),
-        MirrorAction::Release => format!("release {name}"),
-        MirrorAction::Delete { uid, resource_version } => format!("delete {name} ({uid}, {resource_version})"),
-        MirrorAction::ApplyService(service) => {
+        Action::Leave(_) => format!("leave {name}"),
+        Action::Release(_) => format!("release {name}"),
+        Action::Delete { uid, resource_version, .. } => format!("delete {name} ({uid}, {resource_version})"),
+        Action::Apply(Desired::Namespace(namespace)) => {
+            format!("apply namespace {name}{}", release_text(namespace.helm.as_deref()))
+        }
+        Action::Apply(Desired::Service(service)) => {
             let mut text = format!("apply {name}");
             if service.headless {
                 text.push_str(" headless");

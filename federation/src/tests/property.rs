@@ -11,10 +11,11 @@ use proptest::test_runner::TestRunner;
 
 use super::random::{Move, Recorder, Round, arrivals, rounds};
 use crate::change::Batch;
+use crate::desired::{Action, Desired};
 use crate::model::{Families, Family, Health};
 use crate::report::{AddressRefusal, LinkState, NotExported, Notable, Refusal, Verdict};
 use crate::testing::{Oracle, Published, Replica, TestFederation, make};
-use crate::{Authority, Awaits, Config, Engine, Knowledge, MirrorAction, Phase, invariants};
+use crate::{Authority, Awaits, Config, Engine, Knowledge, Phase, invariants};
 
 /// Enough to find most mistakes within seconds in a debug build.
 const ORDINARY_CASES: u32 = 500;
@@ -213,14 +214,16 @@ fn what_happens(published: &Published) -> Vec<&'static str> {
     note("unknown member, others serve", !published.unknown.is_empty() && !published.merged.is_empty());
     for action in published.mirror_work.values() {
         match action {
-            MirrorAction::Leave => {}
-            MirrorAction::ApplyNamespace(Some(_)) => note("apply namespace of a release", true),
-            MirrorAction::ApplyNamespace(None) => note("apply namespace", true),
-            MirrorAction::ApplyService(service) if service.helm.is_some() => note("apply of a release", true),
-            MirrorAction::ApplyService(service) if service.headless => note("apply headless", true),
-            MirrorAction::ApplyService(_) => note("apply", true),
-            MirrorAction::Release => note("release", true),
-            MirrorAction::Delete { .. } => note("delete", true),
+            Action::Leave(_) => {}
+            Action::Apply(Desired::Namespace(desired)) if desired.helm.is_some() => {
+                note("apply namespace of a release", true);
+            }
+            Action::Apply(Desired::Namespace(_)) => note("apply namespace", true),
+            Action::Apply(Desired::Service(service)) if service.helm.is_some() => note("apply of a release", true),
+            Action::Apply(Desired::Service(service)) if service.headless => note("apply headless", true),
+            Action::Apply(Desired::Service(_)) => note("apply", true),
+            Action::Release(_) => note("release", true),
+            Action::Delete { .. } => note("delete", true),
         }
     }
     for report in published.reports.values() {

@@ -1,7 +1,9 @@
 //! One line in the log for each change of a member's admission. Links, leadership, certificates and phases are logged where they
 //! change.
 
+use clusters::conditions::known::Known;
 use clusters::conditions::{self, ADMITTED, Facts};
+use clusters::problem::Problems;
 use federation::model::{ClusterId, Time};
 use federation::report::{MemberReport, Verdict};
 
@@ -17,18 +19,8 @@ pub(super) fn log(id: &ClusterId, before: Option<&MemberReport>, after: Option<&
     if is_first || before.is_some_and(|before| before.admission == report.admission) {
         return;
     }
-    let facts = Facts {
-        report,
-        note: None,
-        mirrors: None,
-        seen: None,
-        spec_problems: &[],
-        rejected: 0,
-        unlisted: 0,
-        was_synced: false,
-        late: false,
-        now,
-    };
+    let problems = Problems::default();
+    let facts = Facts::new(report, Known::new(&problems, now));
     for condition in conditions::member(&facts).iter().filter(|condition| condition.kind == ADMITTED) {
         let (status, reason, message) = (condition.status.as_str(), condition.reason, &condition.message);
         tracing::info!(cluster = %id, region = %report.region, admitted = status, reason, "admission changed: {message}");

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use clusters::sources::feed::Feed;
 use federation::change::{Delta, HubChanges};
-use federation::model::{ClusterId, Namespace, Network, Time, Traffic};
-use federation::report::{Cidrs, Counts, LinkState, Listed, MemberReport, PendingReason, Refusal, Verdict};
+use federation::model::{ClusterId, Namespace, Time};
+use federation::report::{LinkState, MemberReport, Refusal, Verdict};
+use federation::testing::report::unreached;
 use federation::{Authority, Awaits};
 
 use super::*;
@@ -14,35 +15,9 @@ use crate::process::telemetry::capture::logged;
 
 /// Of a member in region `eu` that was never reached.
 pub(super) fn report(id: &str, missing: bool, link: LinkState) -> (ClusterId, Arc<MemberReport>) {
-    let id = ClusterId::new(id).unwrap();
-    let report = MemberReport {
-        id: id.clone(),
-        region: RegionId::new("eu").unwrap(),
-        uid: None,
-        version: None,
-        link,
-        admission: Verdict::Pending(PendingReason::IdentityUnknown),
-        admitted: None,
-        cidrs: Cidrs::default(),
-        listed: false,
-        known: !missing,
-        missing,
-        network: Network::default_network(),
-        traffic: Traffic::Active,
-        weight: None,
-        generation: 7,
-        region_missing: false,
-        undeclared: Listed::default(),
-        unreadable: Vec::new(),
-        counts: Counts::default(),
-        mirrors_pending: 0,
-        refused: Listed::default(),
-        outside: Listed::default(),
-        notices: Listed::default(),
-        family_conflicts: Vec::new(),
-        strangers: Vec::new(),
-    };
-    (id, Arc::new(report))
+    let known = !missing;
+    let report = MemberReport { link, known, missing, generation: 7, ..unreached(id) };
+    (report.id.clone(), Arc::new(report))
 }
 
 /// An engine that runs until the trigger is fired or dropped.

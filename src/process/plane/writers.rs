@@ -9,6 +9,7 @@ use clusters::conditions::progress::MirrorProgress;
 use clusters::problem::ProblemBook;
 use clusters::shutdown::Shutdown;
 use clusters::sources::registry::Tables;
+use clusters::writers::queue::Queue;
 use clusters::writers::{mirror, status};
 use federation::model::{ClusterId, Digest};
 use federation::{Effects, Engine};
@@ -57,32 +58,33 @@ pub(super) fn start(
             (vec![follower], None)
         }
         Writers::Cluster { hub, uid } => {
-            let (mirror, status) = (mirror::Writer::new(uid), status::Writer::new());
-            let progress = mirror.progress();
+            let (queue, status) = (Queue::new(uid), status::Writer::new());
+            let progress = queue.progress();
             let sources = status::Sources {
-                client: hub,
+                client: hub.clone(),
+                hub: tables.observed.clone(),
                 seen: tables.seen.clone(),
                 notes: tables.notes.clone(),
                 problems: problems.clone(),
-                mirrors: mirror.progress(),
+                queue: queue.clone(),
             };
             let (clients, take_overs) = (tables.clients.clone(), tables.take_overs.clone());
-            let (writing, telling, mut ending) = (mirror.clone(), status.clone(), shutdown.clone());
+            let (writing, comparing, mut ending) = (queue.clone(), status.clone(), shutdown.clone());
             tokio::spawn(async move {
                 tokio::select! {
                     () = ending.wait() => {}
-                    () = writing.run(&clients, &take_overs) => {}
-                    () = telling.run(sources) => {}
+                    () = writing.run(&hub, &clients, &take_overs) => {}
+                    () = comparing.run(sources) => {}
                 }
             });
             let follower: Follower = Box::new(move |_: &Engine, effects: &Effects| {
                 for (id, report) in &effects.members {
                     match report {
-                        Some(report) => mirror.plan_for(id, report.listed && report.admitted.is_some()),
-                        None => mirror.forget(id),
+                        Some(report) => queue.plan_for(id, report.listed && report.admitted.is_some()),
+                        None => queue.forget(id),
                     }
                 }
-                mirror.submit(effects.mirrors.clone());
+                queue.submit(effects.mirrors.clone());
                 status.submit(effects.members.clone());
                 status.submit_hub(effects.hub_notices.as_ref());
             });

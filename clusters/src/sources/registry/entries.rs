@@ -7,13 +7,12 @@ use federation::change::{Change, Delta, Object};
 use federation::model::{ClusterId, Member};
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::core::DeserializeGuard;
 
 use crate::api::{ANNOTATION_TAKE_OVER, MemberCluster, SecretKeyRef};
 use crate::client::kubeconfig::MAX_KUBECONFIG_BYTES;
 use crate::client::secret::{SecretBytes, SecretRef};
 use crate::convert::{Accepted, Convert, Converted};
-use crate::sources::watch::{Reading, guarded};
+use crate::sources::watch::Reading;
 
 /// A member, and where its credentials are.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,30 +33,17 @@ impl Object for MemberEntry {
     }
 }
 
-pub(super) struct MemberEntries;
-
-impl Reading for MemberEntries {
-    type Wire = DeserializeGuard<MemberCluster>;
-    type Model = MemberEntry;
-
-    fn read(wire: &Self::Wire) -> Converted<MemberEntry> {
-        guarded(wire, |object| {
-            let place = |secret: &SecretKeyRef| SecretRef {
-                name: Arc::from(secret.name.as_str()),
-                key: Arc::from(secret.key.as_str()),
-            };
-            let secret = object.spec.kubeconfig_secret_ref.as_ref().map(place);
-            let read_secret = object.spec.read_kubeconfig_secret_ref.as_ref().map(place);
-            let annotations = object.metadata.annotations.as_ref();
-            let take_over = annotations.and_then(|annotations| annotations.get(ANNOTATION_TAKE_OVER));
-            let take_over = take_over.map(|text| Arc::from(text.as_str()));
-            Ok(object.convert()?.map(|member| MemberEntry { member, secret, read_secret, take_over }))
-        })
-    }
-
-    fn key(meta: &ObjectMeta) -> Option<ClusterId> {
-        MemberCluster::key_of(meta)
-    }
+pub(super) fn member(object: &MemberCluster) -> Converted<MemberEntry> {
+    let place = |secret: &SecretKeyRef| SecretRef {
+        name: Arc::from(secret.name.as_str()),
+        key: Arc::from(secret.key.as_str()),
+    };
+    let secret = object.spec.kubeconfig_secret_ref.as_ref().map(place);
+    let read_secret = object.spec.read_kubeconfig_secret_ref.as_ref().map(place);
+    let annotations = object.metadata.annotations.as_ref();
+    let take_over = annotations.and_then(|annotations| annotations.get(ANNOTATION_TAKE_OVER));
+    let take_over = take_over.map(|text| Arc::from(text.as_str()));
+    Ok(object.convert()?.map(|member| MemberEntry { member, secret, read_secret, take_over }))
 }
 
 /// The same delta without the credentials' places.

@@ -57,7 +57,8 @@ impl<R: Reading> Entry<R> {
         let name = object_name(&R::kind(), &metadata);
         let expected = format!("an object of at most {MAX_OBJECT_BYTES} bytes that fits its definition");
         let problem = Problem::new(&name, "", found, expected).losing(REJECTED);
-        let entry = Self { name, key: R::key(&metadata), read: Err(vec![problem]), bytes: text.len() };
+        let read = R::unfit(&metadata, vec![problem]);
+        let entry = Self { name, key: R::key(&metadata), read, bytes: text.len() };
         (entry, metadata.resource_version)
     }
 }

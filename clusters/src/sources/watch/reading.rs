@@ -22,6 +22,11 @@ pub trait Reading: Send + 'static {
     fn read(wire: &Self::Wire) -> Converted<Self::Model>;
     fn key(meta: &ObjectMeta) -> Option<<Self::Model as Object>::Key>;
 
+    /// What is made of an object of which only this much can be read. `problems`: why.
+    fn unfit(_meta: &ObjectMeta, problems: Vec<Problem>) -> Converted<Self::Model> {
+        Err(problems)
+    }
+
     /// Ports and endpoints in it: what it comes to besides being an object.
     fn parts(_model: &Self::Model) -> (usize, usize) {
         (0, 0)
@@ -92,21 +97,6 @@ impl Reading for RemoteSlices {
     }
     fn parts(model: &Slice) -> (usize, usize) {
         (model.ports.len(), model.endpoints.len())
-    }
-}
-
-/// A custom kind of the hub, read by the library's own guard: what does not fit is reported in its words.
-pub struct Guarded<K>(PhantomData<fn() -> K>);
-
-impl<K: Watchable> Reading for Guarded<K> {
-    type Wire = DeserializeGuard<K>;
-    type Model = K::Model;
-
-    fn read(wire: &Self::Wire) -> Converted<K::Model> {
-        guarded(wire, K::convert)
-    }
-    fn key(meta: &ObjectMeta) -> Option<<K::Model as Object>::Key> {
-        K::key_of(meta)
     }
 }
 

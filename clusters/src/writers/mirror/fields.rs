@@ -14,13 +14,13 @@ use crate::convert::is_ours;
 const APPLY: &str = "Apply";
 
 /// Whether we own nothing but what we applied.
-pub(super) fn are_settled(found: &Service) -> bool {
+pub(in crate::writers) fn are_settled(found: &Service) -> bool {
     let mut ours = found.metadata.managed_fields.iter().flatten().filter(|entry| is_ours(entry));
     ours.all(|entry| entry.operation.as_deref() == Some(APPLY))
 }
 
 /// Replaces all claims of ours by one, as a server-side apply of `wanted` would have made it.
-pub(super) fn settle(found: &mut Service, wanted: &Service) {
+pub(in crate::writers) fn settle(found: &mut Service, wanted: &Service) {
     let time = found.metadata.creation_timestamp.clone();
     let entries = found.metadata.managed_fields.get_or_insert_default();
     entries.retain(|entry| !is_ours(entry));
@@ -36,7 +36,7 @@ pub(super) fn settle(found: &mut Service, wanted: &Service) {
 }
 
 /// The name of a port's entry in the set of claimed fields: ports are a map by number and protocol.
-pub(super) fn port_key(port: &ServicePort) -> String {
+pub(in crate::writers) fn port_key(port: &ServicePort) -> String {
     format!("k:{{\"port\":{},\"protocol\":\"{}\"}}", port.port, port.protocol.as_deref().unwrap_or("TCP"))
 }
 

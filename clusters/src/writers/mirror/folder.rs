@@ -10,8 +10,9 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use federation::Effects;
+use federation::desired::{Action, Desired, Key};
 use federation::model::ClusterId;
-use federation::{Effects, MirrorAction, MirrorKey};
 use serde::Serialize;
 
 use super::objects;
@@ -34,9 +35,9 @@ pub enum FolderError {
 pub struct Folder {
     root: PathBuf,
     /// Files that may be ours: written by this process, or found at its start.
-    held: BTreeSet<(ClusterId, MirrorKey)>,
+    held: BTreeSet<(ClusterId, Key)>,
     /// Of these, the ones of which it was not known whether they are wanted.
-    open: BTreeSet<(ClusterId, MirrorKey)>,
+    open: BTreeSet<(ClusterId, Key)>,
 }
 
 impl Folder {
@@ -48,11 +49,7 @@ impl Folder {
 
     /// Writes what is desired, and removes what is not wanted any more, whether or not a member ever held it, and whichever
     /// process wrote the file. `wanted` says so of one object; `None`: that is not known. Returns the errors.
-    pub fn follow(
-        &mut self,
-        effects: &Effects,
-        wanted: impl Fn(&ClusterId, &MirrorKey) -> Option<bool>,
-    ) -> Vec<FolderError> {
+    pub fn follow(&mut self, effects: &Effects, wanted: impl Fn(&ClusterId, &Key) -> Option<bool>) -> Vec<FolderError> {
         let mut errors = self.submit(&effects.mirrors);
         for (cluster, key) in self.touched(effects) {
             let slot = (cluster, key);
@@ -70,18 +67,17 @@ impl Folder {
     }
 
     /// Files that may have become unwanted, or about which there was doubt.
-    fn touched(&self, effects: &Effects) -> BTreeSet<(ClusterId, MirrorKey)> {
+    fn touched(&self, effects: &Effects) -> BTreeSet<(ClusterId, Key)> {
         let clusters: BTreeSet<&ClusterId> = self.held.iter().map(|(cluster, _)| cluster).collect();
-        let mut touched: BTreeSet<(ClusterId, MirrorKey)> = BTreeSet::new();
+        let mut touched: BTreeSet<(ClusterId, Key)> = BTreeSet::new();
         for (key, _) in &effects.services {
             for cluster in &clusters {
-                touched.insert(((*cluster).clone(), MirrorKey::Service(key.clone())));
-                touched.insert(((*cluster).clone(), MirrorKey::Namespace(key.namespace.clone())));
+                touched.extend(Key::of_service(key).map(|key| ((*cluster).clone(), key)));
             }
         }
-        let vips = effects.vips.iter().map(|(cluster, key, _)| (cluster.clone(), MirrorKey::Service(key.clone())));
+        let vips = effects.vips.iter().map(|(cluster, key, _)| (cluster.clone(), Key::Service(key.clone())));
         touched.extend(vips);
-        touched.extend(effects.mirrors.iter().map(|(cluster, key, _)| (cluster.clone(), key.clone())));
+        touched.extend(effects.mirrors.iter().map(|(cluster, action)| (cluster.clone(), action.key())));
         touched.retain(|slot| self.held.contains(slot));
         let gone = |id: &ClusterId| effects.members.iter().any(|(gone, report)| gone == id && report.is_none());
         touched.extend(self.held.iter().filter(|(cluster, _)| gone(cluster)).cloned());
@@ -92,45 +88,42 @@ impl Folder {
     }
 
     /// Applies all actions it can; errors are those of the others.
-    pub fn submit(&mut self, actions: &[(ClusterId, MirrorKey, MirrorAction)]) -> Vec<FolderError> {
+    pub fn submit(&mut self, actions: &[(ClusterId, Action)]) -> Vec<FolderError> {
         let mut errors = Vec::new();
-        for (cluster, key, action) in actions {
-            if action != &MirrorAction::Leave {
-                self.held.insert((cluster.clone(), key.clone()));
+        for (cluster, action) in actions {
+            if !action.is_leave() {
+                self.held.insert((cluster.clone(), action.key()));
             }
-            errors.extend(self.write(cluster, key, action).err());
+            errors.extend(self.write(cluster, action).err());
         }
         errors
     }
 
-    fn write(&self, cluster: &ClusterId, key: &MirrorKey, action: &MirrorAction) -> Result<(), FolderError> {
-        let path = self.path(cluster, key);
-        match (key, action) {
-            (_, MirrorAction::Leave) => Ok(()),
+    fn write(&self, cluster: &ClusterId, action: &Action) -> Result<(), FolderError> {
+        let key = action.key();
+        let path = self.path(cluster, &key);
+        match action {
+            Action::Leave(_) => Ok(()),
             // What a user made theirs is none of ours any more.
-            (_, MirrorAction::Delete { .. } | MirrorAction::Release) => remove(&path, key),
-            (MirrorKey::Namespace(name), MirrorAction::ApplyNamespace(helm)) => {
-                replace(&path, key, &objects::namespace(name, helm.as_deref(), FOLDER_HUB))
+            Action::Delete { .. } | Action::Release(_) => remove(&path, &key),
+            Action::Apply(Desired::Namespace(desired)) => {
+                replace(&path, &key, &objects::namespace(desired, FOLDER_HUB))
             }
-            (MirrorKey::Service(service), MirrorAction::ApplyService(desired)) => {
-                replace(&path, key, &objects::service(service, desired, FOLDER_HUB))
-            }
-            // The engine pairs keys and actions of one kind.
-            (_, MirrorAction::ApplyNamespace(_) | MirrorAction::ApplyService(_)) => Ok(()),
+            Action::Apply(Desired::Service(desired)) => replace(&path, &key, &objects::service(desired, FOLDER_HUB)),
         }
     }
 
-    fn path(&self, cluster: &ClusterId, key: &MirrorKey) -> PathBuf {
+    fn path(&self, cluster: &ClusterId, key: &Key) -> PathBuf {
         let cluster = self.root.join(cluster.as_str());
         // All three names are RFC 1123 labels: no dots, no slashes.
         match key {
-            MirrorKey::Namespace(name) => cluster.join(name.as_str()).join(NAMESPACE_FILE),
-            MirrorKey::Service(key) => cluster.join(key.namespace.as_str()).join(format!("{}.yaml", key.name)),
+            Key::Namespace(name) => cluster.join(name.as_str()).join(NAMESPACE_FILE),
+            Key::Service(key) => cluster.join(key.namespace.as_str()).join(format!("{}.yaml", key.name)),
         }
     }
 }
 
-fn replace(path: &Path, key: &MirrorKey, object: &impl Serialize) -> Result<(), FolderError> {
+fn replace(path: &Path, key: &Key, object: &impl Serialize) -> Result<(), FolderError> {
     let io = |source| FolderError::Io { path: path.to_owned(), source };
     let yaml = |message: String| FolderError::Yaml { path: path.to_owned(), message };
     let text = serde_saphyr::to_string(object).map_err(|error| yaml(error.to_string()))?;
@@ -147,7 +140,7 @@ fn replace(path: &Path, key: &MirrorKey, object: &impl Serialize) -> Result<(), 
     std::fs::rename(&draft, path).map_err(io)
 }
 
-fn remove(path: &Path, key: &MirrorKey) -> Result<(), FolderError> {
+fn remove(path: &Path, key: &Key) -> Result<(), FolderError> {
     if !left::is_ours(path, key) {
         return Ok(());
     }

@@ -5,11 +5,8 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use federation::MirrorService;
-use federation::model::{
-    Affinity, ClusterId, Digest, HelmRelease, Namespace as NamespaceName, Owner, Service as Model, ServiceKey,
-    ServiceKind,
-};
+use federation::desired::{MirrorNamespace, MirrorService};
+use federation::model::{Affinity, ClusterId, Digest, HelmRelease, Owner, Service as Model, ServiceKind};
 use k8s_openapi::api::core::v1::{ClientIPConfig, Namespace, Service, ServicePort, ServiceSpec, SessionAffinityConfig};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
@@ -24,9 +21,10 @@ const HEADLESS: &str = "None";
 const CLUSTER_IP: &str = "ClusterIP";
 const CLIENT_IP: &str = "ClientIP";
 
-pub(super) fn namespace(name: &NamespaceName, helm: Option<&HelmRelease>, hub: &str) -> Namespace {
+pub(in crate::writers) fn namespace(desired: &MirrorNamespace, hub: &str) -> Namespace {
+    let helm = desired.helm.as_deref();
     let metadata = ObjectMeta {
-        name: Some(name.to_string()),
+        name: Some(desired.name.to_string()),
         labels: Some(labels(helm)),
         annotations: Some(annotations(hub, None, helm)),
         ..ObjectMeta::default()
@@ -36,8 +34,8 @@ pub(super) fn namespace(name: &NamespaceName, helm: Option<&HelmRelease>, hub: &
 
 /// Only what a mirror must have: each field that is written here is one that another tool's server-side apply can
 /// conflict with. What is the default is left to it.
-pub(super) fn service(key: &ServiceKey, desired: &MirrorService, hub: &str) -> Service {
-    let helm = desired.helm.as_deref();
+pub(in crate::writers) fn service(desired: &MirrorService, hub: &str) -> Service {
+    let (key, helm) = (&desired.key, desired.helm.as_deref());
     Service {
         metadata: ObjectMeta {
             namespace: Some(key.namespace.to_string()),
@@ -59,7 +57,7 @@ pub(super) fn service(key: &ServiceKey, desired: &MirrorService, hub: &str) -> S
 
 /// What an object in a member is to us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(in crate::writers) enum Standing {
     /// Another owner's, or there is doubt, or it cannot be changed into what is desired (`clusterIP` is fixed when a
     /// Service is made): the engine decides again when its watch shows the object.
     NotForUs,
@@ -67,7 +65,7 @@ pub(super) enum Standing {
     Different,
 }
 
-pub(super) fn compare(found: &Service, desired: &MirrorService, hub: &str) -> Standing {
+pub(in crate::writers) fn compare(found: &Service, desired: &MirrorService, hub: &str) -> Standing {
     let Ok(Accepted { object: Some(model), .. }) = found.convert() else { return Standing::NotForUs };
     if (model.kind == ServiceKind::Headless) != desired.headless {
         return Standing::NotForUs;
@@ -97,7 +95,7 @@ fn fits(model: &Model, found: &Service, desired: &MirrorService) -> bool {
 }
 
 /// Leaves out what another client wrote on the object that is there to prepare its adoption by Helm.
-pub(super) fn respect(wanted: &mut Service, found: &Service) {
+pub(in crate::writers) fn respect(wanted: &mut Service, found: &Service) {
     if convert::helm_claimed(&found.metadata) {
         wanted.metadata.labels.get_or_insert_default().remove(LABEL_MANAGED_BY);
         remove_helm(wanted.metadata.annotations.get_or_insert_default());
@@ -105,7 +103,7 @@ pub(super) fn respect(wanted: &mut Service, found: &Service) {
 }
 
 /// Makes our fields of an object exactly what they should be, and leaves all others.
-pub(super) fn overwrite(found: &mut Service, wanted: &Service) {
+pub(in crate::writers) fn overwrite(found: &mut Service, wanted: &Service) {
     let annotations = found.metadata.annotations.get_or_insert_default();
     if wanted.metadata.labels.as_ref().is_some_and(|labels| labels.contains_key(LABEL_MANAGED_BY)) {
         remove_helm(annotations);
@@ -127,7 +125,7 @@ fn affinity(affinity: Affinity) -> Option<SessionAffinityConfig> {
     Some(SessionAffinityConfig { client_ip: Some(client_ip) })
 }
 
-pub(super) fn remove_helm(annotations: &mut BTreeMap<String, String>) {
+pub(in crate::writers) fn remove_helm(annotations: &mut BTreeMap<String, String>) {
     for key in [ANNOTATION_HELM_NAME, ANNOTATION_HELM_NAMESPACE] {
         annotations.remove(key);
     }

@@ -19,7 +19,7 @@ use crate::convert::{Accepted, Convert as _, claims, helm_claimed, is_ours, othe
 use federation::model::Owner;
 
 /// Takes everything of ours off an object that was taken over; false if it was not.
-pub(super) fn release(found: &mut Service) -> bool {
+pub(in crate::writers) fn release(found: &mut Service) -> bool {
     if !matches!(found.convert(), Ok(Accepted { object: Some(model), .. }) if model.owner == Owner::Adopted) {
         return false;
     }

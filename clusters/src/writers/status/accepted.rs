@@ -1,30 +1,26 @@
 //! `Accepted` of each `FederationPolicy` and each `Region`.
 
-use std::collections::BTreeMap;
-use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
-use federation::change::{Change, Delta};
 use federation::model::Time;
 use federation::references::HubNotice;
-use k8s_openapi::ClusterResourceScope;
-use kube::api::{Patch, PatchParams};
-use serde::de::DeserializeOwned;
-use serde_json::json;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use tokio::time::Instant;
 
-use super::deadline::deadline;
 use super::events::Events;
-use super::observed::{ObservedHub, apply};
-use crate::api::{API_VERSION, FIELD_MANAGER};
+use super::row::{Rows, Step};
 use crate::conditions;
 use crate::conditions::hub_problems::HubProblems;
 use crate::conditions::text;
+use crate::tables::observed::ObservedKind;
+use crate::writers::queue::{AcceptedKind, AcceptedStatus, Key, Queue, Status, StatusKey, Submission, Write};
 
 /// All objects of one kind, by name.
 #[derive(Debug)]
 pub(super) struct HubObjects {
-    kind: &'static str,
-    rows: BTreeMap<Arc<str>, ObservedHub>,
+    kind: AcceptedKind,
+    rows: Rows<Vec<Condition>>,
 }
 
 /// What the conditions are made from, besides the objects.
@@ -36,59 +32,45 @@ pub(super) struct Inputs<'a> {
 }
 
 impl HubObjects {
-    pub(super) fn new(kind: &'static str) -> Self {
-        Self { kind, rows: BTreeMap::new() }
+    pub(super) fn new(kind: AcceptedKind) -> Self {
+        Self { kind, rows: Rows::default() }
     }
 
-    pub(super) fn observe(&mut self, delta: Delta<ObservedHub>) {
-        let keys = self.rows.keys().cloned().collect();
-        apply(delta, keys, |change| match change {
-            Change::Put(object) => {
-                self.rows.insert(object.identity.name.clone(), object);
-            }
-            Change::Delete(name) => {
-                self.rows.remove(&name);
-            }
-        });
-    }
-
-    /// Writes what differs; false if something could not be written.
-    pub(super) async fn write<K>(&mut self, client: &kube::Client, inputs: Inputs<'_>, events: &Events) -> bool
-    where
-        K: kube::Resource<DynamicType = (), Scope = ClusterResourceScope> + Clone + Debug + DeserializeOwned,
-    {
-        let api: kube::Api<K> = kube::Api::all(client.clone());
+    /// Follows what the hub shows. Returns what is not wanted any more.
+    pub(super) fn follow(&mut self, shown: &ObservedKind<Vec<Condition>>, events: &Events) -> Vec<Submission> {
         let kind = self.kind;
-        let mut good = true;
-        for row in self.rows.values_mut() {
-            let name = &*row.identity.name;
-            let problems = inputs.problems.of(kind, name);
-            let notices: Vec<_> = of(inputs.notices, kind, name).map(text::hub_notice).collect();
-            let wanted = conditions::accepted(kind, &problems, &row.idle, &notices);
-            let generation = Some(row.identity.generation);
-            let conditions = conditions::with_history(&row.conditions, &[wanted], generation, inputs.now);
-            if conditions == row.conditions {
-                continue;
+        let over =
+            self.rows.follow(shown, |identity, transition| events.transition(kind.as_str(), identity, &transition));
+        over.into_iter().map(|name| Submission::TakeBack(Key::InHub(StatusKey::Accepted(kind, name)))).collect()
+    }
+
+    /// What should be written, and what need not be written any more.
+    pub(super) fn submissions(&mut self, queue: &Queue, inputs: Inputs<'_>, events: &Events) -> Vec<Submission> {
+        let (kind, at) = (self.kind, Instant::now());
+        let mut submissions = Vec::new();
+        for (name, row) in &mut self.rows.rows {
+            let key = Key::InHub(StatusKey::Accepted(kind, Arc::clone(name)));
+            if queue.is_accepted(&key)
+                && let Some(transition) = row.accepted()
+            {
+                events.transition(kind.as_str(), row.identity(), &transition);
             }
-            let body = json!({
-                "apiVersion": API_VERSION,
-                "kind": kind,
-                "metadata": {"name": name, "uid": &*row.identity.uid},
-                "status": {"conditions": conditions},
-            });
-            let params = PatchParams::apply(FIELD_MANAGER).force();
-            match deadline(api.patch_status(name, &params, &Patch::Apply(&body))).await {
-                Ok(()) => {
-                    events.changed(kind, &row.identity, &row.conditions, &conditions);
-                    row.conditions = conditions;
-                }
-                Err(error) => {
-                    tracing::warn!(kind, name, "status not written: {error}");
-                    good = false;
+            let problems = inputs.problems.of(kind.as_str(), name);
+            let notices: Vec<_> = of(inputs.notices, kind.as_str(), name).map(text::hub_notice).collect();
+            let wanted = conditions::accepted(kind.as_str(), &problems, row.idle(), &notices);
+            let generation = Some(row.identity().generation);
+            let conditions = conditions::with_history(row.status(), &[wanted], generation, inputs.now);
+            match row.step(conditions, Duration::ZERO, at) {
+                Step::Keep => {}
+                Step::TakeBack => submissions.push(Submission::TakeBack(key)),
+                Step::Write(conditions) => {
+                    let uid = Arc::clone(&row.identity().uid);
+                    let desired = AcceptedStatus { kind, name: Arc::clone(name), uid, conditions };
+                    submissions.push(Submission::Write(Write::InHub(Status::Accepted(Arc::new(desired)))));
                 }
             }
         }
-        good
+        submissions
     }
 }
 

@@ -8,11 +8,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use tokio::sync::mpsc;
 
-use super::observed::Identity;
+use super::row::Transition;
 use crate::api::{API_VERSION, FIELD_MANAGER};
 use crate::client::cause::{self, Side};
 use crate::conditions::READY;
 use crate::conditions::text;
+use crate::tables::observed::Identity;
 
 /// Events that may wait to be written.
 const QUEUE: usize = 256;
@@ -66,7 +67,7 @@ impl Events {
     }
 
     /// One Event for each condition that changed, or is false for a new reason.
-    pub(super) fn changed(&self, kind: &str, about: &Identity, before: &[Condition], after: &[Condition]) {
+    pub(super) fn transition(&self, kind: &str, about: &Identity, (before, after): &Transition) {
         for condition in after.iter().filter(|condition| changed(before, condition)) {
             let note = format!("{} is {}: {}", condition.type_, condition.status, condition.message);
             self.send(kind, about, is_usual(condition), &condition.reason, &note);

@@ -1,5 +1,5 @@
-//! Writes statuses to the hub. Level-triggered: whatever wakes it, it compares what each object says with what it should
-//! say, and writes the difference.
+//! Keeps statuses in the hub. Level-triggered: whatever wakes it, it compares what each object says with what it should
+//! say, and gives the difference to the queue of writes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,33 +8,28 @@ use std::time::Duration;
 use federation::model::ClusterId;
 use federation::references::HubNotice;
 use federation::report::MemberReport;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::accepted::{self, HubObjects};
 use super::events::Events;
 use super::members::{Inputs, Members};
-use super::observed::{self, Identity, Observed, ToWriter};
 use super::sources::Sources;
-use crate::api::{FederationPolicy, Region};
 use crate::clock::now;
 use crate::conditions::hub_problems::HubProblems;
-use crate::problem::{ObjectName, ProblemBook, ProblemOrigin, Problems};
-use crate::sources::watch::{Follow, Listener, Share, Trouble, follow};
-use crate::tables::SeenMark;
+use crate::problem::{ObjectName, ProblemOrigin, Problems};
+use crate::tables::observed::{HubObserved, Identity};
+use crate::writers::queue::{AcceptedKind, Submission};
 
 /// How often ages and `lastSeen` are looked at.
 const TICK: Duration = Duration::from_secs(1);
 /// News is collected for so long before it is looked at.
 const GATHER: Duration = Duration::from_millis(100);
-/// Wait after a write that failed.
-const PAUSE: Duration = Duration::from_secs(2);
 /// After a start, what is merely not known yet is not written over what was known before; after this it is.
 const SETTLE: Duration = Duration::from_secs(30);
 /// Events about rejected objects in one pass.
 const MAX_PROBLEM_EVENTS: usize = 16;
-const QUEUE: usize = 64;
 
 /// The handle that reports are given to; clones share them.
 #[derive(Clone, Debug, Default)]
@@ -75,92 +70,80 @@ impl Writer {
         self.shared.wake.notify_one();
     }
 
-    /// Writes until the future is dropped. To be run on the leader only.
+    /// Compares until the future is dropped. To be run on the leader only, as the queue is.
     pub async fn run(&self, sources: Sources) {
-        let (sender, mut observed) = mpsc::channel(QUEUE);
         let (events, write_events) = Events::new(sources.client.clone());
         let mut tasks = JoinSet::new();
         tasks.spawn(write_events);
-        let all = || kube::Api::all(sources.client.clone());
-        let to = ToWriter { sender: sender.clone(), wrap: Observed::Members };
-        tasks.spawn(discard(follow::<observed::Members, _>(all(), how(), to)));
-        let to = ToWriter { sender: sender.clone(), wrap: Observed::Policies };
-        tasks.spawn(discard(follow::<observed::Policies, _>(kube::Api::all(sources.client.clone()), how(), to)));
-        let to = ToWriter { sender, wrap: Observed::Regions };
-        tasks.spawn(discard(follow::<observed::Regions, _>(kube::Api::all(sources.client.clone()), how(), to)));
-
+        let mut shown = sources.hub.subscribe();
+        shown.mark_changed();
         let started = Instant::now();
-        let mut members = Members::default();
-        let mut policies = HubObjects::new("FederationPolicy");
-        let mut regions = HubObjects::new("Region");
+        let mut kinds = Kinds::default();
         let mut sent = Sent::default();
         let (mut notes, mut problems) = (sources.notes.subscribe(), sources.problems.subscribe());
-        let mut mirrors = sources.mirrors.clone();
+        let mut mirrors = sources.queue.progress();
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                news = observed.recv() => match news {
-                    Some(Observed::Members(delta)) => members.observe(delta),
-                    Some(Observed::Policies(delta)) => policies.observe(delta),
-                    Some(Observed::Regions(delta)) => regions.observe(delta),
-                    None => return,
-                },
+                Ok(()) = shown.changed() => {}
                 () = self.shared.wake.notified() => {}
+                () = sources.queue.hub_written() => {}
                 Ok(()) = notes.changed() => {}
                 Ok(()) = problems.changed() => {}
                 Ok(()) = mirrors.changed() => {}
                 _ = tick.tick() => {}
             }
             tokio::time::sleep(GATHER).await;
-            while let Ok(news) = observed.try_recv() {
-                match news {
-                    Observed::Members(delta) => members.observe(delta),
-                    Observed::Policies(delta) => policies.observe(delta),
-                    Observed::Regions(delta) => regions.observe(delta),
-                }
-            }
+            let objects = shown.borrow_and_update().clone();
+            sources.queue.submit_statuses(kinds.follow(&objects, &events));
             let snapshot = problems.borrow_and_update().clone();
             let reports = self.shared.reports.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let progress = mirrors.borrow_and_update().clone();
             let settling = started.elapsed() < SETTLE;
             let inputs = Inputs { reports: &reports, mirrors: &progress, problems: &snapshot, now: now(), settling };
-            let good = members.write(&sources, &inputs, &events).await;
             let notices = self.shared.hub_notices.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            let inputs = accepted::Inputs { problems: &HubProblems(&snapshot), notices: &notices, now: now() };
-            let good = policies.write::<FederationPolicy>(&sources.client, inputs, &events).await && good;
-            let good = regions.write::<Region>(&sources.client, inputs, &events).await && good;
-            sent.send(&snapshot, &members, &events);
-            if !good {
-                tokio::time::sleep(PAUSE).await;
-            }
+            sources.queue.submit_statuses(kinds.submissions(&sources, &inputs, &notices, &events));
+            sent.send(&snapshot, &kinds.members, &events);
         }
     }
 }
 
-async fn discard<T>(task: impl Future<Output = T>) {
-    let _ = task.await;
+/// The objects of the hub that have a status.
+#[derive(Debug)]
+struct Kinds {
+    members: Members,
+    policies: HubObjects,
+    regions: HubObjects,
 }
 
-/// The writer's own view of the hub: what is wrong with objects there is reported by the source, not twice.
-fn how() -> Follow<Quiet> {
-    Follow {
-        origin: ProblemOrigin::Hub,
-        problems: ProblemBook::default(),
-        seen: SeenMark::default(),
-        listener: Quiet,
-        remember: true,
-        relist: None,
-        optional: None,
-        share: Share::of_hub(),
+impl Default for Kinds {
+    fn default() -> Self {
+        let (policies, regions) = (HubObjects::new(AcceptedKind::Policy), HubObjects::new(AcceptedKind::Region));
+        Self { members: Members::default(), policies, regions }
     }
 }
 
-struct Quiet;
+impl Kinds {
+    fn follow(&mut self, shown: &HubObserved, events: &Events) -> Vec<Submission> {
+        let mut over = self.members.follow(&shown.members, events);
+        over.extend(self.policies.follow(&shown.policies, events));
+        over.extend(self.regions.follow(&shown.regions, events));
+        over
+    }
 
-impl Listener for Quiet {
-    fn trouble(&mut self, plural: &str, _: Trouble) {
-        tracing::debug!(plural, "statuses: the hub cannot be watched");
+    fn submissions(
+        &mut self,
+        sources: &Sources,
+        inputs: &Inputs<'_>,
+        notices: &[HubNotice],
+        events: &Events,
+    ) -> Vec<Submission> {
+        let mut submissions = self.members.submissions(sources, inputs, events);
+        let inputs = accepted::Inputs { problems: &HubProblems(inputs.problems), notices, now: inputs.now };
+        submissions.extend(self.policies.submissions(&sources.queue, inputs, events));
+        submissions.extend(self.regions.submissions(&sources.queue, inputs, events));
+        submissions
     }
 }
 

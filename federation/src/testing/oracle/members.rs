@@ -7,12 +7,13 @@ use ipnet::IpNet;
 use super::Oracle;
 use super::services::Found;
 use crate::change::MemberKind;
+use crate::desired::{Action, Key};
 use crate::model::{ClusterId, Families, Family, Member, Merged, Owner, ServiceKey, ServiceKind};
 use crate::references::HubNotice;
 use crate::report::{
     CidrSource, Cidrs, Counts, Listed, MemberReport, PendingReason, RangeUse, Refusal, UndeclaredRange, Verdict,
 };
-use crate::{Awaits, MirrorAction, MirrorKey, Place, Topology};
+use crate::{Awaits, Place, Topology};
 
 /// As documented: a report names at most this many.
 const NAMED: usize = 16;
@@ -95,7 +96,7 @@ impl Oracle {
     pub(super) fn reports(
         &self,
         merged: &BTreeMap<ServiceKey, Merged>,
-        work: &BTreeMap<(ClusterId, MirrorKey), MirrorAction>,
+        work: &BTreeMap<(ClusterId, Key), Action>,
         found: &[Found],
     ) -> BTreeMap<ClusterId, MemberReport> {
         let (mut reports, missing) = (BTreeMap::new(), self.unknown());

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use super::Oracle;
 use super::facts::Reported;
+use crate::Vips;
 use crate::change::MemberKind;
+use crate::desired::{Action, Desired, Key, MirrorNamespace, MirrorService};
 use crate::model::{
     Affinity, ClusterId, HelmRelease, Merged, Namespace, Owner, Service, ServiceKey, ServiceKind, ServicePort,
 };
-use crate::{MirrorAction, MirrorKey, MirrorService, Vips};
 
 impl Oracle {
     pub(super) fn vips(&self, merged: &BTreeMap<ServiceKey, Merged>) -> BTreeMap<(ClusterId, ServiceKey), Vips> {
@@ -34,10 +35,7 @@ impl Oracle {
         all
     }
 
-    pub(super) fn mirror_work(
-        &self,
-        merged: &BTreeMap<ServiceKey, Merged>,
-    ) -> BTreeMap<(ClusterId, MirrorKey), MirrorAction> {
+    pub(super) fn mirror_work(&self, merged: &BTreeMap<ServiceKey, Merged>) -> BTreeMap<(ClusterId, Key), Action> {
         let mut work = BTreeMap::new();
         for (id, reported) in &self.reported {
             let is_mapped = [MemberKind::Services, MemberKind::Namespaces].iter().all(|k| reported.listed.contains(k));
@@ -46,17 +44,16 @@ impl Oracle {
             }
             for namespace in merged.keys().map(|key| &key.namespace) {
                 if !reported.objects.namespaces.iter().any(|object| object.name == *namespace) {
-                    let key = MirrorKey::Namespace(namespace.clone());
-                    work.insert(
-                        (id.clone(), key),
-                        MirrorAction::ApplyNamespace(self.namespace_helm(merged, namespace)),
-                    );
+                    let helm = self.namespace_helm(merged, namespace);
+                    let desired = MirrorNamespace { name: namespace.clone(), helm };
+                    let action = Action::Apply(Desired::Namespace(desired));
+                    work.insert((id.clone(), Key::Namespace(namespace.clone())), action);
                 }
             }
             let found = reported.objects.services.iter().map(|service| &service.key);
             for key in merged.keys().chain(found).collect::<BTreeSet<_>>() {
                 if let Some(action) = self.service_action(id, reported, key, merged.get(key)) {
-                    work.insert((id.clone(), MirrorKey::Service(key.clone())), action);
+                    work.insert((id.clone(), Key::Service(key.clone())), action);
                 }
             }
         }
@@ -69,17 +66,17 @@ impl Oracle {
         reported: &Reported,
         key: &ServiceKey,
         merged: Option<&Merged>,
-    ) -> Option<MirrorAction> {
+    ) -> Option<Action> {
         let mut namespaces = reported.objects.namespaces.iter();
         if namespaces.any(|object| object.name == key.namespace && object.terminating) {
             return None;
         }
         let found = reported.objects.services.iter().find(|service| service.key == *key);
-        let apply = || merged.map(|merged| MirrorAction::ApplyService(Arc::new(self.wanted(merged))));
+        let apply = || merged.map(|merged| Action::Apply(Desired::Service(Arc::new(self.wanted(merged)))));
         let Some(found) = found else { return apply() };
         let mark = match &found.owner {
             Owner::User | Owner::Lookalike => return None,
-            Owner::Adopted => return Some(MirrorAction::Release),
+            Owner::Adopted => return Some(Action::Release(Key::Service(key.clone()))),
             Owner::Restored(mark) if self.hub.is_some() && Some(mark.hub) != self.hub => return None,
             Owner::Mirror(mark) | Owner::Restored(mark) => mark,
         };
@@ -135,8 +132,9 @@ impl Oracle {
     }
 }
 
-fn delete(found: &Service) -> MirrorAction {
-    MirrorAction::Delete { uid: found.uid.clone(), resource_version: found.resource_version.clone() }
+fn delete(found: &Service) -> Action {
+    let key = Key::Service(found.key.clone());
+    Action::Delete { key, uid: found.uid.clone(), resource_version: found.resource_version.clone() }
 }
 
 /// All but the Helm release.
@@ -167,5 +165,5 @@ fn shape(merged: &Merged) -> MirrorService {
         true => Affinity::None,
         false => merged.affinity,
     };
-    MirrorService { headless: merged.headless, affinity, ports, sources, helm: None }
+    MirrorService { key: merged.key.clone(), headless: merged.headless, affinity, ports, sources, helm: None }
 }

@@ -5,7 +5,7 @@ use std::fs::DirEntry;
 use std::io::Read as _;
 use std::path::Path;
 
-use federation::MirrorKey;
+use federation::desired::Key;
 use federation::model::{ClusterId, Namespace, ServiceKey};
 use serde_json::Value;
 
@@ -18,7 +18,7 @@ pub(super) const NAMESPACE_FILE: &str = "_namespace.yaml";
 const MAX_BYTES: u64 = 1 << 20;
 
 /// Files with names like ours, the first [`MAX_FILES`].
-pub(super) fn found(root: &Path) -> BTreeSet<(ClusterId, MirrorKey)> {
+pub(super) fn found(root: &Path) -> BTreeSet<(ClusterId, Key)> {
     let mut found = BTreeSet::new();
     for cluster in folders(root) {
         let Ok(id) = ClusterId::new(&name(&cluster)) else { continue };
@@ -44,21 +44,18 @@ fn name(entry: &DirEntry) -> String {
     entry.file_name().to_string_lossy().into_owned()
 }
 
-fn key(namespace: &str, file: &str) -> Option<MirrorKey> {
+fn key(namespace: &str, file: &str) -> Option<Key> {
     if file == NAMESPACE_FILE {
-        return Namespace::new(namespace).ok().map(MirrorKey::Namespace);
+        return Namespace::new(namespace).ok().map(Key::Namespace);
     }
-    ServiceKey::new(namespace, file.strip_suffix(".yaml")?).ok().map(MirrorKey::Service)
+    ServiceKey::new(namespace, file.strip_suffix(".yaml")?).ok().map(Key::Service)
 }
 
 /// Whether a file holds this object, with our label and the mark of a folder as its hub.
-pub(super) fn is_ours(path: &Path, key: &MirrorKey) -> bool {
+pub(super) fn is_ours(path: &Path, key: &Key) -> bool {
     let Some(object) = read(path) else { return false };
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
-    let (kind, namespace, name) = match key {
-        MirrorKey::Namespace(name) => ("Namespace", None, name.as_str()),
-        MirrorKey::Service(key) => ("Service", Some(key.namespace.as_str()), &*key.name),
-    };
+    let (kind, namespace, name) = key.parts();
     let mark = |field: &str, name: &str| object.get("metadata").and_then(|meta| meta.get(field)?.get(name)?.as_str());
     text("/kind") == Some(kind)
         && text("/metadata/name") == Some(name)

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use federation::MirrorService;
+use federation::desired::{MirrorNamespace, MirrorService};
 use federation::model::{Affinity, Namespace, Protocol, ServiceKey, ServicePort};
 
 use super::*;
 
-fn actions(port: u16) -> Vec<(ClusterId, MirrorKey, MirrorAction)> {
+fn actions(port: u16) -> Vec<(ClusterId, Action)> {
     let cluster = ClusterId::new("eu-1").unwrap();
     let ports = vec![ServicePort {
         name: Arc::from("http"),
@@ -16,17 +16,20 @@ fn actions(port: u16) -> Vec<(ClusterId, MirrorKey, MirrorAction)> {
         app_protocol: Some(Arc::from("http")),
     }];
     let sources = vec![ClusterId::new("us-1").unwrap(), ClusterId::new("us-2").unwrap()];
-    let service = MirrorAction::ApplyService(Arc::new(MirrorService {
+    let service = Action::Apply(Desired::Service(Arc::new(MirrorService {
+        key: ServiceKey::new("shop", "web").unwrap(),
         headless: false,
         affinity: Affinity::None,
         ports,
         sources,
         helm: None,
-    }));
-    vec![
-        (cluster.clone(), MirrorKey::Namespace(Namespace::new("shop").unwrap()), MirrorAction::ApplyNamespace(None)),
-        (cluster, MirrorKey::Service(ServiceKey::new("shop", "web").unwrap()), service),
-    ]
+    })));
+    let namespace = MirrorNamespace { name: Namespace::new("shop").unwrap(), helm: None };
+    vec![(cluster.clone(), Action::Apply(Desired::Namespace(namespace))), (cluster, service)]
+}
+
+fn delete(key: Key) -> Action {
+    Action::Delete { key, uid: Arc::from(""), resource_version: Arc::from("") }
 }
 
 fn files(root: &Path) -> Vec<String> {
@@ -63,8 +66,7 @@ fn actions_become_files_and_go_again() {
 
     folder.submit(&actions(81));
     assert!(std::fs::read_to_string(&path).unwrap().contains("port: 81"));
-    let gone = MirrorAction::Delete { uid: Arc::from(""), resource_version: Arc::from("") };
-    let gone: Vec<_> = actions(81).into_iter().map(|(cluster, key, _)| (cluster, key, gone.clone())).collect();
+    let gone: Vec<_> = actions(81).into_iter().map(|(cluster, action)| (cluster, delete(action.key()))).collect();
     assert!(folder.submit(&gone).is_empty());
     assert!(folder.submit(&gone).is_empty(), "twice is OK");
     assert!(files(root.path()).is_empty());
@@ -84,9 +86,9 @@ fn what_cannot_be_written_is_reported_and_the_rest_is_written() {
     assert!(root.path().join("eu-1/shop/_namespace.yaml").is_file());
 }
 
-fn leave(key: MirrorKey) -> Effects {
+fn leave(key: Key) -> Effects {
     let cluster = ClusterId::new("eu-1").unwrap();
-    Effects { mirrors: vec![(cluster, key, MirrorAction::Leave)], ..Effects::default() }
+    Effects { mirrors: vec![(cluster, Action::Leave(key))], ..Effects::default() }
 }
 
 /// All that may change whether something is wanted.
@@ -99,7 +101,7 @@ fn what_is_not_wanted_any_more_goes_whichever_process_wrote_it_and_whether_or_no
     let root = tempfile::tempdir().unwrap();
     let mut folder = Folder::new(root.path());
     folder.submit(&actions(80));
-    let keys: Vec<MirrorKey> = actions(80).into_iter().map(|(_, key, _)| key).collect();
+    let keys: Vec<Key> = actions(80).into_iter().map(|(_, action)| action.key()).collect();
     // It was never applied, so that there is nothing to delete in the member; and nothing is known as long as there is doubt.
     for wanted in [None, Some(true)] {
         for key in &keys {
@@ -107,7 +109,7 @@ fn what_is_not_wanted_any_more_goes_whichever_process_wrote_it_and_whether_or_no
         }
         assert_eq!(files(root.path()).len(), 2, "{wanted:?}");
     }
-    folder.follow(&leave(keys[1].clone()), |_, key| Some(matches!(key, MirrorKey::Namespace(_))));
+    folder.follow(&leave(keys[1].clone()), |_, key| Some(matches!(key, Key::Namespace(_))));
     assert_eq!(files(root.path()), ["eu-1/shop/_namespace.yaml"]);
 
     // Files of an earlier run: for a member that is gone, for a service that is, and in doubt at first.
@@ -153,9 +155,8 @@ fn a_file_that_another_program_wrote_is_neither_changed_nor_removed() {
             "{}",
             errors[0]
         );
-        let gone = MirrorAction::Delete { uid: Arc::from(""), resource_version: Arc::from("") };
-        let (cluster, key, _) = actions(80).remove(1);
-        folder.submit(&[(cluster, key, gone)]);
+        let (cluster, action) = actions(80).remove(1);
+        folder.submit(&[(cluster, delete(action.key()))]);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
     }
     // A link is none of ours, even if it leads to such a file.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use federation::model::{Protocol, ServicePort};
+use federation::model::{Protocol, ServiceKey, ServicePort};
 
 use super::super::fields;
 use super::*;
@@ -12,6 +12,7 @@ fn desired(helm: Option<(&str, &str)>) -> MirrorService {
     let helm =
         helm.map(|(namespace, name)| Arc::new(HelmRelease { name: Arc::from(name), namespace: Arc::from(namespace) }));
     MirrorService {
+        key: ServiceKey::new("shop", "web").unwrap(),
         headless: false,
         affinity: Affinity::None,
         ports: vec![port],
@@ -20,13 +21,9 @@ fn desired(helm: Option<(&str, &str)>) -> MirrorService {
     }
 }
 
-fn key() -> ServiceKey {
-    ServiceKey::new("shop", "web").unwrap()
-}
-
 /// As the API server would hold it after our apply.
 fn held(desired: &MirrorService, hub: &str) -> Service {
-    let wanted = service(&key(), desired, hub);
+    let wanted = service(desired, hub);
     let mut held = wanted.clone();
     fields::settle(&mut held, &wanted);
     let spec = held.spec.as_mut().unwrap();
@@ -37,7 +34,7 @@ fn held(desired: &MirrorService, hub: &str) -> Service {
 
 #[test]
 fn a_mirror_names_its_hub_its_sources_and_its_release() {
-    let metadata = service(&key(), &desired(Some(("shop", "web"))), "h1").metadata;
+    let metadata = service(&desired(Some(("shop", "web"))), "h1").metadata;
     let text = |map: Option<BTreeMap<String, String>>| {
         map.unwrap().iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>()
     };
@@ -51,7 +48,7 @@ fn a_mirror_names_its_hub_its_sources_and_its_release() {
             "meta.helm.sh/release-namespace=shop"
         ]
     );
-    let plain = service(&key(), &desired(None), "h1").metadata;
+    let plain = service(&desired(None), "h1").metadata;
     assert_eq!(text(plain.labels), ["app.kubernetes.io/managed-by=isthmus", "isthmus.dev/mirror=true"]);
 }
 
@@ -90,7 +87,7 @@ fn what_prepares_an_adoption_is_respected() {
     let claim = r#"{manager: kubectl-label, operation: Update, fieldsV1: {"f:metadata": {"f:labels": {"f:app.kubernetes.io/managed-by": {}}}}}"#;
     found.metadata.managed_fields.as_mut().unwrap().push(serde_saphyr::from_str(claim).unwrap());
     assert_eq!(compare(&found, &plain, "h1"), Standing::AsDesired);
-    let mut wanted = service(&key(), &plain, "h1");
+    let mut wanted = service(&plain, "h1");
     respect(&mut wanted, &found);
     let before = found.clone();
     overwrite(&mut found, &wanted);
@@ -100,7 +97,7 @@ fn what_prepares_an_adoption_is_respected() {
 
 #[test]
 fn claims_are_cut_down_to_what_is_applied() {
-    let wanted = service(&key(), &desired(None), "h1");
+    let wanted = service(&desired(None), "h1");
     let mut found = held(&desired(None), "h1");
     assert!(fields::are_settled(&found));
     found.metadata.managed_fields.as_mut().unwrap()[0].operation = Some("Update".to_owned());
