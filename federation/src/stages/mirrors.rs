@@ -10,7 +10,8 @@ use super::membership::{Membership, MembershipChange};
 use super::services::{Services, ServicesChange};
 use crate::effects::{MirrorAction, MirrorKey};
 use crate::mirror::{self, Backed};
-use crate::model::{ClusterId, Digest, HelmRelease, Namespace, Owner, Service, ServiceKey};
+use crate::model::{ClusterId, Digest, HelmRelease, Namespace, Owner, ServiceKey};
+use crate::packed::PackedService;
 use crate::store::{ClusterState, Store, StoreChange};
 
 pub(crate) struct Mirrors {
@@ -249,8 +250,8 @@ impl Earlier<'_> {
     }
 
     /// Every cluster that the object names as its source is connected and completely listed, unless it is no longer a member.
-    fn sources_are_fresh(self, found: Option<&Service>) -> bool {
-        let Some(mark) = found.and_then(Service::mark) else { return true };
+    fn sources_are_fresh(self, found: Option<&PackedService>) -> bool {
+        let Some(mark) = found.and_then(PackedService::mark) else { return true };
         mark.sources.iter().filter_map(|id| self.store.get(id)).all(ClusterState::is_fresh)
     }
 }
