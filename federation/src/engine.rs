@@ -22,7 +22,7 @@ use crate::stages::hub::Hub;
 use crate::stages::knowledge::{self, Awaits, KnowledgeStage};
 use crate::stages::membership::Membership;
 use crate::stages::mirrors::{self, Mirrors};
-use crate::stages::reports::{self, Reports};
+use crate::stages::reports::Reports;
 use crate::stages::services::{self, Services};
 use crate::stages::vips::{self, VipTable};
 use crate::stats::Stats;
@@ -101,16 +101,7 @@ impl Engine {
         };
         let earlier = mirrors::Earlier { hub, store, membership, knowledge, services };
         let of_mirrors = mirrors.update(changes, earlier);
-        let changes = reports::Changes {
-            hub: of_hub,
-            store: of_store,
-            membership: &of_membership,
-            knowledge: &of_knowledge,
-            services: &of_services,
-            mirrors: &of_mirrors,
-        };
-        let earlier = reports::Earlier { hub, store, membership, knowledge, services, mirrors };
-        let members = reports.update(changes, earlier);
+        let members = reports.update(changes, &of_mirrors, earlier, mirrors);
         Effects {
             services: of_services.services,
             rankings: of_services.rankings,

@@ -65,7 +65,7 @@ pub(crate) fn merge(key: &ServiceKey, mut parts: Vec<Contribution<'_>>) -> Outco
     for part in &parts {
         let endpoints = usable_endpoints(key, part, &mut outcome);
         let slice_ports = PortIndex::of(&endpoints);
-        for own in &part.service.ports {
+        for own in &*part.service.ports {
             let found = index.get(&(own.port, own.protocol)).and_then(|at| ports.get_mut(*at));
             let Some(merged) = found else {
                 continue; // it lost a conflict over the port's name, so its backends must not serve the winner's port

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::desired::{Action, Desired, Key, MirrorService};
-use crate::model::{Affinity, Digest, HelmRelease, Merged, MergedPort, Owner, Service, ServiceKind, ServicePort};
+use crate::model::{Affinity, Digest, HelmRelease, Merged, MergedPort, Owner, ServiceKind, ServicePort};
+use crate::packed::PackedService;
 
 /// The plan for one Service, before it is considered whether it is certain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,12 +30,12 @@ pub(crate) struct Backed<'a> {
 }
 
 /// Plans one mirrored Service in one member. `hub`: the identity of this hub; `None` for processes that only read.
-pub(crate) fn plan_service(backed: Option<Backed<'_>>, found: Option<&Service>, hub: Option<Digest>) -> Plan {
+pub(crate) fn plan_service(backed: Option<Backed<'_>>, found: Option<&PackedService>, hub: Option<Digest>) -> Plan {
     match (backed, found) {
-        (_, Some(Service { owner: Owner::Adopted, .. })) => Plan::Release,
-        (_, Some(Service { owner: Owner::User | Owner::Lookalike, .. })) | (None, None) => Plan::Leave,
+        (_, Some(PackedService { owner: Owner::Adopted, .. })) => Plan::Release,
+        (_, Some(PackedService { owner: Owner::User | Owner::Lookalike, .. })) | (None, None) => Plan::Leave,
         // A backup of another hub's: that hub may manage the member again later.
-        (_, Some(Service { owner: Owner::Restored(mark), .. })) if hub.is_some_and(|hub| hub != mark.hub) => {
+        (_, Some(PackedService { owner: Owner::Restored(mark), .. })) if hub.is_some_and(|hub| hub != mark.hub) => {
             Plan::Leave
         }
         (Some(backed), None) => Plan::Apply(Arc::new(desired(backed))),
@@ -49,8 +50,8 @@ pub(crate) fn plan_service(backed: Option<Backed<'_>>, found: Option<&Service>, 
     }
 }
 
-fn orphan(found: &Service) -> Plan {
-    Plan::Orphan { uid: Arc::clone(&found.uid), resource_version: Arc::clone(&found.resource_version) }
+fn orphan(found: &PackedService) -> Plan {
+    Plan::Orphan { uid: found.identity.uid(), resource_version: found.identity.resource_version() }
 }
 
 impl Plan {
@@ -83,7 +84,7 @@ fn desired(Backed { merged, helm }: Backed<'_>) -> MirrorService {
 }
 
 /// Whether the object is as desired.
-fn is_as_desired(desired: &MirrorService, found: &Service, hub: Option<Digest>) -> bool {
+fn is_as_desired(desired: &MirrorService, found: &PackedService, hub: Option<Digest>) -> bool {
     let Some(mark) = found.mark() else { return true };
     let written_by_us = hub.is_none_or(|hub| hub == mark.hub && matches!(found.owner, Owner::Mirror(_)));
     let helm = mark.helm_claimed || mark.helm == HelmRelease::digest(desired.helm.as_deref());

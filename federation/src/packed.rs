@@ -2,11 +2,14 @@
 //! report is packed when it is stored, and read in the packed form from then on.
 
 mod endpoints;
+mod identity;
 mod objects;
 mod pool;
+mod service;
 mod slice;
 
 pub(crate) use endpoints::EndpointRef;
 pub(crate) use objects::{ByKey, Objects};
 pub(crate) use pool::Pools;
+pub(crate) use service::PackedService;
 pub(crate) use slice::PackedSlice;

@@ -7,9 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::explain::SelectedBy;
-use crate::model::{
-    Federate, Labels, Member, Namespace, NamespacePattern, Policy, RankingRule, Service, ServiceKind, Time,
-};
+use crate::model::{Federate, Labels, Member, Namespace, NamespacePattern, Policy, RankingRule, ServiceKind, Time};
+use crate::packed::PackedService;
 use crate::report::NotExported;
 use crate::store::ClusterState;
 
@@ -101,7 +100,7 @@ impl Policies {
         &'a self,
         member: &Member,
         state: &ClusterState,
-        service: &Service,
+        service: &PackedService,
     ) -> Result<Selected<'a>, LeftOut> {
         let none = Labels::default();
         let namespace = state.namespaces.get(&service.key.namespace).map_or(&none, |object| &object.labels);
@@ -142,13 +141,13 @@ impl Policies {
     }
 
     /// What holds whatever the marks are.
-    fn forbidden(&self, member: &Member, service: &Service, policy: &Policy) -> Option<NotExported> {
+    fn forbidden(&self, member: &Member, service: &PackedService, policy: &Policy) -> Option<NotExported> {
         let namespace = &service.key.namespace;
         let kubernetes = namespace.as_str() == "default" && &*service.key.name == "kubernetes";
         if NEVER.contains(&namespace.as_str()) || *namespace == self.own_namespace || kubernetes {
             return Some(NotExported::System);
         }
-        if let Some(by) = service.derived_by {
+        if let Some(by) = service.derived_by() {
             return Some(NotExported::Derived { by });
         }
         if service.kind == ServiceKind::ExternalName {

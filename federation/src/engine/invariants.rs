@@ -15,7 +15,7 @@ use crate::stages::hub::HubChange;
 use crate::stages::knowledge::KnowledgeChange;
 use crate::stages::membership::MembershipChange;
 use crate::stages::mirrors::{self, Mirrors};
-use crate::stages::reports::{self, Reports};
+use crate::stages::reports::Reports;
 use crate::stages::services::{self, Services};
 use crate::stages::vips::{self, VipTable};
 use crate::store::StoreChange;
@@ -95,16 +95,7 @@ impl Fresh {
         let earlier = mirrors::Earlier { hub, store, membership, knowledge, services: &services };
         let of_mirrors = mirrors.update(changes, earlier);
         let mut reports = engine.reports.empty();
-        let changes = reports::Changes {
-            hub: &of_hub,
-            store: &of_store,
-            membership: &of_membership,
-            knowledge: &of_knowledge,
-            services: &of_services,
-            mirrors: &of_mirrors,
-        };
-        let earlier = reports::Earlier { hub, store, membership, knowledge, services: &services, mirrors: &mirrors };
-        reports.update(changes, earlier);
+        reports.update(changes, &of_mirrors, earlier, &mirrors);
         Self { services, vips, mirrors, reports }
     }
 }

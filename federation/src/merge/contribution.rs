@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use crate::addresses::Rules;
 use crate::explain::SelectedBy;
-use crate::model::{ClusterId, Node, RankingRule, Service, Time};
-use crate::packed::PackedSlice;
+use crate::model::{ClusterId, Node, RankingRule, Time};
+use crate::packed::{PackedService, PackedSlice};
 
 /// One cluster's part in a service.
 pub(crate) struct Contribution<'a> {
     pub cluster: &'a ClusterId,
-    pub service: &'a Service,
+    pub service: &'a PackedService,
     /// When it was exported: the `ServiceExport`'s creation, else the Service's own.
     pub exported: Time,
     pub slices: Vec<&'a PackedSlice>,

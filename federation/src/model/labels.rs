@@ -6,7 +6,10 @@ use std::sync::Arc;
 /// Labels of one object. The conversion bounds their number and size. Sorted, and no larger than necessary: every object
 /// has some.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Labels(Box<[(Arc<str>, Arc<str>)]>);
+pub struct Labels(Arc<[Label]>);
+
+/// Key and value.
+pub(crate) type Label = (Arc<str>, Arc<str>);
 
 impl Labels {
     pub fn get(&self, key: &str) -> Option<&str> {
@@ -16,6 +19,11 @@ impl Labels {
 
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(key, value)| (&**key, &**value))
+    }
+
+    /// The same labels with another copy of the list.
+    pub(crate) fn map_list(self, copy: impl FnOnce(Arc<[Label]>) -> Arc<[Label]>) -> Self {
+        Self(copy(self.0))
     }
 
     pub fn len(&self) -> usize {

@@ -17,6 +17,7 @@ pub(crate) use endpoint::node_at;
 pub use endpoint::{Endpoint, Health, PodId, Slice, SliceKey, SlicePort};
 pub use family::{Families, Family};
 pub use ids::{ClusterId, MAX_LABEL_LEN, MAX_PLACE_LEN, NameError, Namespace, Network, RegionId, ServiceKey, Zone};
+pub(crate) use labels::Label;
 pub use labels::{Labels, Selector};
 pub use merged::{Backend, Host, Merged, MergedPort, SecondAddresses};
 pub use policy::{ClusterWeight, Failover, Federate, Policy, RankingRule, Tier};

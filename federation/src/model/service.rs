@@ -35,15 +35,12 @@ pub struct Service {
 impl Service {
     /// It bears the mark of a mirror and no sign of a user: it offers no workloads of its own, whichever program wrote it.
     pub fn is_mirror(&self) -> bool {
-        matches!(self.owner, Owner::Mirror(_) | Owner::Restored(_) | Owner::Lookalike)
+        self.owner.is_mirror()
     }
 
     /// Its mark, if it is a mirror that this or another hub wrote.
     pub fn mark(&self) -> Option<&Mark> {
-        match &self.owner {
-            Owner::Mirror(mark) | Owner::Restored(mark) => Some(mark),
-            Owner::User | Owner::Lookalike | Owner::Adopted => None,
-        }
+        self.owner.mark()
     }
 }
 
@@ -71,6 +68,21 @@ pub enum Owner {
     /// Isthmus wrote it, and since then a user or a user's tool took it over: it has a selector, or another manager
     /// applies its spec, or Isthmus's label was removed. Isthmus's fields are to be removed from it.
     Adopted,
+}
+
+impl Owner {
+    /// As [`Service::is_mirror`].
+    pub(crate) fn is_mirror(&self) -> bool {
+        matches!(self, Self::Mirror(_) | Self::Restored(_) | Self::Lookalike)
+    }
+
+    /// As [`Service::mark`].
+    pub(crate) fn mark(&self) -> Option<&Mark> {
+        match self {
+            Self::Mirror(mark) | Self::Restored(mark) => Some(mark),
+            Self::User | Self::Lookalike | Self::Adopted => None,
+        }
+    }
 }
 
 /// The annotations of a mirror. There are as many as mirrors, so texts that are only compared are kept as digests.
@@ -124,7 +136,7 @@ impl HelmRelease {
 }
 
 /// One port of a Service.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServicePort {
     /// Empty if the only port has no name.
     pub name: Arc<str>,

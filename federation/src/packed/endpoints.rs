@@ -45,7 +45,7 @@ impl Endpoints {
         let mut zones: Vec<&Option<Zone>> = endpoints.iter().map(|endpoint| &endpoint.zone).collect();
         zones.sort_unstable();
         zones.dedup();
-        let zones = pools.zones(zones.into_iter().cloned().collect());
+        let zones = pools.zones(&zones.into_iter().cloned().collect::<Vec<_>>());
         let v4 = |endpoint: &Endpoint| match endpoint.ip {
             IpAddr::V4(ip) => Some(pack(endpoint, ip, &zones)),
             IpAddr::V6(_) => None,

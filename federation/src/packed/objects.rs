@@ -7,9 +7,9 @@ use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::PackedSlice;
+use super::{PackedService, PackedSlice};
 use crate::change::Object;
-use crate::model::{Export, Service, ServiceKey, SliceKey};
+use crate::model::{Export, ServiceKey, SliceKey};
 
 type Key<P> = <<P as Deref>::Target as Object>::Key;
 
@@ -97,5 +97,5 @@ macro_rules! found_by {
         }
     )+};
 }
-found_by!(ServiceKey: Box<Service>, Box<Export>);
+found_by!(ServiceKey: Box<PackedService>, Box<Export>);
 found_by!(SliceKey: Arc<PackedSlice>);

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use crate::model::{Namespace, ServiceKey, SlicePort, Zone};
+use crate::model::{Label, Labels, Namespace, ServiceKey, ServicePort, SlicePort, Zone};
 
 /// Values that are not searched for unused ones.
 const FEW: usize = 64;
@@ -15,7 +15,9 @@ const FEW: usize = 64;
 #[derive(Debug, Default)]
 pub(crate) struct Pools {
     texts: Pool<str>,
-    ports: Pool<[SlicePort]>,
+    labels: Pool<[Label]>,
+    service_ports: Pool<[ServicePort]>,
+    slice_ports: Pool<[SlicePort]>,
     zones: Pool<[Option<Zone>]>,
 }
 
@@ -32,14 +34,29 @@ impl Pools {
         ServiceKey { namespace: self.namespace(namespace), name: self.text(name) }
     }
 
-    pub fn slice_ports(&mut self, ports: Vec<SlicePort>) -> Arc<[SlicePort]> {
-        let Self { texts, ports: lists, .. } = self;
-        lists.shared_with(ports, |port| port.name = texts.shared(Arc::clone(&port.name)))
+    pub fn labels(&mut self, labels: Labels) -> Labels {
+        let Self { texts, labels: lists, .. } = self;
+        let label = |(key, value): &Label| (texts.shared(Arc::clone(key)), texts.shared(Arc::clone(value)));
+        labels.map_list(|list| lists.shared_list(&list, label))
     }
 
-    pub fn zones(&mut self, zones: Vec<Option<Zone>>) -> Arc<[Option<Zone>]> {
+    pub fn service_ports(&mut self, ports: &[ServicePort]) -> Arc<[ServicePort]> {
+        let Self { texts, service_ports: lists, .. } = self;
+        lists.shared_list(ports, |port| ServicePort {
+            name: texts.shared(Arc::clone(&port.name)),
+            app_protocol: port.app_protocol.clone().map(|text| texts.shared(text)),
+            ..port.clone()
+        })
+    }
+
+    pub fn slice_ports(&mut self, ports: &[SlicePort]) -> Arc<[SlicePort]> {
+        let Self { texts, slice_ports: lists, .. } = self;
+        lists.shared_list(ports, |port| SlicePort { name: texts.shared(Arc::clone(&port.name)), ..port.clone() })
+    }
+
+    pub fn zones(&mut self, zones: &[Option<Zone>]) -> Arc<[Option<Zone>]> {
         let Self { texts, zones: lists, .. } = self;
-        lists.shared_with(zones, |zone| *zone = zone.take().map(|zone| zone.map_text(|text| texts.shared(text))))
+        lists.shared_list(zones, |zone| zone.clone().map(|zone| zone.map_text(|text| texts.shared(text))))
     }
 }
 
@@ -79,13 +96,12 @@ impl<T: ?Sized + Eq + Hash> Pool<T> {
 }
 
 impl<I: Eq + Hash> Pool<[I]> {
-    /// The one copy of a list. The items of a list that is new are changed first.
-    fn shared_with(&mut self, mut list: Vec<I>, new: impl FnMut(&mut I)) -> Arc<[I]> {
-        if let Some(held) = self.held.get(list.as_slice()) {
-            return Arc::clone(held);
+    /// The one copy of a list. If it is new, it is made of the list's items by `copy`.
+    fn shared_list(&mut self, list: &[I], copy: impl FnMut(&I) -> I) -> Arc<[I]> {
+        match self.held.get(list) {
+            Some(held) => Arc::clone(held),
+            None => self.add(list.iter().map(copy).collect()),
         }
-        list.iter_mut().for_each(new);
-        self.add(list.into())
     }
 }
 
@@ -123,7 +139,7 @@ mod tests {
         let port = |name: &str, port| SlicePort { name: Arc::from(name), port, protocol: crate::model::Protocol::Tcp };
         let name = pools.text(Arc::from("http"));
         let lists = [vec![port("http", 80)], vec![port("http", 80)], vec![port("http", 81)]];
-        let lists = lists.map(|list| pools.slice_ports(list));
+        let lists = lists.map(|list| pools.slice_ports(&list));
         assert!(Arc::ptr_eq(&lists[0], &lists[1]) && !Arc::ptr_eq(&lists[0], &lists[2]));
         assert!(lists.iter().all(|list| Arc::ptr_eq(&list[0].name, &name)));
     }

@@ -25,7 +25,7 @@ impl PackedSlice {
             // Its name is its own; all others are those of other objects as well.
             key: SliceKey { namespace: pools.namespace(namespace), name },
             service: pools.service_key(service),
-            ports: pools.slice_ports(ports),
+            ports: pools.slice_ports(&ports),
             endpoints: Endpoints::pack(&endpoints, pools),
             nodes,
         }
@@ -61,5 +61,36 @@ impl PartialEq<Slice> for PackedSlice {
             && *self.ports == **ports
             && self.endpoints == **endpoints
             && self.nodes == *nodes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::make;
+
+    #[test]
+    fn it_is_equal_to_what_it_was_made_of_and_to_nothing_else() {
+        let slices = || {
+            let all = ["10.0.0.1@z1=a", "10.0.0.2@node:n2=b"];
+            vec![
+                make::slice("shop/web", "web-1", "http:8080", &all),
+                make::slice("shop/web", "web-2", "http:8080", &all),
+                make::slice("other/web", "web-1", "http:8080", &all),
+                make::slice("shop/api", "web-1", "http:8080", &all),
+                make::slice("shop/web", "web-1", "http:8081", &all),
+                make::slice("shop/web", "web-1", "http:8080", &all[..1]),
+                make::slice("shop/web", "web-1", "http:8080", &[all[0], "10.0.0.2@node:n3=b"]),
+                make::slice("shop/web", "web-1", "http:8080", &[all[0], "10.0.0.2@z1=b"]),
+                make::slice("shop/web", "web-1", "http:8080", &["10.0.0.2@node:n2=b", all[0]]),
+            ]
+        };
+        let mut pools = Pools::default();
+        let packed: Vec<_> = slices().into_iter().map(|slice| PackedSlice::pack(slice, &mut pools)).collect();
+        for (i, packed) in packed.iter().enumerate() {
+            for (j, slice) in slices().iter().enumerate() {
+                assert_eq!(packed == slice, i == j, "{packed:?} and {slice:?}");
+            }
+        }
     }
 }

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use super::hub::{Hub, HubChange};
 use super::membership::{Membership, MembershipChange};
 use crate::knowledge::{Deadlines, Knowledge, Progress};
-use crate::model::{ClusterId, Service, ServiceKey, Time};
+use crate::model::{ClusterId, ServiceKey, Time};
+use crate::packed::PackedService;
 use crate::store::{ClusterState, Store, StoreChange};
 
 /// Which members have to be known before everything counts as known.
@@ -104,7 +105,7 @@ impl KnowledgeStage {
     }
 
     /// Whether a Service is a mirror that was made for a member that is not known now.
-    pub fn awaits_source(&self, service: &Service) -> bool {
+    pub fn awaits_source(&self, service: &PackedService) -> bool {
         self.awaited(service).next().is_some()
     }
 
@@ -144,12 +145,12 @@ impl KnowledgeStage {
         }
     }
 
-    fn note_awaiting(&mut self, holder: &ClusterId, service: &Service) {
+    fn note_awaiting(&mut self, holder: &ClusterId, service: &PackedService) {
         let sources: Vec<ClusterId> = self.awaited(service).cloned().collect();
         self.awaiting.extend(sources.into_iter().map(|source| (source, holder.clone(), service.key.clone())));
     }
 
-    fn awaited<'a>(&'a self, service: &'a Service) -> impl Iterator<Item = &'a ClusterId> {
+    fn awaited<'a>(&'a self, service: &'a PackedService) -> impl Iterator<Item = &'a ClusterId> {
         let sources = service.mark().into_iter().flat_map(|mark| &mark.sources);
         sources.filter(|source| self.unknown.contains(*source))
     }

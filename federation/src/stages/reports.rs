@@ -3,14 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::hub::{Hub, HubChange};
-use super::knowledge::{KnowledgeChange, KnowledgeStage};
-use super::membership::{Membership, MembershipChange};
-use super::mirrors::{Mirrors, MirrorsChange};
-use super::services::{Services, ServicesChange};
+use super::hub::Hub;
+use super::mirrors::{Changes, Earlier, Mirrors, MirrorsChange};
 use crate::model::{ClusterId, Digest};
 use crate::report::MemberReport;
-use crate::store::{Store, StoreChange};
 
 pub(crate) struct Reports {
     /// The identity that this hub's mirrors carry.
@@ -24,28 +20,6 @@ pub(crate) struct Reports {
 /// The reports that one round changed, sorted. `None`: no longer a member.
 pub(crate) type ReportsChange = Vec<(ClusterId, Option<Arc<MemberReport>>)>;
 
-/// What the earlier stages changed in this round.
-#[derive(Clone, Copy)]
-pub(crate) struct Changes<'a> {
-    pub hub: &'a HubChange,
-    pub store: &'a StoreChange,
-    pub membership: &'a MembershipChange,
-    pub knowledge: &'a KnowledgeChange,
-    pub services: &'a ServicesChange,
-    pub mirrors: &'a MirrorsChange,
-}
-
-/// The earlier stages, to be read.
-#[derive(Clone, Copy)]
-pub(crate) struct Earlier<'a> {
-    pub hub: &'a Hub,
-    pub store: &'a Store,
-    pub membership: &'a Membership,
-    pub knowledge: &'a KnowledgeStage,
-    pub services: &'a Services,
-    pub mirrors: &'a Mirrors,
-}
-
 impl Reports {
     pub fn new(hub_id: Option<Digest>) -> Self {
         Self { hub_id, reports: BTreeMap::new(), built: 0 }
@@ -56,9 +30,16 @@ impl Reports {
         Self::new(self.hub_id)
     }
 
-    pub fn update(&mut self, changes: Changes<'_>, earlier: Earlier<'_>) -> ReportsChange {
+    /// It depends on what the mirrors depend on, and on them.
+    pub fn update(
+        &mut self,
+        changes: Changes<'_>,
+        of_mirrors: &MirrorsChange,
+        earlier: Earlier<'_>,
+        mirrors: &Mirrors,
+    ) -> ReportsChange {
         let mut change = ReportsChange::new();
-        for id in touched(changes, earlier.hub) {
+        for id in touched(changes, of_mirrors, earlier.hub) {
             if !earlier.hub.members().contains_key(&id) {
                 if self.reports.remove(&id).is_some() {
                     change.push((id, None));
@@ -66,7 +47,7 @@ impl Reports {
                 continue;
             }
             self.built += 1;
-            let Some(report) = self.report(&id, earlier) else { continue };
+            let Some(report) = self.report(&id, earlier, mirrors) else { continue };
             if self.reports.get(&id).map(Arc::as_ref) != Some(&report) {
                 let report = Arc::new(report);
                 self.reports.insert(id.clone(), Arc::clone(&report));
@@ -84,8 +65,8 @@ impl Reports {
         self.built
     }
 
-    fn report(&self, id: &ClusterId, earlier: Earlier<'_>) -> Option<MemberReport> {
-        let Earlier { hub, store, membership, knowledge, services, mirrors } = earlier;
+    fn report(&self, id: &ClusterId, earlier: Earlier<'_>, mirrors: &Mirrors) -> Option<MemberReport> {
+        let Earlier { hub, store, membership, knowledge, services } = earlier;
         let (member, state, tally) = (hub.members().get(id)?, store.get(id)?, services.tally());
         Some(MemberReport {
             id: id.clone(),
@@ -118,14 +99,14 @@ impl Reports {
 }
 
 /// Members whose report may have changed.
-fn touched(changes: Changes<'_>, hub: &Hub) -> BTreeSet<ClusterId> {
-    let Changes { hub: of_hub, store, membership, knowledge, services, mirrors } = changes;
+fn touched(changes: Changes<'_>, of_mirrors: &MirrorsChange, hub: &Hub) -> BTreeSet<ClusterId> {
+    let Changes { hub: of_hub, store, membership, knowledge, services } = changes;
     let mut touched = of_hub.members.clone();
     touched.extend(store.contents.union(&store.links).cloned());
     if membership.judged {
         touched.extend(hub.members().keys().cloned());
     }
     touched.extend(knowledge.members.union(&services.members).cloned());
-    touched.extend(mirrors.actions.iter().map(|(id, ..)| id.clone()));
+    touched.extend(of_mirrors.actions.iter().map(|(id, ..)| id.clone()));
     touched
 }

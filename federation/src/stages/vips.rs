@@ -93,7 +93,7 @@ impl Earlier<'_> {
         let mut ports: Vec<_> = service.ports.iter().map(|port| (port.port, port.protocol)).collect();
         ports.sort_unstable();
         let awaits_source = self.knowledge.awaits_source(service);
-        let vips = Vips { ips: service.cluster_ips.clone(), ports, federated, awaits_source };
+        let vips = Vips { ips: service.cluster_ips.to_vec(), ports, federated, awaits_source };
         (!vips.ips.is_empty() || vips.is_kept_local(merged.is_some())).then_some(vips)
     }
 }

@@ -17,7 +17,7 @@ use crate::model::{
     ClusterUid, Digest, Export, Namespace, NamespaceObject, Node, Owner, Service, ServiceCidr, ServiceKey, Slice,
     SliceKey, Time,
 };
-use crate::packed::{Objects, PackedSlice, Pools};
+use crate::packed::{Objects, PackedService, PackedSlice, Pools};
 use crate::report::{LinkState, Subject};
 
 /// Objects named in one member's report that look like mirrors and are not.
@@ -34,7 +34,7 @@ pub(crate) struct ClusterState {
     epoch: Epoch,
     pub lists: Lists,
     pub namespaces: BTreeMap<Namespace, NamespaceObject>,
-    pub services: Objects<Box<Service>>,
+    pub services: Objects<Box<PackedService>>,
     pub service_names: BTreeMap<Namespace, BTreeSet<Arc<str>>>,
     slices: Slices,
     /// Slices with endpoints that take their zone from a Node, by that Node's name. Mostly there are none.
@@ -95,7 +95,8 @@ impl ClusterState {
 
     /// Services that bear the mark of a mirror and are not this hub's: the first ones, by name.
     pub fn strangers(&self, hub: Option<Digest>) -> Vec<ServiceKey> {
-        let is_ours = |service: &Service| service.mark().is_some_and(|mark| hub.is_none_or(|hub| hub == mark.hub));
+        let is_ours =
+            |service: &PackedService| service.mark().is_some_and(|mark| hub.is_none_or(|hub| hub == mark.hub));
         let strange = |key: &&ServiceKey| self.services.get(*key).is_some_and(|service| !is_ours(service));
         self.unwritten.iter().filter(strange).take(MAX_STRANGERS_REPORTED).cloned().collect()
     }
@@ -247,8 +248,8 @@ impl ClusterState {
         self.note_list(MemberKind::Services, &delta);
         let (names, mirrored, unwritten) = (&mut self.service_names, &mut self.mirrored, &mut self.unwritten);
         let hints = &mut self.hints;
-        let hint = |service: Option<&Service>| service.and_then(|service| service.hint.clone());
-        let keep = |service: Service| Service { key: pools.service_key(service.key), ..service };
+        let hint = |service: Option<&PackedService>| service.and_then(|service| service.hint().cloned());
+        let keep = |service| PackedService::pack(service, pools);
         apply_table(delta, &mut self.services, keep, |key, old, new| {
             change.services.insert(key.clone());
             change.objects.insert(key.clone());

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::few::Few;
-use crate::model::{Namespace, Node, Service, ServiceKind, SliceKey};
-use crate::packed::PackedSlice;
+use crate::model::{Namespace, Node, ServiceKind, SliceKey};
+use crate::packed::{PackedService, PackedSlice};
 use crate::report::Subject;
 
 /// Mirrors that a member holds.
@@ -18,11 +18,11 @@ pub(crate) struct Mirrored {
 }
 
 impl Mirrored {
-    pub(super) fn count(&mut self, old: Option<&Service>, new: Option<&Service>) {
-        let is_mirror = |service: &&Service| service.mark().is_some();
-        let is_headless = |service: &Service| service.kind == ServiceKind::Headless;
+    pub(super) fn count(&mut self, old: Option<&PackedService>, new: Option<&PackedService>) {
+        let is_mirror = |service: &&PackedService| service.mark().is_some();
+        let is_headless = |service: &PackedService| service.kind == ServiceKind::Headless;
         let (old, new) = (old.filter(is_mirror), new.filter(is_mirror));
-        let one = |service: Option<&Service>| usize::from(service.is_some());
+        let one = |service: Option<&PackedService>| usize::from(service.is_some());
         self.all = self.all + one(new) - one(old);
         self.headless =
             self.headless + usize::from(new.is_some_and(is_headless)) - usize::from(old.is_some_and(is_headless));

@@ -131,3 +131,66 @@ impl Table<Slice> for Slices {
         self.get(key)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::packed::Pools;
+    use crate::testing::make;
+
+    /// A slice of a service is reported, or deleted.
+    #[derive(Clone, Debug)]
+    enum Step {
+        Put { name: usize, service: usize },
+        Delete { name: usize },
+    }
+
+    fn any_step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            3 => (0..4_usize, 0..2_usize).prop_map(|(name, service)| Step::Put { name, service }),
+            1 => (0..4_usize).prop_map(|name| Step::Delete { name }),
+        ]
+    }
+
+    fn of(service: usize) -> String {
+        format!("shop/s{service}")
+    }
+
+    fn slice(name: usize, service: usize) -> Slice {
+        make::slice(&of(service), &format!("slice-{name}"), "http:80", &["10.0.0.1"])
+    }
+
+    proptest! {
+        #[test]
+        fn each_service_has_its_slices_in_order(steps in vec(any_step(), 0..24)) {
+            let (mut slices, mut pools) = (Slices::default(), Pools::default());
+            let mut expected: BTreeMap<SliceKey, usize> = BTreeMap::new();
+            for step in steps {
+                match step {
+                    Step::Put { name, service } => {
+                        let slice = slice(name, service);
+                        let old = expected.insert(slice.key.clone(), service);
+                        let replaced = slices.replace(PackedSlice::pack(slice, &mut pools));
+                        prop_assert_eq!(replaced.map(|slice| slice.service.clone()), old.map(|old| make::key(&of(old))));
+                    }
+                    Step::Delete { name } => {
+                        let key = slice(name, 0).key;
+                        prop_assert_eq!(slices.take(&key).is_some(), expected.remove(&key).is_some());
+                    }
+                }
+                for service in 0..2 {
+                    let found: Vec<_> = slices.of_service(&make::key(&of(service))).map(|slice| &slice.key).collect();
+                    let all = expected.iter().filter(|(_, of)| **of == service).map(|(key, _)| key);
+                    prop_assert_eq!(found, all.collect::<Vec<_>>());
+                }
+                let services = expected.values().collect::<std::collections::BTreeSet<_>>().len();
+                prop_assert_eq!(slices.by_service.len(), services);
+            }
+        }
+    }
+}

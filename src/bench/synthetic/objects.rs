@@ -15,6 +15,9 @@ use super::{
     ENDPOINTS_PER_SLICE, HTTP_PORT, NotReady, PODS, SyntheticFederation, TARGET_PORT, TCP_PORT, VIPS, address,
 };
 
+/// A resourceVersion of a cluster that was in use for a while.
+const FIRST_VERSION: usize = 184_467_440;
+
 impl SyntheticFederation {
     /// Regions, policy and members, in the order in which they are read from a hub.
     pub fn hub(&self) -> Result<Vec<Batch>, NameError> {
@@ -148,8 +151,9 @@ impl SyntheticFederation {
         let (name, port) = if self.is_tcp(service) { ("tcp", TCP_PORT) } else { ("http", HTTP_PORT) };
         Ok(Service {
             key: self.key(service)?,
-            uid: Arc::from(format!("uid-{cluster}-{service}")),
-            resource_version: Arc::from("1"),
+            // As long as API servers make them: they are kept.
+            uid: Arc::from(format!("{cluster:08x}-0000-4000-8000-{service:012x}")),
+            resource_version: Arc::from((FIRST_VERSION + service).to_string()),
             created: Time::default(),
             labels: Labels::default(),
             kind: ServiceKind::ClusterIp,

@@ -1,5 +1,8 @@
+use std::sync::Arc;
+
 use federation::model::{NameError, ServiceKey, Time};
-use federation::{Authority, Config, Engine};
+use federation::{Authority, Config, Effects, Engine};
+use regions::catalog::Catalog;
 
 use super::super::bounds::MAX_SERVICES;
 use super::*;
@@ -17,6 +20,10 @@ fn small() -> SyntheticFederation {
 }
 
 fn engine_with(federation: &SyntheticFederation) -> Result<Engine, NameError> {
+    Ok(engine_and_effects(federation)?.0)
+}
+
+fn engine_and_effects(federation: &SyntheticFederation) -> Result<(Engine, Effects), NameError> {
     let own_namespace = federation::model::Namespace::new("isthmus-system")?;
     let (awaits, deadlines) = (federation::Awaits::NotRefused, federation::Deadlines::NONE);
     let mut engine = Engine::new(Config { authority: Authority::Own, own_namespace, awaits, deadlines, hub: None });
@@ -24,8 +31,8 @@ fn engine_with(federation: &SyntheticFederation) -> Result<Engine, NameError> {
     for cluster in 0..federation.clusters {
         batches.extend(federation.listing(cluster, &NotReady::new())?);
     }
-    engine.apply(batches, Time::default());
-    Ok(engine)
+    let effects = engine.apply(batches, Time::default());
+    Ok((engine, effects))
 }
 
 /// Addresses of all endpoints of a merged service.
@@ -123,4 +130,42 @@ fn federations_of_impossible_size_are_refused() {
     let scattered = SyntheticFederation { services: 117_000, endpoints: 34, clusters: 33, ..small() };
     assert!(matches!(scattered.check(), Err(BenchError::NoAddresses { .. })));
     assert!(SyntheticFederation { services: 1, endpoints: 100_000, ..small() }.check().is_ok());
+}
+
+/// What an engine and a catalog requested from the allocator for each endpoint, and hold: the federation of `isthmus bench`, before a client
+/// asks for any encoded resource.
+fn bytes_for_each_endpoint(services: usize) -> Result<(usize, usize), NameError> {
+    let federation = SyntheticFederation { services, endpoints: 10, regions: 3, namespaces: 100, ..small() };
+    let measured = |with_catalog: bool| {
+        let mut held = Ok((None, None));
+        let kept = allocation_counter::measure(|| {
+            held = engine_and_effects(&federation).map(|(engine, effects)| {
+                let mut catalog = Catalog::new(Arc::default());
+                if with_catalog {
+                    catalog.apply(&effects);
+                }
+                (Some(engine), Some(catalog))
+            });
+        });
+        let bytes = usize::try_from(kept.bytes_current).unwrap_or_default();
+        held.map(|_| bytes / (services * federation.endpoints))
+    };
+    Ok((measured(false)?, measured(true)?))
+}
+
+#[test]
+fn an_endpoint_costs_few_bytes() -> Result<(), NameError> {
+    let (engine, both) = bytes_for_each_endpoint(1_000)?;
+    println!("1,000 services of 10 endpoints, for each endpoint: engine {engine} bytes, with the catalog {both}");
+    assert!(both <= 400, "found {both} bytes for each endpoint; expected at most 400");
+    Ok(())
+}
+
+/// The figures of `docs/figures.md`.
+#[test]
+#[ignore = "takes half a minute, and is only of interest to the page of figures"]
+fn what_an_endpoint_costs_in_a_large_federation() -> Result<(), NameError> {
+    let (engine, both) = bytes_for_each_endpoint(10_000)?;
+    println!("10,000 services of 10 endpoints, for each endpoint: engine {engine} bytes, with the catalog {both}");
+    Ok(())
 }

@@ -4,7 +4,8 @@
 use super::earlier::Earlier;
 use crate::desired::{Action, Key};
 use crate::mirror::{self, Backed};
-use crate::model::{Digest, Namespace, Owner, Service, ServiceKey};
+use crate::model::{Digest, Namespace, Owner, ServiceKey};
+use crate::packed::PackedService;
 use crate::store::ClusterState;
 
 /// The action for a Service in an admitted, listed member, and whether it is an orphan. `hub`: the identity that mirrors carry.
@@ -60,7 +61,7 @@ fn backed<'a>(key: &ServiceKey, earlier: Earlier<'a>) -> Option<Backed<'a>> {
 }
 
 /// Every cluster that the object names as its source is connected and completely listed, unless it is no longer a member.
-fn sources_are_fresh(found: Option<&Service>, earlier: Earlier<'_>) -> bool {
-    let Some(mark) = found.and_then(Service::mark) else { return true };
+fn sources_are_fresh(found: Option<&PackedService>, earlier: Earlier<'_>) -> bool {
+    let Some(mark) = found.and_then(PackedService::mark) else { return true };
     mark.sources.iter().filter_map(|id| earlier.store.get(id)).all(ClusterState::is_fresh)
 }
