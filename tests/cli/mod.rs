@@ -14,6 +14,7 @@ mod planes;
 mod proxy;
 mod readiness;
 mod refused;
+mod spans;
 mod taking_part;
 mod texts;
 mod world;

@@ -3,8 +3,9 @@
 use k8s_openapi::api::events::v1::Event;
 use kube::Api;
 use kube::api::ListParams;
+use serde_json::{Value, json};
 
-use crate::harness::{Federation, Isthmus, SOON, run};
+use crate::harness::{Federation, Isthmus, SOON, Source, run};
 use crate::testbed::eventually;
 
 /// Events of type Warning about a member, as `reason: note`.
@@ -85,4 +86,29 @@ async fn a_controller_that_starts_while_a_member_is_away_keeps_what_is_known_of_
     assert!(after.last_seen >= before.last_seen && after.last_seen.is_some(), "{after:?}");
     assert!(lost.message.contains("; it last answered at 20"), "{}", lost.message);
     federation.until("us-1", "Synced", "False", "Stale").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn debug_lines_about_a_member_name_it_and_the_kind() {
+    let federation = Federation::joined(&["eu-1"]).await;
+    let hub = federation.hub_kubeconfig("isthmus-region");
+    let mut region = Isthmus::region_logging("eu", Source::Hub(&hub), "info,clusters=debug");
+    region.wait_ready().await;
+    // Each line: the innermost span comes last.
+    let spans = [
+        ("connected", json!([{"name": "member", "cluster": "eu-1"}, {"name": "connection", "epoch": 1}])),
+        (
+            "the cluster does not have this kind",
+            json!([{"name": "watch", "cluster": "eu-1", "kind": "serviceexports"}]),
+        ),
+    ];
+    for (message, expected) in spans {
+        eventually(message, SOON, async || {
+            let log = region.log();
+            let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            let mut lines = lines.filter(|line| line["message"].as_str().is_some_and(|text| text.starts_with(message)));
+            if lines.any(|line| line["spans"] == expected) { Ok(()) } else { Err(log) }
+        })
+        .await;
+    }
 }

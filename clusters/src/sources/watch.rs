@@ -78,6 +78,7 @@ pub async fn follow_one<R: Reading, L: Listener>(
     follow_as::<R, L>(api, Some(format!("metadata.name={name}")), how, sink).await
 }
 
+#[tracing::instrument(name = "watch", level = "debug", skip_all, fields(cluster = %how.origin, kind = R::plural()))]
 async fn follow_as<R: Reading, L: Listener>(
     api: Api<R::Wire>,
     fields: Option<String>,

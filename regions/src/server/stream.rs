@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tonic::Status;
-use tracing::{debug, warn};
+use tracing::{Instrument as _, Span, debug, debug_span, field, warn};
 
 use super::Shared;
 use super::body::Mailbox;
@@ -38,6 +38,15 @@ pub(super) fn run(
 ) -> impl Future<Output = Status> + Send {
     let open = Open::new(shared.stats.clone(), method.variant);
     let session = Session::new(method.variant);
+    // One for the whole stream: nothing if the level is off. The client's names follow with its first request.
+    let span = debug_span!(
+        "stream",
+        region = %shared.defaults.region,
+        peer = %peer.address,
+        variant = ?method.variant,
+        client = field::Empty,
+        cluster = field::Empty,
+    );
     let stream = Stream {
         only: method.only,
         entry: shared.streams.enter(method.variant, Some(peer.address), session.interest().clone()),
@@ -53,7 +62,7 @@ pub(super) fn run(
         shared,
     };
     // Not one function with what is above: a future keeps memory for its arguments, moved away or not.
-    until_drained(stream, requests, peer, open)
+    until_drained(stream, requests, peer, open).instrument(span)
 }
 
 async fn until_drained(
@@ -162,12 +171,16 @@ impl Stream {
         let Some(first) = first? else { return Ok(None) };
         if let Some(node) = &first.node {
             self.node = cut(&node.id, MAX_NODE_ID_LEN);
+            Span::current().record("client", &*self.node);
         }
         let client = self.session.identify(first.node.as_ref(), &self.shared.defaults).map_err(|refusal| {
             self.refused = Some(RefusalKind::Node);
             refuse(refusal)
         })?;
         let Some(client) = client else { return Ok(None) };
+        if let Some(cluster) = &client.class.client.cluster {
+            Span::current().record("cluster", field::display(cluster));
+        }
         self.subscription = Some(self.open(&client).await?);
         self.note_version(&client);
         debug!(node = self.node, variant = ?self.session.variant(), class = ?client.class, "stream opened");

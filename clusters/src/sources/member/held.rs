@@ -19,6 +19,7 @@ use crate::sources::feed::FeedClosed;
 use crate::tables::{Clients, Note};
 
 /// Holds a connection until it is lost, and returns why it was.
+#[tracing::instrument(name = "connection", level = "debug", skip_all, fields(epoch = epoch.0))]
 pub(super) async fn hold(
     member: &mut Member,
     opened: Opened,

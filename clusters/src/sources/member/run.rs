@@ -20,6 +20,7 @@ const GOOD_AFTER: Duration = Duration::from_secs(30);
 
 impl Member {
     /// Runs until the feed closes or the sender of the credential is dropped; dropping the future ends everything at once.
+    #[tracing::instrument(name = "member", level = "debug", skip_all, fields(cluster = %self.id))]
     pub async fn run(mut self) -> FeedClosed {
         let _cleared = Cleared { id: self.id.clone(), clients: self.clients.clone(), notes: self.notes.clone() };
         match self.reconnect().await {
