@@ -66,7 +66,7 @@ impl Holders {
     /// Until one of the tasks ends; never while there is none.
     pub(in crate::writers) async fn ended(&mut self) {
         if self.tasks.join_next().await.is_none() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }
