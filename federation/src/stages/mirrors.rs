@@ -204,7 +204,7 @@ impl Earlier<'_> {
             },
             MirrorKey::Service(key) => match (self.services.merged().get(key), state.services.get(key)) {
                 (None, _) => self.all_are_fresh().then_some(false),
-                (Some(_), found) => Some(found.is_none_or(|found| found.is_mirror())),
+                (Some(_), found) => Some(found.is_none_or(PackedService::is_mirror)),
             },
         }
     }
