@@ -38,7 +38,7 @@ pub(super) fn plan(
 pub(super) fn is_desired(key: &ServiceKey, state: &ClusterState, earlier: Earlier<'_>) -> Option<bool> {
     match (earlier.services.merged().get(key), state.services.get(key)) {
         (None, _) => earlier.all_are_fresh().then_some(false),
-        (Some(_), found) => Some(found.is_none_or(|found| found.is_mirror())),
+        (Some(_), found) => Some(found.is_none_or(PackedService::is_mirror)),
     }
 }
 
