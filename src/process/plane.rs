@@ -86,10 +86,7 @@ pub async fn run(plane: Plane, shutdown: Shutdown) -> anyhow::Result<()> {
     if let Some(server) = server {
         server.start(shutdown.clone(), all_ended, &mut tasks)?;
     }
-    match input {
-        Input::Origin(origin) => start_source(origin, feed, problems, tables, last, &mut tasks)?,
-        Input::Batches(source) => _ = tasks.spawn(source(Running { feed, engine, served })),
-    }
+    input.start(Running { feed, engine, served }, problems, tables, last, &mut tasks)?;
     until_ended(tasks, &shutdown).await
 }
 

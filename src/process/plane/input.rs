@@ -4,12 +4,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use clusters::client::hub::HubClient;
+use clusters::problem::ProblemBook;
+use clusters::shutdown::Shutdown;
 use clusters::sources::feed::Feed;
+use clusters::sources::registry::Tables;
 use federation::Awaits;
 use futures::future::BoxFuture;
 use regions::stats::Stats;
+use tokio::task::JoinSet;
 
-use super::origin::Origin;
+use super::origin::{Origin, start_source};
 use crate::process::engine::EngineHandle;
 
 /// Where a process gets its batches.
@@ -39,6 +43,28 @@ pub struct Served {
 }
 
 impl Input {
+    /// Starts what sends batches until the shutdown signal.
+    pub(super) fn start(
+        self,
+        running: Running,
+        problems: ProblemBook,
+        tables: Tables,
+        mut shutdown: Shutdown,
+        tasks: &mut JoinSet<anyhow::Result<()>>,
+    ) -> anyhow::Result<()> {
+        let source = match self {
+            Self::Origin(origin) => return start_source(origin, running.feed, problems, tables, shutdown, tasks),
+            Self::Batches(source) => source(running),
+        };
+        tasks.spawn(async move {
+            tokio::select! {
+                () = shutdown.wait() => Ok(()),
+                ended = source => ended,
+            }
+        });
+        Ok(())
+    }
+
     /// The hub, and the namespace of the Secrets that this process reads.
     pub(super) fn secrets(&self) -> Option<(HubClient, String)> {
         match self {
