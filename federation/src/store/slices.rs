@@ -1,6 +1,7 @@
 //! One member's slices, by their own keys and by their services.
 
 use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -63,11 +64,20 @@ impl OfService {
         std::iter::once(&self.first).chain(others).map(|slice| &*slice.0)
     }
 
+    /// With this one, instead of the one of the same key if there is one.
     fn with(mut self, mut slice: SlicePointer) -> Self {
-        if slice < self.first {
-            std::mem::swap(&mut slice, &mut self.first);
+        match slice.cmp(&self.first) {
+            Ordering::Equal => self.first = slice,
+            Ordering::Less => {
+                std::mem::swap(&mut slice, &mut self.first);
+                self.others.get_or_insert_default().insert(slice);
+            }
+            Ordering::Greater => {
+                let others = self.others.get_or_insert_default();
+                others.remove(&slice);
+                others.insert(slice);
+            }
         }
-        self.others.get_or_insert_default().insert(slice);
         self
     }
 
@@ -110,7 +120,7 @@ impl Table<Slice> for Slices {
     fn replace(&mut self, kept: PackedSlice) -> Option<Arc<PackedSlice>> {
         let kept = Arc::new(kept);
         let old = self.all.insert(Arc::clone(&kept));
-        if let Some(old) = &old {
+        if let Some(old) = old.as_ref().filter(|old| old.service != kept.service) {
             self.unindex(ByKey(Arc::clone(old)));
         }
         self.index(ByKey(kept));
@@ -184,7 +194,10 @@ mod tests {
                     }
                 }
                 for service in 0..2 {
-                    let found: Vec<_> = slices.of_service(&make::key(&of(service))).map(|slice| &slice.key).collect();
+                    let found: Vec<_> = slices.of_service(&make::key(&of(service))).collect();
+                    let newest = found.iter().all(|slice| slices.get(&slice.key).is_some_and(|held| std::ptr::eq(held, *slice)));
+                    prop_assert!(newest, "the index holds what was stored last");
+                    let found: Vec<_> = found.into_iter().map(|slice| &slice.key).collect();
                     let all = expected.iter().filter(|(_, of)| **of == service).map(|(key, _)| key);
                     prop_assert_eq!(found, all.collect::<Vec<_>>());
                 }
