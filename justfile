@@ -38,7 +38,7 @@ docs:
 
 # Three regions, four clusters, real Envoys, failures on a timetable
 demo:
-    cargo run --release -- demo
+    cargo run --profile demo -- demo
 
 # Load a control plane; the arguments are those of isthmus bench
 bench *args:

@@ -193,8 +193,16 @@ mod tests {
         let mut next = [first, second].into_iter();
         launch.until_ready(&mut plane, || Ok(next.next().expect("three starts"))).await.unwrap();
         assert_eq!(plane.admin, second.admin);
-        let starts = std::fs::read_to_string(folder.path().join("starts")).unwrap();
         let expected = [first, first, second].map(|at| at.admin.to_string());
+        // The page answers whether the third program has begun or not.
+        let mut starts = String::new();
+        for _ in 0..500 {
+            starts = std::fs::read_to_string(folder.path().join("starts")).unwrap();
+            if starts.lines().count() == expected.len() {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
         assert_eq!(starts.lines().collect::<Vec<_>>(), expected);
 
         // Not forever: then the reason is reported.
