@@ -17,7 +17,7 @@ use super::plane::PlaneArgs;
 use super::source::SourceArgs;
 use crate::outcome::{self, BadUsage};
 use crate::process::engine::Deadlines;
-use crate::process::plane::{self, Origin, Plane, Writers};
+use crate::process::plane::{self, Plane, Writers};
 
 /// Between two questions to a hub that did not say who it is.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
@@ -43,10 +43,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { source, mirror_out, lease, members, plane } = args;
     let pages = plane.pages()?;
     let origin = source.origin(members.bounds(), Access::Write, &source.namespace).await?;
-    let hub = match &origin {
-        Origin::Hub { hub, .. } => Some((hub.clone(), source.namespace.clone())),
-        Origin::Folder(_) => None,
-    };
+    let hub = origin.secrets().map(|(hub, _)| (hub, source.namespace.clone()));
     let mut plane = Plane {
         input: origin.into(),
         own_namespace: source.own_namespace()?,

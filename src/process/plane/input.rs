@@ -68,8 +68,8 @@ impl Input {
     /// The hub, and the namespace of the Secrets that this process reads.
     pub(super) fn secrets(&self) -> Option<(HubClient, String)> {
         match self {
-            Self::Origin(Origin::Hub { hub, secrets, .. }) => Some((hub.clone(), secrets.clone())),
-            Self::Origin(Origin::Folder(_)) | Self::Batches(_) => None,
+            Self::Origin(origin) => origin.secrets(),
+            Self::Batches(_) => None,
         }
     }
 

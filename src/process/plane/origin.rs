@@ -26,6 +26,14 @@ pub enum Origin {
 }
 
 impl Origin {
+    /// The hub, and the namespace of the Secrets that this process reads.
+    pub fn secrets(&self) -> Option<(HubClient, String)> {
+        match self {
+            Self::Hub { hub, secrets, .. } => Some((hub.clone(), secrets.clone())),
+            Self::Folder(_) => None,
+        }
+    }
+
     /// A folder keeps no record of who was admitted, so that all of its members have to be known.
     pub fn awaits(&self) -> Awaits {
         match self {
