@@ -38,7 +38,7 @@ docs:
 
 # Three regions, four clusters, real Envoys, failures on a timetable
 demo:
-    cargo run --profile demo -- demo
+    cargo run --profile demo --no-default-features -- demo
 
 # Load a control plane; the arguments are those of isthmus bench
 bench *args:
