@@ -16,6 +16,7 @@ const FOREIGN: [(&str, &[&str]); 6] = [
             "test",
             "lib",
             "features",
+            "no-default-features",
             "no-run",
             "nocapture",
             "test-threads",
