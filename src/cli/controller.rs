@@ -43,7 +43,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { source, mirror_out, lease, members, plane } = args;
     let pages = plane.pages()?;
     let origin = source.origin(members.bounds(), Access::Write, &source.namespace).await?;
-    let hub = origin.secrets().map(|(hub, _)| (hub, source.namespace.clone()));
+    let hub = origin.secrets();
     let mut plane = Plane {
         input: origin.into(),
         own_namespace: source.own_namespace()?,

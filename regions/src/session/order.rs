@@ -63,12 +63,12 @@ impl Session {
         // A client that follows all clusters, or fetches them when it needs them, is about to ask for the new ones' load
         // assignments: it need not.
         let follows_clusters = || self.types[ResourceType::Cluster].as_ref().is_some_and(|state| state.is_wildcard());
-        let is_about_to_ask =
-            resource_type == ResourceType::Assignment && (follows_clusters() || sending.target.is_on_demand());
         // In its first request of the type it names those of all clusters that it has acknowledged.
-        let unread = self.types[ResourceType::Cluster].as_ref().is_some_and(|state| state.is_waiting_for_answer());
+        let names_them = || !self.has_sent(resource_type) && !self.is_waiting_for_answer(ResourceType::Cluster);
+        let eager = resource_type == ResourceType::Assignment
+            && (follows_clusters() || sending.target.is_on_demand())
+            && !names_them();
         let Some(state) = &mut self.types[resource_type] else { return Ok(false) };
-        let eager = is_about_to_ask && (unread || state.has_sent());
         let Advance { response, followers, offers_again } =
             state.advance(sending.target, eager, self.now, &mut self.last_nonce)?;
         sending.responses.extend(response);
@@ -111,11 +111,18 @@ impl Session {
 
     /// Whether something that was sent is of no use yet, because details of it were not sent.
     fn lacks(&self, details: ResourceType, of: ResourceType) -> bool {
-        let is_waiting = |t: ResourceType| self.types[t].as_ref().is_some_and(|state| state.is_waiting_for_answer());
         let Some(state) = self.types[details].as_ref().filter(|state| state.requires()) else { return false };
         // The first cluster that has a load assignment makes Envoy ask for the type, before it acknowledges that cluster. A
         // client that acknowledges it and has not asked does without.
-        if state.is_open() { is_waiting(details) } else { is_waiting(of) }
+        self.is_waiting_for_answer(if state.is_open() { details } else { of })
+    }
+
+    fn has_sent(&self, resource_type: ResourceType) -> bool {
+        self.types[resource_type].as_ref().is_some_and(|state| state.has_sent())
+    }
+
+    fn is_waiting_for_answer(&self, resource_type: ResourceType) -> bool {
+        self.types[resource_type].as_ref().is_some_and(|state| state.is_waiting_for_answer())
     }
 
     fn send_referrers(&mut self, sending: &mut Sending<'_>) -> Result<(), Refusal> {

@@ -2,13 +2,8 @@
 
 use std::sync::Arc;
 
-use kube::Api;
-use kube::api::{Patch, PatchParams};
-use serde_json::json;
-
-use super::deadline::deadline;
-use crate::api::{API_VERSION, FIELD_MANAGER, MemberCluster, MemberClusterStatus};
-use crate::conditions::known::MEMBER_KIND;
+use super::hub_status;
+use crate::api::{MemberCluster, MemberClusterStatus};
 
 /// The status that a `MemberCluster` should have.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,15 +13,6 @@ pub(crate) struct MemberStatus {
     pub(crate) status: MemberClusterStatus,
 }
 
-/// A server-side apply that names the UID: an object that was deleted meanwhile must not come back as an empty shell.
 pub(super) async fn apply(hub: &kube::Client, desired: &MemberStatus) -> Result<(), String> {
-    let api: Api<MemberCluster> = Api::all(hub.clone());
-    let body = json!({
-        "apiVersion": API_VERSION,
-        "kind": MEMBER_KIND,
-        "metadata": {"name": &*desired.name, "uid": &*desired.uid},
-        "status": desired.status,
-    });
-    let params = PatchParams::apply(FIELD_MANAGER).force();
-    deadline(api.patch_status(&desired.name, &params, &Patch::Apply(&body))).await
+    hub_status::apply::<MemberCluster>(hub, &desired.name, &desired.uid, &desired.status).await
 }

@@ -5,7 +5,7 @@
 //! object that is not ours is never touched, and nothing is written into a member that another hub holds.
 
 mod accepted_status;
-mod deadline;
+mod hub_status;
 mod list;
 mod member_status;
 mod namespace;

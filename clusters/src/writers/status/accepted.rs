@@ -9,12 +9,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use tokio::time::Instant;
 
 use super::events::Events;
-use super::row::{Rows, Step};
+use super::row::Rows;
+use super::submit::{report_transition, submission};
 use crate::conditions;
 use crate::conditions::hub_problems::HubProblems;
 use crate::conditions::text;
 use crate::tables::observed::ObservedKind;
-use crate::writers::queue::{AcceptedKind, AcceptedStatus, Key, Queue, Status, StatusKey, Submission, Write};
+use crate::writers::queue::{AcceptedKind, AcceptedStatus, Key, Queue, Status, StatusKey, Submission};
 
 /// All objects of one kind, by name.
 #[derive(Debug)]
@@ -50,25 +51,17 @@ impl HubObjects {
         let mut submissions = Vec::new();
         for (name, row) in &mut self.rows.rows {
             let key = Key::InHub(StatusKey::Accepted(kind, Arc::clone(name)));
-            if queue.is_accepted(&key)
-                && let Some(transition) = row.accepted()
-            {
-                events.transition(kind.as_str(), row.identity(), &transition);
-            }
+            report_transition(kind.as_str(), row, &key, queue, events);
             let problems = inputs.problems.of(kind.as_str(), name);
             let notices: Vec<_> = of(inputs.notices, kind.as_str(), name).map(text::hub_notice).collect();
             let wanted = conditions::accepted(kind.as_str(), &problems, row.idle(), &notices);
             let generation = Some(row.identity().generation);
             let conditions = conditions::with_history(row.status(), &[wanted], generation, inputs.now);
-            match row.step(conditions, Duration::ZERO, at) {
-                Step::Keep => {}
-                Step::TakeBack => submissions.push(Submission::TakeBack(key)),
-                Step::Write(conditions) => {
-                    let uid = Arc::clone(&row.identity().uid);
-                    let desired = AcceptedStatus { kind, name: Arc::clone(name), uid, conditions };
-                    submissions.push(Submission::Write(Write::InHub(Status::Accepted(Arc::new(desired)))));
-                }
-            }
+            let (step, uid) = (row.step(conditions, Duration::ZERO, at), Arc::clone(&row.identity().uid));
+            let desired = |conditions| {
+                Status::Accepted(Arc::new(AcceptedStatus { kind, name: Arc::clone(name), uid, conditions }))
+            };
+            submissions.extend(submission(step, key, desired));
         }
         submissions
     }

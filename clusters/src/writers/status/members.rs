@@ -9,15 +9,16 @@ use federation::report::{LinkState, MemberReport};
 use tokio::time::Instant;
 
 use super::events::Events;
-use super::row::{Row, Rows, Step};
+use super::row::{Row, Rows};
 use super::sources::Sources;
+use super::submit::{report_transition, submission};
 use crate::api::MemberClusterStatus;
 use crate::conditions::known::{Known, MEMBER_KIND as KIND};
 use crate::conditions::progress::MirrorProgress;
 use crate::conditions::{Facts, member_status};
 use crate::problem::Problems;
 use crate::tables::observed::{Identity, ObservedKind};
-use crate::writers::queue::{Key, MemberStatus, Queue, Status, StatusKey, Submission, Write};
+use crate::writers::queue::{Key, MemberStatus, Status, StatusKey, Submission};
 
 /// Counts and texts are written at most so often for one member; transitions are written at once.
 const COALESCE: Duration = Duration::from_secs(1);
@@ -60,30 +61,16 @@ impl Members {
         let mut submissions = Vec::new();
         for (name, row) in &mut self.rows.rows {
             let key = Key::InHub(StatusKey::Member(Arc::clone(name)));
-            report_transition(row, &sources.queue, &key, events);
+            report_transition(KIND, row, &key, &sources.queue, events);
             if settles(row, inputs, started) {
                 continue;
             }
             let Some(wanted) = wanted(row, sources, inputs) else { continue };
-            match row.step(wanted, COALESCE, at) {
-                Step::Keep => {}
-                Step::TakeBack => submissions.push(Submission::TakeBack(key)),
-                Step::Write(status) => {
-                    let uid = Arc::clone(&row.identity().uid);
-                    let desired = MemberStatus { name: Arc::clone(name), uid, status };
-                    submissions.push(Submission::Write(Write::InHub(Status::Member(Arc::new(desired)))));
-                }
-            }
+            let (step, uid) = (row.step(wanted, COALESCE, at), Arc::clone(&row.identity().uid));
+            let desired = |status| Status::Member(Arc::new(MemberStatus { name: Arc::clone(name), uid, status }));
+            submissions.extend(submission(step, key, desired));
         }
         submissions
-    }
-}
-
-fn report_transition(row: &mut Row<MemberClusterStatus>, queue: &Queue, key: &Key, events: &Events) {
-    if queue.is_accepted(key)
-        && let Some(transition) = row.accepted()
-    {
-        events.transition(KIND, row.identity(), &transition);
     }
 }
 

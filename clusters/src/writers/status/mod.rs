@@ -8,6 +8,7 @@ mod events;
 mod members;
 mod row;
 mod sources;
+mod submit;
 mod writer;
 
 pub use sources::Sources;
